@@ -1,0 +1,47 @@
+/* fold.h: sums over groups of logs, in memory: rows with the same key become one. Knows no SQL. */
+#ifndef FOLD_H
+#define FOLD_H
+
+#include "err.h"
+#include "report.h"
+#include "tier.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Which group. Unused members are 0. Also the order of the rollup tables' keys. */
+struct fold_key {
+    int64_t tier;
+    int64_t bucket;
+    int64_t user_id;
+    int64_t error; /* name ids */
+    int64_t domain;
+    int64_t order_id;
+};
+
+struct fold_entry {
+    struct fold_key key;
+    struct totals totals;
+};
+
+struct fold {
+    struct fold_entry *entries;
+    size_t count;
+    size_t cap;
+    uint32_t *slots; /* open addressing: index + 1, or 0 */
+    size_t slot_count;
+};
+
+/* An all-zero struct fold is an empty one. */
+void fold_release(struct fold *fold);
+
+/* Forgets the entries, keeps the memory. */
+void fold_clear(struct fold *fold);
+
+/* Adds `totals` to the entry of `key`. OK, or ERR_UNAVAILABLE when out of memory. */
+enum err fold_add(struct fold *fold, const struct fold_key *key, const struct totals *totals);
+
+/* Puts the entries in key order. After it only fold_clear and fold_release may follow. */
+void fold_sort(struct fold *fold);
+
+#endif

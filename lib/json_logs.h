@@ -1,0 +1,38 @@
+/* json_logs.h: a request body, piece by piece, into a batch. The only place that knows the shape
+ * {"logs": [{…}, …]} and the only user of json-c. Memory is flat: one log's text at a time. */
+#ifndef JSON_LOGS_H
+#define JSON_LOGS_H
+
+#include "batch.h"
+#include "err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* One refused record. */
+struct log_fault {
+    uint32_t index;    /* of the log in `logs`, from 0 */
+    char field[24];    /* the member's name; "" when the log itself is at fault */
+    char message[128]; /* plain English: what is accepted */
+};
+
+struct json_logs; /* opaque */
+
+/* Starts reading a body into `batch` (borrowed until json_logs_close). NULL when out of memory. */
+struct json_logs *json_logs_open(struct batch *batch);
+void json_logs_close(struct json_logs *reader);
+
+/* Feeds the next piece of the (inflated) body; any split gives the same result.
+ * OK to go on; else the body is refused and *fault says why (ERR_BODY_INVALID with the byte offset in detail,
+ * ERR_BODY_TOO_LARGE for too many logs or bytes, ERR_UNAVAILABLE for memory). Bad records do not stop it: they are
+ * gathered, so that the answer can name them all. */
+enum err json_logs_feed(struct json_logs *reader, const char *data, size_t len, struct fault *fault);
+
+/* Ends the body. OK when the batch is complete and every record is good; ERR_LOGS_INVALID when records were refused
+ * (see json_logs_faults); ERR_BODY_INVALID when the text ended early or has no `logs`. */
+enum err json_logs_finish(struct json_logs *reader, struct fault *fault);
+
+/* The first LIMIT_LOG_ERRORS refused fields, in order, and how many there were in all. Borrowed until close. */
+const struct log_fault *json_logs_faults(const struct json_logs *reader, uint32_t *ret_shown, uint64_t *ret_total);
+
+#endif

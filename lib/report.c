@@ -1,0 +1,54 @@
+/* report.c: what a report asks and what it answers. Knows arithmetic and ownership. Knows no SQL, no HTTP. */
+#include "report.h"
+
+#include "when.h"
+
+#include <stdlib.h>
+
+#include "banned.h"
+
+void totals_add(struct totals *totals, const struct totals *more)
+{
+    totals->count += more->count;
+    totals->bytes_sent += more->bytes_sent;
+    totals->bytes_received += more->bytes_received;
+    totals->errors += more->errors;
+    if (more->max_concurrency > totals->max_concurrency)
+        totals->max_concurrency = more->max_concurrency;
+    if (more->first < totals->first)
+        totals->first = more->first;
+    if (more->last > totals->last)
+        totals->last = more->last;
+}
+
+void chart_release(struct chart *chart)
+{
+    free(chart->points);
+    *chart = (struct chart){0};
+}
+
+void domain_list_release(struct domain_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->rows[i].domain);
+    free(list->rows);
+    *list = (struct domain_list){0};
+}
+
+void error_list_release(struct error_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        free(list->rows[i].error);
+        for (size_t j = 0; j < list->rows[i].sample_count; j++)
+            free(list->rows[i].samples[j]);
+    }
+    free(list->rows);
+    *list = (struct error_list){0};
+}
+
+enum granularity granularity_for(int64_t from, int64_t to)
+{
+    if (to - from <= WHEN_DAY)
+        return GRANULARITY_15M;
+    return to - from <= INT64_C(7) * WHEN_DAY ? GRANULARITY_HOUR : GRANULARITY_DAY;
+}

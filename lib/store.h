@@ -1,0 +1,94 @@
+/* store.h: the log database by its operations: write these batches, answer this report. No tables, no SQL show here.
+ *
+ * One process writes (struct store_writer, one thread); any number read (struct store_reader, one thread each). Every
+ * fault's text is for the operator's log: clients are told only the error. */
+#ifndef STORE_H
+#define STORE_H
+
+#include "batch.h"
+#include "err.h"
+#include "report.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define STORE_BODY_HASH_BYTES 32
+
+/* Makes DIR/analytics.db when missing, and brings its schema up to date. Takes the writer's lock while it works, so it
+ * fails while analytics-ingest runs on an out-of-date file; an up-to-date file is left alone without the lock. */
+enum err store_create(const char *data_dir, struct fault *fault);
+
+/* ---- writing ---- */
+
+struct store_writer; /* opaque */
+
+/* Takes DIR/lock (flock: it goes with the process) and opens the database, upgrading it when needed.
+ * ERR_UNAVAILABLE with who holds the lock, what is wrong with the file, or that a newer program made it. */
+enum err store_writer_open(const char *data_dir, struct store_writer **ret_writer, struct fault *fault);
+void store_writer_close(struct store_writer *writer);
+
+/* One batch to write, and what became of it. */
+struct store_item {
+    const struct batch *batch;                      /* borrowed */
+    const char *caller;                             /* who sent it, NUL-terminated; keys belong to a caller */
+    const char *idempotency_key;                    /* NULL: none */
+    unsigned char body_hash[STORE_BODY_HASH_BYTES]; /* of the inflated body; read only when there is a key */
+
+    enum err result;    /* OK: committed, synced, counted once. Else nothing of it is stored */
+    bool replayed;      /* OK because the same key and body came before */
+    struct fault fault; /* when result is not OK */
+};
+
+/* Where the time of one group went, microseconds. */
+struct store_times {
+    int64_t raw_us;
+    int64_t rollup_us;
+    int64_t commit_us;
+};
+
+/* Writes the group in one transaction, synced. Every item's result is set: OK, ERR_IDEMPOTENCY_KEY_REUSED,
+ * ERR_LOGS_INVALID (the sums would pass 2^63-1), ERR_UNAVAILABLE (disk full, storage error: the whole group).
+ * `now` is Unix seconds. Never fails halfway: what a result says is what is on disk. */
+void store_write(struct store_writer *writer, struct store_item *items, size_t count, int64_t now,
+                 struct store_times *ret_times);
+
+/* Work between groups, a slice at a time: checkpoints, closing of past periods, forgetting of old idempotency keys.
+ * *ret_more is true when there is more to do. `idempotency_seconds` is how long keys are kept. */
+enum err store_maintain(struct store_writer *writer, int64_t now, int64_t idempotency_seconds, bool *ret_more,
+                        struct fault *fault);
+
+/* Can it write? OK, or ERR_UNAVAILABLE with the reason: the last write's failure (the next success clears it) or a
+ * failed sync (only a restart clears it: sqlite.org, and fsync(2) on Linux, may report a lost write just once). */
+enum err store_writer_health(struct store_writer *writer, struct fault *fault);
+
+/* After a failure: tries a write of nothing, so that health recovers without waiting for a batch. */
+void store_writer_probe(struct store_writer *writer);
+
+/* ---- reading ---- */
+
+struct store_reader; /* opaque */
+
+/* ERR_UNAVAILABLE when the file is missing or its schema is not this program's. */
+enum err store_reader_open(const char *data_dir, struct store_reader **ret_reader, struct fault *fault);
+void store_reader_close(struct store_reader *reader);
+
+/* Ends any report that runs longer: ERR_QUERY_TIMEOUT. 0: no bound. */
+void store_reader_set_timeout(struct store_reader *reader, int64_t milliseconds);
+
+/* Buckets in order; those with no logs are left out unless `fill_zero`. */
+enum err store_chart(struct store_reader *reader, const struct report_filter *filter, enum granularity granularity,
+                     bool fill_zero, struct chart *ret_chart, struct fault *fault);
+
+/* Domains by the measure, descending, ties by name: rows `offset` … `offset + limit - 1`. */
+enum err store_domains(struct store_reader *reader, const struct report_filter *filter, enum domain_order order,
+                       uint64_t offset, size_t limit, struct domain_list *ret_list, struct fault *fault);
+
+/* Distinct non-empty errors by total, descending, ties by name: the first `limit`. */
+enum err store_errors(struct store_reader *reader, const struct report_filter *filter, size_t limit,
+                      struct error_list *ret_list, struct fault *fault);
+
+/* Can it read? Reads a row; *ret_schema_version is the file's. */
+enum err store_reader_health(struct store_reader *reader, int *ret_schema_version, struct fault *fault);
+
+#endif

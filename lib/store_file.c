@@ -1,0 +1,136 @@
+/* store_file.c: the log database as a file. Knows paths, the lock and the settings a database is born with. Knows no
+ * table. */
+#include "store_file.h"
+
+#include "store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "banned.h"
+
+bool store_path(const char *data_dir, const char *name, char ret_path[STORE_PATH_BYTES])
+{
+    int len = snprintf(ret_path, STORE_PATH_BYTES, "%s/%s", data_dir, name);
+    return len > 0 && len < STORE_PATH_BYTES;
+}
+
+/* A file that root makes in a folder of the service's user must be the service's. */
+static void give_to_folder_owner(const char *data_dir, int fd)
+{
+    struct stat folder;
+    if (geteuid() == 0 && stat(data_dir, &folder) == 0 && fchown(fd, folder.st_uid, folder.st_gid) != 0)
+        return; /* its user will be told when it can't open the file */
+}
+
+static enum err held_by(int fd, const char *path, struct fault *fault)
+{
+    char pid[16] = "";
+    ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
+    pid[n > 0 ? n : 0] = '\0';
+    pid[strcspn(pid, "\n")] = '\0';
+    return fault_set(fault, ERR_UNAVAILABLE, "%s: held by another process (pid %s) that writes this database", path,
+                     *pid ? pid : "unknown");
+}
+
+enum err store_lock(const char *data_dir, int *ret_fd, struct fault *fault)
+{
+    char path[STORE_PATH_BYTES];
+    if (!store_path(data_dir, "lock", path))
+        return fault_set(fault, ERR_UNAVAILABLE, "the data folder's name is too long");
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return fault_set(fault, ERR_UNAVAILABLE, "%s: %s", path, strerror(errno));
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        enum err err = held_by(fd, path, fault);
+        close(fd);
+        return err;
+    }
+    give_to_folder_owner(data_dir, fd);
+    if (ftruncate(fd, 0) != 0 || dprintf(fd, "%ld\n", (long)getpid()) < 0) {
+        close(fd);
+        return fault_set(fault, ERR_UNAVAILABLE, "%s: %s", path, strerror(errno));
+    }
+    *ret_fd = fd;
+    return OK;
+}
+
+/* Page size and auto_vacuum must come before the first table; WAL after them. docs/performance.md has the figures. */
+static enum err settle(struct db *db, struct fault *fault)
+{
+    enum err err =
+        db_exec(db, "PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;", fault);
+    if (!err)
+        err = db_migrate(db, &schema_analytics, fault);
+    return err;
+}
+
+enum err store_file_open_writer(const char *data_dir, struct db *ret_db, struct fault *fault)
+{
+    char path[STORE_PATH_BYTES];
+    if (!store_path(data_dir, "analytics.db", path))
+        return fault_set(fault, ERR_UNAVAILABLE, "the data folder's name is too long");
+    struct db db = {0};
+    enum err err = db_open(&db, path, DB_CREATE, 1000, fault);
+    if (!err)
+        err = settle(&db, fault);
+    if (!err)
+        *ret_db = db;
+    else
+        db_close(&db);
+    return err;
+}
+
+static bool is_current(const char *path)
+{
+    struct db db = {0};
+    struct fault ignored;
+    if (access(path, F_OK) != 0 || db_open(&db, path, DB_READ_ONLY, 1000, &ignored))
+        return false;
+    bool current = db_check_version(&db, &schema_analytics, &ignored) == OK;
+    db_close(&db);
+    return current;
+}
+
+static void give_file(const char *data_dir, const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return;
+    give_to_folder_owner(data_dir, fd);
+    close(fd);
+}
+
+static enum err create(const char *data_dir, const char *path, struct fault *fault)
+{
+    struct db db = {0};
+    enum err err = store_file_open_writer(data_dir, &db, fault);
+    if (err)
+        return err;
+    /* The only connection: let it take the WAL and its index with it, so that none of root's files stay. */
+    sqlite3_db_config(db.handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+    db_close(&db);
+    give_file(data_dir, path);
+    return OK;
+}
+
+enum err store_create(const char *data_dir, struct fault *fault)
+{
+    char path[STORE_PATH_BYTES];
+    if (!store_path(data_dir, "analytics.db", path))
+        return fault_set(fault, ERR_UNAVAILABLE, "the data folder's name is too long");
+    if (is_current(path))
+        return OK;
+    int lock = -1;
+    enum err err = store_lock(data_dir, &lock, fault);
+    if (err)
+        return err;
+    err = create(data_dir, path, fault);
+    close(lock);
+    return err;
+}

@@ -1,0 +1,19 @@
+/* store_file.h: the log database as a file: its path, its lock, its settings. Private to lib/store_*.c. */
+#ifndef STORE_FILE_H
+#define STORE_FILE_H
+
+#include "store_db.h"
+
+#define STORE_PATH_BYTES 4096
+
+/* DIR/<name>. False when it would not fit. */
+bool store_path(const char *data_dir, const char *name, char ret_path[STORE_PATH_BYTES]);
+
+/* Takes DIR/lock exclusively without waiting; the descriptor is *ret_fd, and closing it lets go. ERR_UNAVAILABLE names
+ * the process that holds it. */
+enum err store_lock(const char *data_dir, int *ret_fd, struct fault *fault);
+
+/* Opens DIR/analytics.db for writing, made and brought up to date; the lock must be held. */
+enum err store_file_open_writer(const char *data_dir, struct db *ret_db, struct fault *fault);
+
+#endif

@@ -1,0 +1,94 @@
+/* store_reader.h: what the files of the reading side share. Private to lib/store_*.c. */
+#ifndef STORE_READER_H
+#define STORE_READER_H
+
+#include "fold.h"
+#include "store.h"
+#include "store_db.h"
+#include "tier.h"
+
+/* One shape of rows for every source: at, error, domain, count, bytes_sent, bytes_received, errors, max_concurrency,
+ * first, last. ?1 tier, ?2 bucket, ?3 user, ?4 domain (-1: any), ?5 order (0: any), ?6 and ?7 seconds of the quarter.
+ */
+#define RAW_ROWS                                                                                                       \
+    "SELECT quarter * 900 + second, error, domain, count, bytes_sent, bytes_received, error_count, max_concurrency,"   \
+    " quarter * 900 + second, quarter * 900 + second FROM raw_log WHERE quarter = ?2"
+#define RAW_CUT " AND second >= ?6 AND second < ?7"
+#define ANY_ORDER " AND (?5 = 0 OR order_id = ?5)"
+#define DOMAIN_ROWS                                                                                                    \
+    "SELECT 0, 0, domain, count, bytes_sent, bytes_received, errors, max_concurrency, first, last FROM domain_traffic" \
+    " WHERE tier = ?1 AND bucket = ?2 AND user_id = ?3"
+
+#define READER_SQL(X)                                                                                                  \
+    X(R_CLOSED_DAY, "SELECT closed_day FROM closing")                                                                  \
+    X(R_NAME_FIND, "SELECT id FROM name WHERE text = ?1")                                                              \
+    X(R_NAME_TEXT, "SELECT text FROM name WHERE id = ?1")                                                              \
+    X(R_ORDER_USERS, "SELECT user_id FROM order_user WHERE order_id = ?1 ORDER BY user_id")                            \
+    X(R_TRAFFIC, "SELECT 0, 0, 0, count, bytes_sent, bytes_received, errors, max_concurrency, 0, 0 FROM traffic"       \
+                 " WHERE tier = ?1 AND bucket = ?2 AND user_id = ?3 AND order_id = ?5")                                \
+    X(R_DOMAIN_ONE, DOMAIN_ROWS " AND domain = ?4" ANY_ORDER)                                                          \
+    X(R_DOMAIN_EACH, DOMAIN_ROWS ANY_ORDER)                                                                            \
+    X(R_ERROR_EACH, "SELECT 0, error, domain, 0, 0, 0, errors, 0, first, last FROM error_traffic"                      \
+                    " WHERE tier = ?1 AND bucket = ?2 AND user_id = ?3 AND (?4 = -1 OR domain = ?4)" ANY_ORDER)        \
+    X(R_RAW_USER_DOMAIN, RAW_ROWS " AND user_id = ?3 AND domain = ?4" ANY_ORDER RAW_CUT)                               \
+    X(R_RAW_USER, RAW_ROWS " AND user_id = ?3" ANY_ORDER RAW_CUT)                                                      \
+    X(R_RAW_ALL, RAW_ROWS " AND (?4 = -1 OR domain = ?4)" RAW_CUT)
+
+enum reader_statement {
+#define READER_ENUM(name, sql) name,
+    READER_SQL(READER_ENUM)
+#undef READER_ENUM
+        READER_STATEMENTS
+};
+
+struct store_reader {
+    struct db db;
+    int64_t timeout_ms;  /* 0: none */
+    int64_t deadline_ms; /* of the report under way, monotonic; 0: none */
+};
+
+#define DOMAIN_ANY INT64_C(-1)
+
+/* A question made ready: names resolved, users known, and what the file holds at this moment. */
+struct scan {
+    const struct report_filter *filter;
+    int64_t domain;     /* name.id, or DOMAIN_ANY */
+    int64_t closed_day; /* as of this read transaction */
+    int64_t *users;     /* whose rows to read; a single 0 stands for everyone */
+    size_t user_count;  /* 0: nothing can match */
+};
+
+/* Which tables answer. */
+enum scan_source { SCAN_TRAFFIC, SCAN_DOMAINS, SCAN_ERRORS };
+
+/* One row of any source. `at` lies in the chart bucket that the row counts for. */
+struct scan_row {
+    int64_t at;
+    int64_t error;
+    int64_t domain;
+    struct totals totals;
+};
+
+typedef enum err (*scan_sink)(void *ctx, const struct scan_row *row);
+
+/* store_scan.c */
+
+/* Begins a read transaction, and the report's time. Always followed by scan_end. */
+enum err scan_begin(struct store_reader *reader, const struct report_filter *filter, struct scan *ret_scan,
+                    struct fault *fault);
+void scan_end(struct store_reader *reader, struct scan *scan);
+
+/* Gives every row that the filter lets through, from the widest tier up to `widest` that fits, to the sink. Rows come
+ * folded differently for different ranges, so a sink may only add them up. */
+enum err scan_run(struct store_reader *reader, const struct scan *scan, enum scan_source source, enum tier widest,
+                  scan_sink sink, void *ctx, struct fault *fault);
+
+/* The text of a name, to be freed. */
+enum err scan_name(struct store_reader *reader, int64_t id, char **ret_text, struct fault *fault);
+
+static inline sqlite3_stmt *reader_statement(struct store_reader *reader, enum reader_statement which)
+{
+    return reader->db.statements[which];
+}
+
+#endif

@@ -1,0 +1,52 @@
+/* tier.h: rollup arithmetic: how a time maps to a bucket of each tier, and from which tiers a range is answered. Knows
+ * no SQL, HTTP, JSON, or what time it is. */
+#ifndef TIER_H
+#define TIER_H
+
+#include "report.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Stored in the database: see schema/. */
+enum tier { TIER_QUARTER, TIER_HOUR, TIER_DAY, TIER_4_DAYS, TIER_16_DAYS, TIER_COUNT };
+
+/* Seconds. Each is a multiple of the one before. */
+int64_t tier_width(enum tier tier);
+
+/* The bucket that `seconds` lies in. */
+int64_t tier_bucket(enum tier tier, int64_t seconds);
+
+/* A run of whole buckets of one tier; or, where tier is TIER_QUARTER and `from_second`/`to_second` cut it, a part of
+ * one quarter. */
+struct piece {
+    enum tier tier;
+    int64_t begin;   /* first bucket */
+    int64_t end;     /* the bucket after the last */
+    int from_second; /* 0 … 899: seconds of the quarter before it do not count */
+    int to_second;   /* 1 … 900 */
+};
+
+/* True for a part of a quarter: only raw_log can answer it. */
+bool piece_is_partial(const struct piece *piece);
+
+/* Which tiers a report may use. TIER_QUARTER is always among them. */
+struct tier_set {
+    unsigned mask;      /* 1u << tier */
+    int64_t closed_day; /* tiers from TIER_DAY up exist before this day only; INT64_MAX: they exist for all time */
+};
+
+#define PIECE_MAX                                                                                                      \
+    24 /* partial, quarters, hours, days, 4 days, 16 days, and the same in reverse, with room for the closed edge */
+
+/* Covers [from, to) with the fewest pieces, in order of time. Returns how many of `ret_pieces` were filled. */
+size_t tier_cover(int64_t from, int64_t to, struct tier_set tiers, struct piece ret_pieces[PIECE_MAX]);
+
+/* The widest tier whose buckets nest in a chart's. */
+enum tier granularity_tier(enum granularity granularity);
+
+/* The start of the chart bucket that `seconds` lies in, and of the one after it. */
+int64_t granularity_floor(enum granularity granularity, int64_t seconds);
+int64_t granularity_next(enum granularity granularity, int64_t bucket);
+
+#endif

@@ -1,0 +1,138 @@
+-- The log database (analytics.db). Facts first: name, batch, batch_key, raw_log, order_user. Everything after them is
+-- derived from raw_log and can be thrown away and made again.
+--
+-- Times: *_at columns are Unix seconds. A bucket is a count of its tier's width since 1970-01-01 00:00 UTC:
+--   tier 0  15 minutes      tier 2  1 day       tier 4  16 days
+--   tier 1  1 hour          tier 3  4 days
+-- Id 0 in a rollup means "all of them"; real user and order ids start at 1.
+
+-- ---- facts ----
+
+-- Every text of a log (domain, error, protocol, peer, worker) once. Id 0 is the empty text.
+CREATE TABLE name (
+    id   INTEGER PRIMARY KEY,
+    text TEXT NOT NULL UNIQUE
+) STRICT;
+INSERT INTO name (id, text) VALUES (0, '');
+
+-- One row per accepted batch.
+CREATE TABLE batch (
+    id          INTEGER PRIMARY KEY,
+    received_at INTEGER NOT NULL,
+    caller      INTEGER NOT NULL, -- name.id
+    logs        INTEGER NOT NULL
+) STRICT;
+
+-- Idempotency keys, written in the batch's own transaction.
+CREATE TABLE batch_key (
+    caller      INTEGER NOT NULL, -- name.id: a key belongs to the caller who sent it
+    key         TEXT NOT NULL,
+    body_hash   BLOB NOT NULL,    -- BLAKE2b-256 of the inflated body
+    received_at INTEGER NOT NULL,
+    PRIMARY KEY (caller, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX batch_key_by_age ON batch_key (received_at);
+
+-- The logs as they came. The quarter of an hour leads the key, so a batch touches few pages, and within it user and
+-- domain, so that one user's logs lie together.
+CREATE TABLE raw_log (
+    quarter         INTEGER NOT NULL, -- bucket of tier 0
+    user_id         INTEGER NOT NULL,
+    domain          INTEGER NOT NULL, -- name.id
+    order_id        INTEGER NOT NULL,
+    batch_id        INTEGER NOT NULL,
+    line            INTEGER NOT NULL, -- index in the batch, from 0
+    second          INTEGER NOT NULL, -- ts = quarter * 900 + second
+    port            INTEGER NOT NULL,
+    protocol        INTEGER NOT NULL, -- name.id
+    ip_out          BLOB NOT NULL,    -- network order: 4 or 16 bytes, or empty
+    ip_from         BLOB NOT NULL,
+    peer            INTEGER NOT NULL, -- name.id
+    worker          INTEGER NOT NULL, -- name.id
+    error           INTEGER NOT NULL, -- name.id
+    count           INTEGER NOT NULL,
+    bytes_sent      INTEGER NOT NULL,
+    bytes_received  INTEGER NOT NULL,
+    error_count     INTEGER NOT NULL,
+    duration_ms     INTEGER NOT NULL,
+    max_concurrency INTEGER NOT NULL,
+    PRIMARY KEY (quarter, user_id, domain, order_id, batch_id, line)
+) STRICT, WITHOUT ROWID;
+
+-- Which users have logs under an order: several may share an order id.
+CREATE TABLE order_user (
+    order_id INTEGER NOT NULL,
+    user_id  INTEGER NOT NULL,
+    PRIMARY KEY (order_id, user_id)
+) STRICT, WITHOUT ROWID;
+
+-- raw_log with its names, for people: SELECT * FROM log WHERE quarter = unixepoch('2026-03-15 10:15') / 900;
+CREATE VIEW log AS
+SELECT datetime(r.quarter * 900 + r.second, 'unixepoch') AS ts, r.user_id, r.order_id, d.text AS domain, r.port,
+       p.text AS protocol, hex(r.ip_out) AS ip_out, hex(r.ip_from) AS ip_from, e.text AS peer_id, w.text AS worker,
+       x.text AS error, r.count, r.bytes_sent, r.bytes_received, r.error_count, r.duration_ms, r.max_concurrency,
+       r.quarter, r.batch_id, r.line
+FROM raw_log AS r
+JOIN name AS d ON d.id = r.domain
+JOIN name AS p ON p.id = r.protocol
+JOIN name AS e ON e.id = r.peer
+JOIN name AS w ON w.id = r.worker
+JOIN name AS x ON x.id = r.error;
+
+-- ---- derived ----
+
+-- Charts without a domain filter. Tier 0 has rows for everyone (0, 0) and for each user (user, 0); tiers 1 and 2 have
+-- rows for each (user, order) too.
+CREATE TABLE traffic (
+    tier            INTEGER NOT NULL,
+    bucket          INTEGER NOT NULL,
+    user_id         INTEGER NOT NULL,
+    order_id        INTEGER NOT NULL,
+    count           INTEGER NOT NULL,
+    bytes_sent      INTEGER NOT NULL,
+    bytes_received  INTEGER NOT NULL,
+    errors          INTEGER NOT NULL,
+    max_concurrency INTEGER NOT NULL,
+    PRIMARY KEY (tier, bucket, user_id, order_id)
+) STRICT, WITHOUT ROWID;
+
+-- Domains. Tier 1 has rows for everyone only: a user's own hour is as quick to read from raw_log. Tiers 2, 3 and 4 have
+-- rows for everyone (0, domain, 0) and for each (user, domain, order), and exist only for closed periods.
+CREATE TABLE domain_traffic (
+    tier            INTEGER NOT NULL,
+    bucket          INTEGER NOT NULL,
+    user_id         INTEGER NOT NULL,
+    domain          INTEGER NOT NULL, -- name.id
+    order_id        INTEGER NOT NULL,
+    count           INTEGER NOT NULL,
+    bytes_sent      INTEGER NOT NULL,
+    bytes_received  INTEGER NOT NULL,
+    errors          INTEGER NOT NULL,
+    max_concurrency INTEGER NOT NULL,
+    first           INTEGER NOT NULL, -- ts of the earliest and the latest log
+    last            INTEGER NOT NULL,
+    PRIMARY KEY (tier, bucket, user_id, domain, order_id)
+) STRICT, WITHOUT ROWID;
+
+-- Logs that name an error. The same tiers as domain_traffic.
+CREATE TABLE error_traffic (
+    tier     INTEGER NOT NULL,
+    bucket   INTEGER NOT NULL,
+    user_id  INTEGER NOT NULL,
+    error    INTEGER NOT NULL, -- name.id
+    domain   INTEGER NOT NULL, -- name.id
+    order_id INTEGER NOT NULL,
+    errors   INTEGER NOT NULL, -- sum of error_count
+    first    INTEGER NOT NULL,
+    last     INTEGER NOT NULL,
+    PRIMARY KEY (tier, bucket, user_id, error, domain, order_id)
+) STRICT, WITHOUT ROWID;
+
+-- Days before closed_day are closed: their rows of tiers 2 to 4 in domain_traffic and error_traffic exist (4- and
+-- 16-day periods when they end at or before it), and late logs are added to those rows at once. Later days have no such
+-- rows yet and are answered from tier 1 and raw_log.
+CREATE TABLE closing (
+    id         INTEGER PRIMARY KEY CHECK (id = 1),
+    closed_day INTEGER NOT NULL -- bucket of tier 2
+) STRICT;
+INSERT INTO closing (id, closed_day) VALUES (1, 0);

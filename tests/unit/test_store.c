@@ -1,0 +1,651 @@
+/* test_store.c: what goes into the store comes out of every report, whatever tier answers. Expected values come from
+ * plain SQL over the raw logs (SQLite's own date functions and GROUP BY), never from the store's code. */
+#include "batch.h"
+#include "store.h"
+#include "when.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- a store in a folder of its own ---- */
+
+static char folder[64];
+
+static void make_folder(void)
+{
+    strcpy(folder, "/tmp/test_store.XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+}
+
+static void remove_folder(void)
+{
+    static const char *const files[] = {"analytics.db", "analytics.db-wal", "analytics.db-shm", "lock"};
+    char path[128];
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, files[i]);
+        unlink(path);
+    }
+    ck_assert_int_eq(rmdir(folder), 0);
+}
+
+static struct store_writer *open_writer(void)
+{
+    struct store_writer *writer = NULL;
+    struct fault fault;
+    ck_assert_msg(store_writer_open(folder, &writer, &fault) == OK, "%s", fault.detail);
+    return writer;
+}
+
+static struct store_reader *open_reader(void)
+{
+    struct store_reader *reader = NULL;
+    struct fault fault;
+    ck_assert_msg(store_reader_open(folder, &reader, &fault) == OK, "%s", fault.detail);
+    return reader;
+}
+
+static sqlite3 *open_plain(void)
+{
+    char path[128];
+    sqlite3 *db = NULL;
+    snprintf(path, sizeof path, "%s/analytics.db", folder);
+    ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    return db;
+}
+
+static uint32_t intern(struct batch *batch, const char *text)
+{
+    uint32_t index = 0;
+    ck_assert_int_eq(batch_intern(batch, slice_of(text), &index), OK);
+    return index;
+}
+
+static void add_log(struct batch *batch, struct log_record log, const char *domain, const char *error)
+{
+    log.name[NAME_DOMAIN] = intern(batch, domain);
+    log.name[NAME_ERROR] = intern(batch, error);
+    log.name[NAME_WORKER] = intern(batch, "worker-01");
+    ck_assert_int_eq(batch_add(batch, &log), OK);
+}
+
+static struct store_item write_one(struct store_writer *writer, const struct batch *batch, const char *key,
+                                   unsigned char body)
+{
+    struct store_item item = {.batch = batch, .caller = "worker", .idempotency_key = key};
+    struct store_times times;
+    memset(item.body_hash, body, sizeof item.body_hash);
+    store_write(writer, &item, 1, 1000, &times);
+    return item;
+}
+
+static int64_t plain_i64(sqlite3 *db, const char *sql)
+{
+    sqlite3_stmt *statement = NULL;
+    ck_assert_msg(sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK, "%s", sqlite3_errmsg(db));
+    ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
+    int64_t value = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    return value;
+}
+
+/* ---- random logs: several users share orders, late and out of order, over month ends, a leap day and a year's end
+ * ---- */
+
+#define SPAN_BEGIN INT64_C(1829606400) /* 2027-12-24 00:00:00 */
+#define SPAN_DAYS 75                   /* to 2028-03-08: 2028 has a 29 February */
+#define USERS 5
+#define ORDERS 7
+#define DOMAINS 30
+
+static unsigned long rng = 1;
+
+static int64_t pick(int64_t n)
+{
+    rng = rng * 6364136223846793005ul + 1442695040888963407ul;
+    return (int64_t)((rng >> 33) % (unsigned long)n);
+}
+
+static int64_t random_counter(void)
+{
+    return pick(40) == 0 ? LIMIT_ID / 1000000 : pick(1000);
+}
+
+/* Half of the stamps lie on a quarter of an hour, as workers send them; drift: logs come nearly in order. */
+static int64_t random_ts(int step, int steps)
+{
+    int64_t newest = (int64_t)SPAN_DAYS * WHEN_DAY * (step + 1) / steps;
+    int64_t back = pick(4) == 0 ? pick(newest) : pick(3 * WHEN_DAY);
+    int64_t ts = SPAN_BEGIN + (back < newest ? newest - back - 1 : 0);
+    return pick(2) ? ts - ts % WHEN_QUARTER : ts;
+}
+
+static void add_random_log(struct batch *batch, int step, int steps)
+{
+    static const char *const errors[] = {"timeout", "refused", "dns \"x\"", "tls"};
+    char domain[32];
+    struct log_record log = {.ts = random_ts(step, steps),
+                             .user_id = 1 + pick(USERS),
+                             .order_id = 1 + pick(ORDERS),
+                             .count = random_counter(),
+                             .bytes_sent = random_counter(),
+                             .bytes_received = random_counter(),
+                             .error_count = pick(4),
+                             .duration_ms = random_counter(),
+                             .max_concurrency = pick(50),
+                             .port = (uint16_t)pick(65536)};
+    snprintf(domain, sizeof domain, "d%d.example", (int)(pick(DOMAINS) * pick(DOMAINS) / DOMAINS));
+    add_log(batch, log, domain, pick(5) ? "" : errors[pick(4)]);
+}
+
+#define STEPS 60
+
+static void write_random_logs(struct store_writer *writer)
+{
+    bool more = true;
+    struct fault fault;
+    for (int step = 0; step < STEPS; step++) {
+        struct batch batch;
+        batch_init(&batch, NULL);
+        for (int64_t i = 1 + pick(120); i > 0; i--)
+            add_random_log(&batch, step, STEPS);
+        ck_assert_int_eq(write_one(writer, &batch, NULL, 0).result, OK);
+        batch_release(&batch);
+        for (more = true; more;)
+            ck_assert_int_eq(store_maintain(writer, INT64_MAX / 4, 1000000, &more, &fault), OK);
+    }
+}
+
+/* ---- random questions ---- */
+
+struct question {
+    struct report_filter filter;
+    char domain[32];
+    char where[256]; /* the same in SQL over the view `log` */
+};
+
+static int64_t random_edge(void)
+{
+    static const int64_t grids[] = {WHEN_DAY, WHEN_DAY, WHEN_HOUR, WHEN_QUARTER, 1, 1};
+    int64_t at = SPAN_BEGIN - WHEN_DAY + pick((SPAN_DAYS + 2) * (int64_t)WHEN_DAY);
+    return at - at % grids[pick(6)];
+}
+
+static void random_question(struct question *question)
+{
+    int64_t a = random_edge(), b = random_edge();
+    *question = (struct question){.filter = {.from = a < b ? a : b, .to = a < b ? b : a}};
+    struct report_filter *filter = &question->filter;
+    int len = snprintf(question->where, sizeof question->where,
+                       "unixepoch(ts) >= %" PRId64 " AND unixepoch(ts) < %" PRId64, filter->from, filter->to);
+    if (pick(2)) {
+        filter->user_id = 1 + pick(USERS + 1);
+        len += snprintf(question->where + len, sizeof question->where - (size_t)len, " AND user_id = %" PRId64,
+                        filter->user_id);
+    }
+    if (pick(3) == 0) {
+        filter->order_id = 1 + pick(ORDERS + 1);
+        len += snprintf(question->where + len, sizeof question->where - (size_t)len, " AND order_id = %" PRId64,
+                        filter->order_id);
+    }
+    if (pick(3) == 0) {
+        snprintf(question->domain, sizeof question->domain, "d%d.example", (int)pick(DOMAINS / 2));
+        filter->has_domain = true;
+        filter->domain = slice_of(question->domain);
+        snprintf(question->where + len, sizeof question->where - (size_t)len, " AND domain = '%s'", question->domain);
+    }
+}
+
+static sqlite3_stmt *ask(sqlite3 *db, const char *format, const struct question *question, const char *extra)
+{
+    char sql[1024];
+    sqlite3_stmt *statement = NULL;
+    snprintf(sql, sizeof sql, format, question->where, extra);
+    ck_assert_msg(sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK, "%s: %s", sql, sqlite3_errmsg(db));
+    return statement;
+}
+
+static const struct {
+    enum granularity granularity;
+    const char *bucket; /* the same in SQLite's date functions */
+} chart_rows[] = {
+    {GRANULARITY_15M, "unixepoch(ts) / 900 * 900"},
+    {GRANULARITY_HOUR, "unixepoch(strftime('%Y-%m-%d %H:00:00', ts))"},
+    {GRANULARITY_DAY, "unixepoch(ts, 'start of day')"},
+    {GRANULARITY_WEEK, "unixepoch(ts, 'start of day', '-6 days', 'weekday 1')"},
+    {GRANULARITY_MONTH, "unixepoch(ts, 'start of month')"},
+};
+
+static void check_chart(struct store_reader *reader, sqlite3 *db, size_t row, const struct question *question)
+{
+    struct chart chart = {0};
+    struct fault fault;
+    char sql[512];
+    snprintf(sql, sizeof sql,
+             "SELECT %s AS b, sum(count), sum(bytes_sent), sum(bytes_received), sum(error_count), max(max_concurrency)"
+             " FROM log WHERE %%s GROUP BY b ORDER BY b",
+             chart_rows[row].bucket);
+    /* the bucket's own % signs must survive the second formatting */
+    char doubled[1024];
+    size_t n = 0;
+    for (const char *p = sql; *p; p++) {
+        doubled[n++] = *p;
+        if (*p == '%' && p[1] != 's')
+            doubled[n++] = '%';
+    }
+    doubled[n] = '\0';
+    sqlite3_stmt *expected = ask(db, doubled, question, "");
+    ck_assert_int_eq(store_chart(reader, &question->filter, chart_rows[row].granularity, false, &chart, &fault), OK);
+    for (size_t i = 0; i < chart.count; i++) {
+        const struct chart_point *point = &chart.points[i];
+        ck_assert_msg(sqlite3_step(expected) == SQLITE_ROW, "a bucket too many: %s", question->where);
+        ck_assert_msg(point->bucket == sqlite3_column_int64(expected, 0), "bucket: %s", question->where);
+        ck_assert_msg(point->totals.count == sqlite3_column_int64(expected, 1), "count: %s", question->where);
+        ck_assert_msg(point->totals.bytes_sent == sqlite3_column_int64(expected, 2), "sent: %s", question->where);
+        ck_assert_msg(point->totals.bytes_received == sqlite3_column_int64(expected, 3), "received: %s",
+                      question->where);
+        ck_assert_msg(point->totals.errors == sqlite3_column_int64(expected, 4), "errors: %s", question->where);
+        ck_assert_msg(point->totals.max_concurrency == sqlite3_column_int64(expected, 5), "max: %s", question->where);
+    }
+    ck_assert_msg(sqlite3_step(expected) == SQLITE_DONE, "a bucket too few: %s", question->where);
+    sqlite3_finalize(expected);
+    chart_release(&chart);
+}
+
+static void check_domains(struct store_reader *reader, sqlite3 *db, const struct question *question)
+{
+    static const char sql[] = "SELECT domain, sum(count) AS c, sum(bytes_sent) AS s, sum(bytes_received) AS r,"
+                              " sum(error_count), unixepoch(min(ts)), unixepoch(max(ts)) FROM log WHERE %s"
+                              " GROUP BY domain ORDER BY %s DESC, domain";
+    enum domain_order order = pick(2) ? DOMAIN_BY_COUNT : DOMAIN_BY_BYTES;
+    uint64_t offset = (uint64_t)pick(3) * 4;
+    size_t limit = 1 + (size_t)pick(12);
+    struct domain_list list = {0};
+    struct fault fault;
+    uint64_t total = 0;
+    size_t compared = 0;
+    ck_assert_int_eq(store_domains(reader, &question->filter, order, offset, limit, &list, &fault), OK);
+    sqlite3_stmt *expected = ask(db, sql, question, order == DOMAIN_BY_COUNT ? "c" : "s + r");
+    for (; sqlite3_step(expected) == SQLITE_ROW; total++) {
+        if (total < offset || total >= offset + limit)
+            continue;
+        ck_assert_msg(compared < list.count, "a domain too few: %s", question->where);
+        const struct domain_row *row = &list.rows[compared++];
+        ck_assert_str_eq(row->domain, (const char *)sqlite3_column_text(expected, 0));
+        ck_assert_int_eq(row->totals.count, sqlite3_column_int64(expected, 1));
+        ck_assert_int_eq(row->totals.bytes_sent, sqlite3_column_int64(expected, 2));
+        ck_assert_int_eq(row->totals.bytes_received, sqlite3_column_int64(expected, 3));
+        ck_assert_int_eq(row->totals.errors, sqlite3_column_int64(expected, 4));
+        ck_assert_int_eq(row->totals.first, sqlite3_column_int64(expected, 5));
+        ck_assert_int_eq(row->totals.last, sqlite3_column_int64(expected, 6));
+    }
+    ck_assert_uint_eq(list.count, compared);
+    ck_assert_uint_eq(list.total, total);
+    sqlite3_finalize(expected);
+    domain_list_release(&list);
+}
+
+static void check_samples(sqlite3 *db, const struct question *question, const struct error_row *row)
+{
+    char extra[64], *quoted = sqlite3_mprintf("%Q", row->error);
+    snprintf(extra, sizeof extra, "%s", quoted);
+    sqlite3_free(quoted);
+    sqlite3_stmt *expected = ask(db,
+                                 "SELECT domain FROM log WHERE %s AND error = %s GROUP BY domain"
+                                 " ORDER BY sum(error_count) DESC, domain LIMIT 5",
+                                 question, extra);
+    for (size_t i = 0; i < row->sample_count; i++) {
+        ck_assert_int_eq(sqlite3_step(expected), SQLITE_ROW);
+        ck_assert_str_eq(row->samples[i], (const char *)sqlite3_column_text(expected, 0));
+    }
+    ck_assert_int_eq(sqlite3_step(expected), SQLITE_DONE);
+    sqlite3_finalize(expected);
+}
+
+static void check_errors(struct store_reader *reader, sqlite3 *db, const struct question *question)
+{
+    struct error_list list = {0};
+    struct fault fault;
+    size_t limit = 1 + (size_t)pick(6);
+    char extra[16];
+    snprintf(extra, sizeof extra, "%zu", limit);
+    ck_assert_int_eq(store_errors(reader, &question->filter, limit, &list, &fault), OK);
+    sqlite3_stmt *expected = ask(db,
+                                 "SELECT error, sum(error_count) AS n, unixepoch(min(ts)), unixepoch(max(ts)) FROM log"
+                                 " WHERE %s AND error <> '' GROUP BY error ORDER BY n DESC, error LIMIT %s",
+                                 question, extra);
+    for (size_t i = 0; i < list.count; i++) {
+        ck_assert_int_eq(sqlite3_step(expected), SQLITE_ROW);
+        ck_assert_str_eq(list.rows[i].error, (const char *)sqlite3_column_text(expected, 0));
+        ck_assert_int_eq(list.rows[i].total_errors, sqlite3_column_int64(expected, 1));
+        ck_assert_int_eq(list.rows[i].first_seen, sqlite3_column_int64(expected, 2));
+        ck_assert_int_eq(list.rows[i].last_seen, sqlite3_column_int64(expected, 3));
+        check_samples(db, question, &list.rows[i]);
+    }
+    ck_assert_int_eq(sqlite3_step(expected), SQLITE_DONE);
+    sqlite3_finalize(expected);
+    error_list_release(&list);
+}
+
+#define SEEDS 4
+#define QUESTIONS 250
+
+START_TEST(reports_equal_a_recount)
+{
+    struct question question;
+    rng = (unsigned long)_i + 1;
+    struct store_writer *writer = open_writer();
+    write_random_logs(writer);
+    struct store_reader *reader = open_reader();
+    sqlite3 *db = open_plain();
+    ck_assert_int_gt(plain_i64(db, "SELECT closed_day FROM closing"), SPAN_BEGIN / WHEN_DAY + 32);
+    ck_assert_int_gt(plain_i64(db, "SELECT count(*) FROM domain_traffic WHERE tier = 4"), 0);
+    ck_assert_int_gt(plain_i64(db, "SELECT count(*) FROM log"), 1000);
+    for (int i = 0; i < QUESTIONS; i++) {
+        random_question(&question);
+        check_chart(reader, db, (size_t)pick(5), &question);
+        check_domains(reader, db, &question);
+        check_errors(reader, db, &question);
+    }
+    sqlite3_close(db);
+    store_reader_close(reader);
+    store_writer_close(writer);
+}
+END_TEST
+
+/* Every rollup row again, by plain SQL over raw_log. */
+static const char *const rollup_rows[] = {
+    "SELECT count(*) FROM (SELECT * FROM traffic EXCEPT"
+    " SELECT t, quarter * 900 / w, u, o, sum(count), sum(bytes_sent), sum(bytes_received), sum(error_count),"
+    " max(max_concurrency) FROM (SELECT *, 0 AS u, 0 AS o FROM raw_log UNION ALL SELECT *, user_id, 0 FROM raw_log"
+    " UNION ALL SELECT *, user_id, order_id FROM raw_log)"
+    " JOIN (SELECT 0 AS t, 900 AS w UNION SELECT 1, 3600 UNION SELECT 2, 86400) ON NOT (t = 0 AND o > 0)"
+    " GROUP BY t, quarter * 900 / w, u, o)",
+    "SELECT count(*) FROM (SELECT * FROM domain_traffic EXCEPT"
+    " SELECT t, quarter * 900 / w, u, domain, o, sum(count), sum(bytes_sent), sum(bytes_received), sum(error_count),"
+    " max(max_concurrency), min(quarter * 900 + second), max(quarter * 900 + second)"
+    " FROM (SELECT *, 0 AS u, 0 AS o FROM raw_log UNION ALL SELECT *, user_id, order_id FROM raw_log)"
+    " JOIN (SELECT 1 AS t, 3600 AS w UNION SELECT 2, 86400 UNION SELECT 3, 345600 UNION SELECT 4, 1382400)"
+    " GROUP BY t, quarter * 900 / w, u, domain, o)",
+    "SELECT count(*) FROM (SELECT * FROM error_traffic EXCEPT"
+    " SELECT t, quarter * 900 / w, u, error, domain, o, sum(error_count), min(quarter * 900 + second),"
+    " max(quarter * 900 + second)"
+    " FROM (SELECT *, 0 AS u, 0 AS o FROM raw_log UNION ALL SELECT *, user_id, order_id FROM raw_log)"
+    " JOIN (SELECT 1 AS t, 3600 AS w UNION SELECT 2, 86400 UNION SELECT 3, 345600 UNION SELECT 4, 1382400)"
+    " WHERE error <> 0 GROUP BY t, quarter * 900 / w, u, error, domain, o)",
+};
+
+START_TEST(rollups_hold_nothing_but_the_raw_logs)
+{
+    rng = (unsigned long)_i + 100;
+    struct store_writer *writer = open_writer();
+    write_random_logs(writer);
+    sqlite3 *db = open_plain();
+    for (size_t i = 0; i < sizeof rollup_rows / sizeof *rollup_rows; i++)
+        ck_assert_int_eq(plain_i64(db, rollup_rows[i]), 0);
+    ck_assert_int_gt(plain_i64(db, "SELECT count(*) FROM error_traffic WHERE tier = 3"), 0);
+    sqlite3_close(db);
+    store_writer_close(writer);
+}
+END_TEST
+
+START_TEST(zero_filled_charts_have_every_bucket)
+{
+    struct store_writer *writer = open_writer();
+    struct store_reader *reader = open_reader();
+    struct report_filter filter = {.from = SPAN_BEGIN + 1, .to = SPAN_BEGIN + WHEN_DAY + 1};
+    struct chart chart = {0};
+    struct fault fault;
+    ck_assert_int_eq(store_chart(reader, &filter, GRANULARITY_HOUR, true, &chart, &fault), OK);
+    ck_assert_uint_eq(chart.count, 25);
+    ck_assert_int_eq(chart.points[0].bucket, SPAN_BEGIN);
+    ck_assert_int_eq(chart.points[24].bucket, SPAN_BEGIN + WHEN_DAY);
+    ck_assert_int_eq(chart.points[7].totals.count, 0);
+    chart_release(&chart);
+    ck_assert_int_eq(store_chart(reader, &filter, GRANULARITY_HOUR, false, &chart, &fault), OK);
+    ck_assert_uint_eq(chart.count, 0);
+    chart_release(&chart);
+    store_reader_close(reader);
+    store_writer_close(writer);
+}
+END_TEST
+
+/* ---- batches and keys ---- */
+
+static void one_log_batch(struct batch *batch, int64_t count)
+{
+    batch_init(batch, NULL);
+    add_log(batch, (struct log_record){.ts = SPAN_BEGIN, .user_id = 1, .order_id = 1, .count = count}, "a.example", "");
+}
+
+static void check_counts(int64_t batches, int64_t logs, int64_t sum)
+{
+    sqlite3 *db = open_plain();
+    ck_assert_int_eq(plain_i64(db, "SELECT count(*) FROM batch"), batches);
+    ck_assert_int_eq(plain_i64(db, "SELECT count(*) FROM raw_log"), logs);
+    ck_assert_int_eq(plain_i64(db, "SELECT coalesce(sum(count), 0) FROM raw_log"), sum);
+    ck_assert_int_eq(plain_i64(db, "SELECT coalesce(sum(count), 0) FROM traffic WHERE tier = 0 AND user_id = 0"), sum);
+    sqlite3_close(db);
+}
+
+START_TEST(a_key_counts_once)
+{
+    struct batch batch;
+    one_log_batch(&batch, 7);
+    struct store_writer *writer = open_writer();
+    struct store_item first = write_one(writer, &batch, "k", 1), again = write_one(writer, &batch, "k", 1),
+                      other = write_one(writer, &batch, "k", 2);
+    ck_assert_int_eq(first.result, OK);
+    ck_assert(!first.replayed);
+    ck_assert_int_eq(again.result, OK);
+    ck_assert(again.replayed);
+    ck_assert_int_eq(other.result, ERR_IDEMPOTENCY_KEY_REUSED);
+    check_counts(1, 1, 7);
+    store_writer_close(writer); /* and after a restart */
+    writer = open_writer();
+    again = write_one(writer, &batch, "k", 1);
+    ck_assert(again.result == OK && again.replayed);
+    check_counts(1, 1, 7);
+    store_writer_close(writer);
+    batch_release(&batch);
+}
+END_TEST
+
+START_TEST(a_key_counts_once_within_a_group)
+{
+    struct batch batch;
+    one_log_batch(&batch, 7);
+    struct store_writer *writer = open_writer();
+    struct store_times times;
+    struct store_item items[4];
+    for (size_t i = 0; i < 4; i++) {
+        items[i] = (struct store_item){.batch = &batch, .caller = i == 3 ? "other" : "worker", .idempotency_key = "k"};
+        memset(items[i].body_hash, i == 2 ? 9 : 1, sizeof items[i].body_hash);
+    }
+    store_write(writer, items, 4, 1000, &times);
+    ck_assert(items[0].result == OK && !items[0].replayed);
+    ck_assert(items[1].result == OK && items[1].replayed);
+    ck_assert_int_eq(items[2].result, ERR_IDEMPOTENCY_KEY_REUSED);
+    ck_assert(items[3].result == OK && !items[3].replayed); /* a key belongs to its caller */
+    check_counts(2, 2, 14);
+    store_writer_close(writer);
+    batch_release(&batch);
+}
+END_TEST
+
+START_TEST(old_keys_are_forgotten)
+{
+    struct batch batch;
+    bool more;
+    struct fault fault;
+    one_log_batch(&batch, 7);
+    struct store_writer *writer = open_writer();
+    ck_assert_int_eq(write_one(writer, &batch, "k", 1).result, OK); /* at 1000 */
+    ck_assert_int_eq(store_maintain(writer, 1100, 100, &more, &fault), OK);
+    ck_assert(write_one(writer, &batch, "k", 1).replayed);
+    ck_assert_int_eq(store_maintain(writer, 1101, 100, &more, &fault), OK);
+    ck_assert(!write_one(writer, &batch, "k", 1).replayed);
+    store_writer_close(writer);
+    batch_release(&batch);
+}
+END_TEST
+
+/* 2^53-1 a thousand times is 2^63 less a little: the sum of sent and received is what fills first. */
+START_TEST(a_total_past_2_63_is_refused)
+{
+    struct batch half, one;
+    batch_init(&half, NULL);
+    for (int i = 0; i < 512; i++)
+        add_log(
+            &half,
+            (struct log_record){
+                .ts = SPAN_BEGIN + i, .user_id = 1, .order_id = 1, .bytes_sent = LIMIT_ID, .bytes_received = LIMIT_ID},
+            "a.example", "");
+    batch_init(&one, NULL);
+    add_log(&one, (struct log_record){.ts = 0, .user_id = 2, .order_id = 2, .bytes_sent = 1024}, "b.example", "");
+    struct store_writer *writer = open_writer();
+    ck_assert_int_eq(write_one(writer, &half, "a", 1).result, OK); /* 1024 * (2^53-1) = 2^63 - 1024 */
+    ck_assert_int_eq(write_one(writer, &half, "b", 1).result, ERR_LOGS_INVALID);
+    ck_assert_int_eq(write_one(writer, &one, "c", 1).result, ERR_LOGS_INVALID);
+    one.logs[0].bytes_sent = 1023;
+    store_writer_close(writer);
+    writer = open_writer(); /* the totals are known after a restart too */
+    ck_assert_int_eq(write_one(writer, &half, "b", 1).result, ERR_LOGS_INVALID);
+    ck_assert_int_eq(write_one(writer, &one, "c", 1).result, OK);
+    check_counts(2, 513, 0);
+    store_writer_close(writer);
+    batch_release(&half);
+    batch_release(&one);
+}
+END_TEST
+
+START_TEST(an_empty_batch_is_a_batch)
+{
+    struct batch batch;
+    batch_init(&batch, NULL);
+    struct store_writer *writer = open_writer();
+    ck_assert_int_eq(write_one(writer, &batch, "k", 1).result, OK);
+    ck_assert(write_one(writer, &batch, "k", 1).replayed);
+    check_counts(1, 0, 0);
+    store_writer_close(writer);
+}
+END_TEST
+
+/* ---- the file ---- */
+
+START_TEST(only_one_writer)
+{
+    struct store_writer *writer = open_writer(), *second = NULL;
+    struct fault fault = {0};
+    ck_assert_int_eq(store_writer_open(folder, &second, &fault), ERR_UNAVAILABLE);
+    ck_assert_ptr_nonnull(strstr(fault.detail, "held by another process"));
+    ck_assert_ptr_null(second);
+    store_writer_close(writer);
+    store_writer_close(open_writer());
+}
+END_TEST
+
+static void plain_exec(const char *sql)
+{
+    char path[128];
+    sqlite3 *db = NULL;
+    snprintf(path, sizeof path, "%s/analytics.db", folder);
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static const struct {
+    const char *damage;
+    const char *words;
+} refused_files[] = {
+    {"PRAGMA user_version = 999", "newer version"},
+    {"PRAGMA application_id = 7", "not a file of this program"},
+};
+
+START_TEST(another_file_is_refused)
+{
+    struct store_writer *writer = NULL;
+    struct store_reader *reader = NULL;
+    struct fault fault = {0};
+    ck_assert_int_eq(store_create(folder, &fault), OK);
+    ck_assert_int_eq(store_create(folder, &fault), OK); /* twice is fine */
+    plain_exec(refused_files[_i].damage);
+    ck_assert_int_eq(store_writer_open(folder, &writer, &fault), ERR_UNAVAILABLE);
+    ck_assert_msg(strstr(fault.detail, refused_files[_i].words) != NULL, "%s", fault.detail);
+    fault = (struct fault){0};
+    ck_assert_int_eq(store_reader_open(folder, &reader, &fault), ERR_UNAVAILABLE);
+    ck_assert_msg(strstr(fault.detail, refused_files[_i].words) != NULL, "%s", fault.detail);
+}
+END_TEST
+
+START_TEST(the_file_is_its_owners_alone)
+{
+    struct fault fault;
+    struct stat st;
+    char path[128];
+    umask(0);
+    ck_assert_int_eq(store_create(folder, &fault), OK);
+    struct store_writer *writer = open_writer();
+    static const char *const files[] = {"analytics.db", "analytics.db-wal", "lock"};
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, files[i]);
+        ck_assert_int_eq(stat(path, &st), 0);
+        ck_assert_msg((st.st_mode & 0777) == 0600, "%s: %o", files[i], st.st_mode & 0777);
+    }
+    store_writer_close(writer);
+}
+END_TEST
+
+START_TEST(a_long_report_is_ended)
+{
+    struct fault fault = {0};
+    struct domain_list list = {0};
+    rng = 1;
+    struct store_writer *writer = open_writer();
+    write_random_logs(writer);
+    struct store_reader *reader = open_reader();
+    struct report_filter filter = {.from = 0, .to = INT64_C(32000000000), .user_id = 1};
+    store_reader_set_timeout(reader, 1);
+    ck_assert_int_eq(store_domains(reader, &filter, DOMAIN_BY_BYTES, 0, 10, &list, &fault), ERR_QUERY_TIMEOUT);
+    filter.from = SPAN_BEGIN;
+    filter.to = SPAN_BEGIN + WHEN_QUARTER;
+    store_reader_set_timeout(reader, 60000);
+    ck_assert_int_eq(store_domains(reader, &filter, DOMAIN_BY_BYTES, 0, 10, &list, &fault), OK); /* and serves on */
+    domain_list_release(&list);
+    store_reader_close(reader);
+    store_writer_close(writer);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("store");
+    TCase *tcase = tcase_create("store");
+    tcase_set_timeout(tcase, 300);
+    tcase_add_checked_fixture(tcase, make_folder, remove_folder);
+    tcase_add_loop_test(tcase, reports_equal_a_recount, 0, SEEDS);
+    tcase_add_loop_test(tcase, rollups_hold_nothing_but_the_raw_logs, 0, SEEDS);
+    tcase_add_test(tcase, zero_filled_charts_have_every_bucket);
+    tcase_add_test(tcase, a_key_counts_once);
+    tcase_add_test(tcase, a_key_counts_once_within_a_group);
+    tcase_add_test(tcase, old_keys_are_forgotten);
+    tcase_add_test(tcase, a_total_past_2_63_is_refused);
+    tcase_add_test(tcase, an_empty_batch_is_a_batch);
+    tcase_add_test(tcase, only_one_writer);
+    tcase_add_loop_test(tcase, another_file_is_refused, 0, sizeof refused_files / sizeof *refused_files);
+    tcase_add_test(tcase, the_file_is_its_owners_alone);
+    tcase_add_test(tcase, a_long_report_is_ended);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
