@@ -4,7 +4,7 @@
 #define BATCH_H
 
 #include "err.h"
-#include "limits.h"
+#include "limit.h"
 #include "text.h"
 
 #include <stdbool.h>

@@ -100,8 +100,9 @@ static int compare_entries(const void *left, const void *right)
     int order = compare64(a->tier, b->tier);
     order = order ? order : compare64(a->bucket, b->bucket);
     order = order ? order : compare64(a->user_id, b->user_id);
-    order = order ? order : compare64(a->error, b->error);
+    order = order ? order : (a->error != 0) - (b->error != 0);
     order = order ? order : compare64(a->domain, b->domain);
+    order = order ? order : compare64(a->error, b->error);
     return order ? order : compare64(a->order_id, b->order_id);
 }
 

@@ -9,13 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Which group. Unused members are 0. Also the order of the rollup tables' keys. */
+/* Which group. Unused members are 0. */
 struct fold_key {
     int64_t tier;
     int64_t bucket;
     int64_t user_id;
-    int64_t error; /* name ids */
-    int64_t domain;
+    int64_t domain; /* name ids */
+    int64_t error;  /* 0: all logs; else those that name it */
     int64_t order_id;
 };
 
@@ -41,7 +41,8 @@ void fold_clear(struct fold *fold);
 /* Adds `totals` to the entry of `key`. OK, or ERR_UNAVAILABLE when out of memory. */
 enum err fold_add(struct fold *fold, const struct fold_key *key, const struct totals *totals);
 
-/* Puts the entries in key order. After it only fold_clear and fold_release may follow. */
+/* Puts the entries in the order of their members, but all entries without an error before all with one. After it only
+ * fold_clear and fold_release may follow. */
 void fold_sort(struct fold *fold);
 
 #endif

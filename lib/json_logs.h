@@ -25,7 +25,7 @@ void json_logs_close(struct json_logs *reader);
 /* Feeds the next piece of the (inflated) body; any split gives the same result.
  * OK to go on; else the body is refused and *fault says why (ERR_BODY_INVALID with the byte offset in detail,
  * ERR_BODY_TOO_LARGE for too many logs or bytes, ERR_UNAVAILABLE for memory). Bad records do not stop it: they are
- * gathered, so that the answer can name them all. */
+ * gathered, so that the answer can name them all; the batch is emptied at the first. */
 enum err json_logs_feed(struct json_logs *reader, const char *data, size_t len, struct fault *fault);
 
 /* Ends the body. OK when the batch is complete and every record is good; ERR_LOGS_INVALID when records were refused

@@ -4,7 +4,7 @@
 #ifndef JSON_SCAN_H
 #define JSON_SCAN_H
 
-#include "limits.h"
+#include "limit.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,7 +33,7 @@ struct json_scan {
 
     /* Of the last watched value begun. */
     char kind;        /* its first byte, which may yet be wrong */
-    bool has_nul;     /* some string in it, or name, has a \u0000 */
+    bool nul_in_name; /* some name in it has a \u0000 */
     uint32_t members; /* of the value itself, when it is an object; equal names count each */
 
     /* Of the last watched name: its length in bytes, unescaped, and the first of them; a byte that is part of an

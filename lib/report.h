@@ -3,7 +3,7 @@
 #define REPORT_H
 
 #include "err.h"
-#include "limits.h"
+#include "limit.h"
 #include "text.h"
 
 #include <stdbool.h>

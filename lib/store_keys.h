@@ -3,7 +3,7 @@
 #define STORE_KEYS_H
 
 #include "err.h"
-#include "limits.h"
+#include "limit.h"
 #include "text.h"
 
 #include <stdbool.h>

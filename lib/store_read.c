@@ -245,6 +245,18 @@ static enum err sum_errors(const struct fold *pairs, struct fold *ret_errors, st
     return OK;
 }
 
+static int by_error(const void *left, const void *right)
+{
+    const struct fold_entry *a = left, *b = right;
+    return (a->key.error > b->key.error) - (a->key.error < b->key.error);
+}
+
+static void sort_by_error(struct fold *pairs)
+{
+    if (pairs->count > 1)
+        qsort(pairs->entries, pairs->count, sizeof *pairs->entries, by_error);
+}
+
 /* `pairs` is sorted: the run of one error. */
 static struct error_run find_run(const struct fold *pairs, int64_t error)
 {
@@ -331,7 +343,7 @@ enum err store_errors(struct store_reader *reader, const struct report_filter *f
         err = scan_run(reader, &scan, SCAN_ERRORS, TIER_16_DAYS, fold_sink, &pairs, fault);
     if (!err)
         err = sum_errors(&pairs, &errors, fault);
-    fold_sort(&pairs);
+    sort_by_error(&pairs);
     if (!err)
         err = list_errors(reader, &pairs, &errors, limit, ret_list, fault);
     scan_end(reader, &scan);

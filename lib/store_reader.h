@@ -7,29 +7,25 @@
 #include "store_db.h"
 #include "tier.h"
 
-/* One shape of rows for every source: at, error, domain, count, bytes_sent, bytes_received, errors, max_concurrency,
- * first, last. ?1 tier, ?2 bucket, ?3 user, ?4 domain (-1: any), ?5 order (0: any), ?6 and ?7 seconds of the quarter.
- */
+/* Parameters, the same in every statement: ?1 tier, ?2 bucket, ?3 user, ?4 domain (-1: any), ?5 order (0: any), ?6 and
+ * ?7 seconds of the quarter, ?8 kind of chunk. */
 #define RAW_ROWS                                                                                                       \
-    "SELECT quarter * 900 + second, error, domain, count, bytes_sent, bytes_received, error_count, max_concurrency,"   \
-    " quarter * 900 + second, quarter * 900 + second FROM raw_log WHERE quarter = ?2"
+    "SELECT error, domain, count, bytes_sent, bytes_received, error_count, max_concurrency, second FROM raw_log"       \
+    " WHERE quarter = ?2"
 #define RAW_CUT " AND second >= ?6 AND second < ?7"
 #define ANY_ORDER " AND (?5 = 0 OR order_id = ?5)"
-#define DOMAIN_ROWS                                                                                                    \
-    "SELECT 0, 0, domain, count, bytes_sent, bytes_received, errors, max_concurrency, first, last FROM domain_traffic" \
-    " WHERE tier = ?1 AND bucket = ?2 AND user_id = ?3"
+#define CHUNKS "SELECT entries FROM rollup_chunk WHERE tier = ?1 AND bucket = ?2 AND user_id = ?3 AND kind = ?8"
 
 #define READER_SQL(X)                                                                                                  \
+    X(R_CLOSED_HOUR, "SELECT closed_hour FROM closing")                                                                \
     X(R_CLOSED_DAY, "SELECT closed_day FROM closing")                                                                  \
     X(R_NAME_FIND, "SELECT id FROM name WHERE text = ?1")                                                              \
     X(R_NAME_TEXT, "SELECT text FROM name WHERE id = ?1")                                                              \
     X(R_ORDER_USERS, "SELECT user_id FROM order_user WHERE order_id = ?1 ORDER BY user_id")                            \
-    X(R_TRAFFIC, "SELECT 0, 0, 0, count, bytes_sent, bytes_received, errors, max_concurrency, 0, 0 FROM traffic"       \
+    X(R_TRAFFIC, "SELECT count, bytes_sent, bytes_received, errors, max_concurrency FROM traffic"                      \
                  " WHERE tier = ?1 AND bucket = ?2 AND user_id = ?3 AND order_id = ?5")                                \
-    X(R_DOMAIN_ONE, DOMAIN_ROWS " AND domain = ?4" ANY_ORDER)                                                          \
-    X(R_DOMAIN_EACH, DOMAIN_ROWS ANY_ORDER)                                                                            \
-    X(R_ERROR_EACH, "SELECT 0, error, domain, 0, 0, 0, errors, 0, first, last FROM error_traffic"                      \
-                    " WHERE tier = ?1 AND bucket = ?2 AND user_id = ?3 AND (?4 = -1 OR domain = ?4)" ANY_ORDER)        \
+    X(R_CHUNKS, CHUNKS)                                                                                                \
+    X(R_CHUNK_OF_DOMAIN, CHUNKS " AND domain <= ?4 ORDER BY domain DESC LIMIT 1")                                      \
     X(R_RAW_USER_DOMAIN, RAW_ROWS " AND user_id = ?3 AND domain = ?4" ANY_ORDER RAW_CUT)                               \
     X(R_RAW_USER, RAW_ROWS " AND user_id = ?3" ANY_ORDER RAW_CUT)                                                      \
     X(R_RAW_ALL, RAW_ROWS " AND (?4 = -1 OR domain = ?4)" RAW_CUT)
@@ -52,19 +48,20 @@ struct store_reader {
 /* A question made ready: names resolved, users known, and what the file holds at this moment. */
 struct scan {
     const struct report_filter *filter;
-    int64_t domain;     /* name.id, or DOMAIN_ANY */
-    int64_t closed_day; /* as of this read transaction */
-    int64_t *users;     /* whose rows to read; a single 0 stands for everyone */
-    size_t user_count;  /* 0: nothing can match */
+    int64_t domain;      /* name.id, or DOMAIN_ANY */
+    int64_t closed_hour; /* as of this read transaction */
+    int64_t closed_day;
+    int64_t *users;    /* whose rows to read; a single 0 stands for everyone */
+    size_t user_count; /* 0: nothing can match */
 };
 
-/* Which tables answer. */
+/* What a report counts: all logs; all logs, by domain; logs that name an error, by error and domain. */
 enum scan_source { SCAN_TRAFFIC, SCAN_DOMAINS, SCAN_ERRORS };
 
-/* One row of any source. `at` lies in the chart bucket that the row counts for. */
+/* Some of the logs. `at` lies in the chart bucket that they count for. Rows of SCAN_TRAFFIC have no first and last. */
 struct scan_row {
     int64_t at;
-    int64_t error;
+    int64_t error; /* name ids; 0 where the source does not tell */
     int64_t domain;
     struct totals totals;
 };

@@ -2,6 +2,7 @@
  * schema/). Does not know what is done with the rows. */
 #include "store_reader.h"
 
+#include "pack.h"
 #include "when.h"
 
 #include <stdlib.h>
@@ -176,6 +177,8 @@ enum err scan_begin(struct store_reader *reader, const struct report_filter *fil
     reader->deadline_ms = reader->timeout_ms ? monotonic_ms() + reader->timeout_ms : 0;
     enum err err = db_exec(&reader->db, "BEGIN", fault);
     if (!err)
+        err = one_i64(reader, R_CLOSED_HOUR, 0, &ret_scan->closed_hour, fault);
+    if (!err)
         err = one_i64(reader, R_CLOSED_DAY, 0, &ret_scan->closed_day, fault);
     if (!err)
         err = find_domain(reader, filter, &ret_scan->domain, fault);
@@ -194,40 +197,94 @@ void scan_end(struct store_reader *reader, struct scan *scan)
 
 /* ---- rows ---- */
 
-/* Tiers that hold rows for this source and user. */
-static struct tier_set tiers_of(const struct scan *scan, enum scan_source source, int64_t user, enum tier widest)
+/* One reading of one piece of the range. */
+struct pass {
+    struct store_reader *reader;
+    const struct scan *scan;
+    enum scan_source source;
+    int64_t user;
+    scan_sink sink;
+    void *ctx;
+    struct fault *fault;
+};
+
+static enum err give(const struct pass *pass, const struct scan_row *row)
 {
-    struct tier_set set = {.closed_day = scan->closed_day};
-    for (int tier = 0; tier <= (int)widest; tier++)
-        set.mask |= 1u << tier;
-    if (source == SCAN_TRAFFIC) {
-        set.closed_day = INT64_MAX;
-        set.mask &= 1u << TIER_QUARTER | 1u << TIER_HOUR | 1u << TIER_DAY;
-    } else if (user) {
-        set.mask &= ~(1u << TIER_HOUR);
+    if (pass->sink(pass->ctx, row))
+        return fault_set(pass->fault, ERR_UNAVAILABLE, "out of memory");
+    return OK;
+}
+
+/* A row of traffic. */
+static enum err take_traffic(const struct pass *pass, sqlite3_stmt *statement, int64_t start)
+{
+    struct scan_row row = {.at = start,
+                           .totals = {.count = sqlite3_column_int64(statement, 0),
+                                      .bytes_sent = sqlite3_column_int64(statement, 1),
+                                      .bytes_received = sqlite3_column_int64(statement, 2),
+                                      .errors = sqlite3_column_int64(statement, 3),
+                                      .max_concurrency = sqlite3_column_int64(statement, 4)}};
+    return give(pass, &row);
+}
+
+/* A row of raw_log. The errors report skips logs without one. */
+static enum err take_raw(const struct pass *pass, sqlite3_stmt *statement, int64_t start)
+{
+    struct scan_row row = {.at = start + sqlite3_column_int64(statement, 7),
+                           .error = sqlite3_column_int64(statement, 0),
+                           .domain = sqlite3_column_int64(statement, 1)};
+    if (pass->source == SCAN_ERRORS && !row.error)
+        return OK;
+    row.totals = (struct totals){.count = sqlite3_column_int64(statement, 2),
+                                 .bytes_sent = sqlite3_column_int64(statement, 3),
+                                 .bytes_received = sqlite3_column_int64(statement, 4),
+                                 .errors = sqlite3_column_int64(statement, 5),
+                                 .max_concurrency = sqlite3_column_int64(statement, 6),
+                                 .first = row.at,
+                                 .last = row.at};
+    return give(pass, &row);
+}
+
+static bool wanted(const struct scan *scan, const struct fold_key *key)
+{
+    int64_t order = scan->filter->order_id;
+    return (scan->domain == DOMAIN_ANY || key->domain == scan->domain) && (!order || key->order_id == order);
+}
+
+/* A row of rollup_chunk: many entries. */
+static enum err take_chunk(const struct pass *pass, sqlite3_stmt *statement, int64_t start)
+{
+    struct pack_reader chunk;
+    struct scan_row row = {.at = start};
+    enum err err = OK;
+    pack_open(&chunk, sqlite3_column_blob(statement, 0), (size_t)sqlite3_column_bytes(statement, 0), start);
+    while (!err && pack_next(&chunk, &row.totals)) {
+        row.error = chunk.key.error;
+        row.domain = chunk.key.domain;
+        if (wanted(pass->scan, &chunk.key))
+            err = give(pass, &row);
     }
-    return set;
+    return chunk.damaged ? fault_set(pass->fault, ERR_UNAVAILABLE, "rollup_chunk is damaged") : err;
 }
 
-static enum reader_statement raw_statement(const struct scan *scan, int64_t user)
-{
-    if (!user)
-        return R_RAW_ALL;
-    return scan->domain == DOMAIN_ANY ? R_RAW_USER : R_RAW_USER_DOMAIN;
-}
+/* How a piece is read. */
+struct method {
+    enum reader_statement statement;
+    enum err (*take)(const struct pass *pass, sqlite3_stmt *statement, int64_t start);
+};
 
-static enum reader_statement statement_for(const struct scan *scan, enum scan_source source, int64_t user,
-                                           const struct piece *piece)
+static struct method method_for(const struct pass *pass, const struct piece *piece)
 {
-    if (piece_is_partial(piece))
-        return raw_statement(scan, user);
-    if (source == SCAN_TRAFFIC)
-        return piece->tier == TIER_QUARTER && scan->filter->order_id ? raw_statement(scan, user) : R_TRAFFIC;
-    if (piece->tier == TIER_QUARTER)
-        return raw_statement(scan, user);
-    if (source == SCAN_ERRORS)
-        return R_ERROR_EACH;
-    return scan->domain == DOMAIN_ANY ? R_DOMAIN_EACH : R_DOMAIN_ONE;
+    const struct scan *scan = pass->scan;
+    bool any_domain = scan->domain == DOMAIN_ANY;
+    bool whole = !piece_is_partial(piece);
+    if (pass->source == SCAN_TRAFFIC && whole && (piece->tier != TIER_QUARTER || !scan->filter->order_id))
+        return (struct method){R_TRAFFIC, take_traffic};
+    if (piece->tier != TIER_QUARTER)
+        return (struct method){any_domain ? R_CHUNKS : R_CHUNK_OF_DOMAIN, take_chunk};
+    if (!pass->user)
+        return (struct method){R_RAW_ALL, take_raw};
+    return (struct method){any_domain ? R_RAW_USER : R_RAW_USER_DOMAIN, take_raw};
 }
 
 static void bind(sqlite3_stmt *statement, int index, int64_t value)
@@ -236,75 +293,73 @@ static void bind(sqlite3_stmt *statement, int index, int64_t value)
         sqlite3_bind_int64(statement, index, value);
 }
 
-static void bind_piece(sqlite3_stmt *statement, const struct scan *scan, int64_t user, const struct piece *piece)
+static void bind_piece(sqlite3_stmt *statement, const struct pass *pass, const struct piece *piece)
 {
     bind(statement, 1, piece->tier);
-    bind(statement, 3, user);
-    bind(statement, 4, scan->domain);
-    bind(statement, 5, scan->filter->order_id);
+    bind(statement, 3, pass->user);
+    bind(statement, 4, pass->scan->domain);
+    bind(statement, 5, pass->scan->filter->order_id);
     bind(statement, 6, piece->from_second);
     bind(statement, 7, piece->to_second);
+    bind(statement, 8, pass->source == SCAN_ERRORS);
 }
 
-static struct scan_row read_row(sqlite3_stmt *statement, int64_t bucket_start)
+static enum err scan_bucket(const struct pass *pass, const struct method *method, int64_t bucket, int64_t start)
 {
-    int64_t at = sqlite3_column_int64(statement, 0);
-    struct scan_row row = {.at = at ? at : bucket_start,
-                           .error = sqlite3_column_int64(statement, 1),
-                           .domain = sqlite3_column_int64(statement, 2),
-                           .totals = {.count = sqlite3_column_int64(statement, 3),
-                                      .bytes_sent = sqlite3_column_int64(statement, 4),
-                                      .bytes_received = sqlite3_column_int64(statement, 5),
-                                      .errors = sqlite3_column_int64(statement, 6),
-                                      .max_concurrency = sqlite3_column_int64(statement, 7),
-                                      .first = sqlite3_column_int64(statement, 8),
-                                      .last = sqlite3_column_int64(statement, 9)}};
-    return row;
-}
-
-/* The rows of one bucket. raw_log holds logs without an error too: the errors report skips those. */
-static enum err scan_bucket(struct store_reader *reader, sqlite3_stmt *statement, enum scan_source source,
-                            int64_t bucket_start, scan_sink sink, void *ctx, struct fault *fault)
-{
+    struct db *db = &pass->reader->db;
+    sqlite3_stmt *statement = reader_statement(pass->reader, method->statement);
     bool more = true;
-    enum err err = db_step(&reader->db, statement, "read", &more, fault);
+    sqlite3_bind_int64(statement, 2, bucket);
+    enum err err = db_step(db, statement, "read", &more, pass->fault);
     while (!err && more) {
-        struct scan_row row = read_row(statement, bucket_start);
-        if ((source != SCAN_ERRORS || row.error) && sink(ctx, &row))
-            err = fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+        err = method->take(pass, statement, start);
         if (!err)
-            err = db_step(&reader->db, statement, "read", &more, fault);
+            err = db_step(db, statement, "read", &more, pass->fault);
     }
     sqlite3_reset(statement);
     return err;
 }
 
-static enum err scan_piece(struct store_reader *reader, const struct scan *scan, enum scan_source source, int64_t user,
-                           const struct piece *piece, scan_sink sink, void *ctx, struct fault *fault)
+static enum err scan_piece(const struct pass *pass, const struct piece *piece)
 {
-    sqlite3_stmt *statement = reader_statement(reader, statement_for(scan, source, user, piece));
+    struct method method = method_for(pass, piece);
     int64_t width = tier_width(piece->tier);
     enum err err = OK;
-    bind_piece(statement, scan, user, piece);
+    bind_piece(reader_statement(pass->reader, method.statement), pass, piece);
     for (int64_t bucket = piece->begin; !err && bucket < piece->end; bucket++) {
-        if (is_late(reader))
-            return fault_set(fault, ERR_QUERY_TIMEOUT, "the report took longer than allowed");
-        sqlite3_bind_int64(statement, 2, bucket);
-        err = scan_bucket(reader, statement, source, bucket * width, sink, ctx, fault);
+        if (is_late(pass->reader))
+            return fault_set(pass->fault, ERR_QUERY_TIMEOUT, "the report took longer than allowed");
+        err = scan_bucket(pass, &method, bucket, bucket * width);
     }
     return err;
+}
+
+/* Up to when each tier has rows for this source. Charts need tiers that nest in their buckets. */
+static struct tier_set tiers_of(const struct scan *scan, enum scan_source source, enum tier widest)
+{
+    struct tier_set set = {{0}};
+    for (int tier = TIER_HOUR; tier <= (int)widest; tier++)
+        set.until[tier] = tier == TIER_HOUR ? scan->closed_hour * WHEN_HOUR : scan->closed_day * WHEN_DAY;
+    if (source != SCAN_TRAFFIC)
+        return set;
+    set = (struct tier_set){{0}};
+    for (int tier = TIER_HOUR; tier <= (int)widest && tier <= TIER_DAY; tier++)
+        set.until[tier] = INT64_MAX;
+    return set;
 }
 
 enum err scan_run(struct store_reader *reader, const struct scan *scan, enum scan_source source, enum tier widest,
                   scan_sink sink, void *ctx, struct fault *fault)
 {
+    struct pass pass = {reader, scan, source, 0, sink, ctx, fault};
+    struct piece pieces[PIECE_MAX];
+    struct tier_set tiers = tiers_of(scan, source, widest);
+    size_t count = tier_cover(scan->filter->from, scan->filter->to, &tiers, pieces);
     enum err err = OK;
     for (size_t i = 0; !err && i < scan->user_count; i++) {
-        struct piece pieces[PIECE_MAX];
-        struct tier_set tiers = tiers_of(scan, source, scan->users[i], widest);
-        size_t count = tier_cover(scan->filter->from, scan->filter->to, tiers, pieces);
+        pass.user = scan->users[i];
         for (size_t j = 0; !err && j < count; j++)
-            err = scan_piece(reader, scan, source, scan->users[i], &pieces[j], sink, ctx, fault);
+            err = scan_piece(&pass, &pieces[j]);
     }
     return err;
 }

@@ -15,6 +15,9 @@
 /* The WAL's pages that are worth a checkpoint; docs/performance.md has the figures. */
 #define CHECKPOINT_PAGES 4000
 
+/* A domain's entries stay together: as many orders as it has in one bucket. */
+#define MAX_CHUNK_BYTES (64u << 20)
+
 /* (order, user) pairs remembered before they are forgotten all at once. */
 #define MAX_KNOWN_ORDERS 100000u
 
@@ -47,6 +50,8 @@ static enum err load_state(struct store_writer *writer, struct fault *fault)
     if (!err)
         err = db_get_i64(db, SUM_OF("errors"), 0, &writer->grand.errors, fault);
     if (!err)
+        err = db_get_i64(db, "SELECT closed_hour FROM closing", 0, &writer->closed_hour, fault);
+    if (!err)
         err = db_get_i64(db, "SELECT closed_day FROM closing", 0, &writer->closed_day, fault);
     return err;
 #undef SUM_OF
@@ -73,6 +78,7 @@ enum err store_writer_open(const char *data_dir, struct store_writer **ret_write
         return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
     writer->lock = -1;
     writer->checkpoint_at = CHECKPOINT_PAGES;
+    buf_init(&writer->bytes, MAX_CHUNK_BYTES);
     enum err err = prepare(writer, data_dir, fault);
     if (err) {
         store_writer_close(writer);
@@ -93,8 +99,9 @@ void store_writer_close(struct store_writer *writer)
     name_cache_release(&writer->names);
     fold_release(&writer->orders);
     fold_release(&writer->traffic);
-    fold_release(&writer->domains);
-    fold_release(&writer->errors);
+    fold_release(&writer->packed);
+    fold_release(&writer->chunk);
+    buf_release(&writer->bytes);
     free(writer->rows);
     free(writer->name_ids);
     free(writer);
@@ -420,7 +427,7 @@ static enum err maintain(struct store_writer *writer, int64_t now, int64_t idemp
         *ret_more = true;
         return checkpoint(writer, fault);
     }
-    enum err err = store_close_day(writer, now, ret_more, fault);
+    enum err err = store_close_next(writer, now, ret_more, fault);
     if (err || *ret_more)
         return err;
     return expire_keys(writer, now - idempotency_seconds, ret_more, fault);

@@ -27,43 +27,24 @@
       " max_concurrency) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"                                                  \
       " ON CONFLICT DO UPDATE SET count = count + ?5, bytes_sent = bytes_sent + ?6,"                                   \
       " bytes_received = bytes_received + ?7, errors = errors + ?8, max_concurrency = max(max_concurrency, ?9)")       \
-    X(W_DOMAIN_ADD,                                                                                                    \
-      "INSERT INTO domain_traffic (tier, bucket, user_id, domain, order_id, count, bytes_sent, bytes_received,"        \
-      " errors, max_concurrency, first, last) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"              \
-      " ON CONFLICT DO UPDATE SET count = count + ?6, bytes_sent = bytes_sent + ?7,"                                   \
-      " bytes_received = bytes_received + ?8, errors = errors + ?9, max_concurrency = max(max_concurrency, ?10),"      \
-      " first = min(first, ?11), last = max(last, ?12)")                                                               \
-    X(W_ERROR_ADD, "INSERT INTO error_traffic (tier, bucket, user_id, error, domain, order_id, errors, first, last)"   \
-                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"                                                      \
-                   " ON CONFLICT DO UPDATE SET errors = errors + ?7, first = min(first, ?8), last = max(last, ?9)")    \
-    X(W_NEXT_DAY, "SELECT bucket FROM traffic WHERE tier = 2 AND bucket >= ?1 ORDER BY bucket LIMIT 1")                \
+    X(W_NEXT_HOUR, "SELECT bucket FROM traffic WHERE tier = 1 AND bucket >= ?1 ORDER BY bucket LIMIT 1")               \
     X(W_NEWEST_QUARTER, "SELECT bucket FROM traffic WHERE tier = 0 ORDER BY bucket DESC LIMIT 1")                      \
-    X(W_SET_CLOSED, "UPDATE closing SET closed_day = ?1 WHERE id = 1")                                                 \
-    X(W_CLOSE_DOMAIN_USERS,                                                                                            \
-      "INSERT INTO domain_traffic SELECT 2, ?1, user_id, domain, order_id, sum(count), sum(bytes_sent),"               \
-      " sum(bytes_received), sum(error_count), max(max_concurrency), min(quarter * 900 + second),"                     \
-      " max(quarter * 900 + second) FROM raw_log WHERE quarter >= ?1 * 96 AND quarter < (?1 + 1) * 96"                 \
-      " GROUP BY user_id, domain, order_id")                                                                           \
-    X(W_CLOSE_DOMAIN_ALL,                                                                                              \
-      "INSERT INTO domain_traffic SELECT 2, ?1, 0, domain, 0, sum(count), sum(bytes_sent), sum(bytes_received),"       \
-      " sum(errors), max(max_concurrency), min(first), max(last) FROM domain_traffic"                                  \
-      " WHERE tier = 1 AND bucket >= ?1 * 24 AND bucket < (?1 + 1) * 24 GROUP BY domain")                              \
-    X(W_CLOSE_ERROR_USERS,                                                                                             \
-      "INSERT INTO error_traffic SELECT 2, ?1, user_id, error, domain, order_id, sum(error_count),"                    \
-      " min(quarter * 900 + second), max(quarter * 900 + second) FROM raw_log"                                         \
-      " WHERE quarter >= ?1 * 96 AND quarter < (?1 + 1) * 96 AND error <> 0"                                           \
-      " GROUP BY user_id, error, domain, order_id")                                                                    \
-    X(W_CLOSE_ERROR_ALL,                                                                                               \
-      "INSERT INTO error_traffic SELECT 2, ?1, 0, error, domain, 0, sum(errors), min(first), max(last)"                \
-      " FROM error_traffic WHERE tier = 1 AND bucket >= ?1 * 24 AND bucket < (?1 + 1) * 24 GROUP BY error, domain")    \
-    X(W_WIDEN_DOMAIN, /* four buckets of tier ?1 - 1 become bucket ?2 of tier ?1 */                                    \
-      "INSERT INTO domain_traffic SELECT ?1, ?2, user_id, domain, order_id, sum(count), sum(bytes_sent),"              \
-      " sum(bytes_received), sum(errors), max(max_concurrency), min(first), max(last) FROM domain_traffic"             \
-      " WHERE tier = ?1 - 1 AND bucket >= ?2 * 4 AND bucket < (?2 + 1) * 4 GROUP BY user_id, domain, order_id")        \
-    X(W_WIDEN_ERROR,                                                                                                   \
-      "INSERT INTO error_traffic SELECT ?1, ?2, user_id, error, domain, order_id, sum(errors), min(first), max(last)"  \
-      " FROM error_traffic WHERE tier = ?1 - 1 AND bucket >= ?2 * 4 AND bucket < (?2 + 1) * 4"                         \
-      " GROUP BY user_id, error, domain, order_id")
+    X(W_SET_CLOSED, "UPDATE closing SET closed_hour = ?1, closed_day = ?2 WHERE id = 1")                               \
+    X(W_RAW_QUARTER,                                                                                                   \
+      "SELECT user_id, domain, error, order_id, count, bytes_sent, bytes_received, error_count, max_concurrency,"      \
+      " quarter * 900 + second FROM raw_log WHERE quarter = ?1")                                                       \
+    X(W_USERS, "SELECT DISTINCT user_id FROM traffic WHERE tier = 2 AND bucket >= ?1 AND bucket < ?2 AND order_id = 0" \
+               " ORDER BY user_id")                                                                                    \
+    X(W_CHUNKS_OF_USER, "SELECT entries FROM rollup_chunk WHERE tier = ?1 AND bucket = ?2 AND user_id = ?3")           \
+    X(W_CHUNK_AT,                                                                                                      \
+      "SELECT domain, entries FROM rollup_chunk WHERE tier = ?1 AND bucket = ?2 AND user_id = ?3 AND kind = ?4"        \
+      " AND domain <= ?5 ORDER BY domain DESC LIMIT 1")                                                                \
+    X(W_CHUNK_AFTER, "SELECT domain FROM rollup_chunk WHERE tier = ?1 AND bucket = ?2 AND user_id = ?3 AND kind = ?4"  \
+                     " AND domain > ?5 ORDER BY domain LIMIT 1")                                                       \
+    X(W_CHUNK_PUT, "INSERT OR REPLACE INTO rollup_chunk (tier, bucket, user_id, kind, domain, entries)"                \
+                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6)")                                                                 \
+    X(W_CHUNK_DROP,                                                                                                    \
+      "DELETE FROM rollup_chunk WHERE tier = ?1 AND bucket = ?2 AND user_id = ?3 AND kind = ?4 AND domain = ?5")
 
 enum writer_statement {
 #define WRITER_ENUM(name, sql) name,
@@ -88,8 +69,9 @@ struct store_writer {
     struct db db;
     int lock;
     struct name_cache names;
-    struct fold orders; /* (order, user) pairs known to be in order_user */
-    int64_t closed_day; /* closing.closed_day */
+    struct fold orders;  /* (order, user) pairs known to be in order_user */
+    int64_t closed_hour; /* the table closing */
+    int64_t closed_day;
 
     /* The sums over everything that is stored: none of them may pass 2^63-1, so none of their parts can. */
     struct totals grand;
@@ -99,7 +81,10 @@ struct store_writer {
     size_t row_count, row_cap;
     int64_t *name_ids;
     size_t name_id_count, name_id_cap;
-    struct fold traffic, domains, errors;
+    struct fold traffic;
+    struct fold packed; /* entries on their way into rollup_chunk */
+    struct fold chunk;  /* the entries of one chunk, merged */
+    struct buf bytes;   /* the chunk being written */
 
     int wal_pages;       /* in the WAL after the last commit */
     int checkpoint_at;   /* so many are worth a checkpoint */
@@ -119,10 +104,38 @@ enum err store_resolve_names(struct store_writer *writer, const struct batch *ba
 /* The id of one text, stored when new. */
 enum err store_resolve_text(struct store_writer *writer, struct slice text, int64_t *ret_id, struct fault *fault);
 
-/* store_rollup.c: adds writer->rows to every rollup. */
+/* store_rollup.c: adds writer->rows to the rollups, packed ones where their time is closed. */
 enum err store_rollup(struct store_writer *writer, struct fault *fault);
 
-/* Closes the next day when it is due at `now`, in a transaction of its own; *ret_more when another may be due. */
-enum err store_close_day(struct store_writer *writer, int64_t now, bool *ret_more, struct fault *fault);
+/* store_pack.c: adds the entries of writer->packed to rollup_chunk, and forgets them. */
+enum err store_pack(struct store_writer *writer, struct fault *fault);
+
+/* store_close.c: closes the next hour or day when it is due at `now`, in a transaction of its own; *ret_more when
+ * another may be due. */
+enum err store_close_next(struct store_writer *writer, int64_t now, bool *ret_more, struct fault *fault);
+
+/* Adds one log's (or entry's) totals to writer->packed: `key` has tier, bucket, user, domain, error and order; the
+ * entry of everyone is added too. */
+enum err store_pack_add(struct store_writer *writer, const struct fold_key *key, const struct totals *totals);
+
+static inline struct totals log_totals(const struct log_record *log)
+{
+    return (struct totals){.count = log->count,
+                           .bytes_sent = log->bytes_sent,
+                           .bytes_received = log->bytes_received,
+                           .errors = log->error_count,
+                           .max_concurrency = log->max_concurrency,
+                           .first = log->ts,
+                           .last = log->ts};
+}
+
+/* Binds integers to parameters 1, 2, 3, … */
+static inline void bind_all(sqlite3_stmt *statement, const int64_t *values, int count)
+{
+    for (int i = 0; i < count; i++)
+        sqlite3_bind_int64(statement, i + 1, values[i]);
+}
+#define BIND_ALL(statement, ...)                                                                                       \
+    bind_all(statement, (const int64_t[]){__VA_ARGS__}, (int)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)))
 
 #endif

@@ -30,15 +30,14 @@ bool piece_is_partial(const struct piece *piece)
     return piece->from_second != 0 || piece->to_second != WHEN_QUARTER;
 }
 
-static bool usable(enum tier tier, int64_t at, int64_t to, struct tier_set tiers)
+static bool usable(enum tier tier, int64_t at, int64_t to, const struct tier_set *tiers)
 {
-    if (!(tiers.mask & (1u << tier)) || at % widths[tier] != 0 || at > to - widths[tier])
-        return false;
-    return tier < TIER_DAY || tiers.closed_day == INT64_MAX || at + widths[tier] <= tiers.closed_day * WHEN_DAY;
+    int64_t end = at + widths[tier];
+    return at % widths[tier] == 0 && end <= to && (tier == TIER_QUARTER || end <= tiers->until[tier]);
 }
 
 /* The widest whole bucket that begins at `at`; TIER_COUNT when not even a quarter fits. */
-static enum tier widest(int64_t at, int64_t to, struct tier_set tiers)
+static enum tier widest(int64_t at, int64_t to, const struct tier_set *tiers)
 {
     for (int tier = TIER_COUNT - 1; tier >= 0; tier--)
         if (usable((enum tier)tier, at, to, tiers))
@@ -67,7 +66,7 @@ static bool extends(const struct piece *last, const struct piece *next)
     return last->tier == next->tier && last->end == next->begin && !piece_is_partial(last) && !piece_is_partial(next);
 }
 
-static struct piece next_piece(int64_t at, int64_t to, struct tier_set tiers)
+static struct piece next_piece(int64_t at, int64_t to, const struct tier_set *tiers)
 {
     enum tier tier = widest(at, to, tiers);
     if (tier == TIER_COUNT)
@@ -76,7 +75,7 @@ static struct piece next_piece(int64_t at, int64_t to, struct tier_set tiers)
     return (struct piece){.tier = tier, .begin = bucket, .end = bucket + 1, .to_second = WHEN_QUARTER};
 }
 
-size_t tier_cover(int64_t from, int64_t to, struct tier_set tiers, struct piece ret_pieces[PIECE_MAX])
+size_t tier_cover(int64_t from, int64_t to, const struct tier_set *tiers, struct piece ret_pieces[PIECE_MAX])
 {
     size_t count = 0;
     for (int64_t at = from; at < to;) {

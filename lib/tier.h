@@ -30,17 +30,17 @@ struct piece {
 /* True for a part of a quarter: only raw_log can answer it. */
 bool piece_is_partial(const struct piece *piece);
 
-/* Which tiers a report may use. TIER_QUARTER is always among them. */
+/* Which tiers a report may use: up to when each has its buckets, Unix seconds. 0: not at all; INT64_MAX: for all time.
+ * TIER_QUARTER is always at hand. */
 struct tier_set {
-    unsigned mask;      /* 1u << tier */
-    int64_t closed_day; /* tiers from TIER_DAY up exist before this day only; INT64_MAX: they exist for all time */
+    int64_t until[TIER_COUNT];
 };
 
 #define PIECE_MAX                                                                                                      \
     24 /* partial, quarters, hours, days, 4 days, 16 days, and the same in reverse, with room for the closed edge */
 
 /* Covers [from, to) with the fewest pieces, in order of time. Returns how many of `ret_pieces` were filled. */
-size_t tier_cover(int64_t from, int64_t to, struct tier_set tiers, struct piece ret_pieces[PIECE_MAX]);
+size_t tier_cover(int64_t from, int64_t to, const struct tier_set *tiers, struct piece ret_pieces[PIECE_MAX]);
 
 /* The widest tier whose buckets nest in a chart's. */
 enum tier granularity_tier(enum granularity granularity);

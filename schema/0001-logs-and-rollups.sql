@@ -96,43 +96,25 @@ CREATE TABLE traffic (
     PRIMARY KEY (tier, bucket, user_id, order_id)
 ) STRICT, WITHOUT ROWID;
 
--- Domains. Tier 1 has rows for everyone only: a user's own hour is as quick to read from raw_log. Tiers 2, 3 and 4 have
--- rows for everyone (0, domain, 0) and for each (user, domain, order), and exist only for closed periods.
-CREATE TABLE domain_traffic (
-    tier            INTEGER NOT NULL,
-    bucket          INTEGER NOT NULL,
-    user_id         INTEGER NOT NULL,
-    domain          INTEGER NOT NULL, -- name.id
-    order_id        INTEGER NOT NULL,
-    count           INTEGER NOT NULL,
-    bytes_sent      INTEGER NOT NULL,
-    bytes_received  INTEGER NOT NULL,
-    errors          INTEGER NOT NULL,
-    max_concurrency INTEGER NOT NULL,
-    first           INTEGER NOT NULL, -- ts of the earliest and the latest log
-    last            INTEGER NOT NULL,
-    PRIMARY KEY (tier, bucket, user_id, domain, order_id)
+-- Domains and errors, packed: each row is a run of entries (domain, error, order → sums; see lib/pack.h) of one bucket
+-- and user. kind 0: every log, by domain and order. kind 1: logs that name an error, by domain, error and order. User 0
+-- has the entries of everyone, without orders. Tiers 1 to 4, and only for closed periods.
+CREATE TABLE rollup_chunk (
+    tier    INTEGER NOT NULL,
+    bucket  INTEGER NOT NULL,
+    user_id INTEGER NOT NULL,
+    kind    INTEGER NOT NULL,
+    domain  INTEGER NOT NULL, -- name.id of the first entry; a domain's entries are never split over two chunks
+    entries BLOB NOT NULL,
+    PRIMARY KEY (tier, bucket, user_id, kind, domain)
 ) STRICT, WITHOUT ROWID;
 
--- Logs that name an error. The same tiers as domain_traffic.
-CREATE TABLE error_traffic (
-    tier     INTEGER NOT NULL,
-    bucket   INTEGER NOT NULL,
-    user_id  INTEGER NOT NULL,
-    error    INTEGER NOT NULL, -- name.id
-    domain   INTEGER NOT NULL, -- name.id
-    order_id INTEGER NOT NULL,
-    errors   INTEGER NOT NULL, -- sum of error_count
-    first    INTEGER NOT NULL,
-    last     INTEGER NOT NULL,
-    PRIMARY KEY (tier, bucket, user_id, error, domain, order_id)
-) STRICT, WITHOUT ROWID;
-
--- Days before closed_day are closed: their rows of tiers 2 to 4 in domain_traffic and error_traffic exist (4- and
--- 16-day periods when they end at or before it), and late logs are added to those rows at once. Later days have no such
--- rows yet and are answered from tier 1 and raw_log.
+-- Hours before closed_hour are closed: packed in tier 1. Days before closed_day are packed in tier 2, and the 4- and
+-- 16-day periods that end at or before it in tiers 3 and 4. What is not closed is answered from raw_log. A log that
+-- comes late is added to the packed entries in its batch's own transaction.
 CREATE TABLE closing (
-    id         INTEGER PRIMARY KEY CHECK (id = 1),
-    closed_day INTEGER NOT NULL -- bucket of tier 2
+    id          INTEGER PRIMARY KEY CHECK (id = 1),
+    closed_hour INTEGER NOT NULL, -- bucket of tier 1; 0: nothing is closed yet
+    closed_day  INTEGER NOT NULL  -- bucket of tier 2
 ) STRICT;
-INSERT INTO closing (id, closed_day) VALUES (1, 0);
+INSERT INTO closing (id, closed_hour, closed_day) VALUES (1, 0, 0);

@@ -1,6 +1,7 @@
 /* test_store.c: what goes into the store comes out of every report, whatever tier answers. Expected values come from
  * plain SQL over the raw logs (SQLite's own date functions and GROUP BY), never from the store's code. */
 #include "batch.h"
+#include "pack.h"
 #include "store.h"
 #include "when.h"
 
@@ -202,12 +203,24 @@ static void random_question(struct question *question)
     }
 }
 
-static sqlite3_stmt *ask(sqlite3 *db, const char *format, const struct question *question, const char *extra)
+/* Prepares `sql` with the question's condition for each {where}, and `extra` for each {extra}. */
+static sqlite3_stmt *ask(sqlite3 *db, const char *sql, const struct question *question, const char *extra)
 {
-    char sql[1024];
+    char *text = NULL;
+    size_t len = 0;
     sqlite3_stmt *statement = NULL;
-    snprintf(sql, sizeof sql, format, question->where, extra);
-    ck_assert_msg(sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK, "%s: %s", sql, sqlite3_errmsg(db));
+    FILE *file = open_memstream(&text, &len);
+    while (*sql) {
+        bool where = !strncmp(sql, "{where}", 7), other = !strncmp(sql, "{extra}", 7);
+        if (where || other)
+            fputs(where ? question->where : extra, file);
+        else
+            fputc(*sql, file);
+        sql += where || other ? 7 : 1;
+    }
+    fclose(file);
+    ck_assert_msg(sqlite3_prepare_v2(db, text, -1, &statement, NULL) == SQLITE_OK, "%s: %s", text, sqlite3_errmsg(db));
+    free(text);
     return statement;
 }
 
@@ -226,21 +239,11 @@ static void check_chart(struct store_reader *reader, sqlite3 *db, size_t row, co
 {
     struct chart chart = {0};
     struct fault fault;
-    char sql[512];
-    snprintf(sql, sizeof sql,
-             "SELECT %s AS b, sum(count), sum(bytes_sent), sum(bytes_received), sum(error_count), max(max_concurrency)"
-             " FROM log WHERE %%s GROUP BY b ORDER BY b",
-             chart_rows[row].bucket);
-    /* the bucket's own % signs must survive the second formatting */
-    char doubled[1024];
-    size_t n = 0;
-    for (const char *p = sql; *p; p++) {
-        doubled[n++] = *p;
-        if (*p == '%' && p[1] != 's')
-            doubled[n++] = '%';
-    }
-    doubled[n] = '\0';
-    sqlite3_stmt *expected = ask(db, doubled, question, "");
+    sqlite3_stmt *expected = ask(
+        db,
+        "SELECT {extra} AS b, sum(count), sum(bytes_sent), sum(bytes_received), sum(error_count), max(max_concurrency)"
+        " FROM log WHERE {where} GROUP BY b ORDER BY b",
+        question, chart_rows[row].bucket);
     ck_assert_int_eq(store_chart(reader, &question->filter, chart_rows[row].granularity, false, &chart, &fault), OK);
     for (size_t i = 0; i < chart.count; i++) {
         const struct chart_point *point = &chart.points[i];
@@ -261,8 +264,8 @@ static void check_chart(struct store_reader *reader, sqlite3 *db, size_t row, co
 static void check_domains(struct store_reader *reader, sqlite3 *db, const struct question *question)
 {
     static const char sql[] = "SELECT domain, sum(count) AS c, sum(bytes_sent) AS s, sum(bytes_received) AS r,"
-                              " sum(error_count), unixepoch(min(ts)), unixepoch(max(ts)) FROM log WHERE %s"
-                              " GROUP BY domain ORDER BY %s DESC, domain";
+                              " sum(error_count), unixepoch(min(ts)), unixepoch(max(ts)) FROM log WHERE"
+                              " {where} GROUP BY domain ORDER BY {extra} DESC, domain";
     enum domain_order order = pick(2) ? DOMAIN_BY_COUNT : DOMAIN_BY_BYTES;
     uint64_t offset = (uint64_t)pick(3) * 4;
     size_t limit = 1 + (size_t)pick(12);
@@ -297,7 +300,7 @@ static void check_samples(sqlite3 *db, const struct question *question, const st
     snprintf(extra, sizeof extra, "%s", quoted);
     sqlite3_free(quoted);
     sqlite3_stmt *expected = ask(db,
-                                 "SELECT domain FROM log WHERE %s AND error = %s GROUP BY domain"
+                                 "SELECT domain FROM log WHERE {where} AND error = {extra} GROUP BY domain"
                                  " ORDER BY sum(error_count) DESC, domain LIMIT 5",
                                  question, extra);
     for (size_t i = 0; i < row->sample_count; i++) {
@@ -318,7 +321,7 @@ static void check_errors(struct store_reader *reader, sqlite3 *db, const struct 
     ck_assert_int_eq(store_errors(reader, &question->filter, limit, &list, &fault), OK);
     sqlite3_stmt *expected = ask(db,
                                  "SELECT error, sum(error_count) AS n, unixepoch(min(ts)), unixepoch(max(ts)) FROM log"
-                                 " WHERE %s AND error <> '' GROUP BY error ORDER BY n DESC, error LIMIT %s",
+                                 " WHERE {where} AND error <> '' GROUP BY error ORDER BY n DESC, error LIMIT {extra}",
                                  question, extra);
     for (size_t i = 0; i < list.count; i++) {
         ck_assert_int_eq(sqlite3_step(expected), SQLITE_ROW);
@@ -345,7 +348,7 @@ START_TEST(reports_equal_a_recount)
     struct store_reader *reader = open_reader();
     sqlite3 *db = open_plain();
     ck_assert_int_gt(plain_i64(db, "SELECT closed_day FROM closing"), SPAN_BEGIN / WHEN_DAY + 32);
-    ck_assert_int_gt(plain_i64(db, "SELECT count(*) FROM domain_traffic WHERE tier = 4"), 0);
+    ck_assert_int_gt(plain_i64(db, "SELECT count(*) FROM rollup_chunk WHERE tier = 4"), 0);
     ck_assert_int_gt(plain_i64(db, "SELECT count(*) FROM log"), 1000);
     for (int i = 0; i < QUESTIONS; i++) {
         random_question(&question);
@@ -359,37 +362,103 @@ START_TEST(reports_equal_a_recount)
 }
 END_TEST
 
-/* Every rollup row again, by plain SQL over raw_log. */
-static const char *const rollup_rows[] = {
-    "SELECT count(*) FROM (SELECT * FROM traffic EXCEPT"
-    " SELECT t, quarter * 900 / w, u, o, sum(count), sum(bytes_sent), sum(bytes_received), sum(error_count),"
+/* ---- what the rollups hold, again, by plain SQL over raw_log ---- */
+
+#define PARTS                                                                                                          \
+    " FROM (SELECT *, 0 AS u, 0 AS o FROM raw_log UNION ALL SELECT *, user_id, order_id FROM raw_log) JOIN (SELECT 1"  \
+    " AS t, 3600 AS w UNION SELECT 2, 86400 UNION SELECT 3, 345600 UNION SELECT 4, 1382400)"
+#define SUMS                                                                                                           \
+    " sum(count), sum(bytes_sent), sum(bytes_received), sum(error_count), max(max_concurrency),"                       \
+    " min(quarter * 900 + second), max(quarter * 900 + second)"
+
+static const char traffic_again[] =
+    "SELECT t, quarter * 900 / w, u, o, sum(count), sum(bytes_sent), sum(bytes_received), sum(error_count),"
     " max(max_concurrency) FROM (SELECT *, 0 AS u, 0 AS o FROM raw_log UNION ALL SELECT *, user_id, 0 FROM raw_log"
     " UNION ALL SELECT *, user_id, order_id FROM raw_log)"
     " JOIN (SELECT 0 AS t, 900 AS w UNION SELECT 1, 3600 UNION SELECT 2, 86400) ON NOT (t = 0 AND o > 0)"
-    " GROUP BY t, quarter * 900 / w, u, o)",
-    "SELECT count(*) FROM (SELECT * FROM domain_traffic EXCEPT"
-    " SELECT t, quarter * 900 / w, u, domain, o, sum(count), sum(bytes_sent), sum(bytes_received), sum(error_count),"
-    " max(max_concurrency), min(quarter * 900 + second), max(quarter * 900 + second)"
-    " FROM (SELECT *, 0 AS u, 0 AS o FROM raw_log UNION ALL SELECT *, user_id, order_id FROM raw_log)"
-    " JOIN (SELECT 1 AS t, 3600 AS w UNION SELECT 2, 86400 UNION SELECT 3, 345600 UNION SELECT 4, 1382400)"
-    " GROUP BY t, quarter * 900 / w, u, domain, o)",
-    "SELECT count(*) FROM (SELECT * FROM error_traffic EXCEPT"
-    " SELECT t, quarter * 900 / w, u, error, domain, o, sum(error_count), min(quarter * 900 + second),"
-    " max(quarter * 900 + second)"
-    " FROM (SELECT *, 0 AS u, 0 AS o FROM raw_log UNION ALL SELECT *, user_id, order_id FROM raw_log)"
-    " JOIN (SELECT 1 AS t, 3600 AS w UNION SELECT 2, 86400 UNION SELECT 3, 345600 UNION SELECT 4, 1382400)"
-    " WHERE error <> 0 GROUP BY t, quarter * 900 / w, u, error, domain, o)",
-};
+    " GROUP BY t, quarter * 900 / w, u, o";
 
-START_TEST(rollups_hold_nothing_but_the_raw_logs)
+/* Entries of every closed period. */
+static const char packed_again[] =
+    "CREATE TEMP TABLE again AS"
+    " SELECT t, quarter * 900 / w AS b, u, 0 AS kind, domain, 0 AS e, o," SUMS PARTS
+    " WHERE (quarter * 900 / w + 1) * w <= (SELECT iif(t = 1, closed_hour * 3600, closed_day * 86400) FROM closing)"
+    " GROUP BY t, b, u, domain, o"
+    " UNION ALL SELECT t, quarter * 900 / w AS b, u, 1, domain, error, o," SUMS PARTS
+    " WHERE error <> 0 AND (quarter * 900 / w + 1) * w <="
+    " (SELECT iif(t = 1, closed_hour * 3600, closed_day * 86400) FROM closing) GROUP BY t, b, u, domain, error, o";
+
+static void unpack_row(sqlite3_stmt *row, sqlite3_stmt *insert)
+{
+    static const int64_t widths[] = {900, 3600, 86400, 345600, 1382400};
+    struct pack_reader chunk;
+    struct totals totals;
+    int64_t base = sqlite3_column_int64(row, 1) * widths[sqlite3_column_int64(row, 0)];
+    pack_open(&chunk, sqlite3_column_blob(row, 5), (size_t)sqlite3_column_bytes(row, 5), base);
+    for (int first = 1; pack_next(&chunk, &totals); first = 0) {
+        if (first)
+            ck_assert_int_eq(chunk.key.domain, sqlite3_column_int64(row, 4));
+        const int64_t values[] = {sqlite3_column_int64(row, 0),
+                                  sqlite3_column_int64(row, 1),
+                                  sqlite3_column_int64(row, 2),
+                                  sqlite3_column_int64(row, 3),
+                                  chunk.key.domain,
+                                  chunk.key.error,
+                                  chunk.key.order_id,
+                                  totals.count,
+                                  totals.bytes_sent,
+                                  totals.bytes_received,
+                                  totals.errors,
+                                  totals.max_concurrency,
+                                  totals.first,
+                                  totals.last};
+        for (int i = 0; i < 14; i++)
+            sqlite3_bind_int64(insert, i + 1, values[i]);
+        ck_assert_int_eq(sqlite3_step(insert), SQLITE_DONE);
+        sqlite3_reset(insert);
+    }
+    ck_assert(!chunk.damaged);
+}
+
+/* rollup_chunk's entries as rows of a temporary table. */
+static void unpack_all(sqlite3 *db)
+{
+    sqlite3_stmt *row = NULL, *insert = NULL;
+    ck_assert_int_eq(sqlite3_exec(db, packed_again, NULL, NULL, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, "CREATE TEMP TABLE packed AS SELECT * FROM again LIMIT 0", NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_prepare_v2(db, "SELECT tier, bucket, user_id, kind, domain, entries FROM rollup_chunk", -1, &row, NULL);
+    sqlite3_prepare_v2(db, "INSERT INTO packed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", -1, &insert, NULL);
+    while (sqlite3_step(row) == SQLITE_ROW)
+        unpack_row(row, insert);
+    sqlite3_finalize(row);
+    sqlite3_finalize(insert);
+}
+
+static int64_t difference(sqlite3 *db, const char *a, const char *b)
+{
+    char sql[2048];
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM (SELECT * FROM (%s) EXCEPT SELECT * FROM (%s))", a, b);
+    return plain_i64(db, sql);
+}
+
+START_TEST(rollups_hold_the_raw_logs_and_nothing_else)
 {
     rng = (unsigned long)_i + 100;
     struct store_writer *writer = open_writer();
     write_random_logs(writer);
     sqlite3 *db = open_plain();
-    for (size_t i = 0; i < sizeof rollup_rows / sizeof *rollup_rows; i++)
-        ck_assert_int_eq(plain_i64(db, rollup_rows[i]), 0);
-    ck_assert_int_gt(plain_i64(db, "SELECT count(*) FROM error_traffic WHERE tier = 3"), 0);
+    unpack_all(db);
+    ck_assert_int_eq(difference(db, "SELECT * FROM traffic", traffic_again), 0);
+    ck_assert_int_eq(difference(db, traffic_again, "SELECT * FROM traffic"), 0);
+    ck_assert_int_eq(difference(db, "SELECT * FROM packed", "SELECT * FROM again"), 0);
+    ck_assert_int_eq(difference(db, "SELECT * FROM again", "SELECT * FROM packed"), 0);
+    ck_assert_int_eq(plain_i64(db, "SELECT count(*) FROM packed"), plain_i64(db, "SELECT count(*) FROM again"));
+    for (int tier = 1; tier <= 4; tier++) {
+        char sql[128];
+        snprintf(sql, sizeof sql, "SELECT count(*) FROM packed WHERE t = %d AND e > 0 AND u > 0", tier);
+        ck_assert_int_gt(plain_i64(db, sql), 10);
+    }
     sqlite3_close(db);
     store_writer_close(writer);
 }
@@ -631,7 +700,7 @@ int main(void)
     tcase_set_timeout(tcase, 300);
     tcase_add_checked_fixture(tcase, make_folder, remove_folder);
     tcase_add_loop_test(tcase, reports_equal_a_recount, 0, SEEDS);
-    tcase_add_loop_test(tcase, rollups_hold_nothing_but_the_raw_logs, 0, SEEDS);
+    tcase_add_loop_test(tcase, rollups_hold_the_raw_logs_and_nothing_else, 0, SEEDS);
     tcase_add_test(tcase, zero_filled_charts_have_every_bucket);
     tcase_add_test(tcase, a_key_counts_once);
     tcase_add_test(tcase, a_key_counts_once_within_a_group);

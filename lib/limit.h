@@ -1,7 +1,7 @@
-/* limits.h: every size that a client can influence, in one place. nginx/ holds the same figures; a test compares them.
+/* limit.h: every size that a client can influence, in one place. nginx/ holds the same figures; a test compares them.
  */
-#ifndef LIMITS_H
-#define LIMITS_H
+#ifndef LIMIT_H
+#define LIMIT_H
 
 #include <stdint.h>
 

@@ -1,0 +1,14 @@
+/* access.h: which role may do what. */
+#ifndef ACCESS_H
+#define ACCESS_H
+
+#include "store_keys.h"
+
+#include <stdbool.h>
+
+enum right { RIGHT_NONE, RIGHT_READ, RIGHT_INGEST };
+
+/* SPEC part 2, Identity. */
+bool access_allows(enum role role, enum right right);
+
+#endif

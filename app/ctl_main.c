@@ -1,0 +1,366 @@
+/* ctl_main.c: analyticsctl, the operator's tool. Knows the table of commands, how a command line is read against it,
+ * and how to speak to a terminal. Knows nothing of what a command does. */
+#include "config.h"
+
+#include "ctl.h"
+
+#include "text.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "banned.h"
+
+#define DEFAULT_DATA_DIR "./data"
+
+struct command {
+    const char *name;  /* one word or two */
+    const char *usage; /* what follows the name */
+    const char *about; /* one line */
+    unsigned options;  /* CTL_BITs it takes; data, help and version go without saying */
+    unsigned required; /* CTL_BITs it can't do without */
+    int min_operands;
+    int max_operands;
+    int (*run)(const struct ctl *ctl);
+};
+
+static const struct command commands[] = {
+    {
+        .name = "init",
+        .usage = "[--owner USER]",
+        .about = "Make what is missing: the data folder, its databases, a first admin key and worker key in DIR/keys.",
+        .options = CTL_BIT(CTL_OWNER),
+        .run = ctl_init,
+    },
+    {
+        .name = "key add",
+        .usage = "--role worker|user|admin [--user-id N] --name NAME [--expires DATE]",
+        .about = "Make an API key and show it, this once, on the last line. Role user needs --user-id.",
+        .options = CTL_BIT(CTL_ROLE) | CTL_BIT(CTL_USER_ID) | CTL_BIT(CTL_NAME) | CTL_BIT(CTL_EXPIRES),
+        .required = CTL_BIT(CTL_ROLE) | CTL_BIT(CTL_NAME),
+        .run = ctl_key_add,
+    },
+    {
+        .name = "key list",
+        .usage = "",
+        .about = "Show all keys: whose they are, how long they last, when they were last used. Times are UTC.",
+        .run = ctl_key_list,
+    },
+    {
+        .name = "key revoke",
+        .usage = "ID",
+        .about = "Refuse a key from this moment on.",
+        .min_operands = 1,
+        .max_operands = 1,
+        .run = ctl_key_revoke,
+    },
+};
+#define COMMANDS (sizeof commands / sizeof *commands)
+
+/* ---- speaking ---- */
+
+/* UTF-8 sequences that show nothing themselves but act on a terminal or on the order of text: a lead, and the range of
+ * the last byte. */
+static const struct {
+    const char *lead;
+    unsigned char first;
+    unsigned char last;
+} unprintable[] = {
+    {"\xc2", 0x80, 0x9f},         /* U+0080 … U+009F: C1 controls */
+    {"\xd8", 0x9c, 0x9c},         /* U+061C: Arabic letter mark */
+    {"\xe2\x80", 0x8b, 0x8f},     /* U+200B … U+200F: zero width, direction marks */
+    {"\xe2\x80", 0xa8, 0xae},     /* U+2028 … U+202E: line separators, embeddings, overrides */
+    {"\xe2\x81", 0xa0, 0xaf},     /* U+2060 … U+206F: isolates and other invisible marks */
+    {"\xef\xbb", 0xbf, 0xbf},     /* U+FEFF: byte order mark */
+    {"\xef\xbf", 0xb9, 0xbb},     /* U+FFF9 … U+FFFB: interlinear annotation */
+    {"\xf3\xa0\x80", 0x80, 0xbf}, /* U+E0000 … U+E003F: tags */
+    {"\xf3\xa0\x81", 0x80, 0xbf}, /* U+E0040 … U+E007F */
+};
+
+/* How many bytes at `at` make one unprintable character; 0 when it may be shown. */
+static size_t unprintable_bytes(const char *at, bool utf8)
+{
+    unsigned char first = (unsigned char)*at;
+    if (first < 0x20 || first == 0x7f || (first >= 0x80 && !utf8))
+        return 1;
+    for (size_t i = 0; i < sizeof unprintable / sizeof *unprintable; i++) {
+        size_t lead = strlen(unprintable[i].lead);
+        if (strncmp(at, unprintable[i].lead, lead) != 0)
+            continue;
+        unsigned char last = (unsigned char)at[lead];
+        if (last >= unprintable[i].first && last <= unprintable[i].last)
+            return lead + 1;
+    }
+    return 0;
+}
+
+void ctl_printable(char *text)
+{
+    bool utf8 = text_is_utf8(text, strlen(text));
+    char *out = text;
+    while (*text) {
+        size_t skip = unprintable_bytes(text, utf8);
+        *out++ = skip ? '?' : *text;
+        text += skip ? skip : 1;
+    }
+    *out = '\0';
+}
+
+static void __attribute__((format(printf, 3, 0)))
+put_line(FILE *out, const char *before, const char *format, va_list args, const char *after)
+{
+    char *line = NULL;
+    if (vasprintf(&line, format, args) < 0)
+        line = NULL;
+    if (line)
+        ctl_printable(line);
+    fprintf(out, "%s%s%s\n", before, line ? line : "out of memory", after);
+    free(line);
+}
+
+void ctl_say(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    put_line(stdout, "", format, args, "");
+    va_end(args);
+}
+
+int ctl_fail(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    put_line(stderr, "analyticsctl: ", format, args, "");
+    va_end(args);
+    return CTL_FAILED;
+}
+
+int ctl_misuse(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    put_line(stderr, "analyticsctl: ", format, args, " (see analyticsctl --help)");
+    va_end(args);
+    return CTL_USAGE;
+}
+
+int ctl_fault(const struct fault *fault)
+{
+    if (fault->err == ERR_PARAMETER_INVALID || fault->err == ERR_PARAMETER_REQUIRED)
+        return ctl_misuse("%s", fault->detail);
+    return ctl_fail("%s", fault->detail);
+}
+
+/* ---- commands by name ---- */
+
+/* How many of `words` make the whole name of the command; 0 when they don't. */
+static int match_words(const char *name, char **words, int count)
+{
+    for (int i = 0; i < count; i++) {
+        size_t len = strcspn(name, " ");
+        if (strlen(words[i]) != len || memcmp(words[i], name, len) != 0)
+            return 0;
+        if (name[len] == '\0')
+            return i + 1;
+        name += len + 1;
+    }
+    return 0;
+}
+
+static const struct command *find_command(char **words, int count, int *ret_used)
+{
+    for (size_t i = 0; i < COMMANDS; i++) {
+        int used = match_words(commands[i].name, words, count);
+        if (used > 0) {
+            *ret_used = used;
+            return &commands[i];
+        }
+    }
+    return NULL;
+}
+
+/* True when `word` is the first of the command's two words. */
+static bool is_in_group(const struct command *command, const char *word)
+{
+    size_t len = strlen(word);
+    return strncmp(command->name, word, len) == 0 && command->name[len] == ' ';
+}
+
+static bool is_group(const char *word)
+{
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (is_in_group(&commands[i], word))
+            return true;
+    return false;
+}
+
+/* ---- help ---- */
+
+static void print_command(const struct command *command)
+{
+    printf("  %s%s%s\n      %s\n", command->name, *command->usage ? " " : "", command->usage, command->about);
+}
+
+static void print_options(void)
+{
+    printf("\nOptions of every command, before or after its name:\n"
+           "  --data DIR  the data folder; default: $ANALYTICS_DATA, else " DEFAULT_DATA_DIR "\n"
+           "  --help      this text, or that of the command\n"
+           "  --version   the version of the program\n"
+           "\nDATE is YYYY-MM-DD (to the end of that day, UTC) or an ISO 8601 date-time.\n"
+           "Exit status: 0 done, 1 failed, 2 wrong usage.\n");
+}
+
+/* Of one command, of a group of them (its first word), or, with neither, of all. */
+static void print_help(const struct command *command, const char *group)
+{
+    printf("Usage: analyticsctl [--data DIR] COMMAND\n\n");
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (command ? command == &commands[i] : !group || is_in_group(&commands[i], group))
+            print_command(&commands[i]);
+    print_options();
+}
+
+/* ---- the command line ---- */
+
+#define LONG_BASE 256 /* above every character, so that getopt's '?' and ':' are no option of ours */
+
+static const struct option long_options[] = {
+#define LONG_OPTION(name, text, has_arg) {text, has_arg, NULL, LONG_BASE + name},
+    CTL_OPTION_LIST(LONG_OPTION)
+#undef LONG_OPTION
+        {0}};
+
+static int bad_option(int c, const char *word)
+{
+    if (c == ':')
+        return ctl_misuse("option %s needs a value", word);
+    if (optopt >= LONG_BASE)
+        return ctl_misuse("option --%s takes no value", long_options[optopt - LONG_BASE].name);
+    if (optopt)
+        return ctl_misuse("unknown option -%c", optopt);
+    return ctl_misuse("unknown option %s", word);
+}
+
+static int take_option(struct ctl *ctl, int c, char **argv)
+{
+    if (c == 'h')
+        c = LONG_BASE + CTL_HELP;
+    if (c < LONG_BASE)
+        return bad_option(c, argv[optind - 1]);
+    int option = c - LONG_BASE;
+    if (ctl->option[option])
+        return ctl_misuse("option --%s is given twice", long_options[option].name);
+    ctl->option[option] = optarg ? optarg : "";
+    return CTL_OK;
+}
+
+/* Options may stand anywhere before "--", whatever POSIXLY_CORRECT says: the '-' has getopt return other words as 1. */
+static int read_command_line(int argc, char **argv, struct ctl *ctl)
+{
+    int c, status = CTL_OK;
+    opterr = 0;
+    while (!status && (c = getopt_long(argc, argv, "-:h", long_options, NULL)) != -1) {
+        if (c == 1)
+            ctl->operand[ctl->operand_count++] = optarg;
+        else
+            status = take_option(ctl, c, argv);
+    }
+    while (!status && optind < argc)
+        ctl->operand[ctl->operand_count++] = argv[optind++];
+    return status;
+}
+
+static int choose_data_dir(struct ctl *ctl)
+{
+    const char *from_env = getenv("ANALYTICS_DATA");
+    ctl->data_dir = from_env && *from_env ? from_env : DEFAULT_DATA_DIR;
+    if (!ctl->option[CTL_DATA])
+        return CTL_OK;
+    if (!*ctl->option[CTL_DATA])
+        return ctl_misuse("--data is empty");
+    ctl->data_dir = ctl->option[CTL_DATA];
+    return CTL_OK;
+}
+
+static int check_options(const struct command *command, const struct ctl *ctl)
+{
+    unsigned taken = command->options | CTL_BIT(CTL_DATA) | CTL_BIT(CTL_HELP) | CTL_BIT(CTL_VERSION);
+    for (int i = 0; i < CTL_OPTIONS; i++) {
+        if (ctl->option[i] && !(taken & CTL_BIT(i)))
+            return ctl_misuse("%s does not take --%s", command->name, long_options[i].name);
+        if (!ctl->option[i] && (command->required & CTL_BIT(i)))
+            return ctl_misuse("%s needs --%s", command->name, long_options[i].name);
+    }
+    return CTL_OK;
+}
+
+static int check_operands(const struct command *command, const struct ctl *ctl)
+{
+    if (ctl->operand_count < command->min_operands)
+        return ctl_misuse("%s needs %s", command->name, command->usage);
+    if (ctl->operand_count > command->max_operands)
+        return ctl_misuse("%s does not take '%s'", command->name, ctl->operand[command->max_operands]);
+    return CTL_OK;
+}
+
+static int no_command(const struct ctl *ctl)
+{
+    if (ctl->operand_count == 0)
+        return ctl_misuse("a command is needed");
+    if (!is_group(ctl->operand[0]))
+        return ctl_misuse("unknown command '%s'", ctl->operand[0]);
+    if (ctl->operand_count == 1)
+        return ctl_misuse("'%s' is not a whole command", ctl->operand[0]);
+    return ctl_misuse("unknown command '%s %s'", ctl->operand[0], ctl->operand[1]);
+}
+
+static int run_command(const struct command *command, int used, struct ctl *ctl)
+{
+    ctl->operand += used;
+    ctl->operand_count -= used;
+    int status = check_options(command, ctl);
+    if (!status)
+        status = check_operands(command, ctl);
+    if (!status)
+        status = choose_data_dir(ctl);
+    return status ? status : command->run(ctl);
+}
+
+static int dispatch(struct ctl *ctl)
+{
+    int used = 0;
+    const struct command *command = find_command(ctl->operand, ctl->operand_count, &used);
+    const char *group = ctl->operand_count == 1 && is_group(ctl->operand[0]) ? ctl->operand[0] : NULL;
+    if (ctl->option[CTL_VERSION]) {
+        printf("analyticsctl %s\n", PACKAGE_VERSION);
+        return CTL_OK;
+    }
+    if (ctl->option[CTL_HELP] && (command || group || ctl->operand_count == 0)) {
+        print_help(command, group);
+        return CTL_OK;
+    }
+    return command ? run_command(command, used, ctl) : no_command(ctl);
+}
+
+int main(int argc, char **argv)
+{
+    struct ctl ctl = {.now = time(NULL)};
+    char **words = calloc((size_t)argc + 1, sizeof *words);
+    if (!words)
+        return ctl_fail("out of memory");
+    ctl.operand = words;
+    int status = read_command_line(argc, argv, &ctl);
+    if (!status)
+        status = dispatch(&ctl);
+    free(words);
+    if ((fflush(stdout) || ferror(stdout)) && status == CTL_OK)
+        status = ctl_fail("can't write to standard output: %s", strerror(errno));
+    return status;
+}

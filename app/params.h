@@ -1,0 +1,49 @@
+/* params.h: the query string of a report, as typed and checked values. */
+#ifndef PARAMS_H
+#define PARAMS_H
+
+#include "err.h"
+#include "limit.h"
+#include "report.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum param {
+    PARAM_FROM,
+    PARAM_TO,
+    PARAM_DOMAIN,
+    PARAM_ORDER_ID,
+    PARAM_USER_ID,
+    PARAM_GRANULARITY,
+    PARAM_FILL,
+    PARAM_SORT_BY,
+    PARAM_LIMIT,
+    PARAM_PAGE,
+    PARAM_COUNT
+};
+
+/* Which parameters a route takes; the rest are unknown to it, and ignored. */
+struct param_set {
+    bool takes[PARAM_COUNT];
+    int64_t default_limit; /* of PARAM_LIMIT */
+};
+
+/* filter.domain points into `domain`: keep it where params_parse filled it. */
+struct params {
+    struct report_filter filter; /* user_id: what `userId` asks for, 0 without */
+    enum granularity granularity;
+    bool fill_zero;
+    enum domain_order sort;
+    int64_t page;
+    int64_t limit;
+    char domain[LIMIT_DOMAIN_BYTES + 1];
+};
+
+/* Parses the whole query string for one route. OK; ERR_QUERY_INVALID when it is too long or has too many parameters;
+ * ERR_PARAMETER_REQUIRED, ERR_PARAMETER_INVALID, ERR_RANGE_INVALID or ERR_RANGE_TOO_LONG for the first parameter, in
+ * the order of the table, that is not as SPEC says. *ret_params may be half filled after an error. */
+enum err params_parse(const char *query_string, const struct param_set *set, struct params *ret_params,
+                      struct fault *fault);
+
+#endif

@@ -1,0 +1,34 @@
+/* routes.h: the table of routes, and the way of every request through it. */
+#ifndef ROUTES_H
+#define ROUTES_H
+
+#include "access.h"
+#include "http.h"
+#include "params.h"
+#include "service.h"
+
+#include <stddef.h>
+
+/* Answers `request`. OK with *response filled; else the error to answer with, told in *fault. */
+typedef enum err (*route_handler)(struct service *service, const struct request *request, const struct params *params,
+                                  struct response *response, struct fault *fault);
+
+enum route_methods { METHODS_READ, METHODS_POST, METHODS_ANY };
+
+struct route {
+    const char *path;
+    enum program program; /* which of the two serves it */
+    enum route_methods methods;
+    enum right right; /* what the caller must be allowed */
+    route_handler handle;
+    const struct param_set *params; /* NULL: the query string is not looked at */
+};
+
+/* The table, for tests that walk it. */
+const struct route *routes_table(size_t *ret_count);
+
+/* Answers a request whole: route, method, rights, parameters, endpoint, in that order, and one log line. `response`
+ * comes from response_init. Thread-safe. */
+void routes_answer(struct service *service, const struct request *request, struct response *response);
+
+#endif

@@ -1,0 +1,67 @@
+/* service.c: opens what endpoints work with, when it is needed. Knows the stores' life. Knows no request. */
+#include "service.h"
+
+#include <assert.h>
+
+#include "banned.h"
+
+void service_init(struct service *service, enum program program, const char *data_dir, int64_t query_timeout_ms)
+{
+    int failed;
+
+    *service = (struct service){.program = program, .data_dir = data_dir, .query_timeout_ms = query_timeout_ms};
+    failed = pthread_mutex_init(&service->lock, NULL);
+    assert(failed == 0);
+}
+
+void service_release(struct service *service)
+{
+    store_reader_close(service->reader);
+    key_store_close(service->keys);
+    (void)pthread_mutex_destroy(&service->lock);
+}
+
+enum err service_take_reader(struct service *service, struct store_reader **ret_reader, struct fault *fault)
+{
+    enum err err = OK;
+
+    (void)pthread_mutex_lock(&service->lock);
+    if (service->reader == NULL) {
+        err = store_reader_open(service->data_dir, &service->reader, fault);
+        if (err == OK)
+            store_reader_set_timeout(service->reader, service->query_timeout_ms);
+    }
+    if (err == OK)
+        *ret_reader = service->reader;
+    return err;
+}
+
+void service_give_reader(struct service *service, enum err outcome)
+{
+    if (outcome == ERR_UNAVAILABLE) {
+        store_reader_close(service->reader);
+        service->reader = NULL;
+    }
+    (void)pthread_mutex_unlock(&service->lock);
+}
+
+enum err service_take_keys(struct service *service, struct key_store **ret_keys, struct fault *fault)
+{
+    enum err err = OK;
+
+    (void)pthread_mutex_lock(&service->lock);
+    if (service->keys == NULL)
+        err = key_store_open(service->data_dir, false, &service->keys, fault);
+    if (err == OK)
+        *ret_keys = service->keys;
+    return err;
+}
+
+void service_give_keys(struct service *service, enum err outcome)
+{
+    if (outcome == ERR_UNAVAILABLE) {
+        key_store_close(service->keys);
+        service->keys = NULL;
+    }
+    (void)pthread_mutex_unlock(&service->lock);
+}

@@ -1,0 +1,42 @@
+/* service.h: what endpoints work with. One per program; what a program does not have is NULL. */
+#ifndef SERVICE_H
+#define SERVICE_H
+
+#include "batch.h"
+#include "err.h"
+#include "store.h"
+#include "store_keys.h"
+
+#include <pthread.h>
+#include <stdint.h>
+
+enum program { PROGRAM_INGEST, PROGRAM_QUERY };
+
+struct writer; /* writer.h */
+
+/* The database and the keys open when they are first needed, and again after trouble, so a program that starts before
+ * its files are there answers 503 until they are. Both are one thread's at a time: hold `lock`. */
+struct service {
+    enum program program;
+    const char *data_dir; /* borrowed */
+    int64_t query_timeout_ms;
+    pthread_mutex_t lock;
+    struct store_reader *reader;
+    struct key_store *keys;
+    struct writer *writer;       /* analytics-ingest; borrowed */
+    struct batch_budget *budget; /* analytics-ingest; borrowed */
+};
+
+void service_init(struct service *service, enum program program, const char *data_dir, int64_t query_timeout_ms);
+void service_release(struct service *service);
+
+/* The reader, opened if need be: OK or ERR_UNAVAILABLE. Takes the lock; give it back in any case, with the outcome:
+ * after ERR_UNAVAILABLE the reader is closed, and the next one who asks opens it anew. */
+enum err service_take_reader(struct service *service, struct store_reader **ret_reader, struct fault *fault);
+void service_give_reader(struct service *service, enum err outcome);
+
+/* The same for the keys. */
+enum err service_take_keys(struct service *service, struct key_store **ret_keys, struct fault *fault);
+void service_give_keys(struct service *service, enum err outcome);
+
+#endif

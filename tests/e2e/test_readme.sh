@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# test_readme.sh: runs every command of README.md's console blocks, in order, and compares what they print. "…" in the
+# README stands for anything; a block without output checks the exit status only. What would touch the machine (port,
+# data folder, /run, /var/lib, /usr/local) is led to a temporary folder, by exact words.
+. "${BASH_SOURCE[0]%/*}/../lint/totals.sh"
+SOURCE=$PWD
+BUILD=${ANALYTICS_BUILDDIR:?is not set: run the tests through make check}
+HOME_OF_TEST=$(mktemp -d /tmp/analytics-readme.XXXXXX)
+PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])' 2>/dev/null ||
+    echo $((20000 + RANDOM % 20000)))
+
+clean_up() {
+    [ -z "${SERVE:-}" ] || { kill "$SERVE" && wait "$SERVE"; } 2>/dev/null || true
+    pkill -f -- "$HOME_OF_TEST/" 2>/dev/null || true
+    rm -rf "$HOME_OF_TEST"
+}
+trap clean_up EXIT
+
+chmod 755 "$HOME_OF_TEST"
+cd "$HOME_OF_TEST"
+ln -s "$SOURCE/examples" examples
+ln -s "$BUILD" build
+mkdir root run var
+
+# "autoreconf && configure && make" works on a copy of the sources, and installs below root/.
+copy_sources() {
+    mkdir src
+    (cd "$SOURCE" && tar -cf - configure.ac Makefile.am LICENSE README.md ARCHITECTURE.md CHANGES.md serve check packages \
+        .clang-format .ci app lib schema nginx tools examples tests) | tar -xf - -C src
+}
+
+# localise COMMAND: the words that would touch the machine.
+localise() {
+    sed -e "s|127\.0\.0\.1:8080|127.0.0.1:$PORT|g" \
+        -e "s|/run/fonproxy-analytics|$HOME_OF_TEST/run|g" -e "s|/var/lib/fonproxy-analytics|$HOME_OF_TEST/var|g" \
+        -e "s|/usr/local/|$HOME_OF_TEST/root/usr/local/|g" \
+        -e "s|^analyticsctl|$HOME_OF_TEST/root/usr/local/bin/analyticsctl|" <<<"$1"
+}
+
+start_serve() {
+    "$SOURCE/serve" --no-setup --build-dir "$BUILD" --port "$PORT" --data "$HOME_OF_TEST/data" >serve.log 2>&1 &
+    SERVE=$!
+    for _ in {1..600}; do
+        curl -fs "http://127.0.0.1:$PORT/analytics/health" >/dev/null && return
+        kill -0 "$SERVE" 2>/dev/null || break
+        sleep 0.1
+    done
+    cat serve.log
+    return 1
+}
+
+run_command() {
+    case $1 in
+    ./serve) start_serve ;;
+    autoreconf*) copy_sources && cd src && export DESTDIR=$HOME_OF_TEST/root MAKEFLAGS=-j2 && eval "$1" ;;
+    *) eval "$(localise "$1")" ;;
+    esac
+}
+
+# matches EXPECTED ACTUAL: line by line; "…" within a line is any text, alone on a line any lines.
+matches() {
+    local pattern
+    pattern=$(sed -e 's/[][\\.^$*+?(){}|]/\\&/g' -e 's/^…$/\x01/' -e 's/…/.*/g' <<<"$1" | tr '\n' '\002' |
+        sed -e 's/\x01\x02/(.*\x02)?/g' -e 's/\x02$//')
+    [[ "$(tr -d '\r' <<<"$2" | tr '\n' '\002')" =~ ^${pattern}$'\002'*$ ]]
+}
+
+check_command() { # COMMAND EXPECTED
+    local output status=0
+    if [[ $1 == *www-data* && $EUID -ne 0 ]] || [[ $1 == *"$(printf '%s' /var/lib/)"* && $EUID -ne 0 ]]; then
+        printf 'not run, needs root: %s\n' "$1"
+        return
+    fi
+    if [ "$1" = ./serve ]; then # not in a subshell: it stays
+        start_serve || status=$?
+        verdict "$1" "${status#0}"
+        return
+    fi
+    output=$( (run_command "$1") 2>"$HOME_OF_TEST/stderr" </dev/null) || status=$?
+    if [ "$status" -ne 0 ]; then
+        verdict "$1" "ended with $status: $output $(tail -n 20 "$HOME_OF_TEST/stderr")"
+    elif [ -n "$2" ] && ! matches "$2" "$output"; then
+        verdict "$1" "printed: $output"
+    else
+        verdict "$1" ''
+    fi
+}
+
+mapfile -t lines < <(awk '/^```console$/ { inside = 1; next } /^```$/ { if (inside) print "$ "; inside = 0 } inside' \
+    "$SOURCE/README.md")
+command='' expected=''
+for line in "${lines[@]}"; do
+    if [[ $line == '$ '* ]]; then
+        [ -z "$command" ] || check_command "$command" "$expected"
+        command=${line#'$ '} expected=''
+    else
+        expected+=${expected:+$'\n'}$line
+    fi
+done
+
+# What the commands of "Behind your own nginx" left running answers.
+if [ "$EUID" -eq 0 ]; then
+    verdict 'the two sockets' "$([ -S run/ingest.sock ] && [ -S run/query.sock ] || echo 'are not there')"
+    sleep 1
+    verdict 'two programs and a pool' "$([ "$(pgrep -fc "root/usr/local/sbin/analytics-(ingest|query) --data $HOME_OF_TEST/var")" -ge 5 ] || echo 'do not run')"
+fi
+finish

@@ -1,0 +1,461 @@
+/* test_reads.c: random logs in through the API, random questions out of it: every answer equals one that SQLite's own
+ * date and JSON functions make from the raw logs. */
+#include "stack.h"
+
+#include <check.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define USERS 4
+#define ORDERS 6
+#define DOMAINS 25
+#define BEGIN INT64_C(1767139200) /* 2025-12-31 00:00:00 */
+#define DAYS 70                   /* to 2026-03-11, over a year's end and the end of February */
+#define DAY INT64_C(86400)
+
+static char user_key[USERS + 1][80];
+
+static uint64_t rng = 20260401;
+
+static int64_t pick(int64_t n)
+{
+    rng = rng * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (int64_t)((rng >> 33) % (uint64_t)n);
+}
+
+/* ---- logs ---- */
+
+static struct tm civil(int64_t at)
+{
+    time_t t = (time_t)at;
+    struct tm tm;
+    gmtime_r(&t, &tm);
+    return tm;
+}
+
+static void print_time(FILE *file, int64_t at)
+{
+    static const char *const zones[] = {"", "Z", "+00:00", ".250", ".000Z"};
+    char text[40];
+    struct tm tm = civil(at);
+    strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &tm);
+    int64_t zone = pick(5);
+    if (zone)
+        text[10] = 'T';
+    fprintf(file, "%s%s", text, zones[zone]);
+}
+
+static void print_domain(FILE *file, int64_t domain)
+{
+    static const char *const odd[] = {"<img src=x>", "=cmd()", "m\\u00fcnchen.example", "quote\\\"d",
+                                      "a'b; DROP TABLE x"};
+    static const char *const names[] = {"site", "SITE", "Site"}, *const tops[] = {".example", ".Example", ".EXAMPLE."};
+    if (domain < ROWS(odd))
+        fputs(odd[domain], file);
+    else
+        fprintf(file, "%s%d%s", names[pick(3)], (int)domain, tops[pick(3)]);
+}
+
+static int64_t counter(void)
+{
+    return pick(50) ? pick(5000) : INT64_C(9007199254740991) / 100000;
+}
+
+static void print_log(FILE *file, int step)
+{
+    static const char *const errors[] = {"", "", "", "timeout", "dns \\\"failure\\\"", "tls"};
+    static const char *const ips[] = {"", "185.199.100.10", "2001:db8::10"};
+    int64_t newest = DAYS * DAY * (step + 1) / 40;
+    int64_t at = BEGIN + (pick(3) ? newest - 1 - pick(newest < 2 * DAY ? newest : 2 * DAY) : pick(newest));
+    fprintf(file, "{\"ts\":\"");
+    print_time(file, pick(2) ? at - at % 900 : at);
+    fprintf(file, "\",\"domain\":\"");
+    print_domain(file, pick(DOMAINS) * pick(DOMAINS) / DOMAINS);
+    fprintf(file, "\",\"user_id\":%d,\"order_id\":%d,\"error\":\"%s\",\"ip_out\":\"%s\",", (int)(1 + pick(USERS)),
+            (int)(1 + pick(ORDERS)), errors[pick(6)], ips[pick(3)]);
+    fprintf(file,
+            "\"count\":%" PRId64 ",\"bytes_sent\":%" PRId64 ",\"bytes_received\":%" PRId64
+            ",\"error_count\":%d,\"max_concurrency\":%d}",
+            counter(), counter(), counter(), (int)pick(5), (int)pick(90));
+}
+
+static void post_step(int step)
+{
+    char *body = NULL;
+    size_t len = 0;
+    FILE *file = open_memstream(&body, &len);
+    fprintf(file, "{\"logs\":[");
+    for (int64_t i = 1 + pick(150); i > 0; i--) {
+        print_log(file, step);
+        fputs(i > 1 ? "," : "]}", file);
+    }
+    fclose(file);
+    struct reply reply = stack_post(&shared, body, len, NULL);
+    ck_assert_msg(reply.status == 204, "%ld %s", reply.status, reply.body);
+    reply_release(&reply);
+    free(body);
+}
+
+/* ---- questions ---- */
+
+struct question {
+    int64_t from, to;
+    int user;        /* whose logs count; 0: everyone's */
+    const char *key; /* who asks */
+    char query[512]; /* from, to, filters */
+    char where[512]; /* the same in SQL over the view `log` */
+};
+
+/* Appends to a text; returns its new end. */
+__attribute__((format(printf, 2, 3))) static char *add(char *end, const char *format, ...)
+{
+    va_list values;
+    va_start(values, format);
+    int len = vsprintf(end, format, values);
+    va_end(values);
+    return end + len;
+}
+
+static char *put_time(char *query, const char *name, int64_t at)
+{
+    char text[40];
+    struct tm tm = civil(at);
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    if (at % 2 == 0) { /* the other way to write it; + is a space in a query */
+        text[10] = '+';
+        text[19] = '\0';
+    }
+    return add(query, "%s=%s", name, text);
+}
+
+static int64_t edge(void)
+{
+    static const int64_t grids[] = {DAY, DAY, 3600, 900, 1, 1};
+    int64_t at = BEGIN - DAY + pick((DAYS + 2) * DAY);
+    return at - at % grids[pick(6)];
+}
+
+static void pick_range(struct question *q)
+{
+    do {
+        q->from = edge();
+        q->to = edge();
+    } while (q->to < q->from || q->to - q->from > 58 * DAY);
+}
+
+static void pick_question(struct question *q)
+{
+    pick_range(q);
+    char *query = put_time(q->query, "from", q->from);
+    query = put_time(query, "&to", q->to);
+    char *where = add(q->where, "unixepoch(ts) >= %" PRId64, q->from);
+    where = add(where, " AND unixepoch(ts) < %" PRId64, q->to);
+    int asker = (int)pick(USERS + 1);
+    q->key = asker ? user_key[asker] : shared.admin_key;
+    q->user = asker ? asker : (int)pick(3) - 1;
+    if (!asker && q->user > 0)
+        query = add(query, "&userId=%d", q->user);
+    else if (asker && pick(3) == 0)
+        query = add(query, "&userId=%" PRId64, 1 + pick(USERS)); /* changes nothing: a user sees their own */
+    if (q->user > 0)
+        where = add(where, " AND user_id = %d", q->user);
+    if (pick(3) == 0) {
+        int64_t order = 1 + pick(ORDERS + 1);
+        query = add(query, "&orderId=%" PRId64, order);
+        where = add(where, " AND order_id = %" PRId64, order);
+    }
+    if (pick(3) == 0) {
+        int64_t domain = 5 + pick(8);
+        add(query, "&domain=%s%" PRId64 ".%s", pick(2) ? "site" : "SITE", domain, pick(2) ? "example" : "Example.");
+        add(where, " AND domain = 'site%" PRId64 ".example'", domain);
+    }
+}
+
+static char *expect(const char *sql)
+{
+    sqlite3 *db = stack_database(&shared);
+    sqlite3_stmt *statement = NULL;
+    ck_assert_msg(sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK, "%s: %s", sql, sqlite3_errmsg(db));
+    ck_assert_msg(sqlite3_step(statement) == SQLITE_ROW, "%s: %s", sql, sqlite3_errmsg(db));
+    char *text = strdup((const char *)sqlite3_column_text(statement, 0));
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+    return text;
+}
+
+static void compare(const char *path, const struct question *q, const char *sql)
+{
+    struct reply reply = stack_send(&shared, &(struct request_spec){.path = path, .key = q->key});
+    char *expected_text = expect(sql);
+    json_object *got = json_tokener_parse(reply.body), *expected = json_tokener_parse(expected_text);
+    ck_assert_msg(reply.status == 200 && got && expected, "%s: %ld %s", path, reply.status, reply.body);
+    ck_assert_msg(json_object_equal(got, expected), "%s\ngot      %s\nexpected %s", path, reply.body, expected_text);
+    json_object_put(got);
+    json_object_put(expected);
+    reply_release(&reply);
+    free(expected_text);
+}
+
+static const struct {
+    const char *name;
+    const char *bucket;
+    int64_t longest; /* the widest range that gets it by default; 0: only when asked for */
+} granularities[] = {
+    {"15m", "datetime(unixepoch(ts) / 900 * 900, 'unixepoch')", DAY},
+    {"hour", "strftime('%Y-%m-%d %H:00:00', ts)", 7 * DAY},
+    {"day", "strftime('%Y-%m-%d 00:00:00', ts)", 1000 * DAY},
+    {"week", "datetime(ts, 'start of day', '-6 days', 'weekday 1')", 0},
+    {"month", "datetime(ts, 'start of month')", 0},
+};
+
+#define SUM(column) "cast(sum(" column ") AS TEXT)"
+
+static const struct {
+    const char *path;
+    const char *members;
+} charts[] = {
+    {"/analytics/traffic",
+     "'total_bytes_sent', " SUM("bytes_sent") ", 'total_bytes_received', " SUM(
+         "bytes_received") ", 'bytes_total', " SUM("bytes_sent + bytes_received") ", 'total_count', " SUM("count")},
+    {"/analytics/requests", "'total_count', " SUM("count") ", 'total_errors', " SUM("error_count")},
+    {"/analytics/concurrency", "'max_concurrency', cast(max(max_concurrency) AS TEXT), 'total_count', " SUM("count")},
+};
+
+static size_t default_granularity(const struct question *q)
+{
+    size_t i = 0;
+    while (q->to - q->from > granularities[i].longest)
+        i++;
+    return i;
+}
+
+static void check_chart(struct question *q)
+{
+    char path[1024], sql[4096];
+    size_t chart = (size_t)pick(3), row = (size_t)pick(6);
+    if (row == 5) {
+        row = default_granularity(q);
+        snprintf(path, sizeof path, "%s?%s", charts[chart].path, q->query);
+    } else {
+        snprintf(path, sizeof path, "%s?%s&granularity=%s", charts[chart].path, q->query, granularities[row].name);
+    }
+    snprintf(sql, sizeof sql,
+             "SELECT json_object('data', json(coalesce((SELECT json_group_array(json(row)) FROM (SELECT"
+             " json_object('bucket', %s, %s) AS row FROM log WHERE %s GROUP BY %s ORDER BY %s)), '[]')))",
+             granularities[row].bucket, charts[chart].members, q->where, granularities[row].bucket,
+             granularities[row].bucket);
+    compare(path, q, sql);
+}
+
+static void check_domains(struct question *q)
+{
+    char path[1024], sql[4096];
+    bool by_count = pick(2);
+    int limit = 1 + (int)pick(40);
+    snprintf(path, sizeof path, "/analytics/domains?%s&limit=%d%s", q->query, limit, by_count ? "&sortBy=count" : "");
+    snprintf(sql, sizeof sql,
+             "SELECT json_object('data', json(coalesce((SELECT json_group_array(json(row)) FROM (SELECT"
+             " json_object('domain', domain, 'total_count', %s, 'bytes_total', %s, 'total_bytes_sent', %s,"
+             " 'total_bytes_received', %s, 'total_errors', %s) AS row FROM log WHERE %s GROUP BY domain"
+             " ORDER BY %s DESC, domain LIMIT %d)), '[]')))",
+             SUM("count"), SUM("bytes_sent + bytes_received"), SUM("bytes_sent"), SUM("bytes_received"),
+             SUM("error_count"), q->where, by_count ? "sum(count)" : "sum(bytes_sent + bytes_received)", limit);
+    compare(path, q, sql);
+}
+
+static void check_errors(struct question *q)
+{
+    char path[1024], sql[4096];
+    snprintf(path, sizeof path, "/analytics/errors?%s", q->query);
+    snprintf(sql, sizeof sql,
+             "SELECT json_object('data', json(coalesce((SELECT json_group_array(json(row)) FROM (SELECT"
+             " json_object('error', error, 'total_errors', %s, 'first_seen', min(ts), 'last_seen', max(ts),"
+             " 'sample_domains', json((SELECT json_group_array(domain) FROM (SELECT domain FROM log AS s WHERE %s"
+             " AND s.error = log.error GROUP BY domain ORDER BY sum(error_count) DESC, domain LIMIT 5)))) AS row"
+             " FROM log WHERE %s AND error <> '' GROUP BY error ORDER BY sum(error_count) DESC, error LIMIT 50)),"
+             " '[]')))",
+             SUM("error_count"), q->where, q->where);
+    compare(path, q, sql);
+}
+
+static void check_websites(struct question *q)
+{
+    char path[1024], sql[4096];
+    int limit = 1 + (int)pick(10), page = 1 + (int)pick(4);
+    snprintf(path, sizeof path, "/analytics/websites?%s&limit=%d&page=%d", q->query, limit, page);
+    snprintf(sql, sizeof sql,
+             "SELECT json_object('data', json(coalesce((SELECT json_group_array(json(row)) FROM (SELECT"
+             " json_object('domain', domain, 'total_count', %s, 'bytes_total', %s, 'first_visit', min(ts),"
+             " 'last_visit', max(ts)) AS row FROM log WHERE %s GROUP BY domain ORDER BY sum(count) DESC, domain"
+             " LIMIT %d OFFSET %d)), '[]')), 'page', %d, 'limit', %d,"
+             " 'total', (SELECT count(DISTINCT domain) FROM log WHERE %s),"
+             " 'totalPages', (SELECT (count(DISTINCT domain) + %d) / %d FROM log WHERE %s))",
+             SUM("count"), SUM("bytes_sent + bytes_received"), q->where, limit, limit * (page - 1), page, limit,
+             q->where, limit - 1, limit, q->where);
+    compare(path, q, sql);
+}
+
+#define QUESTIONS_PER_TEST 60
+#define TESTS 8
+
+START_TEST(answers_equal_a_recount)
+{
+    static void (*const checks[])(struct question *) = {check_chart, check_domains, check_errors, check_websites};
+    struct question question;
+    rng = (uint64_t)_i * 7919 + 1;
+    for (int i = 0; i < QUESTIONS_PER_TEST; i++) {
+        pick_question(&question);
+        checks[i % 4](&question);
+    }
+}
+END_TEST
+
+/* What was posted is what the view shows: the sums that the recount starts from, counted while posting. */
+START_TEST(the_page_is_full)
+{
+    ck_assert_int_gt(stack_i64(&shared, "SELECT count(*) FROM log"), 1500);
+    ck_assert_int_gt(stack_i64(&shared, "SELECT count(*) FROM (SELECT 1 FROM log GROUP BY order_id"
+                                        " HAVING count(DISTINCT user_id) > 1)"),
+                     0);
+    ck_assert_int_eq(stack_i64(&shared, "SELECT count(*) FROM log WHERE domain GLOB '*[A-Z]*' OR domain GLOB '*.'"), 0);
+}
+END_TEST
+
+/* ---- parameters: each parsed whole, or refused ---- */
+
+#define RANGE "from=2026-01-01&to=2026-02-01"
+
+static const struct {
+    const char *path;
+    const char *message; /* NULL: 200 */
+} parameters[] = {
+    {"/analytics/traffic?to=2026-02-01", "analytics.from_required"},
+    {"/analytics/traffic?from=2026-01-01", "analytics.to_required"},
+    {"/analytics/traffic?from=&to=2026-02-01", "analytics.from_invalid"},
+    {"/analytics/traffic?from=2026-02-30&to=2026-03-01", "analytics.from_invalid"},
+    {"/analytics/traffic?from=2026-01-01x&to=2026-02-01", "analytics.from_invalid"},
+    {"/analytics/traffic?from=2026-01-01&to=24:00", "analytics.to_invalid"},
+    {"/analytics/traffic?from=2026-01-31&to=2026-03-31", NULL},
+    {"/analytics/traffic?from=2026-01-31&to=2026-04-01", "analytics.range_too_long"},
+    {"/analytics/traffic?from=2026-01-31T00:00:00Z&to=2026-03-31T00:00:00Z", NULL},
+    {"/analytics/traffic?from=2026-01-31T00:00:00Z&to=2026-03-31T00:00:01Z", "analytics.range_too_long"},
+    {"/analytics/traffic?from=2025-12-31&to=2026-02-28", NULL},
+    {"/analytics/traffic?from=2025-12-31&to=2026-03-01", "analytics.range_too_long"},
+    {"/analytics/traffic?from=2026-02-01&to=2026-01-01", "analytics.range_invalid"},
+    {"/analytics/traffic?from=2026-01-01T10:00:00Z&to=2026-01-01T10:00:00Z", NULL},
+    {"/analytics/traffic?from=2026-01-01T12:00:00Z&to=2026-01-01", NULL},
+    {"/analytics/traffic?" RANGE "&orderId=abc", "analytics.order_id_invalid"},
+    {"/analytics/traffic?" RANGE "&orderId=0", "analytics.order_id_invalid"},
+    {"/analytics/traffic?" RANGE "&orderId=9007199254740992", "analytics.order_id_invalid"},
+    {"/analytics/traffic?" RANGE "&orderId=1&orderId=1", "analytics.order_id_invalid"},
+    {"/analytics/traffic?" RANGE "&userId=-1", "analytics.user_id_invalid"},
+    {"/analytics/traffic?" RANGE "&granularity=year", "analytics.granularity_invalid"},
+    {"/analytics/traffic?" RANGE "&granularity=DAY", "analytics.granularity_invalid"},
+    {"/analytics/traffic?" RANGE "&fill=1", "analytics.fill_invalid"},
+    {"/analytics/traffic?" RANGE "&domain=a%00b", "analytics.domain_invalid"},
+    {"/analytics/traffic?" RANGE "&domain=%ff", "analytics.domain_invalid"},
+    {"/analytics/traffic?" RANGE "&domain=a%zz", "analytics.domain_invalid"},
+    {"/analytics/traffic?" RANGE "&nonsense=%zz&nonsense=2", NULL},
+    {"/analytics/domains?" RANGE "&limit=10x", "analytics.limit_invalid"},
+    {"/analytics/domains?" RANGE "&limit=", "analytics.limit_invalid"},
+    {"/analytics/domains?" RANGE "&limit=0", "analytics.limit_invalid"},
+    {"/analytics/domains?" RANGE "&limit=101", "analytics.limit_invalid"},
+    {"/analytics/domains?" RANGE "&limit=100", NULL},
+    {"/analytics/domains?" RANGE "&limit=+10", "analytics.limit_invalid"},
+    {"/analytics/domains?" RANGE "&limit=99999999999999999999", "analytics.limit_invalid"},
+    {"/analytics/domains?" RANGE "&sortBy=Bytes", "analytics.sort_by_invalid"},
+    {"/analytics/websites?" RANGE "&page=0", "analytics.page_invalid"},
+    {"/analytics/websites?" RANGE "&page=1e1", "analytics.page_invalid"},
+    {"/analytics/websites?" RANGE "&page=1000000", NULL},
+    {"/analytics/errors?" RANGE "&limit=1", NULL},
+    {"/analytics/traffic?" RANGE "&limit=10x", NULL}, /* unknown here */
+};
+
+START_TEST(parameters_are_checked)
+{
+    char path[64];
+    snprintf(path, sizeof path, "%.*s", (int)strcspn(parameters[_i].path, "?"), parameters[_i].path);
+    struct reply reply =
+        stack_send(&shared, &(struct request_spec){.path = parameters[_i].path, .key = shared.admin_key});
+    if (parameters[_i].message)
+        check_error(&reply, 400, parameters[_i].message, path, "");
+    else
+        ck_assert_msg(reply.status == 200, "%s: %ld %s", parameters[_i].path, reply.status, reply.body);
+    reply_release(&reply);
+}
+END_TEST
+
+START_TEST(zero_filled_charts)
+{
+    json_object *body =
+        stack_get(&shared, "/analytics/requests?from=2024-02-28&to=2024-03-01&fill=zero&granularity=day");
+    const char *expected = "{\"data\":["
+                           "{\"bucket\":\"2024-02-28 00:00:00\",\"total_count\":\"0\",\"total_errors\":\"0\"},"
+                           "{\"bucket\":\"2024-02-29 00:00:00\",\"total_count\":\"0\",\"total_errors\":\"0\"},"
+                           "{\"bucket\":\"2024-03-01 00:00:00\",\"total_count\":\"0\",\"total_errors\":\"0\"}]}";
+    ck_assert_str_eq(json_object_to_json_string_ext(body, JSON_C_TO_STRING_PLAIN), expected);
+    json_object_put(body);
+}
+END_TEST
+
+static const char *const readable[] = {"/analytics/traffic", "/analytics/requests", "/analytics/concurrency",
+                                       "/analytics/domains", "/analytics/errors",   "/analytics/websites"};
+
+START_TEST(head_is_get_without_a_body)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s?" RANGE, readable[_i]);
+    struct reply get = stack_send(&shared, &(struct request_spec){.path = path, .key = shared.admin_key});
+    struct reply head =
+        stack_send(&shared, &(struct request_spec){.method = "HEAD", .path = path, .key = shared.admin_key});
+    char *type = reply_header(&head, "content-type");
+    ck_assert_int_eq(get.status, 200);
+    ck_assert_int_eq(head.status, 200);
+    ck_assert_uint_eq(head.body_len, 0);
+    ck_assert_uint_gt(get.body_len, 10);
+    ck_assert(type && !strcmp(type, "application/json"));
+    free(type);
+    reply_release(&get);
+    reply_release(&head);
+}
+END_TEST
+
+static void start(void)
+{
+    stack_start(&shared, NULL);
+    for (int user = 1; user <= USERS; user++) {
+        char arguments[64];
+        snprintf(arguments, sizeof arguments, "--role user --user-id %d", user);
+        stack_key(&shared, arguments, user_key[user]);
+    }
+    for (int step = 0; step < 40; step++)
+        post_step(step);
+}
+
+static void stop(void)
+{
+    stack_stop(&shared);
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("reads");
+    TCase *tcase = tcase_create("reads");
+    tcase_set_timeout(tcase, 300);
+    tcase_add_unchecked_fixture(tcase, start, stop);
+    tcase_add_test(tcase, the_page_is_full);
+    tcase_add_loop_test(tcase, answers_equal_a_recount, 0, TESTS);
+    tcase_add_loop_test(tcase, parameters_are_checked, 0, ROWS(parameters));
+    tcase_add_test(tcase, zero_filled_charts);
+    tcase_add_loop_test(tcase, head_is_get_without_a_body, 0, ROWS(readable));
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,19 @@
+# shellcheck shell=bash
+# totals.sh: sourced by the scripts beside it. Counts what they check and closes with the same line as the C tests.
+set -euo pipefail
+cd "${ANALYTICS_SRCDIR:-$(dirname "${BASH_SOURCE[0]}")/../..}"
+CHECKS=0
+FAILURES=0
+
+# verdict WHAT FAULT: one check; FAULT is empty when all is well, else the words to show.
+verdict() {
+    CHECKS=$((CHECKS + 1))
+    [ -n "$2" ] || return 0
+    FAILURES=$((FAILURES + 1))
+    printf 'FAIL %s: %s\n' "$1" "$2"
+}
+
+finish() {
+    printf 'Checks: %d, Failures: %d, Errors: 0\n' "$CHECKS" "$FAILURES"
+    [ "$CHECKS" -gt 0 ] && [ "$FAILURES" -eq 0 ]
+}

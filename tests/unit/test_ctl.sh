@@ -1,0 +1,322 @@
+#!/bin/sh
+# test_ctl.sh: runs $ANALYTICSCTL through every usage and every error of init and key. Prints ok/FAIL lines; exits 1
+# when one failed. Root sees the tests of ownership too.
+set -u
+umask 022
+ctl=${ANALYTICSCTL:?is the path of the built analyticsctl}
+case $ctl in /*) ;; *) ctl=$PWD/$ctl ;; esac
+unset ANALYTICS_DATA POSIXLY_CORRECT
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 1' HUP INT TERM
+data=$tmp/data
+failures=0
+tab=$(printf '\t')
+
+report() # report WHAT STATUS
+{
+    if [ "$2" -eq 0 ]; then
+        echo "ok $1"
+    else
+        echo "FAIL $1"
+        failures=$((failures + 1))
+    fi
+}
+
+check() # check WHAT COMMAND…: the command succeeds
+{
+    what=$1
+    shift
+    "$@"
+    report "$what" $?
+}
+
+# run STATUS WHAT ARGUMENT…: exit status as told; an error is one line on standard error that starts with the program's
+# name, and nothing but an error is there.
+run()
+{
+    want=$1 what=$2
+    shift 2
+    "$ctl" "$@" >"$tmp/out" 2>"$tmp/err"
+    got=$?
+    lines=$(wc -l <"$tmp/err")
+    if [ "$want" -eq 0 ]; then
+        [ "$got" -eq 0 ] && [ "$lines" -eq 0 ]
+    else
+        [ "$got" -eq "$want" ] && [ "$lines" -eq 1 ] && grep -q '^analyticsctl: .' "$tmp/err"
+    fi
+    status=$?
+    report "$what (exit $want)" $status
+    [ $status -eq 0 ] || sed "s/^/    exit $got: /" "$tmp/err"
+}
+
+out_has() # out_has REGEX: standard output of the last run
+{
+    grep -Eq -e "$1" "$tmp/out"
+    report "  prints $1" $?
+}
+
+err_has()
+{
+    grep -Eq -e "$1" "$tmp/err"
+    report "  says $1" $?
+}
+
+last_line_is_key()
+{
+    tail -n 1 "$tmp/out" | grep -Eqx 'fnp_[0-9a-f]{64}'
+    report "  the key is alone on the last line" $?
+    [ "$(grep -c fnp_ "$tmp/out")" -eq 1 ]
+    report "  and nowhere else" $?
+}
+
+mode_is() # mode_is MODE PATH
+{
+    [ "$(stat -c %a "$2" 2>&1)" = "$1" ]
+    report "  mode $1 of ${2##*/}" $?
+}
+
+key_row() # key_row ID REGEX: the key's row in the list
+{
+    "$ctl" --data "$data" key list | grep -E "^$1 " | grep -Eq -e "$2"
+    report "  key $1 is listed as $2" $?
+}
+
+# ---- help, version, and command lines that make no sense ----
+
+run 0 'help' --help
+out_has '^Usage: analyticsctl'
+out_has 'key add .*--user-id'
+out_has '^  init'
+out_has 'ANALYTICS_DATA'
+run 0 'short help' -h
+run 0 'help of a group' key --help
+out_has 'key revoke ID'
+check '  without other commands' test "$(grep -c '^  init' "$tmp/out")" -eq 0
+for command in 'init' 'key add' 'key list' 'key revoke'; do
+    # shellcheck disable=SC2086 # two words
+    run 0 "help of $command" $command --help
+    out_has "^  $command"
+    # shellcheck disable=SC2086
+    run 0 "help before $command" --help $command
+done
+run 0 'help wins over what is missing' key add --help --role nonsense
+run 0 'version' --version
+check '  one line' test "$(wc -l <"$tmp/out")" -eq 1
+out_has '^analyticsctl [^ ]'
+check '  help and version make nothing' test ! -e "$data"
+
+while IFS=$tab read -r words says; do
+    # shellcheck disable=SC2086 # split on purpose
+    run 2 "misuse: analyticsctl $words" $words
+    err_has "$says"
+done <<END
+	a command is needed
+frob	unknown command 'frob'
+frob --help	unknown command 'frob'
+key	not a whole command
+key frob	unknown command 'key frob'
+ke add	unknown command 'ke'
+add key	unknown command 'add'
+--frob	unknown option --frob
+-x	unknown option -x
+key list -dx	unknown option -d
+--data	--data needs a value
+key list --data	--data needs a value
+--help=yes	--help takes no value
+--data a --data b key list	--data is given twice
+--data= key list	--data is empty
+key list --role admin	key list does not take --role
+key list more	key list does not take 'more'
+key list -- --help	key list does not take '--help'
+init --name n	init does not take --name
+init more	init does not take 'more'
+key revoke	key revoke needs ID
+key revoke 1 2	key revoke does not take '2'
+key revoke x	ID is the number
+key revoke 0	ID is the number
+key revoke -- -1	ID is the number
+key revoke 1x	ID is the number
+key revoke 01	ID is the number
+key revoke 9223372036854775808	ID is the number
+key add	key add needs --name
+key add --name n	key add needs --role
+key add --role admin	key add needs --name
+key add --role root --name n	--role is worker
+key add --role Admin --name n	--role is worker
+key add --role= --name n	--role is worker
+key add --role user --name n	--role user needs --user-id
+key add --role admin --name n --user-id 1	--user-id goes with
+key add --role worker --name n --user-id 1	--user-id goes with
+key add --role user --name n --user-id 0	--user-id is an integer
+key add --role user --name n --user-id=-1	--user-id is an integer
+key add --role user --name n --user-id 7x	--user-id is an integer
+key add --role user --name n --user-id=	--user-id is an integer
+key add --role user --name n --user-id 9007199254740992	--user-id is an integer
+key add --role admin --name n --expires tomorrow	--expires is a date
+key add --role admin --name n --expires=	--expires is a date
+key add --role admin --name n --expires 2026-02-30	--expires is a date
+key add --role admin --name n --expires 2001-01-01	--expires is in the past
+key add --role admin --name n --expires 2001-01-01T00:00:00Z	--expires is in the past
+key add --role admin --name n --name m	--name is given twice
+END
+yesterday=$(date -u -d '1 day ago' +%F)
+run 2 'expired since the end of yesterday' key add --role admin --name n --expires "$yesterday"
+long=$(printf '%0129d' 0)
+run 2 'a name of 129 bytes' key add --role admin --name "$long"
+err_has '--name is at most 128 bytes'
+
+# ---- no folder, no keys ----
+
+run 1 'key add without the folder' --data "$data" key add --role admin --name n
+err_has "there is no folder $data"
+check '  which it does not make' test ! -e "$data"
+run 1 'key list without the folder' --data "$data" key list
+run 1 'key revoke without the folder' --data "$data" key revoke 1
+mkdir "$tmp/empty" && : >"$tmp/file"
+run 1 'key list without keys.db' --data "$tmp/empty" key list
+check '  which it does not make' test ! -e "$tmp/empty/keys.db"
+run 1 'key revoke without keys.db' --data "$tmp/empty" key revoke 1
+run 1 'a file for a folder' --data "$tmp/file" key list
+run 1 'init in a file' --data "$tmp/file" init
+err_has 'is not a folder'
+run 1 'init below nothing' --data "$tmp/no/such" init
+err_has "can't make folder"
+run 1 'init for nobody we know' --data "$data" init --owner 'no such user'
+check '  makes nothing' test ! -e "$data"
+run 1 'a name that acts on the terminal, in an error' --data "$(printf '/no\033[2Jwhere\nelse')" key list
+err_has 'there is no folder /no\?\[2Jwhere\?else'
+
+# ---- init ----
+
+run 0 'init' --data "$data" init
+out_has "^made $data\$"
+out_has "^made $data/analytics.db\$"
+out_has "^made $data/keys.db\$"
+out_has "^made $data/keys/admin.key \(key 1, role admin\)\$"
+out_has "^made $data/keys/worker.key \(key 2, role worker\)\$"
+check '  shows no key' test "$(grep -c fnp_ "$tmp/out")" -eq 0
+mode_is 700 "$data"
+mode_is 700 "$data/keys"
+mode_is 600 "$data/keys.db"
+mode_is 600 "$data/keys/admin.key"
+mode_is 600 "$data/keys/worker.key"
+for role in admin worker; do
+    check "  $role.key is a key and a newline" test "$(wc -c <"$data/keys/$role.key")" -eq 69
+    grep -Eqx 'fnp_[0-9a-f]{64}' "$data/keys/$role.key"
+    report "  $role.key is well formed" $?
+done
+check '  leaves no drafts' test "$(find "$data/keys" -type f | wc -l)" -eq 2
+key_row 1 'admin +- +admin .* never +never +active$'
+key_row 2 'worker +- +worker .* never +never +active$'
+sum=$(cat "$data"/keys/*.key | cksum)
+run 0 'init again' --data "$data" init
+check '  makes nothing' test ! -s "$tmp/out"
+check '  changes no key' test "$(cat "$data"/keys/*.key | cksum)" = "$sum"
+rm "$data/keys/worker.key"
+run 0 'init makes what is missing' --data "$data" init
+check '  only that' test "$(cat "$tmp/out")" = "made $data/keys/worker.key (key 3, role worker)"
+mkdir "$tmp/blocked" && : >"$tmp/blocked/keys"
+run 1 'init where keys is a file' --data "$tmp/blocked" init
+err_has "can't write $tmp/blocked/keys/admin.key"
+"$ctl" --data "$tmp/blocked" key list | grep -Eq '^1 .* revoked$'
+report '  takes the unwritten key back' $?
+
+# ---- key add, list, revoke ----
+
+run 0 'key add, admin' --data "$data" key add --role admin --name 'an admin'
+last_line_is_key
+out_has '^Key 4, "an admin": role admin, expires never\.$'
+run 0 'key add, user, data last' key add --role user --user-id 7 --name 'Панель' --expires 2099-12-31 --data "$data"
+last_line_is_key
+key_row 5 'user +7 +Панель .* 2100-01-01 00:00:00 +never +active$'
+run 0 'key add, worker, data between' key --data "$data" add --role worker --name w --expires '2099-01-01T02:00:00+02:00'
+last_line_is_key
+key_row 6 'worker +- +w .* 2099-01-01 00:00:00 '
+run 0 'the greatest user id' "--data=$data" key add --role user --user-id 9007199254740991 --name=big
+today=$(date -u +%F)
+run 0 'expires at the end of today' --data "$data" key add --role admin --name today --expires "$today"
+key_row 8 'active$'
+run 2 'an empty name' --data "$data" key add --role admin --name ''
+run 2 'a newline in the name' --data "$data" key add --role admin --name "$(printf 'a\nb')"
+run 2 'an escape in the name' --data "$data" key add --role admin --name "$(printf 'a\033[2Jb')"
+run 2 'a C1 control in the name' --data "$data" key add --role admin --name "$(printf 'a\302\2332Jb')"
+run 2 'a name that is not UTF-8' --data "$data" key add --role admin --name "$(printf 'a\377')"
+run 0 'a name that turns text around' --data "$data" key add --role admin --name "$(printf 'x\342\200\256nimda')"
+out_has '"x\?nimda"'
+key_row 9 'x\?nimda '
+run 0 'a name that looks like an option' --data "$data" key add --role admin --name --help
+key_row 10 ' --help '
+
+run 0 'key list' --data "$data" key list
+check '  a title and a line for each key' test "$(wc -l <"$tmp/out")" -eq 11
+out_has '^ID +ROLE +USER +NAME +CREATED +EXPIRES +LAST USED +STATE$'
+check '  shows no key' test "$(grep -c fnp_ "$tmp/out")" -eq 0
+# Without UTF-8 continuation bytes, a byte is a character.
+[ "$(LC_ALL=C tr -d '\200-\277' <"$tmp/out" | LC_ALL=C awk '{ print match($0, /(STATE|active|revoked)$/) }' |
+    sort -u | wc -l)" -eq 1 ]
+report '  its last column is aligned' $?
+
+run 0 'key revoke' --data "$data" key revoke 5
+key_row 5 'revoked$'
+run 0 'key revoke again' --data "$data" key revoke 5
+run 1 'key revoke of no key' --data "$data" key revoke 4000
+err_has 'there is no API key 4000'
+
+ANALYTICS_DATA=$data "$ctl" key list >"$tmp/out" 2>&1
+report 'the folder from ANALYTICS_DATA' $?
+out_has '^1 +admin'
+ANALYTICS_DATA=$tmp/empty "$ctl" --data "$data" key list >/dev/null 2>&1
+report '--data goes before ANALYTICS_DATA' $?
+(cd "$tmp" && ANALYTICS_DATA='' "$ctl" key list) >/dev/null 2>&1
+report 'the folder is ./data otherwise' $?
+POSIXLY_CORRECT=1 "$ctl" key list --data "$data" >/dev/null 2>&1
+report 'options after the command, POSIXLY_CORRECT or not' $?
+
+# ---- output that can't be written ----
+
+if [ -w /dev/full ]; then
+    "$ctl" --data "$data" key add --role admin --name lost >/dev/full 2>"$tmp/err"
+    check 'a key that could not be shown fails' test $? -eq 1
+    err_has 'key 11 is revoked'
+    key_row 11 'lost .* revoked$'
+    "$ctl" --data "$data" key list >/dev/full 2>"$tmp/err"
+    check 'a list that could not be shown fails' test $? -eq 1
+    err_has "can't write to standard output"
+fi
+
+# ---- two at once ----
+
+for i in 1 2 3 4 5; do
+    for j in 1 2 3 4; do
+        "$ctl" --data "$tmp/race$i" init >"$tmp/race$i.$j" 2>&1 &
+    done
+    wait
+    check "four inits at once, round $i" test "$(cat "$tmp/race$i".* | grep -c 'key$\|key (')" -eq 2
+    check '  one good key of each' test "$("$ctl" --data "$tmp/race$i" key list | grep -c 'active$')" -eq 2
+    complaints=$(cat "$tmp/race$i".* | grep '^analyticsctl' | grep -vc 'held by another process')
+    check '  the slower ones complain of the lock at most' test "$complaints" -eq 0
+done
+
+# ---- whose it is ----
+
+if [ "$(id -u)" -eq 0 ] && id nobody >/dev/null 2>&1; then
+    chmod 755 "$tmp"
+    run 0 'init for another user' --data "$tmp/owned" init --owner nobody
+    check '  all of it is that user'\''s' test -z "$(find "$tmp/owned" ! -user nobody)"
+    run 0 'init again, without --owner' --data "$tmp/owned" init
+    rm "$tmp/owned/keys/admin.key"
+    run 0 'init of what is missing, without --owner' --data "$tmp/owned" init
+    run 0 'key add by root' --data "$tmp/owned" key add --role admin --name root
+    check '  all of it is still that user'\''s' test -z "$(find "$tmp/owned" ! -user nobody)"
+    mkdir "$tmp/given" && chown nobody "$tmp/given"
+    run 0 'the first key, by root' --data "$tmp/given" key add --role admin --name root
+    check '  is that user'\''s file' test -z "$(find "$tmp/given" ! -user nobody)"
+    mkdir "$tmp/roots"
+    run 1 'init --owner in a folder of root' --data "$tmp/roots" init --owner nobody
+    err_has "run: chown nobody $tmp/roots"
+    check '  makes nothing' test -z "$(find "$tmp/roots" -mindepth 1)"
+fi
+
+[ $failures -eq 0 ] || echo "$failures failed"
+[ $failures -eq 0 ]

@@ -1,0 +1,440 @@
+/* test_fcgi.c: fcgi.c over a real socket, spoken to byte by byte by a client that is not libfcgi. The server runs in a
+ * process of its own with a handler that tells what it was given. */
+#include "fcgi.h"
+
+#include <arpa/inet.h>
+#include <check.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "banned.h"
+
+#define THREADS 4
+#define FCGI_BEGIN 1
+#define FCGI_END 3
+#define FCGI_PARAMS 4
+#define FCGI_STDIN 5
+#define FCGI_STDOUT 6
+
+static char dir[64];
+static char socket_path[96];
+static pid_t server;
+
+/* ---- the server ---- */
+
+/* Answers "<route> <role> <bytes of body>"; -1 for a broken body. /unread does not look at it, /slow takes 600 ms. */
+static void tell(void *ctx, const struct request *request, struct response *response)
+{
+    char piece[1000];
+    ptrdiff_t got = 1;
+    int64_t bytes = 0;
+
+    (void)ctx;
+    if (strcmp(request->route, "/slow") == 0)
+        (void)usleep(600000);
+    while (got > 0 && strcmp(request->route, "/unread") != 0) {
+        got = request->read_body(request->read_ctx, piece, sizeof piece);
+        bytes = got < 0 ? -1 : bytes + got;
+    }
+    response->content_type = "text/plain";
+    buf_printf(&response->body, "%s %s %lld", request->route, role_name(request->role), (long long)bytes);
+}
+
+static int listen_unix(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    memcpy(address.sun_path, socket_path, strlen(socket_path) + 1);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    ck_assert_int_eq(listen(fd, 64), 0);
+    return fd;
+}
+
+/* What the program would exit with. */
+static int serve_on(int fd)
+{
+    struct fault fault = {0};
+
+    if (dup2(fd, 0) != 0 || fcgi_init(&fault) != OK)
+        return 2;
+    return fcgi_serve(tell, NULL, THREADS, &fault) == OK ? 0 : 1;
+}
+
+static void set_up(void)
+{
+    int fd;
+
+    memcpy(dir, "/tmp/test_fcgi.XXXXXX", sizeof "/tmp/test_fcgi.XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    (void)snprintf(socket_path, sizeof socket_path, "%s/s", dir);
+    fd = listen_unix();
+    server = fork();
+    if (server == 0)
+        _exit(serve_on(fd));
+    (void)close(fd);
+}
+
+/* The server's exit status, once it has been told to stop. */
+static int stop_server(void)
+{
+    int status = -1;
+
+    (void)kill(server, SIGTERM);
+    ck_assert_int_eq(waitpid(server, &status, 0), server);
+    server = 0;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void tear_down(void)
+{
+    if (server != 0)
+        ck_assert_int_eq(stop_server(), 0);
+    (void)unlink(socket_path);
+    ck_assert_int_eq(rmdir(dir), 0);
+}
+
+/* ---- the client ---- */
+
+static int dial(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    memcpy(address.sun_path, socket_path, strlen(socket_path) + 1);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    return fd;
+}
+
+static void put_record(struct buf *out, int type, const void *data, size_t len)
+{
+    const char header[8] = {1, (char)type, 0, 1, (char)(len >> 8), (char)(len & 0xff), 0, 0};
+
+    buf_put(out, header, sizeof header);
+    buf_put(out, data, len);
+}
+
+static void put_begin(struct buf *out, char role, char keep)
+{
+    const char body[8] = {0, role, keep, 0, 0, 0, 0, 0};
+
+    put_record(out, FCGI_BEGIN, body, sizeof body);
+}
+
+static void put_pair(struct buf *out, const char *name, const char *value)
+{
+    buf_putc(out, (char)strlen(name));
+    buf_putc(out, (char)strlen(value));
+    buf_puts(out, name);
+    buf_puts(out, value);
+}
+
+static void put_params(struct buf *out, const char *route, const char *role, const char *second_role)
+{
+    struct buf pairs;
+
+    buf_init(&pairs, 4096);
+    put_pair(&pairs, "REQUEST_METHOD", route[1] == 'h' ? "HEAD" : "POST");
+    put_pair(&pairs, "DOCUMENT_URI", route);
+    put_pair(&pairs, "ANALYTICS_ROLE", role);
+    if (second_role != NULL)
+        put_pair(&pairs, "ANALYTICS_ROLE", second_role);
+    put_record(out, FCGI_PARAMS, pairs.data, pairs.len);
+    put_record(out, FCGI_PARAMS, "", 0);
+    buf_release(&pairs);
+}
+
+static void put_body(struct buf *out, size_t len)
+{
+    static const char filler[32768];
+
+    for (size_t sent = 0; sent < len;) {
+        size_t n = len - sent < sizeof filler ? len - sent : sizeof filler;
+
+        put_record(out, FCGI_STDIN, filler, n);
+        sent += n;
+    }
+    put_record(out, FCGI_STDIN, "", 0);
+}
+
+static void send_all(int fd, struct buf *out)
+{
+    size_t sent = 0;
+
+    while (sent < out->len) {
+        ssize_t n = send(fd, out->data + sent, out->len - sent, MSG_NOSIGNAL);
+
+        ck_assert_int_gt(n, 0);
+        sent += (size_t)n;
+    }
+    buf_release(out);
+}
+
+/* All STDOUT bytes up to the end of the connection; *ret_ends counts END_REQUEST records. */
+static void read_answer(int fd, struct buf *ret_text, int *ret_ends)
+{
+    unsigned char header[8];
+    char content[65536 + 256];
+
+    *ret_ends = 0;
+    while (recv(fd, header, sizeof header, MSG_WAITALL) == sizeof header) {
+        size_t len = ((size_t)header[4] << 8) + header[5];
+
+        if (len + header[6] > 0)
+            ck_assert_int_eq(recv(fd, content, len + header[6], MSG_WAITALL), (ssize_t)(len + header[6]));
+        if (header[1] == FCGI_STDOUT)
+            buf_put(ret_text, content, len);
+        *ret_ends += header[1] == FCGI_END;
+    }
+    (void)close(fd);
+}
+
+static void check_answer(int fd, const char *head_start, const char *body)
+{
+    struct buf text;
+    const char *blank;
+    int ends;
+
+    buf_init(&text, 1u << 20);
+    read_answer(fd, &text, &ends);
+    ck_assert_int_eq(ends, 1);
+    ck_assert_msg(strncmp(buf_cstr(&text), head_start, strlen(head_start)) == 0, "%s", buf_cstr(&text));
+    blank = strstr(buf_cstr(&text), "\r\n\r\n");
+    ck_assert_ptr_nonnull(blank);
+    ck_assert_str_eq(blank + 4, body);
+    buf_release(&text);
+}
+
+static int ask(const char *route, size_t body_len)
+{
+    struct buf out;
+    int fd = dial();
+
+    buf_init(&out, 32u << 20);
+    put_begin(&out, 1, 0);
+    put_params(&out, route, "admin", NULL);
+    put_body(&out, body_len);
+    send_all(fd, &out);
+    return fd;
+}
+
+static void check_alive(void)
+{
+    for (int i = 0; i < 2 * THREADS; i++)
+        check_answer(ask("/x", 3), "Status: 200 OK\r\n", "/x admin 3");
+}
+
+/* Sends bytes and hangs up. */
+static void blurt(const void *data, size_t len)
+{
+    int fd = dial();
+
+    if (len > 0)
+        (void)send(fd, data, len, MSG_NOSIGNAL);
+    (void)close(fd);
+}
+
+/* ---- broken peers ---- */
+
+START_TEST(peers_that_hang_up)
+{
+    struct buf out;
+
+    buf_init(&out, 4096);
+    put_begin(&out, 1, 0);
+    put_params(&out, "/x", "admin", NULL);
+    put_record(&out, FCGI_STDIN, "abc", 3);
+    for (size_t len = 0; len <= out.len; len++)
+        blurt(out.data, len);
+    buf_release(&out);
+    check_alive();
+}
+END_TEST
+
+START_TEST(garbage)
+{
+    unsigned char noise[600];
+    unsigned seed = 1;
+
+    for (int round = 0; round < 100; round++) {
+        for (size_t i = 0; i < sizeof noise; i++) {
+            seed = seed * 1664525u + 1013904223u;
+            noise[i] = (unsigned char)(seed >> 24);
+        }
+        noise[0] = round % 2 == 0 ? 1 : noise[0];
+        blurt(noise, sizeof noise);
+    }
+    check_alive();
+}
+END_TEST
+
+/* The body ends with the connection, not with its empty record. */
+START_TEST(body_cut_short)
+{
+    struct buf out;
+    int fd = dial();
+
+    buf_init(&out, 4096);
+    put_begin(&out, 1, 0);
+    put_params(&out, "/x", "admin", NULL);
+    put_record(&out, FCGI_STDIN, "abc", 3);
+    send_all(fd, &out);
+    (void)shutdown(fd, SHUT_WR);
+    check_answer(fd, "Status: 200 OK\r\n", "/x admin -1");
+    check_alive();
+}
+END_TEST
+
+/* libfcgi would take the unread rest of a body for the next request of a kept connection: one request, one answer. */
+START_TEST(forged_second_request)
+{
+    struct buf inner, out;
+    int fd = dial();
+
+    buf_init(&inner, 4096);
+    buf_init(&out, 8192);
+    put_begin(&inner, 1, 1);
+    put_params(&inner, "/forged", "admin", NULL);
+    put_body(&inner, 0);
+    put_begin(&out, 1, 1);
+    put_params(&out, "/unread", "worker", NULL);
+    put_record(&out, FCGI_STDIN, inner.data, inner.len);
+    put_record(&out, FCGI_STDIN, "", 0);
+    buf_put(&out, inner.data, inner.len);
+    buf_release(&inner);
+    send_all(fd, &out);
+    check_answer(fd, "Status: 200 OK\r\n", "/unread worker 0");
+    check_alive();
+}
+END_TEST
+
+START_TEST(role_given_twice)
+{
+    struct buf out;
+    int fd = dial();
+
+    buf_init(&out, 4096);
+    put_begin(&out, 1, 0);
+    put_params(&out, "/x", "worker", "admin");
+    put_body(&out, 0);
+    send_all(fd, &out);
+    check_answer(fd, "Status: 200 OK\r\n", "/x  0");
+}
+END_TEST
+
+/* An authorizer or a filter is not what we are: the connection ends without an answer. */
+START_TEST(other_fastcgi_roles)
+{
+    struct buf out, text;
+    int ends;
+    int fd = dial();
+
+    buf_init(&out, 4096);
+    buf_init(&text, 4096);
+    put_begin(&out, 2, 0);
+    put_params(&out, "/x", "admin", NULL);
+    put_body(&out, 0);
+    send_all(fd, &out);
+    read_answer(fd, &text, &ends);
+    ck_assert_uint_eq(text.len, 0);
+    check_alive();
+}
+END_TEST
+
+/* ---- good peers ---- */
+
+START_TEST(bodies)
+{
+    check_answer(ask("/x", 0), "Status: 200 OK\r\n", "/x admin 0");
+    check_answer(ask("/x", 10000000), "Status: 200 OK\r\n", "/x admin 10000000");
+    check_answer(ask("/unread", 10000000), "Status: 200 OK\r\n", "/unread admin 0");
+    check_alive();
+}
+END_TEST
+
+START_TEST(head_has_no_body)
+{
+    check_answer(ask("/head", 0), "Status: 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\n", "");
+}
+END_TEST
+
+/* ---- start and stop ---- */
+
+/* SIGTERM while a request is under way: it is answered, then the program ends with 0. */
+START_TEST(stop_answers_what_is_under_way)
+{
+    int fd = ask("/slow", 3);
+
+    (void)usleep(200000);
+    ck_assert_int_eq(stop_server(), 0);
+    check_answer(fd, "Status: 200 OK\r\n", "/slow admin 3");
+}
+END_TEST
+
+START_TEST(stops_when_idle)
+{
+    check_alive();
+    ck_assert_int_eq(stop_server(), 0);
+}
+END_TEST
+
+static int start_with(int fd)
+{
+    int status = -1;
+    pid_t pid = fork();
+
+    if (pid == 0)
+        _exit(serve_on(fd));
+    (void)close(fd);
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* FCGI_GET_VALUES from a network peer smashes libfcgi's stack: Unix sockets only. */
+START_TEST(starts_on_unix_sockets_only)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int tcp = socket(AF_INET, SOCK_STREAM, 0);
+
+    ck_assert_int_eq(start_with(open("/dev/null", O_RDONLY)), 2);
+    ck_assert_int_eq(start_with(socket(AF_UNIX, SOCK_STREAM, 0)), 2); /* does not listen */
+    ck_assert_int_eq(bind(tcp, (struct sockaddr *)&address, sizeof address), 0);
+    ck_assert_int_eq(listen(tcp, 1), 0);
+    ck_assert_int_eq(start_with(tcp), 2);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("fcgi");
+    TCase *tcase = tcase_create("fcgi");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    suite_add_tcase(suite, tcase);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_test(tcase, peers_that_hang_up);
+    tcase_add_test(tcase, garbage);
+    tcase_add_test(tcase, body_cut_short);
+    tcase_add_test(tcase, forged_second_request);
+    tcase_add_test(tcase, role_given_twice);
+    tcase_add_test(tcase, other_fastcgi_roles);
+    tcase_add_test(tcase, bodies);
+    tcase_add_test(tcase, head_has_no_body);
+    tcase_add_test(tcase, stop_answers_what_is_under_way);
+    tcase_add_test(tcase, stops_when_idle);
+    tcase_add_test(tcase, starts_on_unix_sockets_only);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,296 @@
+/* test_params.c: query strings as rows, hostile ones first. Instants were worked out with date(1). */
+#include "params.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "banned.h"
+
+#define ROWS(table) (sizeof(table) / sizeof *(table))
+#define RANGE "from=2026-03-15&to=2026-03-15"
+
+#define MAR_15 INT64_C(1773532800)
+#define MAR_16 INT64_C(1773619200)
+
+static const struct param_set every = {
+    .takes = {[PARAM_FROM] = true,
+              [PARAM_TO] = true,
+              [PARAM_DOMAIN] = true,
+              [PARAM_ORDER_ID] = true,
+              [PARAM_USER_ID] = true,
+              [PARAM_GRANULARITY] = true,
+              [PARAM_FILL] = true,
+              [PARAM_SORT_BY] = true,
+              [PARAM_LIMIT] = true,
+              [PARAM_PAGE] = true},
+    .default_limit = 30,
+};
+static const struct param_set range_only = {.takes = {[PARAM_FROM] = true, [PARAM_TO] = true}};
+
+static struct params params;
+static struct fault fault;
+
+/* ---- refused ---- */
+
+static const struct {
+    const char *query;
+    enum err err;
+    const char *parameter;
+} refused[] = {
+    {"", ERR_PARAMETER_REQUIRED, "from"},
+    {"&&&", ERR_PARAMETER_REQUIRED, "from"},
+    {"=", ERR_PARAMETER_REQUIRED, "from"},
+    {"from", ERR_PARAMETER_INVALID, "from"},
+    {"from=", ERR_PARAMETER_INVALID, "from"},
+    {"from=2026-03-15", ERR_PARAMETER_REQUIRED, "to"},
+    {"to=2026-03-15", ERR_PARAMETER_REQUIRED, "from"},
+    {"From=2026-03-15&to=2026-03-15", ERR_PARAMETER_REQUIRED, "from"},
+    {"from=2026-02-30&to=2026-03-15", ERR_PARAMETER_INVALID, "from"},
+    {"from=2026-03-15&to=2026-03-15T24:00:00Z", ERR_PARAMETER_INVALID, "to"},
+    {"from=1773532800&to=2026-03-15", ERR_PARAMETER_INVALID, "from"},
+    {"from=2026-03-15T10:00:00+03:00&to=2026-03-16", ERR_PARAMETER_INVALID, "from"}, /* the + is a space */
+    {"from=%2026-03-15&to=2026-03-15", ERR_PARAMETER_INVALID, "from"},
+    {"from=2026-03-15%&to=2026-03-15", ERR_PARAMETER_INVALID, "from"},
+    {"from=2026-03-15%0&to=2026-03-15", ERR_PARAMETER_INVALID, "from"},
+    {"from=2026-03-15%00&to=2026-03-15", ERR_PARAMETER_INVALID, "from"},
+    {"from=2026-03-15&from=2026-03-15&to=2026-03-15", ERR_PARAMETER_INVALID, "from"},
+    {"from=2026-03-15&fr%6fm=2026-03-15&to=2026-03-15", ERR_PARAMETER_INVALID, "from"},
+    {RANGE "&domain=a&domain=a", ERR_PARAMETER_INVALID, "domain"},
+    {RANGE "&domain=a%00b", ERR_PARAMETER_INVALID, "domain"},
+    {RANGE "&domain=%ff", ERR_PARAMETER_INVALID, "domain"},
+    {RANGE "&domain=\xff", ERR_PARAMETER_INVALID, "domain"},
+    {RANGE "&domain=%c0%ae", ERR_PARAMETER_INVALID, "domain"},
+    {RANGE "&domain=%ed%a0%80", ERR_PARAMETER_INVALID, "domain"},
+    {RANGE "&domain=%zz", ERR_PARAMETER_INVALID, "domain"},
+    {RANGE "&domain=a%0ab", ERR_PARAMETER_INVALID, "domain"},
+    {RANGE "&orderId=", ERR_PARAMETER_INVALID, "order_id"},
+    {RANGE "&orderId=0", ERR_PARAMETER_INVALID, "order_id"},
+    {RANGE "&orderId=-1", ERR_PARAMETER_INVALID, "order_id"},
+    {RANGE "&orderId=+1", ERR_PARAMETER_INVALID, "order_id"},
+    {RANGE "&orderId=%201", ERR_PARAMETER_INVALID, "order_id"},
+    {RANGE "&orderId=abc", ERR_PARAMETER_INVALID, "order_id"},
+    {RANGE "&orderId=1.0", ERR_PARAMETER_INVALID, "order_id"},
+    {RANGE "&orderId=1e3", ERR_PARAMETER_INVALID, "order_id"},
+    {RANGE "&orderId=9007199254740992", ERR_PARAMETER_INVALID, "order_id"},
+    {RANGE "&orderId=18446744073709551617", ERR_PARAMETER_INVALID, "order_id"},
+    {RANGE "&orderId=3&orderId=3", ERR_PARAMETER_INVALID, "order_id"},
+    {RANGE "&userId=0", ERR_PARAMETER_INVALID, "user_id"},
+    {RANGE "&userId=1x", ERR_PARAMETER_INVALID, "user_id"},
+    {RANGE "&granularity=15M", ERR_PARAMETER_INVALID, "granularity"},
+    {RANGE "&granularity=", ERR_PARAMETER_INVALID, "granularity"},
+    {RANGE "&granularity=days", ERR_PARAMETER_INVALID, "granularity"},
+    {RANGE "&fill=1", ERR_PARAMETER_INVALID, "fill"},
+    {RANGE "&fill", ERR_PARAMETER_INVALID, "fill"},
+    {RANGE "&sortBy=Bytes", ERR_PARAMETER_INVALID, "sort_by"},
+    {RANGE "&limit=", ERR_PARAMETER_INVALID, "limit"},
+    {RANGE "&limit=0", ERR_PARAMETER_INVALID, "limit"},
+    {RANGE "&limit=101", ERR_PARAMETER_INVALID, "limit"},
+    {RANGE "&limit=10x", ERR_PARAMETER_INVALID, "limit"},
+    {RANGE "&limit=010", ERR_PARAMETER_INVALID, "limit"},
+    {RANGE "&page=0", ERR_PARAMETER_INVALID, "page"},
+    {RANGE "&page=2147483649", ERR_PARAMETER_INVALID, "page"},
+    /* the first of the table is named, wherever it stands */
+    {"limit=x&to=x&from=x", ERR_PARAMETER_INVALID, "from"},
+    {"from=2026-03-16&to=2026-03-14", ERR_RANGE_INVALID, ""},
+    {"from=2026-03-15T10:00:01&to=2026-03-15T10:00:00", ERR_RANGE_INVALID, ""},
+    {"from=2026-03-15T10:00:00Z&to=2026-03-15T12:59:59%2B03:00", ERR_RANGE_INVALID, ""},
+    {"from=2026-03-15T10:00:00.5&to=2026-03-15T10:00:00", ERR_RANGE_INVALID, ""},
+    {"from=2999-12-31&to=1970-01-01", ERR_RANGE_INVALID, ""},
+    {"from=2026-01-31&to=2026-04-01", ERR_RANGE_TOO_LONG, ""},
+    {"from=2026-01-31&to=2026-03-31T00:00:01", ERR_RANGE_TOO_LONG, ""},
+    {"from=2026-01-31&to=2026-03-31T00:00:00.1", ERR_RANGE_TOO_LONG, ""},
+    {"from=2025-12-31&to=2026-03-01", ERR_RANGE_TOO_LONG, ""}, /* clamped to 28 February */
+    {"from=2023-12-31&to=2024-03-01", ERR_RANGE_TOO_LONG, ""}, /* clamped to 29 February */
+    {"from=2026-03-01&to=2026-05-02", ERR_RANGE_TOO_LONG, ""},
+    {"from=1970-01-01&to=2999-12-31", ERR_RANGE_TOO_LONG, ""},
+    {"from=2999-12-31&to=2999-12-31T00:00:00-13:00&fill=x", ERR_PARAMETER_INVALID, "fill"},
+    /* 31 January on the clock of from: two months later is 31 March 23:30 there, 1 April 04:30 UTC */
+    {"from=2026-01-31T23:30:00-05:00&to=2026-04-01T04:30:01Z", ERR_RANGE_TOO_LONG, ""},
+};
+
+START_TEST(refuses)
+{
+    enum err err = params_parse(refused[_i].query, &every, &params, &fault);
+
+    ck_assert_msg(err == refused[_i].err, "%s: %d, %s", refused[_i].query, (int)err, fault.detail);
+    ck_assert_int_eq(fault.err, err);
+    ck_assert_msg(strcmp(fault.parameter, refused[_i].parameter) == 0, "%s: %s", refused[_i].query, fault.parameter);
+    ck_assert_msg(fault.detail[0] != '\0', "%s", refused[_i].query);
+}
+END_TEST
+
+/* ---- accepted: the interval ---- */
+
+static const struct {
+    const char *query;
+    int64_t from;
+    int64_t to;
+} ranges[] = {
+    {RANGE, MAR_15, MAR_16},
+    {"&&" RANGE "&", MAR_15, MAR_16},
+    {"%66rom=2026-03-15&t%6F=2026%2D03-15", MAR_15, MAR_16},
+    {"from=2026-03-15+00:00:00&to=2026-03-15%2000:00:00", MAR_15, MAR_15},
+    {"from=2026-03-15T10:15:00&to=2026-03-15", 1773569700, MAR_16},
+    {"from=2026-03-15T10:00:00%2B03:00&to=2026-03-15", 1773558000, MAR_16},
+    {"from=2026-03-15T00:00:00.000Z&to=2026-03-15T10:15:00.000Z", MAR_15, 1773569700},
+    {"from=2026-03-15T00:00:00.001Z&to=2026-03-15T10:14:59.999Z", MAR_15 + 1, 1773569700},
+    {"from=2026-03-15T00:00:00.2&to=2026-03-15T00:00:00.7", MAR_15 + 1, MAR_15 + 1},
+    {"from=2026-01-31&to=2026-03-31", 1769817600, 1775001600},
+    {"from=2026-01-31&to=2026-03-31T00:00:00", 1769817600, 1774915200},
+    {"from=2025-12-31&to=2026-02-28", 1767139200, 1772323200},
+    {"from=2023-12-31&to=2024-02-29", 1703980800, 1709251200},
+    {"from=2026-03-01&to=2026-05-01", 1772323200, 1777680000},
+    {"from=2026-03-01T00:00:00.5&to=2026-05-01T00:00:00.5", 1772323201, 1777593601},
+    {"from=2026-01-31T23:30:00-05:00&to=2026-04-01T04:30:00Z", 1769920200, 1775017800},
+    {RANGE "&apikey=fnp_00&apikey=%zz&x&x&%=%", MAR_15, MAR_16},
+};
+
+START_TEST(reads_ranges)
+{
+    enum err err = params_parse(ranges[_i].query, &range_only, &params, &fault);
+
+    ck_assert_msg(err == OK, "%s: %s", ranges[_i].query, fault.detail);
+    ck_assert_msg(params.filter.from == ranges[_i].from, "%s: from %lld", ranges[_i].query,
+                  (long long)params.filter.from);
+    ck_assert_msg(params.filter.to == ranges[_i].to, "%s: to %lld", ranges[_i].query, (long long)params.filter.to);
+}
+END_TEST
+
+/* ---- accepted: the rest ---- */
+
+START_TEST(has_defaults)
+{
+    ck_assert_int_eq(params_parse(RANGE, &every, &params, &fault), OK);
+    ck_assert(!params.filter.has_domain);
+    ck_assert_int_eq(params.filter.order_id, 0);
+    ck_assert_int_eq(params.filter.user_id, 0);
+    ck_assert_int_eq(params.granularity, GRANULARITY_15M);
+    ck_assert(!params.fill_zero);
+    ck_assert_int_eq(params.sort, DOMAIN_BY_BYTES);
+    ck_assert_int_eq(params.limit, 30);
+    ck_assert_int_eq(params.page, 1);
+}
+END_TEST
+
+START_TEST(reads_everything)
+{
+    ck_assert_int_eq(params_parse(RANGE "&domain=B%C3%BCcher.DE.&orderId=9007199254740991&userId=7&granularity=month"
+                                        "&fill=zero&sortBy=count&limit=100&page=2147483648",
+                                  &every, &params, &fault),
+                     OK);
+    ck_assert(params.filter.has_domain);
+    ck_assert(slice_equals(params.filter.domain, "b\xc3\xbc"
+                                                 "cher.de"));
+    ck_assert_int_eq(params.filter.order_id, INT64_C(9007199254740991));
+    ck_assert_int_eq(params.filter.user_id, 7);
+    ck_assert_int_eq(params.granularity, GRANULARITY_MONTH);
+    ck_assert(params.fill_zero);
+    ck_assert_int_eq(params.sort, DOMAIN_BY_COUNT);
+    ck_assert_int_eq(params.limit, 100);
+    ck_assert_int_eq(params.page, INT64_C(2147483648));
+}
+END_TEST
+
+static const struct {
+    const char *query;
+    enum granularity granularity;
+} widths[] = {
+    {"from=2026-03-15&to=2026-03-15", GRANULARITY_15M},
+    {"from=2026-03-15&to=2026-03-16T00:00:01", GRANULARITY_HOUR},
+    {"from=2026-03-15&to=2026-03-21", GRANULARITY_HOUR},
+    {"from=2026-03-15&to=2026-03-22T00:00:01", GRANULARITY_DAY},
+    {"from=2026-03-15&to=2026-03-15&granularity=15m", GRANULARITY_15M},
+    {"from=2026-03-15&to=2026-03-15&granularity=hour", GRANULARITY_HOUR},
+    {"from=2026-03-15&to=2026-03-15&granularity=day", GRANULARITY_DAY},
+    {"from=2026-03-15&to=2026-03-15&granularity=week", GRANULARITY_WEEK},
+};
+
+START_TEST(chooses_widths)
+{
+    ck_assert_int_eq(params_parse(widths[_i].query, &every, &params, &fault), OK);
+    ck_assert_msg(params.granularity == widths[_i].granularity, "%s", widths[_i].query);
+}
+END_TEST
+
+/* What a route does not take is unknown to it. */
+START_TEST(ignores_others)
+{
+    ck_assert_int_eq(params_parse(RANGE "&limit=x&page=0&page=&domain=%00&fill=?", &range_only, &params, &fault), OK);
+    ck_assert(!params.filter.has_domain);
+}
+END_TEST
+
+/* ---- sizes ---- */
+
+/* "from=…&to=…&x=" and then `fill` bytes. */
+static void long_query(char *text, size_t len)
+{
+    memset(text, 'a', len);
+    memcpy(text, RANGE "&x=", sizeof RANGE "&x=" - 1);
+    text[len] = '\0';
+}
+
+START_TEST(bounds_length)
+{
+    static char text[LIMIT_QUERY_STRING_BYTES + 2];
+
+    long_query(text, LIMIT_QUERY_STRING_BYTES);
+    ck_assert_int_eq(params_parse(text, &every, &params, &fault), OK);
+    long_query(text, LIMIT_QUERY_STRING_BYTES + 1);
+    ck_assert_int_eq(params_parse(text, &every, &params, &fault), ERR_QUERY_INVALID);
+}
+END_TEST
+
+START_TEST(bounds_number)
+{
+    char text[256] = RANGE;
+
+    for (size_t i = 2; i < LIMIT_PARAMETERS; i++)
+        memcpy(text + strlen(text), "&a=1", 5);
+    ck_assert_int_eq(params_parse(text, &every, &params, &fault), OK);
+    memcpy(text + strlen(text), "&a", 3);
+    ck_assert_int_eq(params_parse(text, &every, &params, &fault), ERR_QUERY_INVALID);
+}
+END_TEST
+
+START_TEST(bounds_domain)
+{
+    char text[512];
+    int start = snprintf(text, sizeof text, RANGE "&domain=");
+
+    memset(text + start, 'a', 254);
+    text[start + 253] = '\0';
+    ck_assert_int_eq(params_parse(text, &every, &params, &fault), OK);
+    ck_assert_uint_eq(params.filter.domain.len, 253);
+    text[start + 253] = '.';
+    text[start + 254] = '\0';
+    ck_assert_int_eq(params_parse(text, &every, &params, &fault), OK);
+    text[start + 253] = 'a';
+    ck_assert_int_eq(params_parse(text, &every, &params, &fault), ERR_PARAMETER_INVALID);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("params");
+    TCase *tcase = tcase_create("params");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    suite_add_tcase(suite, tcase);
+    tcase_add_loop_test(tcase, refuses, 0, (int)ROWS(refused));
+    tcase_add_loop_test(tcase, reads_ranges, 0, (int)ROWS(ranges));
+    tcase_add_loop_test(tcase, chooses_widths, 0, (int)ROWS(widths));
+    tcase_add_test(tcase, has_defaults);
+    tcase_add_test(tcase, reads_everything);
+    tcase_add_test(tcase, ignores_others);
+    tcase_add_test(tcase, bounds_length);
+    tcase_add_test(tcase, bounds_number);
+    tcase_add_test(tcase, bounds_domain);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

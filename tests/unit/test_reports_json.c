@@ -1,0 +1,321 @@
+/* test_reports_json.c: the six answers as text, member by member, and who sees what. Figures were added up by hand:
+ *
+ *   ts                   user order domain  count sent received errors error     concurrency
+ *   2026-03-15 00:00:00     1     3 b.com      10  100     1000      0                     5
+ *   2026-03-15 00:14:59     1     3 a.com       5   50      500      2 timeout             7
+ *   2026-03-15 00:15:00     1     4 a.com       1    1        2      0                     1
+ *   2026-03-15 23:59:59     2     3 "<x>        2   20       30      4 "reset"             2
+ *   2026-03-16 00:00:00     2     5 b.com       4    4        4      1 timeout             9   */
+#include "routes.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "banned.h"
+
+#define ROWS(table) (sizeof(table) / sizeof *(table))
+#define MAR_15 INT64_C(1773532800)
+
+static char dir[64];
+static struct service service;
+static struct response response;
+static struct fault fault;
+
+static const struct {
+    int64_t ts;
+    int64_t user_id;
+    int64_t order_id;
+    const char *domain;
+    int64_t count, sent, received, errors;
+    const char *error;
+    int64_t concurrency;
+} logs[] = {
+    {MAR_15, 1, 3, "b.com", 10, 100, 1000, 0, "", 5},
+    {MAR_15 + 899, 1, 3, "a.com", 5, 50, 500, 2, "timeout", 7},
+    {MAR_15 + 900, 1, 4, "a.com", 1, 1, 2, 0, "", 1},
+    {MAR_15 + 86399, 2, 3, "\"<x>", 2, 20, 30, 4, "\"reset\"", 2},
+    {MAR_15 + 86400, 2, 5, "b.com", 4, 4, 4, 1, "timeout", 9},
+};
+
+static void add_logs(struct batch *batch)
+{
+    for (size_t i = 0; i < ROWS(logs); i++) {
+        struct log_record log = {.ts = logs[i].ts,
+                                 .user_id = logs[i].user_id,
+                                 .order_id = logs[i].order_id,
+                                 .count = logs[i].count,
+                                 .bytes_sent = logs[i].sent,
+                                 .bytes_received = logs[i].received,
+                                 .error_count = logs[i].errors,
+                                 .max_concurrency = logs[i].concurrency};
+
+        ck_assert_int_eq(batch_intern(batch, slice_of(logs[i].domain), &log.name[NAME_DOMAIN]), OK);
+        ck_assert_int_eq(batch_intern(batch, slice_of(logs[i].error), &log.name[NAME_ERROR]), OK);
+        ck_assert_int_eq(batch_add(batch, &log), OK);
+    }
+}
+
+static void write_logs(void)
+{
+    struct store_writer *writer = NULL;
+    struct batch batch;
+    struct store_item item = {.batch = &batch, .caller = "worker"};
+    struct store_times times;
+
+    batch_init(&batch, NULL);
+    add_logs(&batch);
+    ck_assert_msg(store_writer_open(dir, &writer, &fault) == OK, "%s", fault.detail);
+    store_write(writer, &item, 1, MAR_15 + 90000, &times);
+    ck_assert_msg(item.result == OK, "%s", item.fault.detail);
+    store_writer_close(writer);
+    batch_release(&batch);
+}
+
+static void set_up(void)
+{
+    memcpy(dir, "/tmp/test_reports.XXXXXX", sizeof "/tmp/test_reports.XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    write_logs();
+    service_init(&service, PROGRAM_QUERY, dir, 10000);
+    response_init(&response);
+}
+
+static void tear_down(void)
+{
+    static const char *const files[] = {"analytics.db", "analytics.db-wal", "analytics.db-shm", "lock"};
+    char path[128];
+
+    response_release(&response);
+    service_release(&service);
+    for (size_t i = 0; i < ROWS(files); i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", dir, files[i]);
+        (void)unlink(path);
+    }
+    ck_assert_int_eq(rmdir(dir), 0);
+}
+
+static void get(const char *path, const char *query, enum role role, int64_t user_id)
+{
+    struct request request = {.method = HTTP_GET,
+                              .route = path,
+                              .path = slice_of(path),
+                              .query_string = query,
+                              .content_type = "",
+                              .content_encoding = "",
+                              .accept = "",
+                              .content_length = -1,
+                              .role = role,
+                              .user_id = user_id,
+                              .caller = "",
+                              .api_key = "",
+                              .need = "",
+                              .now_ms = INT64_C(1775044800123)};
+
+    response_release(&response);
+    response_init(&response);
+    routes_answer(&service, &request, &response);
+}
+
+#define DAY "from=2026-03-15&to=2026-03-15"
+#define BOTH "from=2026-03-15&to=2026-03-16"
+#define POINT(bucket, sent, received, total, count)                                                                    \
+    "{\"bucket\":\"" bucket "\",\"total_bytes_sent\":\"" sent "\",\"total_bytes_received\":\"" received                \
+    "\",\"bytes_total\":\"" total "\",\"total_count\":\"" count "\"}"
+#define ODD "\\\"\\u003cx\\u003e"
+
+static const struct {
+    const char *path;
+    const char *query;
+    enum role role;
+    int64_t user_id;
+    const char *body;
+} answers[] = {
+    /* who sees what */
+    {"/analytics/traffic", DAY, ROLE_USER, 9, "{\"data\":[]}"},
+    {"/analytics/traffic", DAY "&userId=1", ROLE_USER, 9, "{\"data\":[]}"},
+    {"/analytics/traffic", DAY "&orderId=4", ROLE_USER, 2, "{\"data\":[]}"},
+    {"/analytics/traffic", DAY "&orderId=99", ROLE_ADMIN, 0, "{\"data\":[]}"},
+    {"/analytics/traffic", DAY "&userId=99", ROLE_ADMIN, 0, "{\"data\":[]}"},
+    {"/analytics/traffic", DAY "&userId=1&granularity=day", ROLE_USER, 2,
+     "{\"data\":[" POINT("2026-03-15 00:00:00", "20", "30", "50", "2") "]}"},
+    {"/analytics/traffic", DAY "&userId=1&granularity=day", ROLE_ADMIN, 0,
+     "{\"data\":[" POINT("2026-03-15 00:00:00", "151", "1502", "1653", "16") "]}"},
+    {"/analytics/traffic", DAY "&orderId=3&granularity=day", ROLE_USER, 1,
+     "{\"data\":[" POINT("2026-03-15 00:00:00", "150", "1500", "1650", "15") "]}"},
+    {"/analytics/traffic", DAY "&orderId=3&granularity=day", ROLE_ADMIN, 0,
+     "{\"data\":[" POINT("2026-03-15 00:00:00", "170", "1530", "1700", "17") "]}"},
+    /* charts */
+    {"/analytics/traffic", "from=2026-03-15&to=2026-03-15T00:00:00", ROLE_ADMIN, 0, "{\"data\":[]}"},
+    {"/analytics/traffic", DAY, ROLE_ADMIN, 0,
+     "{\"data\":[" POINT("2026-03-15 00:00:00", "150", "1500", "1650", "15") "," POINT(
+         "2026-03-15 00:15:00", "1", "2", "3", "1") "," POINT("2026-03-15 23:45:00", "20", "30", "50", "2") "]}"},
+    {"/analytics/traffic", DAY "&domain=A.com.", ROLE_ADMIN, 0,
+     "{\"data\":[" POINT("2026-03-15 00:00:00", "50", "500", "550", "5") "," POINT("2026-03-15 00:15:00", "1", "2", "3",
+                                                                                   "1") "]}"},
+    {"/analytics/traffic", "from=2026-03-15T00:10:00&to=2026-03-15T00:30:00&fill=zero", ROLE_USER, 1,
+     "{\"data\":[" POINT("2026-03-15 00:00:00", "50", "500", "550", "5") "," POINT("2026-03-15 00:15:00", "1", "2", "3",
+                                                                                   "1") "]}"},
+    {"/analytics/traffic", "from=2026-03-15T01:00:00&to=2026-03-15T01:30:00&fill=zero", ROLE_USER, 1,
+     "{\"data\":[" POINT("2026-03-15 01:00:00", "0", "0", "0", "0") "," POINT("2026-03-15 01:15:00", "0", "0", "0",
+                                                                              "0") "]}"},
+    {"/analytics/requests", BOTH "&granularity=day", ROLE_ADMIN, 0,
+     "{\"data\":[{\"bucket\":\"2026-03-15 00:00:00\",\"total_count\":\"18\",\"total_errors\":\"6\"},"
+     "{\"bucket\":\"2026-03-16 00:00:00\",\"total_count\":\"4\",\"total_errors\":\"1\"}]}"},
+    {"/analytics/concurrency", BOTH "&granularity=day", ROLE_ADMIN, 0,
+     "{\"data\":[{\"bucket\":\"2026-03-15 00:00:00\",\"max_concurrency\":\"7\",\"total_count\":\"18\"},"
+     "{\"bucket\":\"2026-03-16 00:00:00\",\"max_concurrency\":\"9\",\"total_count\":\"4\"}]}"},
+    /* lists */
+    {"/analytics/domains", BOTH "&limit=2", ROLE_ADMIN, 0,
+     "{\"data\":[{\"domain\":\"b.com\",\"total_count\":\"14\",\"bytes_total\":\"1108\",\"total_bytes_sent\":\"104\","
+     "\"total_bytes_received\":\"1004\",\"total_errors\":\"1\"},"
+     "{\"domain\":\"a.com\",\"total_count\":\"6\",\"bytes_total\":\"553\",\"total_bytes_sent\":\"51\","
+     "\"total_bytes_received\":\"502\",\"total_errors\":\"2\"}]}"},
+    {"/analytics/domains", BOTH "&sortBy=count", ROLE_USER, 2,
+     "{\"data\":[{\"domain\":\"b.com\",\"total_count\":\"4\",\"bytes_total\":\"8\",\"total_bytes_sent\":\"4\","
+     "\"total_bytes_received\":\"4\",\"total_errors\":\"1\"},"
+     "{\"domain\":\"" ODD "\",\"total_count\":\"2\",\"bytes_total\":\"50\",\"total_bytes_sent\":\"20\","
+     "\"total_bytes_received\":\"30\",\"total_errors\":\"4\"}]}"},
+    {"/analytics/errors", BOTH, ROLE_ADMIN, 0,
+     "{\"data\":[{\"error\":\"\\\"reset\\\"\",\"total_errors\":\"4\",\"first_seen\":\"2026-03-15 23:59:59\","
+     "\"last_seen\":\"2026-03-15 23:59:59\",\"sample_domains\":[\"" ODD "\"]},"
+     "{\"error\":\"timeout\",\"total_errors\":\"3\",\"first_seen\":\"2026-03-15 00:14:59\","
+     "\"last_seen\":\"2026-03-16 00:00:00\",\"sample_domains\":[\"a.com\",\"b.com\"]}]}"},
+    {"/analytics/errors", DAY, ROLE_USER, 9, "{\"data\":[]}"},
+    {"/analytics/websites", BOTH "&limit=2&page=2", ROLE_ADMIN, 0,
+     "{\"data\":[{\"domain\":\"" ODD "\",\"total_count\":\"2\",\"bytes_total\":\"50\","
+     "\"first_visit\":\"2026-03-15 23:59:59\",\"last_visit\":\"2026-03-15 23:59:59\"}],"
+     "\"page\":2,\"limit\":2,\"total\":3,\"totalPages\":2}"},
+    {"/analytics/websites", BOTH "&page=2147483648&limit=100", ROLE_ADMIN, 0,
+     "{\"data\":[],\"page\":2147483648,\"limit\":100,\"total\":3,\"totalPages\":1}"},
+    {"/analytics/websites", DAY, ROLE_USER, 9, "{\"data\":[],\"page\":1,\"limit\":25,\"total\":0,\"totalPages\":0}"},
+    {"/analytics/health", "", ROLE_NONE, 0, "{\"status\":\"ok\",\"read\":true,\"schema_version\":1}"},
+};
+
+START_TEST(answers_exactly)
+{
+    get(answers[_i].path, answers[_i].query, answers[_i].role, answers[_i].user_id);
+    ck_assert_int_eq(response.status, 200);
+    ck_assert_str_eq(response.content_type, "application/json");
+    ck_assert_str_eq(buf_cstr(&response.body), answers[_i].body);
+}
+END_TEST
+
+/* A chart of two months in quarter hours, every bucket of it, fits. */
+START_TEST(longest_answer_fits)
+{
+    get("/analytics/traffic", "from=2026-07-01&to=2026-09-01&granularity=15m&fill=zero", ROLE_ADMIN, 0);
+    ck_assert_int_eq(response.status, 200);
+    ck_assert_uint_gt(response.body.len, 500000);
+    ck_assert_uint_lt(response.body.len, LIMIT_RESPONSE_BYTES / 4);
+}
+END_TEST
+
+static const char *header(const char *name)
+{
+    for (size_t i = 0; i < response.header_count; i++) {
+        if (strcmp(response.headers[i].name, name) == 0)
+            return response.headers[i].value;
+    }
+    return "";
+}
+
+START_TEST(caches_privately)
+{
+    get("/analytics/traffic", DAY, ROLE_ADMIN, 0);
+    ck_assert_str_eq(header("Cache-Control"), "private, no-cache");
+    get("/analytics/traffic", "", ROLE_ADMIN, 0);
+    ck_assert_str_eq(header("Cache-Control"), "no-store");
+}
+END_TEST
+
+/* ---- keys ---- */
+
+static const struct {
+    enum role role;
+    const char *need;
+    int status;
+} rights[] = {
+    {ROLE_WORKER, "read", 403}, {ROLE_WORKER, "ingest", 204}, {ROLE_USER, "read", 204},
+    {ROLE_USER, "ingest", 403}, {ROLE_ADMIN, "read", 204},    {ROLE_ADMIN, "ingest", 204},
+    {ROLE_ADMIN, "", 403},      {ROLE_ADMIN, "Read", 403},    {ROLE_ADMIN, "none", 403},
+};
+
+static void add_key(enum role role, char ret_text[KEY_TEXT_BYTES])
+{
+    struct key_store *keys = NULL;
+    struct api_key key = {.role = role, .user_id = role == ROLE_USER ? 7 : 0, .name = "test"};
+
+    ck_assert_msg(key_store_open(dir, true, &keys, &fault) == OK, "%s", fault.detail);
+    ck_assert_int_eq(key_store_add(keys, &key, MAR_15, ret_text, &fault), OK);
+    ck_assert_int_eq(key.id, 1);
+    key_store_close(keys);
+}
+
+static void authenticate(const char *key, const char *need)
+{
+    struct request request = {.method = HTTP_OTHER,
+                              .route = "/_analytics/auth",
+                              .path = slice_of("/analytics/traffic"),
+                              .caller = "",
+                              .api_key = key,
+                              .need = need,
+                              .now_ms = INT64_C(1775044800123)};
+
+    response_release(&response);
+    response_init(&response);
+    routes_answer(&service, &request, &response);
+}
+
+static void remove_keys(void)
+{
+    char path[128];
+
+    (void)snprintf(path, sizeof path, "%s/keys.db", dir);
+    ck_assert_int_eq(unlink(path), 0);
+}
+
+START_TEST(authenticates)
+{
+    char key[KEY_TEXT_BYTES];
+
+    authenticate("fnp_0", "read");
+    ck_assert_int_eq(response.status, 503); /* no keys.db yet, and that is no reason to stay away later */
+    add_key(rights[_i].role, key);
+    authenticate("", rights[_i].need);
+    ck_assert_int_eq(response.status, 401);
+    authenticate("fnp_0", rights[_i].need);
+    ck_assert_int_eq(response.status, 401);
+    authenticate(key, rights[_i].need);
+    ck_assert_int_eq(response.status, rights[_i].status);
+    ck_assert_ptr_null(strstr(response.log_text, key));
+    if (response.status == 204) {
+        ck_assert_str_eq(header("X-Analytics-Role"), role_name(rights[_i].role));
+        ck_assert_str_eq(header("X-Analytics-User-Id"), rights[_i].role == ROLE_USER ? "7" : "");
+        ck_assert_str_eq(header("X-Analytics-Caller"), "key:1");
+    }
+    remove_keys();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("reports_json");
+    TCase *tcase = tcase_create("reports_json");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    suite_add_tcase(suite, tcase);
+    tcase_set_timeout(tcase, 30);
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_loop_test(tcase, answers_exactly, 0, (int)ROWS(answers));
+    tcase_add_loop_test(tcase, authenticates, 0, (int)ROWS(rights));
+    tcase_add_test(tcase, longest_answer_fits);
+    tcase_add_test(tcase, caches_privately);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,325 @@
+/* test_writer.c: the queue and the writer thread, before a store that is as slow or as broken as the test says. The
+ * store's functions here take the place of lib/store_write.c. */
+#include "writer.h"
+
+#include "clock.h"
+
+#include <check.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "banned.h"
+
+#define MANY 40
+
+/* ---- a store ---- */
+
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER; /* a write waits while a test holds it */
+static atomic_int groups;
+static atomic_int written;
+static atomic_int biggest_group;
+static atomic_int slices;
+static atomic_int slices_wanted;
+static atomic_int probes;
+static atomic_bool broken;
+static atomic_bool closed;
+
+void store_write(struct store_writer *store, struct store_item *items, size_t count, int64_t now,
+                 struct store_times *ret_times)
+{
+    (void)store;
+    ck_assert_int_gt(now, 0);
+    (void)pthread_mutex_lock(&gate);
+    (void)pthread_mutex_unlock(&gate);
+    for (size_t i = 0; i < count; i++) {
+        items[i].replayed = items[i].idempotency_key != NULL;
+        items[i].result = broken ? fault_set(&items[i].fault, ERR_UNAVAILABLE, "disk full") : OK;
+    }
+    *ret_times = (struct store_times){.raw_us = 1, .rollup_us = 2, .commit_us = 3};
+    groups++;
+    written += (int)count;
+    if ((int)count > biggest_group)
+        biggest_group = (int)count;
+}
+
+enum err store_maintain(struct store_writer *store, int64_t now, int64_t idempotency_seconds, bool *ret_more,
+                        struct fault *fault)
+{
+    (void)store;
+    (void)now;
+    (void)fault;
+    ck_assert_int_eq(idempotency_seconds, 77);
+    slices++;
+    *ret_more = slices < slices_wanted;
+    return OK;
+}
+
+enum err store_writer_health(struct store_writer *store, struct fault *fault)
+{
+    (void)store;
+    if (broken)
+        return fault_set(fault, ERR_UNAVAILABLE, "disk full");
+    return OK;
+}
+
+void store_writer_probe(struct store_writer *store)
+{
+    (void)store;
+    probes++;
+    broken = false;
+}
+
+void store_writer_close(struct store_writer *store)
+{
+    (void)store;
+    closed = true;
+}
+
+/* ---- helpers ---- */
+
+static struct writer *writer;
+static struct fault fault;
+static struct batch batch;
+
+static void start(size_t queue_batches, size_t group_logs, int64_t wait_ms)
+{
+    struct writer_options options = {
+        .queue_batches = queue_batches, .group_logs = group_logs, .wait_ms = wait_ms, .idempotency_seconds = 77};
+
+    batch_init(&batch, NULL);
+    batch.log_count = 10; /* all that the queue looks at */
+    ck_assert_int_eq(writer_start(NULL, &options, &writer, &fault), OK);
+}
+
+static void nap_ms(unsigned ms)
+{
+    (void)usleep(ms * 1000);
+}
+
+static enum err write_one(const char *key, bool *ret_replayed)
+{
+    struct store_item item = {.batch = &batch, .caller = "worker", .idempotency_key = key};
+    struct writer_times times;
+    enum err err = writer_write(writer, &item, &times);
+
+    *ret_replayed = item.replayed;
+    return err;
+}
+
+static void *sender(void *ctx)
+{
+    bool replayed;
+
+    *(enum err *)ctx = write_one(NULL, &replayed);
+    return NULL;
+}
+
+static void send_many(pthread_t *ids, enum err *results, int count)
+{
+    for (int i = 0; i < count; i++)
+        ck_assert_int_eq(pthread_create(&ids[i], NULL, sender, &results[i]), 0);
+}
+
+static int count_of(const enum err *results, int count, enum err wanted)
+{
+    int found = 0;
+
+    for (int i = 0; i < count; i++)
+        found += results[i] == wanted;
+    return found;
+}
+
+static void join(const pthread_t *ids, int count)
+{
+    for (int i = 0; i < count; i++)
+        (void)pthread_join(ids[i], NULL);
+}
+
+/* ---- tests ---- */
+
+START_TEST(one_batch)
+{
+    bool replayed = true;
+
+    start(4, 100, 1000);
+    ck_assert_int_eq(write_one(NULL, &replayed), OK);
+    ck_assert(!replayed);
+    ck_assert_int_eq(write_one("k", &replayed), OK);
+    ck_assert(replayed);
+    writer_stop(writer);
+    ck_assert_int_eq(written, 2);
+    ck_assert(closed);
+}
+END_TEST
+
+/* 40 batches of 10 logs wait behind the first: groups of up to 100 logs are 4 to 5 more groups. */
+START_TEST(groups_what_waits)
+{
+    pthread_t ids[MANY];
+    enum err results[MANY];
+
+    start(MANY, 100, 10000);
+    (void)pthread_mutex_lock(&gate);
+    send_many(ids, results, MANY);
+    nap_ms(300);
+    (void)pthread_mutex_unlock(&gate);
+    join(ids, MANY);
+    ck_assert_int_eq(count_of(results, MANY, OK), MANY);
+    ck_assert_int_eq(written, MANY);
+    ck_assert_int_le(biggest_group, 10);
+    ck_assert_int_le(groups, 12);
+    writer_stop(writer);
+}
+END_TEST
+
+/* A batch bigger than the bound is a group of its own. */
+START_TEST(takes_a_big_batch)
+{
+    bool replayed;
+
+    start(4, 5, 1000);
+    ck_assert_int_eq(write_one(NULL, &replayed), OK);
+    ck_assert_int_eq(written, 1);
+    writer_stop(writer);
+}
+END_TEST
+
+/* One in the store, two in the queue; the rest are refused at once. */
+START_TEST(refuses_when_full)
+{
+    pthread_t ids[MANY];
+    enum err results[MANY];
+
+    start(2, 10, 60000);
+    (void)pthread_mutex_lock(&gate);
+    send_many(ids, results, 1);
+    nap_ms(200);
+    send_many(ids + 1, results + 1, MANY - 1);
+    nap_ms(300);
+    (void)pthread_mutex_unlock(&gate);
+    join(ids, MANY);
+    ck_assert_int_eq(count_of(results, MANY, OK), 3);
+    ck_assert_int_eq(count_of(results, MANY, ERR_UNAVAILABLE), MANY - 3);
+    ck_assert_int_eq(written, 3);
+    writer_stop(writer);
+}
+END_TEST
+
+/* The one that waits is withdrawn, the one that is being written is waited for. */
+START_TEST(withdraws_what_waits_too_long)
+{
+    pthread_t id;
+    enum err first = ERR_INTERNAL;
+    bool replayed;
+    int64_t start_us;
+
+    start(4, 100, 200);
+    (void)pthread_mutex_lock(&gate);
+    ck_assert_int_eq(pthread_create(&id, NULL, sender, &first), 0);
+    nap_ms(100);
+    start_us = clock_mono_us();
+    ck_assert_int_eq(write_one(NULL, &replayed), ERR_UNAVAILABLE);
+    ck_assert_int_ge(clock_mono_us() - start_us, 190000);
+    nap_ms(200);
+    (void)pthread_mutex_unlock(&gate);
+    join(&id, 1);
+    ck_assert_int_eq(first, OK);
+    writer_stop(writer);
+    ck_assert_int_eq(written, 1);
+}
+END_TEST
+
+static void *stopper(void *ctx)
+{
+    (void)ctx;
+    writer_stop(writer);
+    return NULL;
+}
+
+START_TEST(stop_writes_what_is_queued)
+{
+    pthread_t ids[MANY];
+    pthread_t stop_id;
+    enum err results[MANY];
+
+    start(MANY, 100, 60000);
+    (void)pthread_mutex_lock(&gate);
+    send_many(ids, results, MANY);
+    nap_ms(300);
+    ck_assert_int_eq(pthread_create(&stop_id, NULL, stopper, NULL), 0);
+    nap_ms(100);
+    ck_assert(!closed);
+    (void)pthread_mutex_unlock(&gate);
+    join(ids, MANY);
+    join(&stop_id, 1);
+    ck_assert_int_eq(count_of(results, MANY, OK), MANY);
+    ck_assert(closed);
+}
+END_TEST
+
+/* A failure shows in health, and the idle writer tries again by itself. */
+START_TEST(recovers)
+{
+    bool replayed;
+
+    start(4, 100, 1000);
+    ck_assert_int_eq(writer_health(writer, &fault), OK);
+    broken = true;
+    ck_assert_int_eq(write_one(NULL, &replayed), ERR_UNAVAILABLE);
+    nap_ms(100);
+    ck_assert_int_eq(writer_health(writer, &fault), ERR_UNAVAILABLE);
+    ck_assert_str_eq(fault.detail, "disk full");
+    nap_ms(1500);
+    ck_assert_int_eq(writer_health(writer, &fault), OK);
+    ck_assert_int_ge(probes, 1);
+    writer_stop(writer);
+}
+END_TEST
+
+/* Upkeep goes on, slice after slice, without a batch; and comes after a batch. */
+START_TEST(upkeep_goes_on)
+{
+    bool replayed;
+
+    slices_wanted = 50;
+    start(4, 100, 1000);
+    ck_assert_int_eq(write_one(NULL, &replayed), OK);
+    nap_ms(300);
+    ck_assert_int_ge(slices, 50);
+    ck_assert_int_le(slices, 53);
+    writer_stop(writer);
+}
+END_TEST
+
+START_TEST(stop_takes_null)
+{
+    writer_stop(NULL);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("writer");
+    TCase *tcase = tcase_create("writer");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    suite_add_tcase(suite, tcase);
+    tcase_set_timeout(tcase, 30);
+    tcase_add_test(tcase, refuses_when_full);
+    tcase_add_test(tcase, withdraws_what_waits_too_long);
+    tcase_add_test(tcase, stop_writes_what_is_queued);
+    tcase_add_test(tcase, recovers);
+    tcase_add_test(tcase, takes_a_big_batch);
+    tcase_add_test(tcase, groups_what_waits);
+    tcase_add_test(tcase, upkeep_goes_on);
+    tcase_add_test(tcase, one_batch);
+    tcase_add_test(tcase, stop_takes_null);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,166 @@
+#!/usr/bin/env bash
+# supervise.sh: the second half of ./serve: starts nginx and the two FastCGI programs, waits, and stops them all. Knows
+# processes and signals. Installs and builds nothing, and runs as the user that the service runs as. All it needs comes
+# in the environment, from ./serve.
+set -euo pipefail
+: "${BIN:?}" "${DATA:?}" "${NGINX_CONF:?}" "${AUTH:?}" "${PORT:?}" "${QUERY_PROCESSES:?}" "${RATE_INGEST:?}" "${RATE_READS:?}"
+: "${SHOWN_DATA:?}" "${SHOWN_REPO:?}"
+umask 077
+RUN=$DATA/run
+STOP_SECONDS=9
+START_SECONDS=30
+
+die() {
+    printf 'serve: %s\n' "$*" >&2
+    exit 1
+}
+
+# ---- the run folder: sockets, lock, nginx's files
+
+prepare() {
+    mkdir -p "$RUN/tmp" 2>/dev/null && [ -w "$RUN" ] && [ -w "$DATA" ] || die "can't write to the data folder $SHOWN_DATA"
+    local socket=$RUN/ingest.sock
+    [ "$(printf %s "$socket" | wc -c)" -le 107 ] ||
+        die "$socket is too long for a Unix socket (107 bytes at most): choose a shorter --data"
+    exec 9>>"$RUN/serve.lock"
+    flock --nonblock 9 || die "the data folder $SHOWN_DATA is being served already"
+    rm -f "$RUN"/*.sock
+}
+
+# Makes what is missing in the data folder; its words name the folder as the person knows it.
+init_data() {
+    "$BIN/analyticsctl" --data "$DATA" init 2>&1 >/dev/null | sed "s|$DATA|${SHOWN_DATA//|/\\|}|g" >&2
+    [ "${PIPESTATUS[0]}" -eq 0 ] || exit 1
+}
+
+# The drop-in as it is, but for its logs: in the quick start they go through mask_keys to the terminal.
+render() {
+    local files conf
+    files=$(ulimit -H -n)
+    [ "$files" != unlimited ] && [ "$files" -lt 8192 ] || files=8192
+    mkdir -p "$RUN/nginx"
+    for conf in analytics.conf analytics-early-errors.conf "$AUTH"; do
+        [ "$conf" = "$AUTH" ] || conf=$NGINX_CONF/$conf
+        sed -e 's|access_log /var/log/nginx/analytics.log|access_log /dev/stdout|' \
+            -e 's|error_log /dev/null emerg|error_log stderr warn|' "$conf" >"$RUN/nginx/${conf##*/}"
+    done
+    cp "$NGINX_CONF/analytics-http.conf" "$RUN/nginx/"
+    conf=$(<"$NGINX_CONF/quickstart.conf.in")
+    conf=${conf//@RUN@/"$RUN"}
+    conf=${conf//@NGINX@/"$RUN/nginx"}
+    conf=${conf//@AUTH@/"$RUN/nginx/${AUTH##*/}"}
+    conf=${conf//@PORT@/"$PORT"}
+    conf=${conf//@FILES@/"$files"}
+    conf=${conf//@RATE_INGEST@/"$RATE_INGEST"}
+    conf=${conf//@RATE_READS@/"$RATE_READS"}
+    printf '%s\n' "$conf" >"$RUN/nginx.conf"
+    ulimit -n "$files"
+}
+
+# ---- processes. Each child leads a session, and so a process group, of its own: Ctrl-C reaches only this script, which
+# stops them in order. If this script dies, the kernel tells them to stop.
+
+CHILDREN=() # process ids, in the order they are to be stopped
+declare -A NAME=()
+
+child() { # NAME COMMAND…
+    local name=$1
+    shift
+    setpriv --pdeathsig TERM setsid "$@" </dev/null 9>&- &
+    CHILDREN+=($!)
+    NAME[$!]=$name
+}
+
+mask_keys() {
+    trap '' INT TERM HUP
+    exec sed -u -E -e 's/fnp_[0-9A-Za-z]+/fnp_…/g' -e 's/(apikey=)[^& "]*/\1…/g' 9>&-
+}
+
+pool() { # NAME SIZE PROGRAM
+    child "$3" spawn-fcgi -n -s "$RUN/$1.sock" -M 0660 -b 1024 -- \
+        "$(command -v multiwatch)" -f "$2" -s TERM -r 10 -t 500 -- "$BIN/$3" --data "$DATA"
+}
+
+start() {
+    child nginx "$(command -v nginx)" -p "$RUN" -c "$RUN/nginx.conf" > >(mask_keys) 2> >(mask_keys >&2)
+    pool ingest 1 analytics-ingest
+    pool query "$QUERY_PROCESSES" analytics-query
+}
+
+gone() { ! kill -0 -- "-$1" 2>/dev/null && ! kill -0 "$1" 2>/dev/null; }
+
+# signal PID SIGNAL: to the leader, who tells the others; to all of them where the leader is gone.
+signal() { kill "-$2" "$1" 2>/dev/null || kill -TERM -- "-$1" 2>/dev/null || true; }
+
+await() { # PID: until its whole group is gone or the time is up
+    until gone "$1" || [ "$SECONDS" -ge "$DEADLINE" ]; do sleep 0.02; done
+}
+
+stop_all() {
+    trap '' INT TERM HUP EXIT
+    exec 2>/dev/null # the shell's own words about processes that were killed
+    local pid
+    DEADLINE=$((SECONDS + STOP_SECONDS))
+    if [ ${#CHILDREN[@]} -gt 0 ]; then # nginx first: no new requests, the running ones may end
+        signal "${CHILDREN[0]}" QUIT
+        await "${CHILDREN[0]}"
+    fi
+    for pid in "${CHILDREN[@]:1}"; do signal "$pid" TERM; done
+    for pid in "${CHILDREN[@]:1}"; do await "$pid"; done
+    for pid in "${CHILDREN[@]}"; do kill -KILL -- "-$pid" || true; done
+    wait || true
+    rm -rf "$RUN"/*.sock "$RUN/tmp" "$RUN/nginx" "$RUN/nginx.conf" "$RUN/nginx.pid"
+}
+
+# The names of children that have ended; true when there are any.
+anyone_gone() {
+    local pid found=1
+    for pid in "${CHILDREN[@]}"; do
+        if ! kill -0 "$pid" 2>/dev/null; then
+            printf '%s ' "${NAME[$pid]}"
+            found=0
+        fi
+    done
+    return $found
+}
+
+wait_until_healthy() {
+    local names
+    for ((; SECONDS < START_SECONDS;)); do
+        if names=$(anyone_gone); then die "${names% } ended while starting (see above)"; fi
+        curl -fs -o /dev/null -m 5 "http://127.0.0.1:$PORT/analytics/health" && return 0
+        sleep 0.1
+    done
+    die "not healthy after $START_SECONDS seconds (see above)"
+}
+
+announce() {
+    local cat=cat url=http://127.0.0.1:$PORT/analytics
+    [ -z "${SUDO_USER:-}" ] || cat='sudo cat'
+    local worker admin batch
+    worker="x-api-key: \$($cat $(printf %q "$SHOWN_DATA/keys/worker.key"))"
+    admin="x-api-key: \$($cat $(printf %q "$SHOWN_DATA/keys/admin.key"))"
+    batch=$(printf %q "$SHOWN_REPO/examples/sample-batch.json")
+    cat <<END
+Serving on http://127.0.0.1:$PORT (Ctrl-C stops it).
+API keys: $SHOWN_DATA/keys/admin.key (reads everything) and $SHOWN_DATA/keys/worker.key (sends batches).
+
+Post the sample batch:
+  curl -i -H "$worker" -H 'content-type: application/json' --data-binary @$batch $url/ingest
+Read it back:
+  curl -H "$admin" '$url/traffic?from=2026-03-15&to=2026-03-15'
+
+END
+}
+
+prepare
+init_data
+render
+trap 'exit 0' INT TERM HUP
+trap stop_all EXIT
+start
+wait_until_healthy
+announce
+wait -n "${CHILDREN[@]}" || true
+names=$(anyone_gone) || names="a child"
+die "${names% } ended; stopping the rest"
