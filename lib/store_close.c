@@ -12,8 +12,13 @@
 /* Logs may come this late before they cost more to store. */
 #define CLOSE_GRACE_SECONDS (30 * 60)
 
-/* Days without logs that one slice may pass over. */
-#define EMPTY_DAYS_PER_SLICE 1000
+/* Users or empty days that one slice may take on, beside writer->packing.slice_entries. */
+#define SLICE_STEPS 1000
+
+static int64_t max64(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
 
 static enum err lookup(struct store_writer *writer, enum writer_statement which, int64_t value, int64_t otherwise,
                        int64_t *ret_value, struct fault *fault)
@@ -30,6 +35,41 @@ static enum err lookup(struct store_writer *writer, enum writer_statement which,
     return OK;
 }
 
+/* ---- what is packed ---- */
+
+static bool is_waiting(const struct packing *packing, int64_t user)
+{
+    size_t low = packing->next, high = packing->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (packing->users[middle] < user)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < packing->count && packing->users[low] == user;
+}
+
+/* Of the period that is being packed, those users are whose turn is over or who were not in it until now; and of the
+ * narrower ones that end with the same day, all. */
+static bool is_packed_so_far(const struct packing *packing, enum tier tier, int64_t bucket, int64_t user)
+{
+    if (!packing->active || tier > packing->tier)
+        return false;
+    if (tier == packing->tier)
+        return bucket == packing->bucket && !is_waiting(packing, user);
+    int64_t last = (packing->bucket + 1) * (tier_width(packing->tier) / tier_width(tier)) - 1;
+    return bucket == last;
+}
+
+bool store_is_packed(const struct store_writer *writer, enum tier tier, int64_t bucket, int64_t user)
+{
+    int64_t end = (bucket + 1) * tier_width(tier);
+    if (tier == TIER_HOUR)
+        return end <= writer->closed_hour * WHEN_HOUR;
+    return end <= writer->closed_day * WHEN_DAY || is_packed_so_far(&writer->packing, tier, bucket, user);
+}
+
 /* ---- an hour ---- */
 
 static struct totals raw_totals(sqlite3_stmt *statement)
@@ -44,6 +84,14 @@ static struct totals raw_totals(sqlite3_stmt *statement)
                            .last = ts};
 }
 
+/* The entries of the log's user, and of everyone. */
+static enum err add_entries(struct store_writer *writer, struct fold_key key, const struct totals *totals)
+{
+    enum err err = fold_add(&writer->packed, &key, totals);
+    key.user_id = key.order_id = 0;
+    return err ? err : fold_add(&writer->packed, &key, totals);
+}
+
 static enum err add_raw(struct store_writer *writer, sqlite3_stmt *statement, int64_t hour)
 {
     struct totals totals = raw_totals(statement);
@@ -53,9 +101,9 @@ static enum err add_raw(struct store_writer *writer, sqlite3_stmt *statement, in
                            .user_id = sqlite3_column_int64(statement, 0),
                            .domain = sqlite3_column_int64(statement, 1),
                            .order_id = sqlite3_column_int64(statement, 3)};
-    enum err err = store_pack_add(writer, &key, &totals);
+    enum err err = add_entries(writer, key, &totals);
     key.error = error;
-    return !err && error ? store_pack_add(writer, &key, &totals) : err;
+    return !err && error ? add_entries(writer, key, &totals) : err;
 }
 
 static enum err add_quarter(struct store_writer *writer, int64_t quarter, struct fault *fault)
@@ -84,47 +132,37 @@ static enum err pack_hour(struct store_writer *writer, int64_t hour, struct faul
 
 /* ---- wider periods: from the tier below, user by user ---- */
 
-/* A period being packed. */
-struct period {
-    enum tier tier;
-    int64_t bucket;
-};
-
-static int64_t parts(enum tier tier)
-{
-    return tier_width(tier) / tier_width((enum tier)(tier - 1));
-}
-
 /* Adds one narrower chunk to writer->packed. */
-static enum err add_chunk(struct store_writer *writer, struct period period, int64_t part, int64_t user,
-                          sqlite3_stmt *statement)
+static enum err add_chunk(struct store_writer *writer, int64_t part, int64_t user, sqlite3_stmt *statement)
 {
+    const struct packing *packing = &writer->packing;
     struct pack_reader reader;
     struct totals totals;
     enum err err = OK;
-    int64_t base = part * tier_width((enum tier)(period.tier - 1));
+    int64_t base = part * tier_width((enum tier)(packing->tier - 1));
     pack_open(&reader, sqlite3_column_blob(statement, 0), (size_t)sqlite3_column_bytes(statement, 0), base);
     while (!err && pack_next(&reader, &totals)) {
         struct fold_key key = reader.key;
-        key.tier = period.tier;
-        key.bucket = period.bucket;
+        key.tier = packing->tier;
+        key.bucket = packing->bucket;
         key.user_id = user;
         err = fold_add(&writer->packed, &key, &totals);
+        writer->packing.entries++;
     }
     return reader.damaged ? ERR_INTERNAL : err;
 }
 
-static enum err add_part(struct store_writer *writer, struct period period, int64_t part, int64_t user,
-                         struct fault *fault)
+static enum err add_part(struct store_writer *writer, int64_t part, int64_t user, struct fault *fault)
 {
+    int64_t tier = writer->packing.tier - 1;
     sqlite3_stmt *statement = writer_statement(writer, W_CHUNKS_OF_USER);
     bool row = true;
-    BIND_ALL(statement, period.tier - 1, part, user);
+    BIND_ALL(statement, tier, part, user);
     enum err err = db_step(&writer->db, statement, "read chunks", &row, fault);
     while (!err && row) {
-        if (add_chunk(writer, period, part, user, statement))
-            err = fault_set(fault, ERR_UNAVAILABLE, "rollup_chunk is damaged, or out of memory: tier %d, bucket %lld",
-                            (int)period.tier - 1, (long long)part);
+        if (add_chunk(writer, part, user, statement))
+            err = fault_set(fault, ERR_UNAVAILABLE, "rollup_chunk is damaged, or out of memory: tier %lld, bucket %lld",
+                            (long long)tier, (long long)part);
         else
             err = db_step(&writer->db, statement, "read chunks", &row, fault);
     }
@@ -132,25 +170,42 @@ static enum err add_part(struct store_writer *writer, struct period period, int6
     return err;
 }
 
-static enum err pack_user(struct store_writer *writer, struct period period, int64_t user, struct fault *fault)
+static enum err pack_user(struct store_writer *writer, int64_t user, struct fault *fault)
 {
-    int64_t count = parts(period.tier), first = period.bucket * count;
+    enum tier tier = writer->packing.tier;
+    int64_t count = tier_width(tier) / tier_width((enum tier)(tier - 1)), first = writer->packing.bucket * count;
     enum err err = OK;
     for (int64_t part = first; !err && part < first + count; part++)
-        err = add_part(writer, period, part, user, fault);
+        err = add_part(writer, part, user, fault);
     return err ? err : store_pack(writer, fault);
 }
 
-/* Everyone who has logs in the period, user 0 among them. */
-static enum err pack_period(struct store_writer *writer, struct period period, struct fault *fault)
+static enum err add_user(struct packing *packing, int64_t user, struct fault *fault)
 {
+    if (packing->count == packing->cap) {
+        size_t cap = packing->cap ? packing->cap * 2 : 256;
+        int64_t *users = realloc(packing->users, cap * sizeof *users);
+        if (!users)
+            return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+        packing->users = users;
+        packing->cap = cap;
+    }
+    packing->users[packing->count++] = user;
+    return OK;
+}
+
+/* Everyone who has logs in the period, user 0 among them, ascending. */
+static enum err list_users(struct store_writer *writer, struct fault *fault)
+{
+    struct packing *packing = &writer->packing;
     sqlite3_stmt *statement = writer_statement(writer, W_USERS);
-    int64_t days = tier_width(period.tier) / WHEN_DAY;
+    int64_t days = tier_width(packing->tier) / WHEN_DAY;
     bool row = true;
-    BIND_ALL(statement, period.bucket * days, (period.bucket + 1) * days);
+    packing->next = packing->count = 0;
+    BIND_ALL(statement, packing->bucket * days, (packing->bucket + 1) * days);
     enum err err = db_step(&writer->db, statement, "list users", &row, fault);
     while (!err && row) {
-        err = pack_user(writer, period, sqlite3_column_int64(statement, 0), fault);
+        err = add_user(packing, sqlite3_column_int64(statement, 0), fault);
         if (!err)
             err = db_step(&writer->db, statement, "list users", &row, fault);
     }
@@ -158,56 +213,105 @@ static enum err pack_period(struct store_writer *writer, struct period period, s
     return err;
 }
 
-/* The day, and the wider periods that end with it. */
-static enum err pack_day(struct store_writer *writer, int64_t day, struct fault *fault)
+/* Begins with the period of `tier` that ends with the day writer->closed_day. */
+static enum err begin_period(struct store_writer *writer, enum tier tier, struct fault *fault)
+{
+    writer->packing.tier = tier;
+    writer->packing.bucket = writer->closed_day / (tier_width(tier) / WHEN_DAY);
+    writer->packing.active = true;
+    return list_users(writer, fault);
+}
+
+/* All users of the period are packed: on to the wider one that ends with this day, or the day is closed. */
+static enum err end_period(struct store_writer *writer, struct fault *fault)
+{
+    enum tier wider = (enum tier)(writer->packing.tier + 1);
+    if (wider < TIER_COUNT && (writer->closed_day + 1) % (tier_width(wider) / WHEN_DAY) == 0)
+        return begin_period(writer, wider, fault);
+    writer->packing.active = false;
+    writer->closed_day++;
+    return OK;
+}
+
+static enum err pack_step(struct store_writer *writer, struct fault *fault)
+{
+    struct packing *packing = &writer->packing;
+    if (!packing->active)
+        return begin_period(writer, TIER_DAY, fault);
+    if (packing->next == packing->count)
+        return end_period(writer, fault);
+    return pack_user(writer, packing->users[packing->next++], fault);
+}
+
+/* A slice of packing days before `day_limit`. */
+static enum err pack_days(struct store_writer *writer, int64_t day_limit, struct fault *fault)
 {
     enum err err = OK;
-    for (int tier = TIER_DAY; !err && tier < TIER_COUNT; tier++) {
-        int64_t days = tier_width((enum tier)tier) / WHEN_DAY;
-        if ((day + 1) % days != 0)
-            break;
-        err = pack_period(writer, (struct period){(enum tier)tier, day / days}, fault);
-    }
+    int steps = 0;
+    writer->packing.entries = 0;
+    while (!err && writer->closed_day < day_limit && writer->packing.entries < writer->packing.slice_entries &&
+           steps++ < SLICE_STEPS)
+        err = pack_step(writer, fault);
     return err;
 }
 
 /* ---- what is due ---- */
 
-/* One slice: packs and moves closing on, in one transaction. */
-struct slice_of_work {
-    int64_t hour;        /* to pack; -1: none */
-    int64_t first_day;   /* to pack: first_day … closed_day - 1 */
-    int64_t closed_hour; /* as of the end of the slice */
-    int64_t closed_day;
-};
-
-static enum err pack_slice(struct store_writer *writer, const struct slice_of_work *work, struct fault *fault)
+/* What a stop or a failure in the middle of a period has left: readers never look at it. */
+static enum err drop_half_packed(struct store_writer *writer, struct fault *fault)
 {
-    enum err err = work->hour >= 0 ? pack_hour(writer, work->hour, fault) : OK;
-    for (int64_t day = work->first_day; !err && day < work->closed_day; day++)
-        err = pack_day(writer, day, fault);
-    if (err)
-        return err;
+    enum err err = OK;
+    for (int tier = TIER_DAY; !err && tier < TIER_COUNT; tier++) {
+        sqlite3_stmt *statement = writer_statement(writer, W_CHUNKS_DROP_FROM);
+        BIND_ALL(statement, tier, writer->closed_day / (tier_width((enum tier)tier) / WHEN_DAY));
+        err = db_run(&writer->db, statement, "drop what was half packed", fault);
+    }
+    writer->packing.active = false;
+    writer->packing.clean = !err;
+    return err;
+}
+
+static enum err set_closed(struct store_writer *writer, struct fault *fault)
+{
     sqlite3_stmt *statement = writer_statement(writer, W_SET_CLOSED);
-    BIND_ALL(statement, work->closed_hour, work->closed_day);
+    BIND_ALL(statement, writer->closed_hour, writer->closed_day);
     return db_run(&writer->db, statement, "close a period", fault);
 }
 
-static enum err run_slice(struct store_writer *writer, const struct slice_of_work *work, struct fault *fault)
+/* One slice of work: an hour (`hour` >= 0), or a part of a day. */
+static enum err work(struct store_writer *writer, int64_t hour, int64_t day_limit, struct fault *fault)
 {
+    enum err err = writer->packing.clean ? OK : drop_half_packed(writer, fault);
+    if (err)
+        return err;
+    if (hour >= 0) {
+        err = pack_hour(writer, hour, fault);
+        writer->closed_hour = hour + 1;
+    } else {
+        /* First all their hours, empty ones too: a log that comes for one of them from now on is late. */
+        writer->closed_hour = max64(writer->closed_hour, day_limit * 24);
+        err = pack_days(writer, day_limit, fault);
+    }
+    return err ? err : set_closed(writer, fault);
+}
+
+/* In one transaction; after a failure everything is as before. */
+static enum err run_slice(struct store_writer *writer, int64_t hour, int64_t day_limit, struct fault *fault)
+{
+    int64_t closed_hour = writer->closed_hour, closed_day = writer->closed_day;
     fold_clear(&writer->packed);
     enum err err = db_begin(&writer->db, fault);
     if (!err)
-        err = pack_slice(writer, work, fault);
+        err = work(writer, hour, day_limit, fault);
     if (!err)
         err = db_commit(&writer->db, fault);
-    if (err) {
-        db_rollback(&writer->db);
-        return err;
-    }
-    writer->closed_hour = work->closed_hour;
-    writer->closed_day = work->closed_day;
-    return OK;
+    if (!err)
+        return OK;
+    db_rollback(&writer->db);
+    writer->closed_hour = closed_hour;
+    writer->closed_day = closed_day;
+    writer->packing.clean = false;
+    return err;
 }
 
 /* Hours before it may be closed: by the newest log, so that an import is packed as it goes, but not later than now. */
@@ -223,11 +327,6 @@ static enum err hour_limit(struct store_writer *writer, int64_t now, int64_t *re
     return OK;
 }
 
-static int64_t min64(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 enum err store_close_next(struct store_writer *writer, int64_t now, bool *ret_more, struct fault *fault)
 {
     int64_t limit = 0, hour = 0;
@@ -237,19 +336,12 @@ enum err store_close_next(struct store_writer *writer, int64_t now, bool *ret_mo
         err = lookup(writer, W_NEXT_HOUR, writer->closed_hour, INT64_MAX, &hour, fault);
     if (err)
         return err;
-    bool begun = writer->closed_hour > 0;
-    struct slice_of_work work = {.hour = -1, .closed_hour = writer->closed_hour, .closed_day = writer->closed_day};
-    work.first_day = work.closed_day = begun ? writer->closed_day : hour / 24;
-    int64_t day_limit = min64(hour, limit) / 24; /* days before it have no open hour with logs */
-    if (begun && writer->closed_day < day_limit) {
-        work.closed_day = min64(day_limit, writer->closed_day + EMPTY_DAYS_PER_SLICE);
-        work.closed_hour = work.closed_day * 24 > work.closed_hour ? work.closed_day * 24 : work.closed_hour;
-    } else if (hour < limit) {
-        work.hour = hour;
-        work.closed_hour = hour + 1;
-    } else {
+    int64_t day_limit = (hour < limit ? hour : limit) / 24; /* days before it have no open hour with logs */
+    bool day_due = writer->closed_hour > 0 && writer->closed_day < day_limit;
+    if (!day_due && hour >= limit)
         return OK;
-    }
+    if (writer->closed_hour == 0) /* the first time: nothing older has logs */
+        writer->closed_day = hour / 24;
     *ret_more = true;
-    return run_slice(writer, &work, fault);
+    return run_slice(writer, day_due ? -1 : hour, day_limit, fault);
 }

@@ -17,14 +17,6 @@ struct run {
     int64_t base; /* start of the bucket */
 };
 
-enum err store_pack_add(struct store_writer *writer, const struct fold_key *key, const struct totals *totals)
-{
-    struct fold_key everyone = *key;
-    everyone.user_id = everyone.order_id = 0;
-    enum err err = fold_add(&writer->packed, key, totals);
-    return err ? err : fold_add(&writer->packed, &everyone, totals);
-}
-
 static int64_t kind_of(const struct fold_key *key)
 {
     return key->error != 0;

@@ -21,30 +21,32 @@ static enum err fold_traffic(struct fold *fold, const struct raw_row *row, const
     return err;
 }
 
-/* Hours are closed one by one; a wider bucket is when its last day is. */
-static bool is_closed(const struct store_writer *writer, enum tier tier, int64_t bucket)
+/* Adds to the packed entries of one user, or of everyone (0), if they exist. */
+static enum err fold_packed(struct store_writer *writer, struct fold_key key, int64_t error,
+                            const struct totals *totals)
 {
-    int64_t end = (bucket + 1) * tier_width(tier);
-    return end <= (tier == TIER_HOUR ? writer->closed_hour * tier_width(TIER_HOUR)
-                                     : writer->closed_day * tier_width(TIER_DAY));
+    if (!store_is_packed(writer, (enum tier)key.tier, key.bucket, key.user_id))
+        return OK;
+    enum err err = fold_add(&writer->packed, &key, totals);
+    key.error = error;
+    return !err && error ? fold_add(&writer->packed, &key, totals) : err;
 }
 
 /* A late log: its hour is packed already, and perhaps its day and more. */
 static enum err fold_late(struct store_writer *writer, const struct raw_row *row, const struct totals *totals)
 {
-    struct fold_key key = {.user_id = row->user_id, .domain = row->domain, .order_id = row->order_id};
     int64_t error = writer->name_ids[row->first_name + row->log->name[NAME_ERROR]];
     enum err err = OK;
+    if (row->log->ts / tier_width(TIER_HOUR) >= writer->closed_hour)
+        return OK;
     for (int tier = TIER_HOUR; !err && tier < TIER_COUNT; tier++) {
-        key.tier = tier;
-        key.bucket = tier_bucket((enum tier)tier, row->log->ts);
-        key.error = 0;
-        if (!is_closed(writer, (enum tier)tier, key.bucket))
-            break;
-        err = store_pack_add(writer, &key, totals);
-        key.error = error;
-        if (!err && error)
-            err = store_pack_add(writer, &key, totals);
+        struct fold_key key = {
+            .tier = tier, .bucket = tier_bucket((enum tier)tier, row->log->ts), .domain = row->domain};
+        err = fold_packed(writer, key, error, totals);
+        key.user_id = row->user_id;
+        key.order_id = row->order_id;
+        if (!err)
+            err = fold_packed(writer, key, error, totals);
     }
     return err;
 }

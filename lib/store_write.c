@@ -15,6 +15,9 @@
 /* The WAL's pages that are worth a checkpoint; docs/performance.md has the figures. */
 #define CHECKPOINT_PAGES 4000
 
+/* About 5 ms of packing. */
+#define SLICE_ENTRIES 50000
+
 /* A domain's entries stay together: as many orders as it has in one bucket. */
 #define MAX_CHUNK_BYTES (64u << 20)
 
@@ -79,6 +82,7 @@ enum err store_writer_open(const char *data_dir, struct store_writer **ret_write
     writer->lock = -1;
     writer->checkpoint_at = CHECKPOINT_PAGES;
     buf_init(&writer->bytes, MAX_CHUNK_BYTES);
+    store_writer_set_slice(writer, SLICE_ENTRIES);
     enum err err = prepare(writer, data_dir, fault);
     if (err) {
         store_writer_close(writer);
@@ -102,6 +106,7 @@ void store_writer_close(struct store_writer *writer)
     fold_release(&writer->packed);
     fold_release(&writer->chunk);
     buf_release(&writer->bytes);
+    free(writer->packing.users);
     free(writer->rows);
     free(writer->name_ids);
     free(writer);
@@ -445,6 +450,11 @@ enum err store_maintain(struct store_writer *writer, int64_t now, int64_t idempo
     *ret_more = false;
     undo(writer, fault);
     return err;
+}
+
+void store_writer_set_slice(struct store_writer *writer, size_t entries)
+{
+    writer->packing.slice_entries = entries;
 }
 
 enum err store_writer_health(struct store_writer *writer, struct fault *fault)

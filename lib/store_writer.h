@@ -36,6 +36,7 @@
     X(W_USERS, "SELECT DISTINCT user_id FROM traffic WHERE tier = 2 AND bucket >= ?1 AND bucket < ?2 AND order_id = 0" \
                " ORDER BY user_id")                                                                                    \
     X(W_CHUNKS_OF_USER, "SELECT entries FROM rollup_chunk WHERE tier = ?1 AND bucket = ?2 AND user_id = ?3")           \
+    X(W_CHUNKS_DROP_FROM, "DELETE FROM rollup_chunk WHERE tier = ?1 AND bucket >= ?2")                                 \
     X(W_CHUNK_AT,                                                                                                      \
       "SELECT domain, entries FROM rollup_chunk WHERE tier = ?1 AND bucket = ?2 AND user_id = ?3 AND kind = ?4"        \
       " AND domain <= ?5 ORDER BY domain DESC LIMIT 1")                                                                \
@@ -65,6 +66,18 @@ struct raw_row {
     size_t first_name; /* where its batch's ids begin in writer->name_ids: index in batch names → name.id */
 };
 
+/* A day, or a wider period, that is being packed, some users in each transaction. */
+struct packing {
+    bool clean;  /* no half-packed period is in the table but this one */
+    bool active; /* the rest is about a period */
+    enum tier tier;
+    int64_t bucket;
+    int64_t *users; /* who has logs in it, ascending; users[next …] are still to be packed */
+    size_t count, cap, next;
+    size_t entries;       /* read in this slice */
+    size_t slice_entries; /* as many end it */
+};
+
 struct store_writer {
     struct db db;
     int lock;
@@ -72,6 +85,7 @@ struct store_writer {
     struct fold orders;  /* (order, user) pairs known to be in order_user */
     int64_t closed_hour; /* the table closing */
     int64_t closed_day;
+    struct packing packing;
 
     /* The sums over everything that is stored: none of them may pass 2^63-1, so none of their parts can. */
     struct totals grand;
@@ -114,9 +128,8 @@ enum err store_pack(struct store_writer *writer, struct fault *fault);
  * another may be due. */
 enum err store_close_next(struct store_writer *writer, int64_t now, bool *ret_more, struct fault *fault);
 
-/* Adds one log's (or entry's) totals to writer->packed: `key` has tier, bucket, user, domain, error and order; the
- * entry of everyone is added too. */
-enum err store_pack_add(struct store_writer *writer, const struct fold_key *key, const struct totals *totals);
+/* store_close.c: are this user's entries of this bucket packed, so that a late log must be added to them? */
+bool store_is_packed(const struct store_writer *writer, enum tier tier, int64_t bucket, int64_t user);
 
 static inline struct totals log_totals(const struct log_record *log)
 {

@@ -8,6 +8,7 @@
 #include <check.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,20 +148,39 @@ static void add_random_log(struct batch *batch, int step, int steps)
 
 #define STEPS 60
 
-static void write_random_logs(struct store_writer *writer)
+static void upkeep(struct store_writer *writer, int slices)
 {
     bool more = true;
     struct fault fault;
+    while (more && slices-- > 0)
+        ck_assert_int_eq(store_maintain(writer, INT64_MAX / 4, 1000000, &more, &fault), OK);
+}
+
+static void write_step(struct store_writer *writer, int step)
+{
+    struct batch batch;
+    batch_init(&batch, NULL);
+    for (int64_t i = 1 + pick(120); i > 0; i--)
+        add_random_log(&batch, step, STEPS);
+    ck_assert_int_eq(write_one(writer, &batch, NULL, 0).result, OK);
+    batch_release(&batch);
+}
+
+/* With upkeep in the smallest slices, and too few of them to keep up: logs come while periods are half packed. Now and
+ * then the writer is closed in the middle, and opened again. */
+static struct store_writer *write_random_logs(void)
+{
+    struct store_writer *writer = open_writer();
     for (int step = 0; step < STEPS; step++) {
-        struct batch batch;
-        batch_init(&batch, NULL);
-        for (int64_t i = 1 + pick(120); i > 0; i--)
-            add_random_log(&batch, step, STEPS);
-        ck_assert_int_eq(write_one(writer, &batch, NULL, 0).result, OK);
-        batch_release(&batch);
-        for (more = true; more;)
-            ck_assert_int_eq(store_maintain(writer, INT64_MAX / 4, 1000000, &more, &fault), OK);
+        store_writer_set_slice(writer, 1);
+        write_step(writer, step);
+        upkeep(writer, (int)pick(80));
+        if (pick(8) == 0) {
+            store_writer_close(writer);
+            writer = open_writer();
+        }
     }
+    return writer;
 }
 
 /* ---- random questions ---- */
@@ -343,14 +363,13 @@ START_TEST(reports_equal_a_recount)
 {
     struct question question;
     rng = (unsigned long)_i + 1;
-    struct store_writer *writer = open_writer();
-    write_random_logs(writer);
+    struct store_writer *writer = write_random_logs();
     struct store_reader *reader = open_reader();
     sqlite3 *db = open_plain();
-    ck_assert_int_gt(plain_i64(db, "SELECT closed_day FROM closing"), SPAN_BEGIN / WHEN_DAY + 32);
-    ck_assert_int_gt(plain_i64(db, "SELECT count(*) FROM rollup_chunk WHERE tier = 4"), 0);
     ck_assert_int_gt(plain_i64(db, "SELECT count(*) FROM log"), 1000);
     for (int i = 0; i < QUESTIONS; i++) {
+        if (i == QUESTIONS / 2)
+            upkeep(writer, INT_MAX);
         random_question(&question);
         check_chart(reader, db, (size_t)pick(5), &question);
         check_domains(reader, db, &question);
@@ -445,9 +464,11 @@ static int64_t difference(sqlite3 *db, const char *a, const char *b)
 START_TEST(rollups_hold_the_raw_logs_and_nothing_else)
 {
     rng = (unsigned long)_i + 100;
-    struct store_writer *writer = open_writer();
-    write_random_logs(writer);
+    struct store_writer *writer = write_random_logs();
     sqlite3 *db = open_plain();
+    ck_assert_int_gt(plain_i64(db, "SELECT closed_hour FROM closing"), SPAN_BEGIN / WHEN_HOUR);
+    upkeep(writer, INT_MAX);
+    ck_assert_int_gt(plain_i64(db, "SELECT closed_day FROM closing"), SPAN_BEGIN / WHEN_DAY + 32);
     unpack_all(db);
     ck_assert_int_eq(difference(db, "SELECT * FROM traffic", traffic_again), 0);
     ck_assert_int_eq(difference(db, traffic_again, "SELECT * FROM traffic"), 0);
@@ -677,8 +698,7 @@ START_TEST(a_long_report_is_ended)
     struct fault fault = {0};
     struct domain_list list = {0};
     rng = 1;
-    struct store_writer *writer = open_writer();
-    write_random_logs(writer);
+    struct store_writer *writer = write_random_logs();
     struct store_reader *reader = open_reader();
     struct report_filter filter = {.from = 0, .to = INT64_C(32000000000), .user_id = 1};
     store_reader_set_timeout(reader, 1);
