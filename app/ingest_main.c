@@ -4,6 +4,7 @@
 #include "options.h"
 #include "routes.h"
 #include "service.h"
+#include "store.h"
 #include "writer.h"
 
 #include <malloc.h>
@@ -72,6 +73,7 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "analytics-ingest: %s\n", fault.detail);
         return 2;
     }
+    store_setup(false);
     if (sodium_init() < 0)
         (void)fault_set(&fault, ERR_INTERNAL, "libsodium can't be started");
     else

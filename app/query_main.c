@@ -5,6 +5,7 @@
 #include "options.h"
 #include "routes.h"
 #include "service.h"
+#include "store.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@ static enum err serve(const struct options *options, struct fault *fault)
     struct service service;
     enum err err;
 
+    store_setup(true);
     if (sodium_init() < 0)
         return fault_set(fault, ERR_INTERNAL, "libsodium can't be started");
     service_init(&service, PROGRAM_QUERY, options->data_dir, options->query_timeout_ms);

@@ -15,6 +15,10 @@
 
 #define STORE_BODY_HASH_BYTES 32
 
+/* Once, at the start of a program, before anything else of the stores: SQLite without memory statistics, and without
+ * its mutexes where only one thread at a time works with any store. */
+void store_setup(bool one_thread);
+
 /* Makes DIR/analytics.db when missing, and brings its schema up to date. Takes the writer's lock while it works, so it
  * fails while analytics-ingest runs on an out-of-date file; an up-to-date file is left alone without the lock. */
 enum err store_create(const char *data_dir, struct fault *fault);

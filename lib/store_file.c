@@ -20,6 +20,12 @@ bool store_path(const char *data_dir, const char *name, char ret_path[STORE_PATH
     return len > 0 && len < STORE_PATH_BYTES;
 }
 
+void store_setup(bool one_thread)
+{
+    sqlite3_config(one_thread ? SQLITE_CONFIG_SINGLETHREAD : SQLITE_CONFIG_MULTITHREAD);
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 /* A file that root makes in a folder of the service's user must be the service's. */
 static void give_to_folder_owner(const char *data_dir, int fd)
 {

@@ -17,8 +17,9 @@
 #define CHUNKS "SELECT entries FROM rollup_chunk WHERE tier = ?1 AND bucket = ?2 AND user_id = ?3 AND kind = ?8"
 
 #define READER_SQL(X)                                                                                                  \
-    X(R_CLOSED_HOUR, "SELECT closed_hour FROM closing")                                                                \
-    X(R_CLOSED_DAY, "SELECT closed_day FROM closing")                                                                  \
+    X(R_BEGIN, "BEGIN")                                                                                                \
+    X(R_END, "COMMIT")                                                                                                 \
+    X(R_CLOSING, "SELECT closed_hour, closed_day FROM closing")                                                        \
     X(R_NAME_FIND, "SELECT id FROM name WHERE text = ?1")                                                              \
     X(R_NAME_TEXT, "SELECT text FROM name WHERE id = ?1")                                                              \
     X(R_ORDER_USERS, "SELECT user_id FROM order_user WHERE order_id = ?1 ORDER BY user_id")                            \

@@ -170,16 +170,28 @@ static enum err find_users(struct store_reader *reader, struct scan *scan, struc
     return add_order_users(reader, scan, fault);
 }
 
+/* The first read: it fixes the moment that the whole transaction sees. */
+static enum err read_closing(struct store_reader *reader, struct scan *scan, struct fault *fault)
+{
+    sqlite3_stmt *statement = reader_statement(reader, R_CLOSING);
+    bool row = false;
+    enum err err = db_step(&reader->db, statement, "read what is closed", &row, fault);
+    if (err || !row)
+        return err;
+    scan->closed_hour = sqlite3_column_int64(statement, 0);
+    scan->closed_day = sqlite3_column_int64(statement, 1);
+    sqlite3_reset(statement);
+    return OK;
+}
+
 enum err scan_begin(struct store_reader *reader, const struct report_filter *filter, struct scan *ret_scan,
                     struct fault *fault)
 {
     *ret_scan = (struct scan){.filter = filter};
     reader->deadline_ms = reader->timeout_ms ? monotonic_ms() + reader->timeout_ms : 0;
-    enum err err = db_exec(&reader->db, "BEGIN", fault);
+    enum err err = db_run(&reader->db, reader_statement(reader, R_BEGIN), "begin to read", fault);
     if (!err)
-        err = one_i64(reader, R_CLOSED_HOUR, 0, &ret_scan->closed_hour, fault);
-    if (!err)
-        err = one_i64(reader, R_CLOSED_DAY, 0, &ret_scan->closed_day, fault);
+        err = read_closing(reader, ret_scan, fault);
     if (!err)
         err = find_domain(reader, filter, &ret_scan->domain, fault);
     if (!err)
@@ -189,8 +201,10 @@ enum err scan_begin(struct store_reader *reader, const struct report_filter *fil
 
 void scan_end(struct store_reader *reader, struct scan *scan)
 {
+    struct fault ignored;
     reader->deadline_ms = 0;
-    db_rollback(&reader->db);
+    if (db_run(&reader->db, reader_statement(reader, R_END), "end reading", &ignored))
+        db_rollback(&reader->db);
     free(scan->users);
     scan->users = NULL;
 }

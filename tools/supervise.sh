@@ -71,9 +71,16 @@ child() { # NAME COMMAND…
     NAME[$!]=$name
 }
 
+# Access lines have no key in them. The pipe is this user's, which the terminal need not be.
+pass_on() {
+    trap '' INT TERM HUP
+    exec cat 9>&-
+}
+
+# nginx's error log quotes request lines, and with them any ?apikey= and whatever else a client puts there.
 mask_keys() {
     trap '' INT TERM HUP
-    exec sed -u -E -e 's/fnp_[0-9A-Za-z]+/fnp_…/g' -e 's/(apikey=)[^& "]*/\1…/g' 9>&-
+    exec sed -u -E -e 's/fnp_[0-9A-Za-z]+/fnp_…/g' -e 's/(apikey=)[^& "]*/\1…/g' -e 's/[[:cntrl:]]/?/g' 9>&-
 }
 
 pool() { # NAME SIZE PROGRAM
@@ -82,7 +89,7 @@ pool() { # NAME SIZE PROGRAM
 }
 
 start() {
-    child nginx "$(command -v nginx)" -p "$RUN" -c "$RUN/nginx.conf" > >(mask_keys) 2> >(mask_keys >&2)
+    child nginx "$(command -v nginx)" -p "$RUN" -c "$RUN/nginx.conf" > >(pass_on) 2> >(mask_keys >&2)
     pool ingest 1 analytics-ingest
     pool query "$QUERY_PROCESSES" analytics-query
 }
