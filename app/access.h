@@ -8,7 +8,7 @@
 
 enum right { RIGHT_NONE, RIGHT_READ, RIGHT_INGEST };
 
-/* SPEC part 2, Identity. */
+/* docs/api.md, "Who may ask". */
 bool access_allows(enum role role, enum right right);
 
 #endif

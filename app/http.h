@@ -76,7 +76,7 @@ void response_header(struct response *response, const char *name, const char *va
 /* Notes where time went; `name` is static. */
 void response_span(struct response *response, const char *name, int64_t microseconds);
 
-/* Turns the response into the error body of SPEC part 1, whatever it held: status, message, path, timestamp, and detail
+/* Turns the response into the error body of docs/api.md, whatever it held: status, message, path, timestamp, and detail
  * when the fault has one. 401 carries WWW-Authenticate, 503 Retry-After. Faults of the server's own (5xx) keep their
  * detail from the client: it goes to the log. */
 void response_error(struct response *response, const struct request *request, const struct fault *fault);

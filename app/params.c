@@ -302,7 +302,7 @@ static int64_t latest_to(const struct when *from)
     return when_days_from_civil(end) * WHEN_DAY + (local - days * WHEN_DAY) - from->offset_seconds;
 }
 
-/* SPEC part 2, Time: the values as given are compared, so a date-only `to` counts from its midnight. */
+/* docs/api.md, Times: the values as given are compared, so a date-only `to` counts from its midnight. */
 static bool too_long(const struct when *from, const struct when *to)
 {
     int64_t latest = latest_to(from);

@@ -42,7 +42,7 @@ struct params {
 
 /* Parses the whole query string for one route. OK; ERR_QUERY_INVALID when it is too long or has too many parameters;
  * ERR_PARAMETER_REQUIRED, ERR_PARAMETER_INVALID, ERR_RANGE_INVALID or ERR_RANGE_TOO_LONG for the first parameter, in
- * the order of the table, that is not as SPEC says. *ret_params may be half filled after an error. */
+ * the order of the table, that is not as docs/api.md says. *ret_params may be half filled after an error. */
 enum err params_parse(const char *query_string, const struct param_set *set, struct params *ret_params,
                       struct fault *fault);
 

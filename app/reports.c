@@ -1,4 +1,4 @@
-/* reports.c: the six read endpoints. Knows each answer's members and their order (SPEC part 1). Knows no SQL, no
+/* reports.c: the six read endpoints. Knows each answer's members and their order (docs/api.md). Knows no SQL, no
  * socket; parameters come parsed, and the filter is already the caller's own. */
 #include "endpoints.h"
 

@@ -79,7 +79,7 @@ struct slice batch_name(const struct batch *batch, uint32_t index);
 
 /* Lower-cases (ASCII) and drops one trailing dot, into `ret_text` of LIMIT_DOMAIN_BYTES + 1 bytes; *ret_len without the
  * NUL. False, with *ret_why in plain English (static), when it is too long, has control characters, or is not UTF-8.
- * The rule for logs and for the `domain` filter alike (SPEC, Domains). */
+ * The rule for logs and for the `domain` filter alike (docs/api.md). */
 bool domain_normalise(struct slice text, char *ret_text, size_t *ret_len, const char **ret_why);
 
 /* Parses "" or an IPv4 dotted quad or an IPv6 address without zone. */

@@ -47,7 +47,7 @@ struct field {
     }
 #define AT(member) offsetof(struct log_record, member)
 
-/* SPEC, Ingest. In the order of its example, which is the order that clients write. */
+/* docs/api.md. In the order of its example, which is the order that clients write. */
 static const struct field fields[] = {
     FIELD("ts", FIELD_TIME, true, 0, 0, AT(ts)),
     FIELD("user_id", FIELD_INTEGER, true, 1, LIMIT_ID, AT(user_id)),

@@ -82,7 +82,7 @@ struct error_list {
 };
 void error_list_release(struct error_list *list);
 
-/* SPEC, Charts: up to 24 h 15 minutes, up to 7 days an hour, longer a day. */
+/* docs/api.md, Charts: up to 24 h 15 minutes, up to 7 days an hour, longer a day. */
 enum granularity granularity_for(int64_t from, int64_t to);
 
 #endif

@@ -6,6 +6,7 @@ set -euo pipefail
 : "${BIN:?}" "${DATA:?}" "${NGINX_CONF:?}" "${AUTH:?}" "${PORT:?}" "${QUERY_PROCESSES:?}" "${RATE_INGEST:?}" "${RATE_READS:?}"
 : "${SHOWN_DATA:?}" "${SHOWN_REPO:?}"
 umask 077
+export CHARSET=UTF-8 # for multiwatch: GLib refuses arguments that are not in what it takes for the charset
 RUN=$DATA/run
 STOP_SECONDS=9
 START_SECONDS=30
@@ -29,8 +30,10 @@ prepare() {
 
 # Makes what is missing in the data folder; its words name the folder as the person knows it.
 init_data() {
-    "$BIN/analyticsctl" --data "$DATA" init 2>&1 >/dev/null | sed "s|$DATA|${SHOWN_DATA//|/\\|}|g" >&2
-    [ "${PIPESTATUS[0]}" -eq 0 ] || exit 1
+    local words result=0
+    words=$("$BIN/analyticsctl" --data "$DATA" init 2>&1 >/dev/null) || result=1
+    [ -z "$words" ] || printf '%s\n' "${words//"$DATA"/"$SHOWN_DATA"}" >&2
+    [ $result -eq 0 ] || exit 1
 }
 
 # The drop-in as it is, but for its logs: in the quick start they go through mask_keys to the terminal.
@@ -168,6 +171,7 @@ trap stop_all EXIT
 start
 wait_until_healthy
 announce
-wait -n "${CHILDREN[@]}" || true
-names=$(anyone_gone) || names="a child"
+# Not by wait -n: a child that ended before it is called is "no such job" to it, and it waits for the others.
+exec {never}<> <(:)
+until names=$(anyone_gone); do read -rt 0.5 -u "$never" || true; done
 die "${names% } ended; stopping the rest"

@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <netinet/in.h>
 #include <regex.h>
 #include <signal.h>
@@ -22,6 +23,17 @@
 #include <unistd.h>
 
 struct stack shared;
+
+#define FOLDERS "/tmp/analytics-test."
+
+/* libcheck runs each test in a child of this process. */
+static pid_t main_process;
+static bool failed; /* where libcheck does not notice */
+
+static void __attribute__((constructor)) note_main_process(void)
+{
+    main_process = getpid();
+}
 
 #define MAX_ARGUMENTS 24
 #define START_SECONDS 60
@@ -78,7 +90,8 @@ char *stack_file(const char *path, size_t *ret_len)
     size_t len = 0;
     FILE *memory = open_memstream(&text, &len);
     char piece[65536];
-    ck_assert_ptr_nonnull(memory);
+    if (!memory)
+        abort();
     for (size_t n; file && (n = fread(piece, 1, sizeof piece, file)) > 0;)
         fwrite(piece, 1, n, memory);
     if (file)
@@ -131,6 +144,8 @@ void stack_auth_file(const struct stack *stack, const char *name, const char *be
     ck_assert_int_eq(chmod(ret_path, 0644), 0);
     free(text);
 }
+
+static void kill_all(const struct stack *stack);
 
 /* ---- start and stop ---- */
 
@@ -214,7 +229,7 @@ void stack_launch(struct stack *stack, const char *const *arguments)
 void stack_folder(struct stack *stack)
 {
     curl_global_init(CURL_GLOBAL_DEFAULT);
-    snprintf(stack->dir, sizeof stack->dir, "/tmp/analytics-test.XXXXXX");
+    snprintf(stack->dir, sizeof stack->dir, FOLDERS "%d.XXXXXX", (int)main_process);
     ck_assert_ptr_nonnull(mkdtemp(stack->dir));
     ck_assert_int_eq(chmod(stack->dir, 0755), 0);
     snprintf(stack->log, sizeof stack->log, "%s/log", stack->dir);
@@ -238,36 +253,12 @@ bool stack_wait(struct stack *stack, int seconds, int *ret_status)
 
 /* libcheck reports no failure of an unchecked teardown: it goes back to the setup. There, in the process that runs all
  * tests, we say it ourselves and see to the exit status. */
-static pid_t main_process;
-static bool failed;
-
-static void __attribute__((constructor)) note_main_process(void)
-{
-    main_process = getpid();
-}
-
-static void __attribute__((destructor)) exit_by_failure(void)
-{
-    if (!failed || getpid() != main_process)
-        return;
-    fflush(NULL);
-    _exit(EXIT_FAILURE);
-}
-
 static void fail_end(const char *what, const char *log)
 {
     if (getpid() != main_process)
         ck_abort_msg("./serve %s:\n%s", what, log);
     fprintf(stderr, "./serve %s:\n%s\n", what, log);
     failed = true;
-}
-
-static void kill_all(const struct stack *stack)
-{
-    pid_t pids[STACK_MAX_PROCESSES];
-    stack_processes(stack, NULL, pids);
-    for (pid_t *pid = pids; *pid; pid++)
-        kill(*pid, SIGKILL);
 }
 
 void stack_end(struct stack *stack, int signal)
@@ -357,7 +348,8 @@ static bool is_among(const pid_t *pids, pid_t pid)
 static size_t add_processes(const struct stack *stack, pid_t pids[STACK_MAX_PROCESSES], size_t count)
 {
     DIR *proc = opendir("/proc");
-    ck_assert_ptr_nonnull(proc);
+    if (!proc)
+        abort();
     for (struct dirent *entry; (entry = readdir(proc)) && count < STACK_MAX_PROCESSES - 1;) {
         pid_t pid = (pid_t)atoi(entry->d_name), parent = pid > 0 ? parent_of(pid) : 0;
         if (parent == 0 || is_among(pids, pid))
@@ -391,6 +383,38 @@ size_t stack_alive(const pid_t *pids)
     for (; *pids; pids++)
         alive += parent_of(*pids) != 0;
     return alive;
+}
+
+/* Again, because some start others while they are being killed. */
+static void kill_all(const struct stack *stack)
+{
+    pid_t pids[STACK_MAX_PROCESSES];
+    for (int i = 0; i < 50 && stack_processes(stack, NULL, pids) > 0; i++) {
+        for (pid_t *pid = pids; *pid; pid++)
+            kill(*pid, SIGKILL);
+        stack_nap(10);
+    }
+}
+
+/* What tests that failed left behind, in the end. libcheck is over then: no ck_… from here. */
+static void __attribute__((destructor)) clean_up(void)
+{
+    glob_t found;
+    struct stack stack = {0};
+    if (getpid() != main_process)
+        return;
+    snprintf(stack.dir, sizeof stack.dir, FOLDERS "%d.*", (int)main_process);
+    if (glob(stack.dir, 0, NULL, &found) == 0) {
+        for (size_t i = 0; i < found.gl_pathc; i++) {
+            snprintf(stack.dir, sizeof stack.dir, "%s", found.gl_pathv[i]);
+            kill_all(&stack);
+            stack_remove(&stack);
+        }
+        globfree(&found);
+    }
+    fflush(NULL);
+    if (failed)
+        _exit(EXIT_FAILURE);
 }
 
 /* ---- analyticsctl ---- */

@@ -102,7 +102,7 @@ struct reply stack_post(const struct stack *stack, const char *body, size_t len,
 /* A member that must be there. */
 const char *member(json_object *object, const char *name);
 
-/* Checks an error answer: status, message key, the shape of SPEC part 1, and `detail_part` within detail (NULL: any).
+/* Checks an error answer: status, message key, the shape of docs/api.md, and `detail_part` within detail (NULL: any).
  */
 void check_error(const struct reply *reply, long status, const char *message, const char *path,
                  const char *detail_part);

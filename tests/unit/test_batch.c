@@ -9,7 +9,7 @@
 #define ROWS(table) ((int)(sizeof(table) / sizeof(table)[0]))
 #define BYTES(literal) literal, sizeof(literal) - 1
 
-/* Domains (SPEC: lower-case, no trailing dot, at most 253 bytes, no control characters) */
+/* Domains (docs/api.md: lower-case, no trailing dot, at most 253 bytes, no control characters) */
 
 static const struct {
     const char *bytes;

@@ -740,7 +740,7 @@ START_TEST(text_length)
 }
 END_TEST
 
-/* The vendor's example, and what must be read from it (SPEC, part 1). */
+/* The vendor's example, and what must be read from it. */
 START_TEST(sample)
 {
     static const char text[] =

@@ -1,7 +1,7 @@
 /* test_store.c: what goes into the store comes out of every report, whatever tier answers. Expected values come from
  * plain SQL over the raw logs (SQLite's own date functions and GROUP BY), never from the store's code. */
+#include "../recount.h"
 #include "batch.h"
-#include "pack.h"
 #include "store.h"
 #include "when.h"
 
@@ -85,16 +85,6 @@ static struct store_item write_one(struct store_writer *writer, const struct bat
     memset(item.body_hash, body, sizeof item.body_hash);
     store_write(writer, &item, 1, 1000, &times);
     return item;
-}
-
-static int64_t plain_i64(sqlite3 *db, const char *sql)
-{
-    sqlite3_stmt *statement = NULL;
-    ck_assert_msg(sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK, "%s", sqlite3_errmsg(db));
-    ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
-    int64_t value = sqlite3_column_int64(statement, 0);
-    sqlite3_finalize(statement);
-    return value;
 }
 
 /* ---- random logs: several users share orders, late and out of order, over month ends, a leap day and a year's end
@@ -366,7 +356,7 @@ START_TEST(reports_equal_a_recount)
     struct store_writer *writer = write_random_logs();
     struct store_reader *reader = open_reader();
     sqlite3 *db = open_plain();
-    ck_assert_int_gt(plain_i64(db, "SELECT count(*) FROM log"), 1000);
+    ck_assert_int_gt(recount_i64(db, "SELECT count(*) FROM log"), 1000);
     for (int i = 0; i < QUESTIONS; i++) {
         if (i == QUESTIONS / 2)
             upkeep(writer, INT_MAX);
@@ -381,104 +371,22 @@ START_TEST(reports_equal_a_recount)
 }
 END_TEST
 
-/* ---- what the rollups hold, again, by plain SQL over raw_log ---- */
-
-#define PARTS                                                                                                          \
-    " FROM (SELECT *, 0 AS u, 0 AS o FROM raw_log UNION ALL SELECT *, user_id, order_id FROM raw_log) JOIN (SELECT 1"  \
-    " AS t, 3600 AS w UNION SELECT 2, 86400 UNION SELECT 3, 345600 UNION SELECT 4, 1382400)"
-#define SUMS                                                                                                           \
-    " sum(count), sum(bytes_sent), sum(bytes_received), sum(error_count), max(max_concurrency),"                       \
-    " min(quarter * 900 + second), max(quarter * 900 + second)"
-
-static const char traffic_again[] =
-    "SELECT t, quarter * 900 / w, u, o, sum(count), sum(bytes_sent), sum(bytes_received), sum(error_count),"
-    " max(max_concurrency) FROM (SELECT *, 0 AS u, 0 AS o FROM raw_log UNION ALL SELECT *, user_id, 0 FROM raw_log"
-    " UNION ALL SELECT *, user_id, order_id FROM raw_log)"
-    " JOIN (SELECT 0 AS t, 900 AS w UNION SELECT 1, 3600 UNION SELECT 2, 86400) ON NOT (t = 0 AND o > 0)"
-    " GROUP BY t, quarter * 900 / w, u, o";
-
-/* Entries of every closed period. */
-static const char packed_again[] =
-    "CREATE TEMP TABLE again AS"
-    " SELECT t, quarter * 900 / w AS b, u, 0 AS kind, domain, 0 AS e, o," SUMS PARTS
-    " WHERE (quarter * 900 / w + 1) * w <= (SELECT iif(t = 1, closed_hour * 3600, closed_day * 86400) FROM closing)"
-    " GROUP BY t, b, u, domain, o"
-    " UNION ALL SELECT t, quarter * 900 / w AS b, u, 1, domain, error, o," SUMS PARTS
-    " WHERE error <> 0 AND (quarter * 900 / w + 1) * w <="
-    " (SELECT iif(t = 1, closed_hour * 3600, closed_day * 86400) FROM closing) GROUP BY t, b, u, domain, error, o";
-
-static void unpack_row(sqlite3_stmt *row, sqlite3_stmt *insert)
-{
-    static const int64_t widths[] = {900, 3600, 86400, 345600, 1382400};
-    struct pack_reader chunk;
-    struct totals totals;
-    int64_t base = sqlite3_column_int64(row, 1) * widths[sqlite3_column_int64(row, 0)];
-    pack_open(&chunk, sqlite3_column_blob(row, 5), (size_t)sqlite3_column_bytes(row, 5), base);
-    for (int first = 1; pack_next(&chunk, &totals); first = 0) {
-        if (first)
-            ck_assert_int_eq(chunk.key.domain, sqlite3_column_int64(row, 4));
-        const int64_t values[] = {sqlite3_column_int64(row, 0),
-                                  sqlite3_column_int64(row, 1),
-                                  sqlite3_column_int64(row, 2),
-                                  sqlite3_column_int64(row, 3),
-                                  chunk.key.domain,
-                                  chunk.key.error,
-                                  chunk.key.order_id,
-                                  totals.count,
-                                  totals.bytes_sent,
-                                  totals.bytes_received,
-                                  totals.errors,
-                                  totals.max_concurrency,
-                                  totals.first,
-                                  totals.last};
-        for (int i = 0; i < 14; i++)
-            sqlite3_bind_int64(insert, i + 1, values[i]);
-        ck_assert_int_eq(sqlite3_step(insert), SQLITE_DONE);
-        sqlite3_reset(insert);
-    }
-    ck_assert(!chunk.damaged);
-}
-
-/* rollup_chunk's entries as rows of a temporary table. */
-static void unpack_all(sqlite3 *db)
-{
-    sqlite3_stmt *row = NULL, *insert = NULL;
-    ck_assert_int_eq(sqlite3_exec(db, packed_again, NULL, NULL, NULL), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_exec(db, "CREATE TEMP TABLE packed AS SELECT * FROM again LIMIT 0", NULL, NULL, NULL),
-                     SQLITE_OK);
-    sqlite3_prepare_v2(db, "SELECT tier, bucket, user_id, kind, domain, entries FROM rollup_chunk", -1, &row, NULL);
-    sqlite3_prepare_v2(db, "INSERT INTO packed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", -1, &insert, NULL);
-    while (sqlite3_step(row) == SQLITE_ROW)
-        unpack_row(row, insert);
-    sqlite3_finalize(row);
-    sqlite3_finalize(insert);
-}
-
-static int64_t difference(sqlite3 *db, const char *a, const char *b)
-{
-    char sql[2048];
-    snprintf(sql, sizeof sql, "SELECT count(*) FROM (SELECT * FROM (%s) EXCEPT SELECT * FROM (%s))", a, b);
-    return plain_i64(db, sql);
-}
+/* ---- what the rollups hold ---- */
 
 START_TEST(rollups_hold_the_raw_logs_and_nothing_else)
 {
     rng = (unsigned long)_i + 100;
     struct store_writer *writer = write_random_logs();
     sqlite3 *db = open_plain();
-    ck_assert_int_gt(plain_i64(db, "SELECT closed_hour FROM closing"), SPAN_BEGIN / WHEN_HOUR);
+    ck_assert_int_gt(recount_i64(db, "SELECT closed_hour FROM closing"), SPAN_BEGIN / WHEN_HOUR);
     upkeep(writer, INT_MAX);
-    ck_assert_int_gt(plain_i64(db, "SELECT closed_day FROM closing"), SPAN_BEGIN / WHEN_DAY + 32);
-    unpack_all(db);
-    ck_assert_int_eq(difference(db, "SELECT * FROM traffic", traffic_again), 0);
-    ck_assert_int_eq(difference(db, traffic_again, "SELECT * FROM traffic"), 0);
-    ck_assert_int_eq(difference(db, "SELECT * FROM packed", "SELECT * FROM again"), 0);
-    ck_assert_int_eq(difference(db, "SELECT * FROM again", "SELECT * FROM packed"), 0);
-    ck_assert_int_eq(plain_i64(db, "SELECT count(*) FROM packed"), plain_i64(db, "SELECT count(*) FROM again"));
+    ck_assert_int_gt(recount_i64(db, "SELECT closed_day FROM closing"), SPAN_BEGIN / WHEN_DAY + 32);
+    ck_assert_int_eq(recount_differences(db), 0);
+    ck_assert_int_eq(recount_half_packed(db), 0);
     for (int tier = 1; tier <= 4; tier++) {
         char sql[128];
         snprintf(sql, sizeof sql, "SELECT count(*) FROM packed WHERE t = %d AND e > 0 AND u > 0", tier);
-        ck_assert_int_gt(plain_i64(db, sql), 10);
+        ck_assert_int_gt(recount_i64(db, sql), 10);
     }
     sqlite3_close(db);
     store_writer_close(writer);
@@ -517,10 +425,11 @@ static void one_log_batch(struct batch *batch, int64_t count)
 static void check_counts(int64_t batches, int64_t logs, int64_t sum)
 {
     sqlite3 *db = open_plain();
-    ck_assert_int_eq(plain_i64(db, "SELECT count(*) FROM batch"), batches);
-    ck_assert_int_eq(plain_i64(db, "SELECT count(*) FROM raw_log"), logs);
-    ck_assert_int_eq(plain_i64(db, "SELECT coalesce(sum(count), 0) FROM raw_log"), sum);
-    ck_assert_int_eq(plain_i64(db, "SELECT coalesce(sum(count), 0) FROM traffic WHERE tier = 0 AND user_id = 0"), sum);
+    ck_assert_int_eq(recount_i64(db, "SELECT count(*) FROM batch"), batches);
+    ck_assert_int_eq(recount_i64(db, "SELECT count(*) FROM raw_log"), logs);
+    ck_assert_int_eq(recount_i64(db, "SELECT coalesce(sum(count), 0) FROM raw_log"), sum);
+    ck_assert_int_eq(recount_i64(db, "SELECT coalesce(sum(count), 0) FROM traffic WHERE tier = 0 AND user_id = 0"),
+                     sum);
     sqlite3_close(db);
 }
 

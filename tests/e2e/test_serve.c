@@ -1,0 +1,676 @@
+/* test_serve.c: the life of ./serve: what it makes and whose that is, what it refuses, how it ends, and what happens
+ * when one of its processes dies. */
+#include "stack.h"
+
+#include <arpa/inet.h>
+#include <check.h>
+#include <ftw.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define READ "/analytics/requests?from=2026-03-15&to=2026-03-15&granularity=day"
+
+static const char batch[] = "{\"logs\":[{\"ts\":\"2026-03-15 10:15:00\",\"user_id\":1,\"order_id\":10,"
+                            "\"domain\":\"a.example\",\"count\":7}]}";
+
+static void post(const struct stack *stack)
+{
+    struct reply reply = stack_post(stack, batch, strlen(batch), NULL);
+    ck_assert_msg(reply.status == 204, "%ld %s", reply.status, reply.body);
+    reply_release(&reply);
+}
+
+static void expect_count(const struct stack *stack, const char *count)
+{
+    json_object *body = stack_get(stack, READ);
+    ck_assert_msg(strstr(json_object_to_json_string(body), count) != NULL, "no %s in %s", count,
+                  json_object_to_json_string(body));
+    json_object_put(body);
+}
+
+/* All those processes are gone, the port is closed, and no socket is left. */
+static void expect_nothing_left(const struct stack *stack, const pid_t *pids)
+{
+    char path[128];
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((in_port_t)stack->port),
+                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    pid_t left[STACK_MAX_PROCESSES];
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_uint_eq(stack_alive(pids), 0);
+    ck_assert_uint_eq(stack_processes(stack, NULL, left), 0);
+    ck_assert_int_ne(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    close(fd);
+    snprintf(path, sizeof path, "%s/data/run/ingest.sock", stack->dir);
+    ck_assert_int_ne(access(path, F_OK), 0);
+    snprintf(path, sizeof path, "%s/data/run/query.sock", stack->dir);
+    ck_assert_int_ne(access(path, F_OK), 0);
+}
+
+/* ---- what it makes ---- */
+
+static const struct {
+    const char *path;
+    mode_t mode;
+} files[] = {
+    {"data", S_IFDIR | 0700},
+    {"data/keys", S_IFDIR | 0700},
+    {"data/keys/admin.key", S_IFREG | 0600},
+    {"data/keys/worker.key", S_IFREG | 0600},
+    {"data/keys.db", S_IFREG | 0600},
+    {"data/analytics.db", S_IFREG | 0600},
+    {"data/run", S_IFDIR | 0700},
+    {"data/run/ingest.sock", S_IFSOCK | 0660},
+    {"data/run/query.sock", S_IFSOCK | 0660},
+};
+
+START_TEST(files_are_private)
+{
+    char path[128];
+    struct stat status, data;
+    snprintf(path, sizeof path, "%s/%s", shared.dir, files[_i].path);
+    ck_assert_msg(lstat(path, &status) == 0, "%s is not there", path);
+    ck_assert_msg(status.st_mode == files[_i].mode, "%s has mode %o", path, status.st_mode);
+    snprintf(path, sizeof path, "%s/data", shared.dir);
+    ck_assert_int_eq(stat(path, &data), 0);
+    ck_assert_uint_eq(status.st_uid, data.st_uid);
+}
+END_TEST
+
+static int check_mode(const char *path, const struct stat *status, int type, struct FTW *ftw)
+{
+    (void)type, (void)ftw;
+    ck_assert_msg((status->st_mode & 0007) == 0, "%s is open to everyone: %o", path, status->st_mode);
+    return 0;
+}
+
+START_TEST(nothing_is_open_to_everyone)
+{
+    char path[128];
+    post(&shared);
+    snprintf(path, sizeof path, "%s/data", shared.dir);
+    ck_assert_int_eq(nftw(path, check_mode, 16, FTW_PHYS), 0);
+}
+END_TEST
+
+/* "Uid:\t33\t33\t33\t33" */
+static bool has_user(pid_t pid, uid_t user)
+{
+    char path[64], wanted[64];
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    snprintf(wanted, sizeof wanted, "Uid:\t%u\t%u\t%u\t%u\n", user, user, user, user);
+    char *text = stack_file(path, NULL);
+    /* The supervisor's shell makes short-lived children: one that has ended by now tells nothing. */
+    bool found = strstr(text, wanted) != NULL || *text == '\0' || strstr(text, "State:\tZ") != NULL;
+    free(text);
+    return found;
+}
+
+START_TEST(all_runs_as_one_unprivileged_user)
+{
+    char path[128];
+    struct stat data;
+    pid_t pids[STACK_MAX_PROCESSES];
+    snprintf(path, sizeof path, "%s/data", shared.dir);
+    ck_assert_int_eq(stat(path, &data), 0);
+    ck_assert_uint_ne(data.st_uid, 0);
+    if (geteuid() != 0)
+        ck_assert_uint_eq(data.st_uid, geteuid());
+    ck_assert_uint_gt(stack_processes(&shared, NULL, pids), 6);
+    for (pid_t *pid = pids; *pid; pid++)
+        ck_assert_msg(has_user(*pid, data.st_uid), "process %d", (int)*pid);
+}
+END_TEST
+
+/* One ingest, as many queries as was said, a multiwatch over each; nothing twice. */
+START_TEST(as_many_processes_as_was_said)
+{
+    pid_t pids[STACK_MAX_PROCESSES];
+    ck_assert_uint_eq(stack_processes(&shared, "analytics-ingest", pids), 1);
+    ck_assert_uint_eq(stack_processes(&shared, "analytics-query", pids), 3);
+    ck_assert_uint_eq(stack_processes(&shared, "multiwatch", pids), 2);
+    ck_assert_uint_eq(stack_processes(&shared, "nginx: master", pids), 1);
+}
+END_TEST
+
+/* ---- what dies comes again: within 2 s ---- */
+
+static int64_t restart_ms(void)
+{
+    const char *sanitized = getenv("ANALYTICS_SANITIZED");
+    return sanitized && *sanitized ? 5000 : 2000;
+}
+
+static long try(bool ingest)
+{
+    struct reply reply;
+    if (ingest)
+        reply = stack_post(&shared, batch, strlen(batch), NULL);
+    else
+        reply = stack_send(&shared, &(struct request_spec){.path = READ, .key = shared.admin_key});
+    long status = reply.status;
+    ck_assert_msg(status == 200 || status == 204 || status == 503, "%ld %s", status, reply.body);
+    reply_release(&reply);
+    return status;
+}
+
+static void expect_service_soon(int64_t since)
+{
+    for (int ingest = 0; ingest < 2; ingest++)
+        while (try(ingest) == 503)
+            ck_assert_int_lt(stack_now_ms() - since, restart_ms());
+}
+
+static void expect_as_many(const char *program, size_t count, int64_t since)
+{
+    pid_t pids[STACK_MAX_PROCESSES];
+    while (stack_processes(&shared, program, pids) != count) {
+        ck_assert_int_lt(stack_now_ms() - since, restart_ms());
+        stack_nap(20);
+    }
+}
+
+static const struct {
+    const char *program;
+    size_t there, kill;
+    int signal;
+} deaths[] = {
+    {"analytics-ingest", 1, 1, SIGKILL}, {"analytics-ingest", 1, 1, SIGSEGV}, {"analytics-ingest", 1, 1, SIGTERM},
+    {"analytics-query", 3, 1, SIGKILL},  {"analytics-query", 3, 3, SIGKILL},  {"analytics-query", 3, 2, SIGABRT},
+    {"nginx: worker", 0, 1, SIGKILL},
+};
+
+START_TEST(what_dies_comes_again)
+{
+    pid_t pids[STACK_MAX_PROCESSES], serve = shared.pid;
+    size_t count = stack_processes(&shared, deaths[_i].program, pids);
+    ck_assert_uint_ge(count, deaths[_i].there);
+    int64_t since = stack_now_ms();
+    for (size_t i = 0; i < deaths[_i].kill; i++)
+        ck_assert_int_eq(kill(pids[i], deaths[_i].signal), 0);
+    pids[deaths[_i].kill] = 0;
+    while (stack_alive(pids))
+        stack_nap(5);
+    expect_service_soon(since);
+    expect_as_many(deaths[_i].program, count, since);
+    ck_assert_int_eq(kill(serve, 0), 0);
+}
+END_TEST
+
+/* What was answered with 204 is there after the program was killed. */
+START_TEST(what_was_stored_outlives_a_kill)
+{
+    pid_t pids[STACK_MAX_PROCESSES];
+    int64_t before = stack_i64(&shared, "SELECT count(*) FROM raw_log");
+    for (int i = 0; i < 5; i++) {
+        post(&shared);
+        stack_processes(&shared, "analytics-ingest", pids);
+        kill(pids[0], SIGKILL);
+        int64_t since = stack_now_ms();
+        stack_nap(500); /* multiwatch gives up on programs that end sooner, ten times running */
+        expect_as_many("analytics-ingest", 1, since);
+    }
+    post(&shared);
+    ck_assert_int_eq(stack_i64(&shared, "SELECT count(*) FROM raw_log"), before + 6);
+}
+END_TEST
+
+/* ---- how it ends ---- */
+
+static const struct {
+    int signal;
+    const char *stopped; /* a program that hangs */
+    bool busy;           /* a request is half sent */
+} endings[] = {
+    {SIGTERM, NULL, false},
+    {SIGINT, NULL, false},
+    {SIGHUP, NULL, false},
+    {SIGTERM, NULL, true},
+    {SIGTERM, "analytics-query", false},
+    {SIGINT, "analytics-ingest", true},
+};
+
+static int send_half_a_batch(const struct stack *stack)
+{
+    char request[512];
+    int len = snprintf(request, sizeof request,
+                       "POST /analytics/ingest HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                       "x-api-key: %s\r\nContent-Length: 1000\r\n\r\n{\"logs\":[",
+                       stack->worker_key);
+    int fd = stack_connect(stack, 1);
+    ck_assert_int_eq(send(fd, request, (size_t)len, MSG_NOSIGNAL), len);
+    return fd;
+}
+
+/* And a second start on the same folder goes on where the first ended. */
+START_TEST(a_signal_ends_all_of_it)
+{
+    struct stack stack = {0};
+    pid_t pids[STACK_MAX_PROCESSES], hanging[STACK_MAX_PROCESSES] = {0};
+    stack_start(&stack, NULL);
+    post(&stack);
+    stack_processes(&stack, NULL, pids);
+    if (endings[_i].stopped)
+        stack_processes(&stack, endings[_i].stopped, hanging);
+    for (pid_t *pid = hanging; *pid; pid++)
+        kill(*pid, SIGSTOP);
+    int fd = endings[_i].busy ? send_half_a_batch(&stack) : -1;
+    stack_end(&stack, endings[_i].signal); /* within 10 s and with status 0 */
+    expect_nothing_left(&stack, pids);
+    close(fd);
+    char key[80];
+    memcpy(key, stack.admin_key, sizeof key);
+    stack_launch(&stack, NULL);
+    ck_assert_str_eq(stack.admin_key, key);
+    expect_count(&stack, "\"7\"");
+    post(&stack);
+    expect_count(&stack, "\"14\"");
+    stack_stop(&stack);
+}
+END_TEST
+
+/* Started in the background by a script: with SIGINT ignored. */
+START_TEST(an_ignored_interrupt_ends_it_too)
+{
+    struct stack stack = {0};
+    signal(SIGINT, SIG_IGN);
+    stack_start(&stack, NULL);
+    stack_end(&stack, SIGINT);
+    stack_remove(&stack);
+}
+END_TEST
+
+static const int early_ms[] = {0, 30, 60, 100, 150, 200, 300, 400, 600, 800};
+
+START_TEST(a_signal_while_starting_leaves_nothing)
+{
+    struct stack stack = {0};
+    pid_t pids[STACK_MAX_PROCESSES];
+    int status;
+    stack_folder(&stack);
+    stack.port = stack_free_port();
+    stack_spawn(&stack, NULL);
+    stack_nap(early_ms[_i]);
+    kill(stack.pid, SIGTERM);
+    ck_assert(stack_wait(&stack, 12, &status));
+    int64_t until = stack_now_ms() + 3000; /* a child of its first lines may have its last words */
+    while (stack_processes(&stack, NULL, pids) && stack_now_ms() < until)
+        stack_nap(20);
+    expect_nothing_left(&stack, pids);
+    stack_launch(&stack, NULL); /* what was half made is no obstacle */
+    stack_stop(&stack);
+}
+END_TEST
+
+/* The kernel tells its children to stop; the next start finds no obstacle. */
+START_TEST(a_killed_supervisor_leaves_nothing)
+{
+    struct stack stack = {0};
+    pid_t pids[STACK_MAX_PROCESSES];
+    int status;
+    stack_start(&stack, NULL);
+    post(&stack);
+    stack_processes(&stack, NULL, pids);
+    kill(stack.pid, SIGKILL);
+    ck_assert(stack_wait(&stack, 5, &status));
+    int64_t until = stack_now_ms() + 10000;
+    while (stack_alive(pids) && stack_now_ms() < until)
+        stack_nap(20);
+    ck_assert_uint_eq(stack_alive(pids), 0);
+    stack_launch(&stack, NULL);
+    expect_count(&stack, "\"7\"");
+    stack_stop(&stack);
+}
+END_TEST
+
+static const char *const watchers[] = {"multiwatch", "nginx: master"};
+
+/* When what restarts the programs is gone itself, all of it ends, with a word and a status. */
+START_TEST(it_ends_when_a_part_is_gone_for_good)
+{
+    struct stack stack = {0};
+    pid_t pids[STACK_MAX_PROCESSES], victims[STACK_MAX_PROCESSES];
+    int status = 0;
+    stack_start(&stack, NULL);
+    stack_processes(&stack, NULL, pids);
+    ck_assert_uint_gt(stack_processes(&stack, watchers[_i % ROWS(watchers)], victims), 0);
+    kill(victims[0], SIGKILL); /* at once: also before ./serve begins to wait for it */
+    ck_assert(stack_wait(&stack, 12, &status));
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 1, "%d", status);
+    int64_t until = stack_now_ms() + 2000;
+    while (stack_alive(pids) && stack_now_ms() < until)
+        stack_nap(20);
+    expect_nothing_left(&stack, pids);
+    char *log = stack_log(&stack);
+    ck_assert_msg(strstr(log, "serve: ") || strstr(log, " ended"), "%s", log);
+    free(log);
+    stack_remove(&stack);
+}
+END_TEST
+
+/* ---- what it refuses: one line, status 1, nothing running, nothing changed ---- */
+
+/* Runs it to its end. Its log is emptied first. */
+static void expect_refusal(struct stack *stack, const char *const *arguments, const char *part)
+{
+    int status = 0;
+    pid_t pids[STACK_MAX_PROCESSES];
+    ck_assert(truncate(stack->log, 0) == 0 || access(stack->log, F_OK) != 0);
+    stack_spawn(stack, arguments);
+    bool ended = stack_wait(stack, 40, &status);
+    char *log = stack_log(stack);
+    if (!ended)
+        kill(stack->pid, SIGTERM);
+    ck_assert_msg(ended && WIFEXITED(status) && WEXITSTATUS(status) != 0, "%d: %s", status, log);
+    const char *end = strchr(log, '\n');
+    ck_assert_msg(end && end[1] == '\0' && strstr(log, part), "expected one line with '%s': %s", part, log);
+    ck_assert_uint_eq(stack_processes(stack, NULL, pids), 0);
+    free(log);
+}
+
+static const struct {
+    const char *arguments[4];
+    const char *part;
+} refused[] = {
+    {{"--port", "0", NULL}, "--port"},
+    {{"--port", "80", NULL}, "--port"},
+    {{"--port", "65536", NULL}, "--port"},
+    {{"--port", "8080x", NULL}, "--port"},
+    {{"--port", "", NULL}, "--port"},
+    {{"--port", "-1", NULL}, "--port"},
+    {{"--port", "1e4", NULL}, "--port"},
+    {{"--port=99999999999999999999", NULL}, "--port"},
+    {{"--port", NULL}, "--port"},
+    {{"--query-processes", "0", NULL}, "--query-processes"},
+    {{"--query-processes", "many", NULL}, "--query-processes"},
+    {{"--rate-reads", "-1", NULL}, "--rate-reads"},
+    {{"--rate-ingest", "1;x", NULL}, "--rate-ingest"},
+    {{"--auth", "/nonexistent/auth.conf", NULL}, "/nonexistent/auth.conf"},
+    {{"--auth", "", NULL}, "read"},
+    {{"--build-dir", "/nonexistent/build", NULL}, "/nonexistent/build"},
+    {{"--build-dir", "/tmp", NULL}, "/tmp"},
+    {{"--nonsense", "1", NULL}, "--nonsense"},
+    {{"--nonsense", NULL}, "--nonsense"},
+    {{"nonsense", "1", NULL}, "nonsense"},
+    {{"--data", "", NULL}, "--data"},
+    {{"--data", "/proc/analytics", NULL}, "/proc/analytics"},
+    {{"--data", "/proc/analytics/data", NULL}, "/proc/analytics"},
+    {{"--data", "/dev/null", NULL}, "/dev/null"},
+    {{"--data", "/dev/null/data", NULL}, "/dev/null"},
+    {{"--data", "/tmp/a\"b", NULL}, "quote"},
+    {{"--data", "/tmp/a'b", NULL}, "quote"},
+    {{"--data", "/tmp/a$b", NULL}, "quote"},
+    {{"--data", "/tmp/a\nb", NULL}, "control"},
+};
+
+START_TEST(bad_options_are_refused)
+{
+    struct stack stack = {0};
+    stack_folder(&stack);
+    stack.port = stack_free_port();
+    expect_refusal(&stack, refused[_i].arguments, refused[_i].part);
+    stack_remove(&stack);
+}
+END_TEST
+
+static int listen_on(int port)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons((in_port_t)port), .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    ck_assert_int_eq(listen(fd, 4), 0);
+    return fd;
+}
+
+START_TEST(a_port_in_use_is_refused)
+{
+    struct stack stack = {0};
+    char port[16];
+    stack_folder(&stack);
+    stack.port = stack_free_port();
+    snprintf(port, sizeof port, "port %d", stack.port);
+    int fd = listen_on(stack.port);
+    expect_refusal(&stack, NULL, port);
+    close(fd);
+    stack_remove(&stack);
+}
+END_TEST
+
+START_TEST(a_folder_in_use_is_refused)
+{
+    struct stack second = shared;
+    snprintf(second.log, sizeof second.log, "%s/second", shared.dir);
+    second.port = stack_free_port();
+    int status = 0;
+    stack_spawn(&second, NULL);
+    ck_assert(stack_wait(&second, 40, &status));
+    char *log = stack_file(second.log, NULL);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 1, "%d: %s", status, log);
+    ck_assert_msg(strstr(log, "served already") && strchr(log, '\n') && strchr(log, '\n')[1] == '\0', "%s", log);
+    free(log);
+    ck_assert_int_eq(unlink(second.log), 0);
+    ck_assert_int_ne(try(true), 503); /* the first goes on */
+}
+END_TEST
+
+/* Root may write anywhere; whose folder it is counts then. */
+START_TEST(an_unwritable_folder_is_refused)
+{
+    struct stack stack = {0};
+    char path[128];
+    stack_folder(&stack);
+    stack.port = stack_free_port();
+    snprintf(path, sizeof path, "%s/data", stack.dir);
+    ck_assert_int_eq(mkdir(path, 0500), 0);
+    if (geteuid() == 0) { /* an empty one is given to the service's user */
+        snprintf(path, sizeof path, "%s/data/somebody's", stack.dir);
+        ck_assert_int_eq(mkdir(path, 0500), 0);
+    }
+    expect_refusal(&stack, NULL, "/data");
+    stack_remove(&stack);
+}
+END_TEST
+
+START_TEST(a_file_in_place_of_the_folder_is_refused)
+{
+    struct stack stack = {0};
+    char path[128];
+    stack_folder(&stack);
+    stack.port = stack_free_port();
+    snprintf(path, sizeof path, "%s/data", stack.dir);
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    fclose(file);
+    expect_refusal(&stack, NULL, "/data");
+    stack_remove(&stack);
+}
+END_TEST
+
+/* A Unix socket's path has 107 bytes. */
+START_TEST(a_path_too_long_for_a_socket_is_refused)
+{
+    struct stack stack = {0};
+    char path[256];
+    stack_folder(&stack);
+    stack.port = stack_free_port();
+    int len = snprintf(path, sizeof path, "%s/", stack.dir);
+    memset(path + len, 'd', 100);
+    path[len + 100] = '\0';
+    expect_refusal(&stack, (const char *const[]){"--data", path, NULL}, "too long");
+    stack_remove(&stack);
+}
+END_TEST
+
+static void run_sql(const struct stack *stack, const char *name, const char *sql)
+{
+    char path[128];
+    sqlite3 *db = NULL;
+    snprintf(path, sizeof path, "%s/data/%s", stack->dir, name);
+    ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static const char *const databases[] = {"analytics.db", "keys.db"};
+
+START_TEST(a_database_of_a_newer_program_is_refused)
+{
+    struct stack stack = {0};
+    stack_start(&stack, NULL);
+    post(&stack);
+    int version = (int)stack_i64(&stack, "PRAGMA user_version");
+    stack_end(&stack, SIGTERM);
+    run_sql(&stack, databases[_i], "PRAGMA user_version = 999");
+    expect_refusal(&stack, NULL, "999");
+    char sql[64];
+    snprintf(sql, sizeof sql, "PRAGMA user_version = %d", version);
+    if (_i == 0) { /* it was not touched */
+        run_sql(&stack, databases[_i], sql);
+        stack_launch(&stack, NULL);
+        expect_count(&stack, "\"7\"");
+        stack_end(&stack, SIGTERM);
+    }
+    stack_remove(&stack);
+}
+END_TEST
+
+START_TEST(a_damaged_database_is_refused)
+{
+    struct stack stack = {0};
+    char path[128];
+    stack_start(&stack, NULL);
+    post(&stack);
+    stack_end(&stack, SIGTERM);
+    snprintf(path, sizeof path, "%s/data/%s", stack.dir, databases[_i]);
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    for (int i = 0; i < 1000; i++)
+        fputs("this is no database ", file);
+    fclose(file);
+    strcat(path, "-wal"); /* which may hold good pages */
+    unlink(path);
+    expect_refusal(&stack, NULL, databases[_i]);
+    stack_remove(&stack);
+}
+END_TEST
+
+/* ---- several ---- */
+
+START_TEST(two_services_at_once)
+{
+    struct stack other = {0};
+    stack_start(&other, (const char *const[]){"--query-processes", "1", NULL});
+    post(&other);
+    expect_count(&other, "\"7\"");
+    ck_assert_str_ne(other.admin_key, shared.admin_key);
+    struct reply reply = stack_send(&other, &(struct request_spec){.path = READ, .key = shared.admin_key});
+    check_error(&reply, 401, "auth.unauthorized", "/analytics/requests", NULL);
+    reply_release(&reply);
+    stack_stop(&other);
+    ck_assert_int_eq(try(false), 200); /* the end of one does not touch the other */
+}
+END_TEST
+
+/* A name that needs quoting in nginx's configuration and in the commands that are shown. */
+START_TEST(a_folder_with_spaces_and_more)
+{
+    struct stack stack = {0};
+    char path[128], command[512];
+    stack_folder(&stack);
+    stack.port = stack_free_port();
+    snprintf(path, sizeof path, "%s/a b;{c}#d &e|(f)\xc3\xa9", stack.dir);
+    stack_spawn(&stack, (const char *const[]){"--data", path, NULL});
+    for (int i = 0; i < 600; i++) {
+        char *log = stack_log(&stack);
+        bool ready = strstr(log, "Read it back") != NULL;
+        free(log);
+        if (ready)
+            break;
+        ck_assert_msg(waitpid(stack.pid, NULL, WNOHANG) == 0, "%s", stack.log);
+        stack_nap(50);
+    }
+    /* The two commands that it shows, as they stand. */
+    snprintf(command, sizeof command, "grep '^  curl ' '%s' | sed 's/curl/curl -fsS/' | bash >'%s/out' 2>&1", stack.log,
+             stack.dir);
+    ck_assert_int_eq(system(command), 0);
+    snprintf(path, sizeof path, "%s/out", stack.dir);
+    char *out = stack_file(path, NULL);
+    ck_assert_msg(strstr(out, " 204 ") && strstr(out, "\"data\":[{\"bucket\":"), "%s", out);
+    free(out);
+    stack_end(&stack, SIGTERM);
+    stack_remove(&stack);
+}
+END_TEST
+
+static void start(void)
+{
+    stack_start(&shared, (const char *const[]){"--query-processes", "3", NULL});
+}
+
+static void stop(void)
+{
+    stack_stop(&shared);
+}
+
+static TCase *add_case(Suite *suite, const char *name)
+{
+    TCase *tcase = tcase_create(name);
+    tcase_set_timeout(tcase, 300);
+    suite_add_tcase(suite, tcase);
+    return tcase;
+}
+
+static void add_running(TCase *tcase)
+{
+    tcase_add_unchecked_fixture(tcase, start, stop);
+    tcase_add_loop_test(tcase, files_are_private, 0, ROWS(files));
+    tcase_add_test(tcase, nothing_is_open_to_everyone);
+    tcase_add_test(tcase, all_runs_as_one_unprivileged_user);
+    tcase_add_test(tcase, as_many_processes_as_was_said);
+    tcase_add_loop_test(tcase, what_dies_comes_again, 0, ROWS(deaths));
+    tcase_add_test(tcase, what_was_stored_outlives_a_kill);
+    tcase_add_test(tcase, a_folder_in_use_is_refused);
+    tcase_add_test(tcase, two_services_at_once);
+}
+
+static void add_endings(TCase *tcase)
+{
+    tcase_add_loop_test(tcase, a_signal_ends_all_of_it, 0, ROWS(endings));
+    tcase_add_test(tcase, an_ignored_interrupt_ends_it_too);
+    tcase_add_loop_test(tcase, a_signal_while_starting_leaves_nothing, 0, ROWS(early_ms));
+    tcase_add_test(tcase, a_killed_supervisor_leaves_nothing);
+    tcase_add_loop_test(tcase, it_ends_when_a_part_is_gone_for_good, 0, 3 * ROWS(watchers));
+}
+
+static void add_refusals(TCase *tcase)
+{
+    tcase_add_loop_test(tcase, bad_options_are_refused, 0, ROWS(refused));
+    tcase_add_test(tcase, a_port_in_use_is_refused);
+    tcase_add_test(tcase, an_unwritable_folder_is_refused);
+    tcase_add_test(tcase, a_file_in_place_of_the_folder_is_refused);
+    tcase_add_test(tcase, a_path_too_long_for_a_socket_is_refused);
+    tcase_add_loop_test(tcase, a_database_of_a_newer_program_is_refused, 0, ROWS(databases));
+    tcase_add_loop_test(tcase, a_damaged_database_is_refused, 0, ROWS(databases));
+    tcase_add_test(tcase, a_folder_with_spaces_and_more);
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("serve");
+    add_running(add_case(suite, "running"));
+    add_endings(add_case(suite, "ending"));
+    add_refusals(add_case(suite, "refusing"));
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
