@@ -1,5 +1,5 @@
 /* bench_store.c: the store alone, without HTTP and JSON: what a log costs to write, and a report to read.
- * Usage: bench_store DIR MILLION_LOGS BATCH [BATCHES_PER_GROUP] */
+ * Usage: bench_store DIR MILLION_LOGS BATCH [BATCHES_PER_GROUP [write]] */
 #include "store.h"
 #include "traffic.h"
 #include "when.h"
@@ -91,7 +91,7 @@ static void write_all(const char *dir, int64_t logs, uint32_t batch_logs, size_t
     struct store_writer *writer = NULL;
     struct traffic *traffic = traffic_open(1, BEGIN, logs / (SPAN_DAYS * 96));
     struct spent spent = {0};
-    int64_t done = 0, since = 0, part = logs / 5;
+    int64_t done = 0, since = 0, part = logs / 10;
     if (store_writer_open(dir, &writer, &fault))
         die(&fault);
     while (done < logs) {
@@ -197,13 +197,14 @@ static void read_all(const char *dir)
 int main(int argc, char **argv)
 {
     if (argc < 4) {
-        fprintf(stderr, "usage: bench_store DIR MILLION_LOGS BATCH [BATCHES_PER_GROUP]\n");
+        fprintf(stderr, "usage: bench_store DIR MILLION_LOGS BATCH [BATCHES_PER_GROUP [write]]\n");
         return 2;
     }
     double millions = strtod(argv[2], NULL);
     long batch = strtol(argv[3], NULL, 10), batches = argc > 4 ? strtol(argv[4], NULL, 10) : 1;
     if (millions > 0)
         write_all(argv[1], (int64_t)(millions * 1e6), (uint32_t)batch, (size_t)batches);
-    read_all(argv[1]);
+    if (argc < 6)
+        read_all(argv[1]);
     return 0;
 }

@@ -156,7 +156,7 @@ enum err traffic_batch(struct traffic *traffic, uint32_t count, struct batch *ba
     return err;
 }
 
-static void put_log(struct buf *body, const struct traffic_log *log)
+void traffic_put_log(const struct traffic_log *log, struct buf *body)
 {
     char ts[WHEN_TEXT_BYTES], ip_out[46], ip_from[46];
     const struct log_record *r = &log->record;
@@ -181,7 +181,7 @@ void traffic_body(struct traffic *traffic, uint32_t count, struct buf *body)
     for (uint32_t i = 0; i < count; i++) {
         if (i)
             buf_putc(body, ',');
-        put_log(body, traffic_next(traffic));
+        traffic_put_log(traffic_next(traffic), body);
     }
     buf_puts(body, "]}");
 }

@@ -25,6 +25,9 @@ struct traffic_log {
 };
 const struct traffic_log *traffic_next(struct traffic *traffic);
 
+/* Its JSON, as a worker sends it. */
+void traffic_put_log(const struct traffic_log *log, struct buf *body);
+
 /* The next `count` logs as a batch, or as a request body. */
 enum err traffic_batch(struct traffic *traffic, uint32_t count, struct batch *batch);
 void traffic_body(struct traffic *traffic, uint32_t count, struct buf *body);

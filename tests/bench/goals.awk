@@ -1,0 +1,106 @@
+# goals.awk: the goals against what was measured. Input: the *.tsv of ./bench; `big` is the greatest database, in
+# millions of logs. See ./bench for the columns.
+BEGIN {
+    FS = "\t"
+    print "| what | goal | measured | |"
+    print "|---|---|---|---|"
+}
+FNR == 1 { file = FILENAME; sub(/.*\//, "", file) }
+
+function greater(a, b) { return a > b ? a : b }
+function median(list, n,    i, j, t) {
+    for (i = 2; i <= n; i++)
+        for (j = i; j > 1 && list[j - 1] > list[j]; j--) { t = list[j]; list[j] = list[j - 1]; list[j - 1] = t }
+    return n ? (list[int((n + 1) / 2)] + list[int(n / 2) + 1]) / 2 : 0
+}
+
+file == "ingest.tsv" { bad += $13 + $14 + $15; memory_ingest = greater(memory_ingest, $23); memory_query = greater(memory_query, $24) }
+file == "ingest.tsv" && $4 > 0 { half_p99 = $12; half_rate = $8 / $9 }
+file == "ingest.tsv" && $4 == 0 { cell = $2 "x" $3; rate[$1, cell] = $8 / $9; json[$1, cell] = $5; cells[cell] }
+
+file == "reads.tsv" { bad += $12 }
+file == "reads.tsv" && $1 == big && $2 == 1 && $5 == 61 {
+    ratio = $9 / $13
+    chart = $3 ~ /traffic|requests|concurrency/
+    name = $3 ", " $4 ($6 == "none" ? "" : ", by " $6)
+    if (chart && ratio > chart_worst) { chart_worst = ratio; chart_name = name; chart_ms = $9 / 1e3 }
+    if (!chart && $4 != "admin" && ratio > list_worst) { list_worst = ratio; list_name = name; list_ms = $9 / 1e3 }
+    if (!chart && $4 == "admin" && $9 > admin_worst) { admin_worst = $9; admin_name = name }
+    if ($4 == "admin" && $6 == "none") admin[$3] = $9
+}
+file == "plain.tsv" && $1 == big && $3 == "admin" { plain[$2] = $5 }
+file == "mixed.tsv" { key = $2 ", " $3; n[$1, key]++; p99[$1, key, n[$1, key]] = $10; mixed[key]; bad += $11 }
+file == "throughput.tsv" { m[$1]++; rps[$1, m[$1]] = $2 / $3; bad += $7 }
+file == "size.tsv" && $1 == big { bytes = $2 / $3 }
+file == "memory.tsv" {
+    memory_ingest = greater(memory_ingest, $2)
+    memory_query = greater(memory_query, $3)
+    private_query = greater(private_query, $4)
+}
+
+function row(what, goal, measured, met) { printf "| %s | %s | %s | %s |\n", what, goal, measured, met ? "met" : "**not met**" }
+function ingest_row(cell, what, goal,    ratio) {
+    if (!json["empty", cell]) return
+    ratio = rate["empty", cell] / json["empty", cell]
+    row("ingest, " what, "≥ " goal " of json-c's one-core parse rate",
+        sprintf("%.2f (%d of %d logs/s)", ratio, rate["empty", cell], json["empty", cell]), ratio >= goal)
+}
+function big_row(    cell, ratio, worst, text) {
+    worst = 99
+    for (cell in cells)
+        if (cell ~ /^(1000x8|100x32|10x64)$/ && rate["empty", cell] > 0) {
+            ratio = rate[big "M", cell] / rate["empty", cell]
+            text = text (text ? "; " : "") sprintf("%s %.2f", cell, ratio)
+            worst = ratio < worst ? ratio : worst
+        }
+    gsub("x", " × ", text)
+    row("ingest into " big " million rows", "≥ 0.8 of the rate into an empty database", text, worst >= 0.8)
+}
+function mixed_row(    key, i, idle, busy, a, b, ratio, worst, name) {
+    for (key in mixed) {
+        for (i = 1; i <= n["idle", key]; i++) a[i] = p99["idle", key, i]
+        for (i = 1; i <= n["busy", key]; i++) b[i] = p99["busy", key, i]
+        idle = median(a, n["idle", key]); busy = median(b, n["busy", key])
+        ratio = idle > 0 ? busy / idle : 0
+        if (ratio > worst) { worst = ratio; name = sprintf("%s: %.1f ms against %.1f", key, busy / 1e3, idle / 1e3) }
+    }
+    row("reads while ingest runs at full speed", "p99 ≤ 3 × idle p99", sprintf("%.1f × (%s)", worst, name), worst > 0 && worst <= 3)
+}
+function median_rps(name,    i, list) {
+    for (i = 1; i <= m[name]; i++) list[i] = rps[name, i]
+    return median(list, m[name])
+}
+function throughput_row(    chart, noop) {
+    chart = median_rps("chart"); noop = median_rps("noop")
+    row("GET requests/s for a chart of 61 days, 16 clients", "≥ 0.4 of a FastCGI program that does nothing",
+        sprintf("%.2f (%d of %d/s; one day: %d; with a sub-request in front, doing nothing: %d; health: %d)", chart / noop, chart, noop,
+                median_rps("chart-1-day"), median_rps("noop-auth"), median_rps("health")), chart / noop >= 0.4)
+}
+
+END {
+    ingest_row("1000x8", "1,000 logs × 8 clients", 0.5)
+    ingest_row("100x32", "100 × 32", 0.5)
+    ingest_row("10x64", "10 × 64", 0.25)
+    big_row()
+    row("p99 of a 100-log batch at half of full rate", "≤ 25 ms", sprintf("%.1f ms at %d logs/s", half_p99 / 1e3, half_rate), half_p99 <= 25000)
+    of = "61 days of " big " million rows"
+    row("charts, any role and filter, " of, "p50 ≤ 4 × `/analytics/health`",
+        sprintf("%.1f × (the worst: %s, %.2f ms)", chart_worst, chart_name, chart_ms), chart_worst <= 4)
+    row("`/domains`, `/errors`, `/websites` for a user, likewise", "p50 ≤ 8 ×",
+        sprintf("%.1f × (the worst: %s, %.2f ms)", list_worst, list_name, list_ms), list_worst <= 8)
+    least = 1e9
+    for (report in plain)
+        if (report != "traffic" && admin[report] > 0 && plain[report] / admin[report] < least) {
+            least = plain[report] / admin[report]; least_name = report
+        }
+    row("the same for an admin over everyone", "p50 ≤ 50 ms, ≥ 10 × faster than plain `GROUP BY`",
+        sprintf("%.1f ms (%s); %.0f × faster (%s)", admin_worst / 1e3, admin_name, least, least_name),
+        admin_worst <= 50000 && least >= 10)
+    mixed_row()
+    throughput_row()
+    row("disk", "≤ 160 bytes per log, rollups included", sprintf("%.1f bytes", bytes), bytes <= 160)
+    row("memory at full load", "ingest ≤ 256 MiB, each query process ≤ 48 MiB",
+        sprintf("%.0f and %.0f MiB (%.0f MiB without pages of the file)", memory_ingest / 1048576, memory_query / 1048576, private_query / 1048576),
+        memory_ingest <= 268435456 && memory_query <= 50331648)
+    printf "\nAnswers that were not as expected, in the whole run: %d.\n", bad
+}
