@@ -2,6 +2,8 @@
  * addresses. Knows no JSON, no SQL. */
 #include "batch.h"
 
+#include "hash.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdatomic.h>
@@ -144,34 +146,6 @@ enum err batch_add(struct batch *batch, const struct log_record *log)
     return OK;
 }
 
-/* Clients choose the texts, so the hash has a secret that is drawn once per process: the same text has the same hash in
- * every batch, and nobody outside can make texts that collide. */
-static uint64_t hash_secret(void)
-{
-    static _Atomic uint64_t secret;
-    uint64_t known = atomic_load_explicit(&secret, memory_order_relaxed);
-    if (known)
-        return known;
-    uint64_t drawn;
-    struct timespec now = {0, 0};
-    if (getrandom(&drawn, sizeof drawn, GRND_NONBLOCK) != (ssize_t)sizeof drawn) {
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        drawn = ((uint64_t)now.tv_nsec << 32) ^ (uint64_t)now.tv_sec ^ (uint64_t)(uintptr_t)&secret;
-    }
-    drawn |= 1;
-    return atomic_compare_exchange_strong(&secret, &known, drawn) ? drawn : known;
-}
-
-__extension__ typedef unsigned __int128 wide;
-
-/* The two halves of a 128-bit product, mixed: every bit of either factor reaches every bit of the result (the idea of
- * wyhash). */
-static uint64_t fold(uint64_t a, uint64_t b)
-{
-    wide product = (wide)a * b;
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
 static uint32_t hash_of(struct slice text)
 {
     uint64_t secret = hash_secret();
@@ -181,11 +155,11 @@ static uint32_t hash_of(struct slice text)
     size_t left = text.len;
     for (; left >= sizeof word; left -= sizeof word, at += sizeof word) {
         memcpy(&word, at, sizeof word);
-        hash = fold(hash ^ word, secret ^ UINT64_C(0x9e3779b97f4a7c15));
+        hash = hash_mix(hash ^ word, secret ^ UINT64_C(0x9e3779b97f4a7c15));
     }
     word = 0;
     memcpy(&word, at, left);
-    hash = fold(hash ^ word, secret ^ UINT64_C(0xe7037ed1a0b428db));
+    hash = hash_mix(hash ^ word, secret ^ UINT64_C(0xe7037ed1a0b428db));
     return (uint32_t)(hash ^ hash >> 32);
 }
 

@@ -1,12 +1,15 @@
 /* fold.c: sums over groups of logs, in memory. Knows keys and totals. Knows no SQL and not which groups are wanted. */
 #include "fold.h"
 
+#include "hash.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "banned.h"
 
 #define FIRST_SLOTS 1024u
+#define KEPT_SLOTS (1u << 20) /* a larger table is given back when it is cleared */
 
 void fold_release(struct fold *fold)
 {
@@ -15,26 +18,25 @@ void fold_release(struct fold *fold)
     *fold = (struct fold){0};
 }
 
+/* A table that was once large is not wiped for a few entries. */
 void fold_clear(struct fold *fold)
 {
-    fold->count = 0;
-    if (fold->slots)
+    if (fold->count > fold->slot_count / 16)
         memset(fold->slots, 0, fold->slot_count * sizeof *fold->slots);
-}
-
-static uint64_t mix(uint64_t hash, int64_t value)
-{
-    hash = (hash ^ (uint64_t)value) * UINT64_C(0x9e3779b97f4a7c15);
-    return hash ^ (hash >> 29);
+    else
+        for (size_t i = 0; i < fold->count; i++)
+            fold->slots[fold->entries[i].slot] = 0;
+    fold->count = 0;
+    if (fold->slot_count > KEPT_SLOTS)
+        fold_release(fold);
 }
 
 static size_t key_hash(const struct fold_key *key)
 {
-    uint64_t hash = mix((uint64_t)key->tier, key->bucket);
-    hash = mix(hash, key->user_id);
-    hash = mix(hash, key->error);
-    hash = mix(hash, key->domain);
-    return (size_t)mix(hash, key->order_id);
+    uint64_t secret = hash_secret();
+    uint64_t hash = hash_mix((uint64_t)key->bucket ^ secret, (uint64_t)key->user_id ^ UINT64_C(0x9e3779b97f4a7c15));
+    hash = hash_mix(hash ^ (uint64_t)key->domain, secret ^ (uint64_t)key->order_id);
+    return (size_t)hash_mix(hash ^ (uint64_t)key->error, secret ^ (uint64_t)key->tier);
 }
 
 static bool key_equals(const struct fold_key *a, const struct fold_key *b)
@@ -49,6 +51,12 @@ static uint32_t *find_slot(const struct fold *fold, const struct fold_key *key)
     while (fold->slots[at] && !key_equals(&fold->entries[fold->slots[at] - 1].key, key))
         at = (at + 1) & (fold->slot_count - 1);
     return &fold->slots[at];
+}
+
+static void take_slot(struct fold *fold, uint32_t *slot, size_t index)
+{
+    *slot = (uint32_t)(index + 1);
+    fold->entries[index].slot = (uint32_t)(slot - fold->slots);
 }
 
 static enum err grow(struct fold *fold)
@@ -68,7 +76,7 @@ static enum err grow(struct fold *fold)
     fold->slots = slots;
     fold->slot_count = slot_count;
     for (size_t i = 0; i < fold->count; i++)
-        *find_slot(fold, &fold->entries[i].key) = (uint32_t)(i + 1);
+        take_slot(fold, find_slot(fold, &fold->entries[i].key), i);
     return OK;
 }
 
@@ -85,7 +93,7 @@ enum err fold_add(struct fold *fold, const struct fold_key *key, const struct to
         return OK;
     }
     fold->entries[fold->count] = (struct fold_entry){.key = *key, .totals = *totals};
-    *slot = (uint32_t)++fold->count;
+    take_slot(fold, slot, fold->count++);
     return OK;
 }
 

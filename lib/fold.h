@@ -22,6 +22,7 @@ struct fold_key {
 struct fold_entry {
     struct fold_key key;
     struct totals totals;
+    uint32_t slot; /* fold.c's own */
 };
 
 struct fold {
@@ -35,7 +36,7 @@ struct fold {
 /* An all-zero struct fold is an empty one. */
 void fold_release(struct fold *fold);
 
-/* Forgets the entries, keeps the memory. */
+/* Forgets the entries, keeps the memory within reason. */
 void fold_clear(struct fold *fold);
 
 /* Adds `totals` to the entry of `key`. OK, or ERR_UNAVAILABLE when out of memory. */

@@ -101,7 +101,9 @@ static enum err add_raw(struct store_writer *writer, sqlite3_stmt *statement, in
                            .user_id = sqlite3_column_int64(statement, 0),
                            .domain = sqlite3_column_int64(statement, 1),
                            .order_id = sqlite3_column_int64(statement, 3)};
-    enum err err = add_entries(writer, key, &totals);
+    enum err err = store_traffic_add(writer, key.user_id, key.order_id, &totals);
+    if (!err)
+        err = add_entries(writer, key, &totals);
     key.error = error;
     return !err && error ? add_entries(writer, key, &totals) : err;
 }
@@ -127,10 +129,18 @@ static enum err pack_hour(struct store_writer *writer, int64_t hour, struct faul
     enum err err = OK;
     for (int64_t quarter = hour * 4; !err && quarter < (hour + 1) * 4; quarter++)
         err = add_quarter(writer, quarter, fault);
-    return err ? err : store_pack(writer, fault);
+    if (!err)
+        err = store_traffic_put(writer, fault);
+    return err ? err : store_pack(writer, true, fault);
 }
 
 /* ---- wider periods: from the tier below, user by user ---- */
+
+/* Buckets of the tier below in one of this. */
+static int64_t parts_of(enum tier tier)
+{
+    return tier_width(tier) / tier_width((enum tier)(tier - 1));
+}
 
 /* Adds one narrower chunk to writer->packed. */
 static enum err add_chunk(struct store_writer *writer, int64_t part, int64_t user, sqlite3_stmt *statement)
@@ -172,12 +182,11 @@ static enum err add_part(struct store_writer *writer, int64_t part, int64_t user
 
 static enum err pack_user(struct store_writer *writer, int64_t user, struct fault *fault)
 {
-    enum tier tier = writer->packing.tier;
-    int64_t count = tier_width(tier) / tier_width((enum tier)(tier - 1)), first = writer->packing.bucket * count;
+    int64_t count = parts_of(writer->packing.tier), first = writer->packing.bucket * count;
     enum err err = OK;
     for (int64_t part = first; !err && part < first + count; part++)
         err = add_part(writer, part, user, fault);
-    return err ? err : store_pack(writer, fault);
+    return err ? err : store_pack(writer, true, fault);
 }
 
 static enum err add_user(struct packing *packing, int64_t user, struct fault *fault)
@@ -194,22 +203,52 @@ static enum err add_user(struct packing *packing, int64_t user, struct fault *fa
     return OK;
 }
 
+/* The users of one narrower bucket. A loose scan: from each user straight to the next. */
+static enum err list_users_of(struct store_writer *writer, int64_t part, struct fault *fault)
+{
+    bool row = true;
+    int64_t user = -1;
+    enum err err = OK;
+    while (!err && row) {
+        sqlite3_stmt *statement = writer_statement(writer, W_NEXT_USER);
+        BIND_ALL(statement, writer->packing.tier - 1, part, user);
+        err = db_step(&writer->db, statement, "list users", &row, fault);
+        if (err || !row)
+            return err;
+        user = sqlite3_column_int64(statement, 0);
+        sqlite3_reset(statement);
+        err = add_user(&writer->packing, user, fault);
+    }
+    return err;
+}
+
+static int by_value(const void *left, const void *right)
+{
+    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+    return (a > b) - (a < b);
+}
+
+static void sort_users(struct packing *packing)
+{
+    size_t kept = 0;
+    if (packing->count > 1)
+        qsort(packing->users, packing->count, sizeof *packing->users, by_value);
+    for (size_t i = 0; i < packing->count; i++)
+        if (kept == 0 || packing->users[kept - 1] != packing->users[i])
+            packing->users[kept++] = packing->users[i];
+    packing->count = kept;
+}
+
 /* Everyone who has logs in the period, user 0 among them, ascending. */
 static enum err list_users(struct store_writer *writer, struct fault *fault)
 {
     struct packing *packing = &writer->packing;
-    sqlite3_stmt *statement = writer_statement(writer, W_USERS);
-    int64_t days = tier_width(packing->tier) / WHEN_DAY;
-    bool row = true;
+    int64_t count = parts_of(packing->tier), first = packing->bucket * count;
+    enum err err = OK;
     packing->next = packing->count = 0;
-    BIND_ALL(statement, packing->bucket * days, (packing->bucket + 1) * days);
-    enum err err = db_step(&writer->db, statement, "list users", &row, fault);
-    while (!err && row) {
-        err = add_user(packing, sqlite3_column_int64(statement, 0), fault);
-        if (!err)
-            err = db_step(&writer->db, statement, "list users", &row, fault);
-    }
-    sqlite3_reset(statement);
+    for (int64_t part = first; !err && part < first + count; part++)
+        err = list_users_of(writer, part, fault);
+    sort_users(packing);
     return err;
 }
 
@@ -228,9 +267,11 @@ static enum err end_period(struct store_writer *writer, struct fault *fault)
     enum tier wider = (enum tier)(writer->packing.tier + 1);
     if (wider < TIER_COUNT && (writer->closed_day + 1) % (tier_width(wider) / WHEN_DAY) == 0)
         return begin_period(writer, wider, fault);
+    sqlite3_stmt *statement = writer_statement(writer, W_CLOSE_TRAFFIC);
+    sqlite3_bind_int64(statement, 1, writer->closed_day);
     writer->packing.active = false;
     writer->closed_day++;
-    return OK;
+    return db_run(&writer->db, statement, "close a day's traffic", fault);
 }
 
 static enum err pack_step(struct store_writer *writer, struct fault *fault)
@@ -300,6 +341,7 @@ static enum err run_slice(struct store_writer *writer, int64_t hour, int64_t day
 {
     int64_t closed_hour = writer->closed_hour, closed_day = writer->closed_day;
     fold_clear(&writer->packed);
+    fold_clear(&writer->traffic);
     enum err err = db_begin(&writer->db, fault);
     if (!err)
         err = work(writer, hour, day_limit, fault);

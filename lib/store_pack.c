@@ -94,7 +94,9 @@ static enum err put_chunk(struct store_writer *writer, const struct fold_key *fi
 {
     struct buf *bytes = &writer->bytes;
     if (bytes->failed)
-        return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+        return fault_set(fault, ERR_UNAVAILABLE, "no room for a chunk: tier %lld, bucket %lld, user %lld, domain %lld",
+                         (long long)first->tier, (long long)first->bucket, (long long)first->user_id,
+                         (long long)first->domain);
     sqlite3_stmt *statement = chunk_statement(writer, W_CHUNK_PUT, first, first->domain);
     sqlite3_bind_blob(statement, 6, bytes->data, (int)bytes->len, SQLITE_STATIC);
     enum err err = db_run(&writer->db, statement, "store a chunk", fault);
@@ -171,7 +173,7 @@ static enum err merge_run(struct store_writer *writer, struct run run, struct fa
     return err;
 }
 
-enum err store_pack(struct store_writer *writer, struct fault *fault)
+enum err store_pack(struct store_writer *writer, bool fresh, struct fault *fault)
 {
     struct fold *fold = &writer->packed;
     enum err err = OK;
@@ -179,8 +181,8 @@ enum err store_pack(struct store_writer *writer, struct fault *fault)
     for (size_t i = 0, n; !err && i < fold->count; i += n) {
         const struct fold_key *key = &fold->entries[i].key;
         n = run_length(&fold->entries[i], fold->count - i);
-        err = merge_run(writer, (struct run){&fold->entries[i], n, key->bucket * tier_width((enum tier)key->tier)},
-                        fault);
+        struct run run = {&fold->entries[i], n, key->bucket * tier_width((enum tier)key->tier)};
+        err = fresh ? put_run(writer, &run, fault) : merge_run(writer, run, fault);
     }
     fold_clear(fold);
     return err;

@@ -8,7 +8,7 @@
 #include "tier.h"
 
 /* Parameters, the same in every statement: ?1 tier, ?2 bucket, ?3 user, ?4 domain (-1: any), ?5 order (0: any), ?6 and
- * ?7 seconds of the quarter, ?8 kind of chunk. */
+ * ?7 seconds of the quarter, ?8 kind of chunk, ?9 the bucket after a run that begins with ?2. */
 #define RAW_ROWS                                                                                                       \
     "SELECT error, domain, count, bytes_sent, bytes_received, error_count, max_concurrency, second FROM raw_log"       \
     " WHERE quarter = ?2"
@@ -23,8 +23,12 @@
     X(R_NAME_FIND, "SELECT id FROM name WHERE text = ?1")                                                              \
     X(R_NAME_TEXT, "SELECT text FROM name WHERE id = ?1")                                                              \
     X(R_ORDER_USERS, "SELECT user_id FROM order_user WHERE order_id = ?1 ORDER BY user_id")                            \
-    X(R_TRAFFIC, "SELECT count, bytes_sent, bytes_received, errors, max_concurrency FROM traffic"                      \
-                 " WHERE tier = ?1 AND bucket = ?2 AND user_id = ?3 AND order_id = ?5")                                \
+    X(R_QUARTER, "SELECT bucket * 900, count, bytes_sent, bytes_received, errors, max_concurrency"                     \
+                 " FROM traffic_quarter WHERE bucket = ?2 AND user_id = ?3")                                           \
+    X(R_HOUR, "SELECT bucket * 3600, count, bytes_sent, bytes_received, errors, max_concurrency"                       \
+              " FROM traffic_hour WHERE bucket = ?2 AND user_id = ?3 AND order_id = ?5")                               \
+    X(R_DAYS, "SELECT bucket * 86400, count, bytes_sent, bytes_received, errors, max_concurrency"                      \
+              " FROM traffic_day WHERE user_id = ?3 AND order_id = ?5 AND bucket >= ?2 AND bucket < ?9")               \
     X(R_CHUNKS, CHUNKS)                                                                                                \
     X(R_CHUNK_OF_DOMAIN, CHUNKS " AND domain <= ?4 ORDER BY domain DESC LIMIT 1")                                      \
     X(R_RAW_USER_DOMAIN, RAW_ROWS " AND user_id = ?3 AND domain = ?4" ANY_ORDER RAW_CUT)                               \

@@ -4,21 +4,24 @@
 
 #include "banned.h"
 
-/* Everyone, the user, and (above a quarter of an hour) the user's order. */
-static enum err fold_traffic(struct fold *fold, const struct raw_row *row, const struct totals *totals)
+/* The quarter of everyone, and of the user. */
+static enum err fold_quarter(struct store_writer *writer, const struct raw_row *row, const struct totals *totals)
 {
-    enum err err = OK;
-    for (int tier = TIER_QUARTER; !err && tier <= TIER_DAY; tier++) {
-        struct fold_key key = {.tier = tier, .bucket = tier_bucket((enum tier)tier, row->log->ts)};
-        err = fold_add(fold, &key, totals);
-        key.user_id = row->user_id;
-        if (!err)
-            err = fold_add(fold, &key, totals);
-        key.order_id = row->order_id;
-        if (!err && tier != TIER_QUARTER)
-            err = fold_add(fold, &key, totals);
-    }
-    return err;
+    struct fold_key key = {.tier = TIER_QUARTER, .bucket = row->quarter};
+    enum err err = fold_add(&writer->traffic, &key, totals);
+    key.user_id = row->user_id;
+    return err ? err : fold_add(&writer->traffic, &key, totals);
+}
+
+enum err store_traffic_add(struct store_writer *writer, int64_t user_id, int64_t order_id, const struct totals *totals)
+{
+    struct fold_key key = {.tier = TIER_HOUR, .bucket = tier_bucket(TIER_HOUR, totals->first)};
+    enum err err = fold_add(&writer->traffic, &key, totals);
+    key.user_id = user_id;
+    if (!err)
+        err = fold_add(&writer->traffic, &key, totals);
+    key.order_id = order_id;
+    return err ? err : fold_add(&writer->traffic, &key, totals);
 }
 
 /* Adds to the packed entries of one user, or of everyone (0), if they exist. */
@@ -39,6 +42,7 @@ static enum err fold_late(struct store_writer *writer, const struct raw_row *row
     enum err err = OK;
     if (row->log->ts / tier_width(TIER_HOUR) >= writer->closed_hour)
         return OK;
+    err = store_traffic_add(writer, row->user_id, row->order_id, totals);
     for (int tier = TIER_HOUR; !err && tier < TIER_COUNT; tier++) {
         struct fold_key key = {
             .tier = tier, .bucket = tier_bucket((enum tier)tier, row->log->ts), .domain = row->domain};
@@ -58,7 +62,7 @@ static enum err fold_rows(struct store_writer *writer, struct fault *fault)
     fold_clear(&writer->packed);
     for (size_t i = 0; !err && i < writer->row_count; i++) {
         struct totals totals = log_totals(writer->rows[i].log);
-        err = fold_traffic(&writer->traffic, &writer->rows[i], &totals);
+        err = fold_quarter(writer, &writer->rows[i], &totals);
         if (!err)
             err = fold_late(writer, &writer->rows[i], &totals);
     }
@@ -66,9 +70,9 @@ static enum err fold_rows(struct store_writer *writer, struct fault *fault)
 }
 
 /* Most (order, user) pairs were seen before: writer->orders remembers. */
-static enum err put_order_user(struct store_writer *writer, const struct fold_key *traffic, struct fault *fault)
+static enum err put_order_user(struct store_writer *writer, const struct raw_row *row, struct fault *fault)
 {
-    struct fold_key pair = {.order_id = traffic->order_id, .user_id = traffic->user_id};
+    struct fold_key pair = {.order_id = row->order_id, .user_id = row->user_id};
     size_t known = writer->orders.count;
     if (fold_add(&writer->orders, &pair, &TOTALS_NONE))
         return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
@@ -79,26 +83,60 @@ static enum err put_order_user(struct store_writer *writer, const struct fold_ke
     return db_run(&writer->db, statement, "add to order_user", fault);
 }
 
+static enum err put_orders(struct store_writer *writer, struct fault *fault)
+{
+    enum err err = OK;
+    for (size_t i = 0; !err && i < writer->row_count; i++)
+        err = put_order_user(writer, &writer->rows[i], fault);
+    return err;
+}
+
+static enum err put_quarter(struct store_writer *writer, const struct fold_entry *entry, struct fault *fault)
+{
+    const struct totals *t = &entry->totals;
+    sqlite3_stmt *statement = writer_statement(writer, W_QUARTER_ADD);
+    BIND_ALL(statement, entry->key.bucket, entry->key.user_id, t->count, t->bytes_sent, t->bytes_received, t->errors,
+             t->max_concurrency);
+    return db_run(&writer->db, statement, "add to traffic_quarter", fault);
+}
+
+/* Adds to traffic_hour or traffic_day. */
+static enum err put_bucket(struct store_writer *writer, enum writer_statement which, int64_t bucket,
+                           const struct fold_entry *entry, struct fault *fault)
+{
+    const struct totals *t = &entry->totals;
+    sqlite3_stmt *statement = writer_statement(writer, which);
+    BIND_ALL(statement, bucket, entry->key.user_id, entry->key.order_id, t->count, t->bytes_sent, t->bytes_received,
+             t->errors, t->max_concurrency);
+    return db_run(&writer->db, statement, "add to traffic", fault);
+}
+
+/* An hour's entry counts for its day too, if that is closed. */
 static enum err put_traffic(struct store_writer *writer, const struct fold_entry *entry, struct fault *fault)
 {
-    const struct fold_key *k = &entry->key;
-    const struct totals *t = &entry->totals;
-    sqlite3_stmt *statement = writer_statement(writer, W_TRAFFIC_ADD);
-    BIND_ALL(statement, k->tier, k->bucket, k->user_id, k->order_id, t->count, t->bytes_sent, t->bytes_received,
-             t->errors, t->max_concurrency);
-    enum err err = db_run(&writer->db, statement, "add to traffic", fault);
-    if (!err && k->tier == TIER_DAY && k->order_id)
-        err = put_order_user(writer, k, fault);
+    int64_t day = entry->key.bucket / 24;
+    if (entry->key.tier == TIER_QUARTER)
+        return put_quarter(writer, entry, fault);
+    enum err err = put_bucket(writer, W_HOUR_ADD, entry->key.bucket, entry, fault);
+    return err || day >= writer->closed_day ? err : put_bucket(writer, W_DAY_ADD, day, entry, fault);
+}
+
+enum err store_traffic_put(struct store_writer *writer, struct fault *fault)
+{
+    enum err err = OK;
+    fold_sort(&writer->traffic); /* in key order each page is visited once */
+    for (size_t i = 0; !err && i < writer->traffic.count; i++)
+        err = put_traffic(writer, &writer->traffic.entries[i], fault);
+    fold_clear(&writer->traffic);
     return err;
 }
 
 enum err store_rollup(struct store_writer *writer, struct fault *fault)
 {
     enum err err = fold_rows(writer, fault);
-    fold_sort(&writer->traffic); /* in key order each page is visited once */
-    for (size_t i = 0; !err && i < writer->traffic.count; i++)
-        err = put_traffic(writer, &writer->traffic.entries[i], fault);
     if (!err)
-        err = store_pack(writer, fault);
-    return err;
+        err = put_orders(writer, fault);
+    if (!err)
+        err = store_traffic_put(writer, fault);
+    return err ? err : store_pack(writer, false, fault);
 }

@@ -229,15 +229,16 @@ static enum err give(const struct pass *pass, const struct scan_row *row)
     return OK;
 }
 
-/* A row of traffic. */
+/* A row of traffic_quarter, traffic_hour or traffic_day. */
 static enum err take_traffic(const struct pass *pass, sqlite3_stmt *statement, int64_t start)
 {
-    struct scan_row row = {.at = start,
-                           .totals = {.count = sqlite3_column_int64(statement, 0),
-                                      .bytes_sent = sqlite3_column_int64(statement, 1),
-                                      .bytes_received = sqlite3_column_int64(statement, 2),
-                                      .errors = sqlite3_column_int64(statement, 3),
-                                      .max_concurrency = sqlite3_column_int64(statement, 4)}};
+    (void)start; /* it says itself when it is */
+    struct scan_row row = {.at = sqlite3_column_int64(statement, 0),
+                           .totals = {.count = sqlite3_column_int64(statement, 1),
+                                      .bytes_sent = sqlite3_column_int64(statement, 2),
+                                      .bytes_received = sqlite3_column_int64(statement, 3),
+                                      .errors = sqlite3_column_int64(statement, 4),
+                                      .max_concurrency = sqlite3_column_int64(statement, 5)}};
     return give(pass, &row);
 }
 
@@ -281,24 +282,27 @@ static enum err take_chunk(const struct pass *pass, sqlite3_stmt *statement, int
     return chunk.damaged ? fault_set(pass->fault, ERR_UNAVAILABLE, "rollup_chunk is damaged") : err;
 }
 
-/* How a piece is read. */
+/* How a piece is read: bucket by bucket, or in one run. */
 struct method {
     enum reader_statement statement;
+    bool whole_run;
     enum err (*take)(const struct pass *pass, sqlite3_stmt *statement, int64_t start);
 };
 
 static struct method method_for(const struct pass *pass, const struct piece *piece)
 {
-    const struct scan *scan = pass->scan;
-    bool any_domain = scan->domain == DOMAIN_ANY;
-    bool whole = !piece_is_partial(piece);
-    if (pass->source == SCAN_TRAFFIC && whole && (piece->tier != TIER_QUARTER || !scan->filter->order_id))
-        return (struct method){R_TRAFFIC, take_traffic};
+    bool any_domain = pass->scan->domain == DOMAIN_ANY;
+    if (piece->tier == TIER_DAY && pass->source == SCAN_TRAFFIC)
+        return (struct method){R_DAYS, true, take_traffic};
+    if (piece->tier == TIER_HOUR && pass->source == SCAN_TRAFFIC)
+        return (struct method){R_HOUR, false, take_traffic};
     if (piece->tier != TIER_QUARTER)
-        return (struct method){any_domain ? R_CHUNKS : R_CHUNK_OF_DOMAIN, take_chunk};
+        return (struct method){any_domain ? R_CHUNKS : R_CHUNK_OF_DOMAIN, false, take_chunk};
+    if (pass->source == SCAN_TRAFFIC && !piece_is_partial(piece) && !pass->scan->filter->order_id)
+        return (struct method){R_QUARTER, false, take_traffic};
     if (!pass->user)
-        return (struct method){R_RAW_ALL, take_raw};
-    return (struct method){any_domain ? R_RAW_USER : R_RAW_USER_DOMAIN, take_raw};
+        return (struct method){R_RAW_ALL, false, take_raw};
+    return (struct method){any_domain ? R_RAW_USER : R_RAW_USER_DOMAIN, false, take_raw};
 }
 
 static void bind(sqlite3_stmt *statement, int index, int64_t value)
@@ -316,8 +320,10 @@ static void bind_piece(sqlite3_stmt *statement, const struct pass *pass, const s
     bind(statement, 6, piece->from_second);
     bind(statement, 7, piece->to_second);
     bind(statement, 8, pass->source == SCAN_ERRORS);
+    bind(statement, 9, piece->end);
 }
 
+/* The bucket, or the run that begins with it. */
 static enum err scan_bucket(const struct pass *pass, const struct method *method, int64_t bucket, int64_t start)
 {
     struct db *db = &pass->reader->db;
@@ -340,7 +346,8 @@ static enum err scan_piece(const struct pass *pass, const struct piece *piece)
     int64_t width = tier_width(piece->tier);
     enum err err = OK;
     bind_piece(reader_statement(pass->reader, method.statement), pass, piece);
-    for (int64_t bucket = piece->begin; !err && bucket < piece->end; bucket++) {
+    int64_t end = method.whole_run ? piece->begin + 1 : piece->end;
+    for (int64_t bucket = piece->begin; !err && bucket < end; bucket++) {
         if (is_late(pass->reader))
             return fault_set(pass->fault, ERR_QUERY_TIMEOUT, "the report took longer than allowed");
         err = scan_bucket(pass, &method, bucket, bucket * width);
@@ -348,17 +355,14 @@ static enum err scan_piece(const struct pass *pass, const struct piece *piece)
     return err;
 }
 
-/* Up to when each tier has rows for this source. Charts need tiers that nest in their buckets. */
+/* Up to when each tier has its rows. Charts need tiers that nest in their buckets, and traffic ends with the day. */
 static struct tier_set tiers_of(const struct scan *scan, enum scan_source source, enum tier widest)
 {
     struct tier_set set = {{0}};
+    if (source == SCAN_TRAFFIC && widest > TIER_DAY)
+        widest = TIER_DAY;
     for (int tier = TIER_HOUR; tier <= (int)widest; tier++)
         set.until[tier] = tier == TIER_HOUR ? scan->closed_hour * WHEN_HOUR : scan->closed_day * WHEN_DAY;
-    if (source != SCAN_TRAFFIC)
-        return set;
-    set = (struct tier_set){{0}};
-    for (int tier = TIER_HOUR; tier <= (int)widest && tier <= TIER_DAY; tier++)
-        set.until[tier] = INT64_MAX;
     return set;
 }
 

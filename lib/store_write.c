@@ -40,24 +40,23 @@ static int note_wal_pages(void *ctx, sqlite3 *handle, const char *database, int 
     return SQLITE_OK;
 }
 
-/* sum() raises an error instead of wrapping. */
 static enum err load_state(struct store_writer *writer, struct fault *fault)
 {
-#define SUM_OF(column) "SELECT sum(" column ") FROM traffic WHERE tier = 2 AND user_id = 0"
-    struct db *db = &writer->db;
-    enum err err = db_get_i64(db, SUM_OF("count"), 0, &writer->grand.count, fault);
-    if (!err)
-        err = db_get_i64(db, SUM_OF("bytes_sent"), 0, &writer->grand.bytes_sent, fault);
-    if (!err)
-        err = db_get_i64(db, SUM_OF("bytes_received"), 0, &writer->grand.bytes_received, fault);
-    if (!err)
-        err = db_get_i64(db, SUM_OF("errors"), 0, &writer->grand.errors, fault);
-    if (!err)
-        err = db_get_i64(db, "SELECT closed_hour FROM closing", 0, &writer->closed_hour, fault);
-    if (!err)
-        err = db_get_i64(db, "SELECT closed_day FROM closing", 0, &writer->closed_day, fault);
+    const struct {
+        const char *sql;
+        int64_t *value;
+    } rows[] = {
+        {"SELECT count FROM total", &writer->grand.count},
+        {"SELECT bytes_sent FROM total", &writer->grand.bytes_sent},
+        {"SELECT bytes_received FROM total", &writer->grand.bytes_received},
+        {"SELECT errors FROM total", &writer->grand.errors},
+        {"SELECT closed_hour FROM closing", &writer->closed_hour},
+        {"SELECT closed_day FROM closing", &writer->closed_day},
+    };
+    enum err err = OK;
+    for (size_t i = 0; !err && i < sizeof rows / sizeof *rows; i++)
+        err = db_get_i64(&writer->db, rows[i].sql, 0, rows[i].value, fault);
     return err;
-#undef SUM_OF
 }
 
 static enum err prepare(struct store_writer *writer, const char *data_dir, struct fault *fault)
@@ -315,6 +314,13 @@ static enum err put_rows(struct store_writer *writer, struct fault *fault)
 
 /* ---- one group ---- */
 
+static enum err put_total(struct store_writer *writer, const struct totals *sums, struct fault *fault)
+{
+    sqlite3_stmt *statement = writer_statement(writer, W_SET_TOTAL);
+    BIND_ALL(statement, sums->count, sums->bytes_sent, sums->bytes_received, sums->errors);
+    return db_run(&writer->db, statement, "add to total", fault);
+}
+
 static int64_t now_us(void)
 {
     struct timespec t;
@@ -334,6 +340,8 @@ static enum err write_group(struct store_writer *writer, struct store_item *item
     int64_t raw_done = now_us();
     if (!err)
         err = store_rollup(writer, fault);
+    if (!err)
+        err = put_total(writer, sums, fault);
     int64_t rollup_done = now_us();
     if (!err)
         err = db_commit(&writer->db, fault);

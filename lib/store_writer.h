@@ -22,19 +22,35 @@
       " ip_from, peer, worker, error, count, bytes_sent, bytes_received, error_count, duration_ms, max_concurrency)"   \
       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)")           \
     X(W_ORDER_USER_ADD, "INSERT OR IGNORE INTO order_user (order_id, user_id) VALUES (?1, ?2)")                        \
-    X(W_TRAFFIC_ADD,                                                                                                   \
-      "INSERT INTO traffic (tier, bucket, user_id, order_id, count, bytes_sent, bytes_received, errors,"               \
-      " max_concurrency) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"                                                  \
-      " ON CONFLICT DO UPDATE SET count = count + ?5, bytes_sent = bytes_sent + ?6,"                                   \
-      " bytes_received = bytes_received + ?7, errors = errors + ?8, max_concurrency = max(max_concurrency, ?9)")       \
-    X(W_NEXT_HOUR, "SELECT bucket FROM traffic WHERE tier = 1 AND bucket >= ?1 ORDER BY bucket LIMIT 1")               \
-    X(W_NEWEST_QUARTER, "SELECT bucket FROM traffic WHERE tier = 0 ORDER BY bucket DESC LIMIT 1")                      \
+    X(W_SET_TOTAL, "UPDATE total SET count = ?1, bytes_sent = ?2, bytes_received = ?3, errors = ?4 WHERE id = 1")      \
+    X(W_QUARTER_ADD,                                                                                                   \
+      "INSERT INTO traffic_quarter (bucket, user_id, count, bytes_sent, bytes_received, errors, max_concurrency)"      \
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"                                                                           \
+      " ON CONFLICT DO UPDATE SET count = count + ?3, bytes_sent = bytes_sent + ?4,"                                   \
+      " bytes_received = bytes_received + ?5, errors = errors + ?6, max_concurrency = max(max_concurrency, ?7)")       \
+    X(W_HOUR_ADD,                                                                                                      \
+      "INSERT INTO traffic_hour (bucket, user_id, order_id, count, bytes_sent, bytes_received, errors,"                \
+      " max_concurrency) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"                                                      \
+      " ON CONFLICT DO UPDATE SET count = count + ?4, bytes_sent = bytes_sent + ?5,"                                   \
+      " bytes_received = bytes_received + ?6, errors = errors + ?7, max_concurrency = max(max_concurrency, ?8)")       \
+    X(W_DAY_ADD,                                                                                                       \
+      "INSERT INTO traffic_day (bucket, user_id, order_id, count, bytes_sent, bytes_received, errors,"                 \
+      " max_concurrency) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"                                                      \
+      " ON CONFLICT DO UPDATE SET count = count + ?4, bytes_sent = bytes_sent + ?5,"                                   \
+      " bytes_received = bytes_received + ?6, errors = errors + ?7, max_concurrency = max(max_concurrency, ?8)")       \
+    X(W_CLOSE_TRAFFIC,                                                                                                 \
+      "INSERT INTO traffic_day (user_id, order_id, bucket, count, bytes_sent, bytes_received, errors,"                 \
+      " max_concurrency) SELECT user_id, order_id, ?1, sum(count), sum(bytes_sent), sum(bytes_received),"              \
+      " sum(errors), max(max_concurrency) FROM traffic_hour WHERE bucket >= ?1 * 24 AND bucket < (?1 + 1) * 24"        \
+      " GROUP BY user_id, order_id")                                                                                   \
+    X(W_NEXT_HOUR, "SELECT bucket / 4 FROM traffic_quarter WHERE bucket >= ?1 * 4 ORDER BY bucket LIMIT 1")            \
+    X(W_NEWEST_QUARTER, "SELECT bucket FROM traffic_quarter ORDER BY bucket DESC LIMIT 1")                             \
     X(W_SET_CLOSED, "UPDATE closing SET closed_hour = ?1, closed_day = ?2 WHERE id = 1")                               \
     X(W_RAW_QUARTER,                                                                                                   \
       "SELECT user_id, domain, error, order_id, count, bytes_sent, bytes_received, error_count, max_concurrency,"      \
       " quarter * 900 + second FROM raw_log WHERE quarter = ?1")                                                       \
-    X(W_USERS, "SELECT DISTINCT user_id FROM traffic WHERE tier = 2 AND bucket >= ?1 AND bucket < ?2 AND order_id = 0" \
-               " ORDER BY user_id")                                                                                    \
+    X(W_NEXT_USER,                                                                                                     \
+      "SELECT user_id FROM rollup_chunk WHERE tier = ?1 AND bucket = ?2 AND user_id > ?3 ORDER BY user_id LIMIT 1")    \
     X(W_CHUNKS_OF_USER, "SELECT entries FROM rollup_chunk WHERE tier = ?1 AND bucket = ?2 AND user_id = ?3")           \
     X(W_CHUNKS_DROP_FROM, "DELETE FROM rollup_chunk WHERE tier = ?1 AND bucket >= ?2")                                 \
     X(W_CHUNK_AT,                                                                                                      \
@@ -118,11 +134,19 @@ enum err store_resolve_names(struct store_writer *writer, const struct batch *ba
 /* The id of one text, stored when new. */
 enum err store_resolve_text(struct store_writer *writer, struct slice text, int64_t *ret_id, struct fault *fault);
 
-/* store_rollup.c: adds writer->rows to the rollups, packed ones where their time is closed. */
+/* store_rollup.c: adds writer->rows to the rollups; to those of closed hours only where a log is late. */
 enum err store_rollup(struct store_writer *writer, struct fault *fault);
 
-/* store_pack.c: adds the entries of writer->packed to rollup_chunk, and forgets them. */
-enum err store_pack(struct store_writer *writer, struct fault *fault);
+/* store_rollup.c: notes a log of a closed hour (or one that is being closed) in writer->traffic: everyone, its user,
+ * its order. */
+enum err store_traffic_add(struct store_writer *writer, int64_t user_id, int64_t order_id, const struct totals *totals);
+
+/* store_rollup.c: adds writer->traffic to the tables, and forgets it. */
+enum err store_traffic_put(struct store_writer *writer, struct fault *fault);
+
+/* store_pack.c: adds the entries of writer->packed to rollup_chunk, and forgets them. `fresh`: none of their buckets
+ * and users has chunks yet, so there is nothing to merge with. */
+enum err store_pack(struct store_writer *writer, bool fresh, struct fault *fault);
 
 /* store_close.c: closes the next hour or day when it is due at `now`, in a transaction of its own; *ret_more when
  * another may be due. */

@@ -81,10 +81,31 @@ JOIN name AS x ON x.id = r.error;
 
 -- ---- derived ----
 
--- Charts without a domain filter. Tier 0 has rows for everyone (0, 0) and for each user (user, 0); tiers 1 and 2 have
--- rows for each (user, order) too.
-CREATE TABLE traffic (
-    tier            INTEGER NOT NULL,
+-- The sums over everything that is stored. None of them, and not bytes_sent + bytes_received, may pass 2^63-1: then no
+-- part of them can.
+CREATE TABLE total (
+    id             INTEGER PRIMARY KEY CHECK (id = 1),
+    count          INTEGER NOT NULL,
+    bytes_sent     INTEGER NOT NULL,
+    bytes_received INTEGER NOT NULL,
+    errors         INTEGER NOT NULL
+) STRICT;
+INSERT INTO total (id, count, bytes_sent, bytes_received, errors) VALUES (1, 0, 0, 0, 0);
+
+-- Charts by the quarter of an hour, for everyone (user 0) and each user: the one rollup that is kept as logs come.
+CREATE TABLE traffic_quarter (
+    bucket          INTEGER NOT NULL,
+    user_id         INTEGER NOT NULL,
+    count           INTEGER NOT NULL,
+    bytes_sent      INTEGER NOT NULL,
+    bytes_received  INTEGER NOT NULL,
+    errors          INTEGER NOT NULL,
+    max_concurrency INTEGER NOT NULL,
+    PRIMARY KEY (bucket, user_id)
+) STRICT, WITHOUT ROWID;
+
+-- Charts by the hour, of closed hours: everyone (0, 0), each user (user, 0) and each order (user, order).
+CREATE TABLE traffic_hour (
     bucket          INTEGER NOT NULL,
     user_id         INTEGER NOT NULL,
     order_id        INTEGER NOT NULL,
@@ -93,7 +114,21 @@ CREATE TABLE traffic (
     bytes_received  INTEGER NOT NULL,
     errors          INTEGER NOT NULL,
     max_concurrency INTEGER NOT NULL,
-    PRIMARY KEY (tier, bucket, user_id, order_id)
+    PRIMARY KEY (bucket, user_id, order_id)
+) STRICT, WITHOUT ROWID;
+
+-- Charts by the day and wider, of closed days. Written once a day, so the bucket may come last in the key: then a chart is
+-- one run of rows. (By the hour that would cost a page written for each row.)
+CREATE TABLE traffic_day (
+    user_id         INTEGER NOT NULL,
+    order_id        INTEGER NOT NULL,
+    bucket          INTEGER NOT NULL,
+    count           INTEGER NOT NULL,
+    bytes_sent      INTEGER NOT NULL,
+    bytes_received  INTEGER NOT NULL,
+    errors          INTEGER NOT NULL,
+    max_concurrency INTEGER NOT NULL,
+    PRIMARY KEY (user_id, order_id, bucket)
 ) STRICT, WITHOUT ROWID;
 
 -- Domains and errors, packed: each row is a run of entries (domain, error, order → sums; see lib/pack.h) of one bucket
@@ -109,7 +144,8 @@ CREATE TABLE rollup_chunk (
     PRIMARY KEY (tier, bucket, user_id, kind, domain)
 ) STRICT, WITHOUT ROWID;
 
--- Hours before closed_hour are closed: packed in tier 1. Days before closed_day are packed in tier 2, and the 4- and
+-- Hours before closed_hour are closed: in traffic_hour, and packed in tier 1. Days before closed_day are in traffic_day and
+-- packed in tier 2, and the 4- and
 -- 16-day periods that end at or before it in tiers 3 and 4. What is not closed is answered from raw_log. A log that
 -- comes late is added to the packed entries in its batch's own transaction.
 CREATE TABLE closing (

@@ -12,6 +12,7 @@ FNR == 1 {
     line = $0
     sub(/[ \t]*--.*$/, "", line)          # comments stay in the source; none of our SQL has "--" in a string
     if (line ~ /^[ \t]*$/) next
+    gsub(/[ \t]+/, " ", line)             # nor two blanks
     gsub(/\\/, "\\\\", line); gsub(/"/, "\\\"", line)
     text[count] = text[count] "        \"" line "\\n\"\n"
 }

@@ -23,12 +23,25 @@ int64_t recount_i64(sqlite3 *db, const char *sql)
     " sum(count), sum(bytes_sent), sum(bytes_received), sum(error_count), max(max_concurrency),"                       \
     " min(quarter * 900 + second), max(quarter * 900 + second)"
 
-static const char traffic_again[] =
-    "SELECT t, quarter * 900 / w, u, o, sum(count), sum(bytes_sent), sum(bytes_received), sum(error_count),"
-    " max(max_concurrency) FROM (SELECT *, 0 AS u, 0 AS o FROM raw_log UNION ALL SELECT *, user_id, 0 FROM raw_log"
+#define TRAFFIC_SUMS " sum(count), sum(bytes_sent), sum(bytes_received), sum(error_count), max(max_concurrency)"
+
+static const char quarter_again[] =
+    "SELECT quarter, u," TRAFFIC_SUMS " FROM (SELECT *, 0 AS u FROM raw_log UNION ALL SELECT *, user_id FROM raw_log)"
+    " GROUP BY quarter, u";
+
+#define TRAFFIC_PARTS                                                                                                  \
+    " FROM (SELECT *, 0 AS u, 0 AS o FROM raw_log UNION ALL SELECT *, user_id, 0 FROM raw_log"                         \
     " UNION ALL SELECT *, user_id, order_id FROM raw_log)"
-    " JOIN (SELECT 0 AS t, 900 AS w UNION SELECT 1, 3600 UNION SELECT 2, 86400) ON NOT (t = 0 AND o > 0)"
-    " GROUP BY t, quarter * 900 / w, u, o";
+
+static const char hour_again[] = "SELECT quarter / 4, u, o," TRAFFIC_SUMS TRAFFIC_PARTS
+                                 " WHERE quarter / 4 < (SELECT closed_hour FROM closing) GROUP BY quarter / 4, u, o";
+
+static const char day_again[] = "SELECT u, o, quarter / 96," TRAFFIC_SUMS TRAFFIC_PARTS
+                                " WHERE quarter / 96 < (SELECT closed_day FROM closing) GROUP BY u, o, quarter / 96";
+
+static const char total_again[] =
+    "SELECT 1, coalesce(sum(count), 0), coalesce(sum(bytes_sent), 0), coalesce(sum(bytes_received), 0),"
+    " coalesce(sum(error_count), 0) FROM raw_log";
 
 /* Entries of every closed period. */
 static const char packed_again[] =
@@ -107,7 +120,11 @@ static int64_t differences(sqlite3 *db, const char *a, const char *b)
 int64_t recount_differences(sqlite3 *db)
 {
     unpack_all(db);
-    return differences(db, "SELECT * FROM traffic", traffic_again) +
+    return differences(db, "SELECT * FROM traffic_quarter", quarter_again) +
+           differences(db, "SELECT * FROM traffic_hour", hour_again) +
+           differences(db, "SELECT * FROM traffic_day", day_again) +
+           differences(db, "SELECT * FROM total", total_again) +
+           differences(db, "SELECT order_id, user_id FROM order_user", "SELECT order_id, user_id FROM raw_log") +
            differences(db, "SELECT * FROM packed", "SELECT * FROM again") +
            recount_i64(db, "SELECT (SELECT count(*) FROM packed) <> (SELECT count(*) FROM again)");
 }

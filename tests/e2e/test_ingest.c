@@ -19,7 +19,7 @@ static int64_t stored_rows(void)
 {
     return stack_i64(&shared, "SELECT (SELECT count(*) FROM batch) + (SELECT count(*) FROM raw_log)"
                               " + (SELECT count(*) FROM name) + (SELECT count(*) FROM batch_key)"
-                              " + (SELECT count(*) FROM traffic) + (SELECT count(*) FROM rollup_chunk)"
+                              " + (SELECT count(*) FROM traffic_quarter) + (SELECT count(*) FROM rollup_chunk)"
                               " + (SELECT count(*) FROM order_user)");
 }
 

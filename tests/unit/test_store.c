@@ -428,8 +428,7 @@ static void check_counts(int64_t batches, int64_t logs, int64_t sum)
     ck_assert_int_eq(recount_i64(db, "SELECT count(*) FROM batch"), batches);
     ck_assert_int_eq(recount_i64(db, "SELECT count(*) FROM raw_log"), logs);
     ck_assert_int_eq(recount_i64(db, "SELECT coalesce(sum(count), 0) FROM raw_log"), sum);
-    ck_assert_int_eq(recount_i64(db, "SELECT coalesce(sum(count), 0) FROM traffic WHERE tier = 0 AND user_id = 0"),
-                     sum);
+    ck_assert_int_eq(recount_i64(db, "SELECT coalesce(sum(count), 0) FROM traffic_quarter WHERE user_id = 0"), sum);
     sqlite3_close(db);
 }
 
