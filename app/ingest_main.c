@@ -14,7 +14,7 @@
 
 #include "banned.h"
 
-#define QUEUE_BATCHES 256
+#define QUEUE_BATCHES 64 /* waiting for the writer; with as many threads, more wait in the socket's backlog */
 #define GROUP_LOGS 20000
 #define QUEUE_WAIT_MS 10000
 #define DAY_SECONDS 86400

@@ -217,7 +217,9 @@ struct slice batch_name(const struct batch *batch, uint32_t index)
 
 bool domain_normalise(struct slice text, char *ret_text, size_t *ret_len, const char **ret_why)
 {
-    size_t len = text.len > 0 && text.data[text.len - 1] == '.' ? text.len - 1 : text.len;
+    size_t len = text.len;
+    while (len > 0 && text.data[len - 1] == '.')
+        len--;
     const char *why = NULL;
     if (len > LIMIT_DOMAIN_BYTES)
         why = "must be at most 253 bytes, not counting a dot at the end";

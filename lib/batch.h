@@ -77,7 +77,7 @@ enum err batch_intern(struct batch *batch, struct slice text, uint32_t *ret_inde
 /* Borrowed until the batch changes. */
 struct slice batch_name(const struct batch *batch, uint32_t index);
 
-/* Lower-cases (ASCII) and drops one trailing dot, into `ret_text` of LIMIT_DOMAIN_BYTES + 1 bytes; *ret_len without the
+/* Lower-cases (ASCII) and drops trailing dots, into `ret_text` of LIMIT_DOMAIN_BYTES + 1 bytes; *ret_len without the
  * NUL. False, with *ret_why in plain English (static), when it is too long, has control characters, or is not UTF-8.
  * The rule for logs and for the `domain` filter alike (docs/api.md). */
 bool domain_normalise(struct slice text, char *ret_text, size_t *ret_len, const char **ret_why);

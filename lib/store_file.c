@@ -66,11 +66,28 @@ enum err store_lock(const char *data_dir, int *ret_fd, struct fault *fault)
     return OK;
 }
 
-/* Page size and auto_vacuum must come before the first table; WAL after them. docs/performance.md has the figures. */
+/* Where shared memory can't be had, SQLite says so only by answering another mode. */
+static enum err set_wal(struct db *db, struct fault *fault)
+{
+    sqlite3_stmt *statement = NULL;
+    if (sqlite3_prepare_v2(db->handle, "PRAGMA journal_mode=WAL", -1, &statement, NULL) != SQLITE_OK)
+        return db_fault(db, db->path, fault);
+    enum err err = sqlite3_step(statement) == SQLITE_ROW ? OK : db_fault(db, db->path, fault);
+    if (!err && strcmp((const char *)sqlite3_column_text(statement, 0), "wal") != 0)
+        err = fault_set(fault, ERR_UNAVAILABLE,
+                        "%s: can't have a write-ahead log here: is it on a network file system?", db->path);
+    sqlite3_finalize(statement);
+    return err;
+}
+
+/* Page size and auto_vacuum must come before the first table; WAL after them. The limit is what a WAL that has grown
+ * under a long report is cut back to. */
 static enum err settle(struct db *db, struct fault *fault)
 {
-    enum err err =
-        db_exec(db, "PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;", fault);
+    enum err err = db_exec(
+        db, "PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_size_limit=67108864;", fault);
+    if (!err)
+        err = set_wal(db, fault);
     if (!err)
         err = db_migrate(db, &schema_analytics, fault);
     return err;
