@@ -172,8 +172,10 @@ enum err db_check_version(struct db *db, const struct schema *schema, struct fau
     return OK;
 }
 
+/* First ends a transaction whose rollback failed: that too takes memory. */
 enum err db_begin(struct db *db, struct fault *fault)
 {
+    db_rollback(db);
     return db_exec(db, "BEGIN IMMEDIATE", fault);
 }
 

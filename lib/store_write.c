@@ -59,11 +59,20 @@ static enum err load_state(struct store_writer *writer, struct fault *fault)
     return err;
 }
 
+/* If a sync failed before this start, the WAL as the system shows it may not be the one on the disk, and no later sync
+ * would tell. So nothing is appended to it: its pages go home, synced, and the first commit begins it anew. */
+static enum err leave_old_wal(struct store_writer *writer, struct fault *fault)
+{
+    return db_exec(&writer->db, "PRAGMA wal_checkpoint(PASSIVE)", fault);
+}
+
 static enum err prepare(struct store_writer *writer, const char *data_dir, struct fault *fault)
 {
     enum err err = store_lock(data_dir, &writer->lock, fault);
     if (!err)
         err = store_file_open_writer(data_dir, &writer->db, fault);
+    if (!err)
+        err = leave_old_wal(writer, fault);
     if (!err)
         err = db_exec(&writer->db, "PRAGMA cache_size=-65536", fault);
     if (!err)
@@ -366,6 +375,40 @@ static void undo(struct store_writer *writer, const struct fault *fault)
     fold_clear(&writer->orders);
 }
 
+/* A write of no change, synced like any other. (SQLite writes nothing when a row is set to what it holds already.) */
+static enum err write_nothing(struct store_writer *writer, struct fault *fault)
+{
+    enum err err = db_begin(&writer->db, fault);
+    if (!err)
+        err = db_exec(&writer->db,
+                      "UPDATE closing SET closed_day = closed_day + 1; UPDATE closing SET closed_day = closed_day - 1;",
+                      fault);
+    return err ? err : db_commit(&writer->db, fault);
+}
+
+/* Once a sync has failed this is the connection's last write, and it does without: beginning a WAL syncs its header
+ * before the first frame is written. */
+static enum err overwrite(struct store_writer *writer)
+{
+    struct fault fault = {0};
+    if (writer->sync_failed)
+        db_exec(&writer->db, "PRAGMA synchronous=OFF", &fault);
+    enum err err = write_nothing(writer, &fault);
+    if (err) {
+        writer->sync_failed |= is_sync_failure(sqlite3_extended_errcode(writer->db.handle));
+        db_rollback(&writer->db);
+    }
+    return err;
+}
+
+/* A group whose commit failed, in its sync or at the very end, may stand in the WAL whole: after a restart it would
+ * count as committed. A frame over its first one breaks the chain of checksums, so that nothing of it is left. */
+static void withdraw(struct store_writer *writer)
+{
+    if (overwrite(writer) && writer->sync_failed)
+        overwrite(writer);
+}
+
 static void refuse_all(struct store_item *items, size_t count, const struct fault *fault)
 {
     for (size_t i = 0; i < count; i++) {
@@ -400,6 +443,7 @@ void store_write(struct store_writer *writer, struct store_item *items, size_t c
     start_group(writer, items, count);
     if (write_group(writer, items, count, now, &sums, ret_times, &fault)) {
         undo(writer, &fault);
+        withdraw(writer);
         fault.err = ERR_UNAVAILABLE;
         refuse_all(items, count, &fault);
         return;
@@ -473,13 +517,12 @@ enum err store_writer_health(struct store_writer *writer, struct fault *fault)
     return fault->err;
 }
 
-/* Rewriting a row with its own value is a real write, synced like any other. */
 void store_writer_probe(struct store_writer *writer)
 {
     struct fault fault = {0};
     if (writer->sync_failed)
         return;
-    if (db_exec(&writer->db, "UPDATE closing SET closed_day = closed_day", &fault))
+    if (write_nothing(writer, &fault))
         undo(writer, &fault);
     else
         writer->unhealthy = false;
