@@ -209,6 +209,8 @@ static enum err queue_rows(struct store_writer *writer, const struct batch *batc
                            struct fault *fault)
 {
     size_t first_name = writer->name_id_count;
+    if (batch->log_count == 0)
+        return OK;
     enum err err = reserve_rows(writer, batch->log_count, fault);
     if (!err)
         err = store_resolve_names(writer, batch, fault);

@@ -182,7 +182,7 @@ static const struct {
     size_t there, kill;
     int signal;
 } deaths[] = {
-    {"analytics-ingest", 1, 1, SIGKILL}, {"analytics-ingest", 1, 1, SIGSEGV}, {"analytics-ingest", 1, 1, SIGTERM},
+    {"analytics-ingest", 1, 1, SIGKILL}, {"analytics-ingest", 1, 1, SIGQUIT}, {"analytics-ingest", 1, 1, SIGTERM},
     {"analytics-query", 3, 1, SIGKILL},  {"analytics-query", 3, 3, SIGKILL},  {"analytics-query", 3, 2, SIGABRT},
     {"nginx: worker", 0, 1, SIGKILL},
 };
