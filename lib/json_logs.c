@@ -1,19 +1,18 @@
 /* json_logs.c: {"logs": [{…}, …]} into a batch. Knows the members of a log and what each may hold. Knows no SQL, no
  * HTTP, and no more of the body than one log's text at a time.
  *
- * json_scan walks the envelope and checks every byte; the text of a log is gathered on the way, and json-c builds an
- * object of what is then known to be sound JSON. What no member of a log may be is kept from json-c, which would spend
- * 264 times its text on it: arrays and objects inside a log lose their content ("x":[1,2] reaches it as "x":[]). */
+ * json_scan walks the envelope and checks every byte; the text of a log is gathered on the way, and json_walk finds the
+ * members in what is then known to be sound JSON. Nobody reads what stands in arrays and objects inside a log, so they
+ * lose their content on the way ("x":[1,2] is gathered as "x":[]). */
 #include "json_logs.h"
 
 #include "buf.h"
 #include "json_scan.h"
+#include "json_walk.h"
 #include "text.h"
 #include "when.h"
 
 #include <inttypes.h>
-#include <json-c/json.h>
-#include <json-c/printbuf.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,9 +24,6 @@
 #define DEPTH_BODY 0
 #define DEPTH_MEMBER 1
 #define DEPTH_LOG 2
-
-#define TOKENER_DEPTH 8 /* a log and its emptied members; json-c counts one more than there are */
-#define FIRST_STRING_BYTES 1024u
 
 enum field_kind { FIELD_TIME, FIELD_INTEGER, FIELD_PORT, FIELD_DOMAIN, FIELD_TEXT, FIELD_IP };
 
@@ -73,18 +69,17 @@ _Static_assert(FIELDS <= 32, "a set of fields is a uint32_t");
 struct json_logs {
     struct batch *batch; /* borrowed */
     struct json_scan scan;
-    size_t body_bytes;  /* read so far */
-    size_t body_end;    /* offset of the body's last brace */
-    bool in_logs;       /* the member being read is `logs` */
-    bool has_logs;      /* it was seen */
-    bool gathering;     /* the bytes being read belong to `text` */
-    bool in_log;        /* … or would, were they not skipped */
-    uint32_t log_index; /* of the log being read; their number once the array has ended */
-    size_t log_start;   /* its offset in the body */
-    struct buf text;    /* its text */
-    struct json_tokener *tokener;
-    size_t string_bytes; /* what json-c's string buffer holds for certain */
-    struct fault fault;  /* why the body was refused; OK in it so far */
+    size_t body_bytes;    /* read so far */
+    size_t body_end;      /* offset of the body's last brace */
+    bool in_logs;         /* the member being read is `logs` */
+    bool has_logs;        /* it was seen */
+    bool gathering;       /* the bytes being read belong to `text` */
+    bool in_log;          /* … or would, were they not skipped */
+    uint32_t log_index;   /* of the log being read; their number once the array has ended */
+    size_t log_start;     /* its offset in the body */
+    struct buf text;      /* its text */
+    struct buf unescaped; /* the name or string being read, where it has escapes */
+    struct fault fault;   /* why the body was refused; OK in it so far */
     uint64_t fault_count;
     struct log_fault faults[LIMIT_LOG_ERRORS];
 };
@@ -96,21 +91,17 @@ struct json_logs *json_logs_open(struct batch *batch)
         return NULL;
     reader->batch = batch;
     json_scan_init(&reader->scan, DEPTH_MEMBER);
-    buf_init(&reader->text, 2 * LIMIT_LOG_TEXT_BYTES); /* it may grow a little beyond its text: see minus_zero */
-    reader->tokener = json_tokener_new_ex(TOKENER_DEPTH);
-    if (reader->tokener)
-        return reader;
-    json_logs_close(reader);
-    return NULL;
+    buf_init(&reader->text, 2 * LIMIT_LOG_TEXT_BYTES); /* a piece of the body may end beyond the limit */
+    buf_init(&reader->unescaped, LIMIT_LOG_TEXT_BYTES);
+    return reader;
 }
 
 void json_logs_close(struct json_logs *reader)
 {
     if (!reader)
         return;
-    if (reader->tokener)
-        json_tokener_free(reader->tokener);
     buf_release(&reader->text);
+    buf_release(&reader->unescaped);
     free(reader);
 }
 
@@ -148,11 +139,11 @@ static enum err expected_at(struct json_logs *reader, size_t offset, const char 
 
 /* The value of one member. What is wrong with it is refused; only memory is an error. */
 
-static void read_number(struct json_logs *reader, const struct field *field, json_object *value, void *place)
+static void read_number(struct json_logs *reader, const struct field *field, const struct json_member *member,
+                        void *place)
 {
-    /* json-c saturates what 64 bits do not hold, so the range refuses it. */
-    int64_t number = json_object_is_type(value, json_type_int) ? json_object_get_int64(value) : field->min - 1;
-    if (number < field->min || number > field->max)
+    int64_t number = 0;
+    if (member->kind != JSON_NUMBER || !text_to_i64(member->value.raw, field->min, field->max, &number))
         refuse(reader, field->name, "must be an integer from %" PRId64 " to %" PRId64, field->min, field->max);
     else if (field->kind == FIELD_PORT)
         *(uint16_t *)place = (uint16_t)number;
@@ -201,14 +192,31 @@ static enum err read_domain(struct json_logs *reader, const struct field *field,
     return OK;
 }
 
-static enum err read_string(struct json_logs *reader, const struct field *field, json_object *value, void *place)
+/* The text that is meant; borrowed until the next call. */
+static enum err meant(struct json_logs *reader, const struct json_text *text, struct slice *ret_text)
 {
-    if (!json_object_is_type(value, json_type_string)) {
+    *ret_text = text->raw;
+    if (!text->escaped)
+        return OK;
+    buf_clear(&reader->unescaped);
+    char *room = buf_reserve(&reader->unescaped, text->raw.len);
+    if (!room)
+        return ERR_UNAVAILABLE;
+    *ret_text = (struct slice){room, json_unescape(text->raw, room)};
+    return OK;
+}
+
+static enum err read_string(struct json_logs *reader, const struct field *field, const struct json_member *member,
+                            void *place)
+{
+    struct slice text;
+    if (member->kind != JSON_STRING) {
         refuse(reader, field->name, "must be a string");
         return OK;
     }
-    struct slice text = {json_object_get_string(value), (size_t)json_object_get_string_len(value)};
-    if (memchr(text.data, '\0', text.len)) {
+    if (meant(reader, &member->value, &text))
+        return ERR_UNAVAILABLE;
+    if (member->value.escaped && memchr(text.data, '\0', text.len)) {
         refuse(reader, field->name, "must not contain the NUL character, \\u0000");
         return OK;
     }
@@ -224,24 +232,23 @@ static enum err read_string(struct json_logs *reader, const struct field *field,
 }
 
 /* Reads a member into its place in the log. OK, also when it was refused; else ERR_UNAVAILABLE. */
-static enum err read_member(struct json_logs *reader, const struct field *field, json_object *value,
-                            struct log_record *log)
+static enum err read_value(struct json_logs *reader, const struct field *field, const struct json_member *member,
+                           struct log_record *log)
 {
     void *place = (char *)log + field->offset;
     if (field->kind != FIELD_INTEGER && field->kind != FIELD_PORT)
-        return read_string(reader, field, value, place);
-    read_number(reader, field, value, place);
+        return read_string(reader, field, member, place);
+    read_number(reader, field, member, place);
     return OK;
 }
 
 /* The index of the field called `name`, or FIELDS. Looks first at `guess`, the one after the last found: clients write
  * their members in the same order each time. */
-static size_t find_field(const char *name, size_t guess)
+static size_t find_field(struct slice name, size_t guess)
 {
-    size_t len = strlen(name);
     for (size_t n = 0; n < FIELDS; n++) {
         size_t i = guess + n < FIELDS ? guess + n : guess + n - FIELDS;
-        if (fields[i].name_len == len && memcmp(fields[i].name, name, len) == 0)
+        if (fields[i].name_len == name.len && memcmp(fields[i].name, name.data, name.len) == 0)
             return i;
     }
     return FIELDS;
@@ -254,81 +261,42 @@ static void refuse_missing(struct json_logs *reader, uint32_t seen)
             refuse(reader, fields[i].name, "is required");
 }
 
-static enum err read_members(struct json_logs *reader, json_object *object, struct log_record *log)
+/* Unknown members are ignored. `seen` has a bit for each field that has come, `guess` the field that is likely next. */
+static enum err read_member(struct json_logs *reader, const struct json_member *member, struct log_record *log,
+                            uint32_t *seen, size_t *guess)
 {
-    uint32_t seen = 0;
-    size_t guess = 0;
-    struct json_object_iterator at = json_object_iter_begin(object);
-    struct json_object_iterator end = json_object_iter_end(object);
-    for (; !json_object_iter_equal(&at, &end); json_object_iter_next(&at)) {
-        size_t i = find_field(json_object_iter_peek_name(&at), guess);
-        if (i == FIELDS)
-            continue;
-        guess = i + 1 < FIELDS ? i + 1 : 0;
-        seen |= UINT32_C(1) << i;
-        if (read_member(reader, &fields[i], json_object_iter_peek_value(&at), log) != OK)
-            return out_of_memory(reader);
-    }
-    refuse_missing(reader, seen);
-    return OK;
-}
-
-/* json-c keeps the last of equal names; the scanner has counted them all. */
-static bool has_all_members(const struct json_logs *reader, json_object *object)
-{
-    return (uint32_t)json_object_object_length(object) == reader->scan.members;
-}
-
-static enum err read_object(struct json_logs *reader, json_object *object)
-{
-    struct log_record log = {0};
-    if (!has_all_members(reader, object)) {
-        refuse(reader, "", "a member stands twice");
+    struct slice name;
+    if (meant(reader, &member->name, &name))
+        return ERR_UNAVAILABLE;
+    size_t i = find_field(name, *guess);
+    if (i == FIELDS)
+        return OK;
+    *guess = i + 1 < FIELDS ? i + 1 : 0;
+    if (*seen >> i & 1) {
+        refuse(reader, fields[i].name, "stands twice");
         return OK;
     }
-    enum err err = read_members(reader, object, &log);
-    if (err || reader->fault_count > 0)
-        return err;
-    return batch_add(reader->batch, &log) == OK ? OK : out_of_memory(reader);
-}
-
-/* json-c 0.16 silently drops bytes of a string when its buffer can't grow. So we make it grow, where that can be seen.
- */
-static bool widen_string_buffer(struct json_logs *reader, size_t need)
-{
-    if (need < reader->string_bytes)
-        return true;
-    size_t bytes = FIRST_STRING_BYTES;
-    while (bytes <= need)
-        bytes *= 2;
-    if (printbuf_memset(reader->tokener->pb, (int)bytes, 0, 1) < 0)
-        return false;
-    reader->string_bytes = bytes;
-    return true;
-}
-
-/* The log's text is known to be sound, so NULL means that memory failed. */
-static json_object *parse(struct json_logs *reader)
-{
-    json_tokener_reset(reader->tokener);
-    return json_tokener_parse_ex(reader->tokener, reader->text.data, (int)reader->text.len);
+    *seen |= UINT32_C(1) << i;
+    return read_value(reader, &fields[i], member, log);
 }
 
 static enum err read_log(struct json_logs *reader)
 {
-    if (reader->text.failed || !widen_string_buffer(reader, reader->text.len))
+    struct log_record log = {0};
+    struct json_member member;
+    struct json_walk walk;
+    uint32_t seen = 0;
+    size_t guess = 0;
+    if (reader->text.failed)
         return out_of_memory(reader);
-    json_object *object = parse(reader);
-    if (object && !has_all_members(reader, object)) {
-        /* json-c 0.16 also loses members silently when memory fails. Equal names are still equal the second time. */
-        json_object_put(object);
-        object = parse(reader);
-    }
-    if (!object)
-        return out_of_memory(reader);
-    enum err err = read_object(reader, object);
-    json_object_put(object);
-    return err;
+    json_walk_begin(&walk, (struct slice){reader->text.data, reader->text.len});
+    while (json_walk_next(&walk, &member))
+        if (read_member(reader, &member, &log, &seen, &guess))
+            return out_of_memory(reader);
+    refuse_missing(reader, seen);
+    if (reader->fault_count > 0)
+        return OK;
+    return batch_add(reader->batch, &log) == OK ? OK : out_of_memory(reader);
 }
 
 /* The envelope, event by event. */
@@ -350,8 +318,6 @@ static enum err end_log(struct json_logs *reader)
         refuse(reader, "", "must be an object");
     else if (reader->scan.offset - reader->log_start > LIMIT_LOG_TEXT_BYTES)
         refuse(reader, "", "must be at most %u bytes of JSON", LIMIT_LOG_TEXT_BYTES);
-    else if (reader->scan.nul_in_name)
-        refuse(reader, "", "a name must not contain the NUL character, \\u0000"); /* json-c would cut it there */
     else
         err = read_log(reader);
     reader->log_index++;
@@ -419,11 +385,6 @@ static enum err handle(struct json_logs *reader, enum json_event event, const ch
         reader->gathering = reader->in_log;
         if (reader->in_log)
             gather(reader, last, 1);
-        return OK;
-    case JSON_MINUS_ZERO:
-        /* An integer to json-c, not to us: as -0e0 it is none for json-c either. */
-        if (reader->in_log)
-            gather(reader, "e0", 2);
         return OK;
     case JSON_ERROR:
         return expected_at(reader, reader->scan.offset, reader->scan.expected);

@@ -1,5 +1,5 @@
 /* json_logs.h: a request body, piece by piece, into a batch. The only place that knows the shape
- * {"logs": [{…}, …]} and the only user of json-c. Memory is flat: one log's text at a time. */
+ * {"logs": [{…}, …]}. Memory is flat: one log's text at a time. */
 #ifndef JSON_LOGS_H
 #define JSON_LOGS_H
 

@@ -1,4 +1,4 @@
-/* json_out.c: JSON text into a buffer. Knows where commas go. Knows no endpoint and no json-c. */
+/* json_out.c: JSON text into a buffer. Knows where commas go. Knows no endpoint. */
 #include "json_out.h"
 
 #include "when.h"

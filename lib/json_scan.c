@@ -182,19 +182,13 @@ static enum json_event before_member(struct json_scan *scan, struct input *in);
 
 /* Numbers. */
 
-static enum json_event end_number(struct json_scan *scan, uint8_t state)
-{
-    enum json_event event = end_value(scan);
-    return state == NUMBER_MINUS_ZERO && scan->depth == scan->watch + 1 ? JSON_MINUS_ZERO : event;
-}
-
 static enum json_event in_number(struct json_scan *scan, struct input *in)
 {
     uint8_t state = scan->state;
     for (; in->at < in->end; in->at++) {
         uint8_t next = number_next[state][number_class[*in->at]];
         if (next == DONE)
-            return end_number(scan, state);
+            return end_value(scan);
         if (next == STATES)
             return fail(scan, expected[state]);
         state = next;
@@ -333,8 +327,6 @@ static enum json_event begin_name(struct json_scan *scan, struct input *in)
     scan->in_name = true;
     scan->keep_name = scan->depth <= scan->watch;
     scan->name_len = 0;
-    if (scan->depth == scan->watch + 1)
-        scan->members++;
     in->at++;
     scan->state = STRING;
     return in_string(scan, in);
@@ -365,7 +357,6 @@ static bool end_unit(struct json_scan *scan)
         return false;
     scan->high_surrogate = is_high;
     scan->state = is_high ? LOW_BACKSLASH : STRING;
-    scan->nul_in_name |= scan->in_name && scan->unit == 0;
     keep_character(scan, scan->unit);
     return true;
 }
@@ -450,8 +441,6 @@ static enum json_event before_value(struct json_scan *scan, struct input *in)
     if (scan->depth > scan->watch)
         return first_byte(scan, in);
     scan->kind = (char)*in->at;
-    scan->nul_in_name = false;
-    scan->members = 0;
     scan->state = FIRST_BYTE;
     return JSON_BEGIN;
 }

@@ -13,14 +13,13 @@
 /* What the scanner reports. A value's depth is the number of arrays and objects around it; values and names as deep as
  * `watch` or less are watched. */
 enum json_event {
-    JSON_MORE,       /* all input is read and nothing happened */
-    JSON_NAME,       /* the last byte ended the name of a watched member: see name, name_len */
-    JSON_BEGIN,      /* a watched value begins with the next byte: see kind */
-    JSON_END,        /* a watched value ended with the last byte */
-    JSON_NEST,       /* the last byte opened an array or object one deeper than the watched ones */
-    JSON_UNNEST,     /* the last byte closed it */
-    JSON_MINUS_ZERO, /* the last byte ended the integer -0, one deeper than the watched values */
-    JSON_ERROR       /* the byte at `offset` can't stand there: see expected. Every later call says so too */
+    JSON_MORE,   /* all input is read and nothing happened */
+    JSON_NAME,   /* the last byte ended the name of a watched member: see name, name_len */
+    JSON_BEGIN,  /* a watched value begins with the next byte: see kind */
+    JSON_END,    /* a watched value ended with the last byte */
+    JSON_NEST,   /* the last byte opened an array or object one deeper than the watched ones */
+    JSON_UNNEST, /* the last byte closed it */
+    JSON_ERROR   /* the byte at `offset` can't stand there: see expected. Every later call says so too */
 };
 
 #define JSON_NAME_BYTES 8
@@ -31,10 +30,7 @@ struct json_scan {
     unsigned watch;       /* the caller may change it between calls */
     unsigned depth;       /* of the next byte */
 
-    /* Of the last watched value begun. */
-    char kind;        /* its first byte, which may yet be wrong */
-    bool nul_in_name; /* some name in it has a \u0000 */
-    uint32_t members; /* of the value itself, when it is an object; equal names count each */
+    char kind; /* first byte of the last watched value begun; it may yet be wrong */
 
     /* Of the last watched name: its length in bytes, unescaped, and the first of them; a byte that is part of an
      * escaped non-ASCII character is 0xff. */
