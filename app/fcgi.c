@@ -2,7 +2,8 @@
  *
  * We accept ourselves and hand the connection to libfcgi, for three reasons: a stop wakes us without a signal during a
  * request (libfcgi takes an interrupted read for the end of the body), a peer that goes silent half way through costs a
- * thread 10 seconds and not for ever, and one thread of the process waits in poll(), so a connection wakes one. */
+ * thread 10 seconds and not for ever, and a connection wakes one thread of one process: of the threads one waits, and
+ * of the processes that share the socket the kernel chooses one (EPOLLEXCLUSIVE, epoll_ctl(2)). */
 #include "fcgi.h"
 
 #include "cgi.h"
@@ -16,8 +17,10 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -34,7 +37,9 @@
 struct fcgi {
     fcgi_handler handler;
     void *ctx;
-    int stop_fd;                 /* an eventfd, readable for ever once we stop */
+    int stop_fd; /* an eventfd, readable for ever once we stop */
+    int wait_fd; /* an epoll instance: a connection waits, or we stop */
+    atomic_bool stopping;
     pthread_mutex_t accept_lock; /* whoever has it waits for the next connection */
 };
 
@@ -178,26 +183,35 @@ static void accept_trouble(int error)
     (void)poll(NULL, 0, NO_DESCRIPTORS_WAIT_MS);
 }
 
-/* Waits for a connection. False to stop. */
-static bool await_connection(const struct fcgi *fcgi)
+/* A connection that waits already, or -1. */
+static int try_accept(void)
 {
-    struct pollfd fds[] = {{.fd = fcgi->stop_fd, .events = POLLIN}, {.fd = LISTEN_FD, .events = POLLIN}};
+    int fd = accept4(LISTEN_FD, NULL, NULL, SOCK_CLOEXEC);
 
-    while (poll(fds, 2, -1) < 0 && errno == EINTR)
-        ;
-    return fds[0].revents == 0;
+    if (fd < 0)
+        accept_trouble(errno);
+    return fd;
 }
 
-/* The next connection, or -1 to stop. */
+/* Until a connection may be there, or we stop. */
+static void await_connection(const struct fcgi *fcgi)
+{
+    struct epoll_event event;
+
+    (void)epoll_wait(fcgi->wait_fd, &event, 1, -1);
+}
+
+/* The next connection, or -1 to stop. Who comes from a request looks for one before it queues up for waiting. */
 static int accept_next(struct fcgi *fcgi)
 {
-    int fd = -1;
+    int fd = atomic_load(&fcgi->stopping) ? -1 : try_accept();
 
+    if (fd >= 0)
+        return fd;
     (void)pthread_mutex_lock(&fcgi->accept_lock);
-    while (fd < 0 && await_connection(fcgi)) {
-        fd = accept4(LISTEN_FD, NULL, NULL, SOCK_CLOEXEC);
-        if (fd < 0)
-            accept_trouble(errno);
+    while (fd < 0 && !atomic_load(&fcgi->stopping)) {
+        await_connection(fcgi);
+        fd = atomic_load(&fcgi->stopping) ? -1 : try_accept();
     }
     (void)pthread_mutex_unlock(&fcgi->accept_lock);
     return fd;
@@ -257,6 +271,7 @@ static enum err run_threads(struct fcgi *fcgi, pthread_t *threads, int wanted, s
 
     if (started == wanted)
         wait_for_stop();
+    atomic_store(&fcgi->stopping, true);
     (void)eventfd_write(fcgi->stop_fd, 1);
     for (int i = 0; i < started; i++)
         (void)pthread_join(threads[i], NULL);
@@ -265,19 +280,39 @@ static enum err run_threads(struct fcgi *fcgi, pthread_t *threads, int wanted, s
     return OK;
 }
 
+static bool watch(int wait_fd, int fd, uint32_t events)
+{
+    struct epoll_event event = {.events = events};
+
+    return epoll_ctl(wait_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+static bool open_descriptors(struct fcgi *fcgi)
+{
+    fcgi->stop_fd = eventfd(0, EFD_CLOEXEC);
+    fcgi->wait_fd = epoll_create1(EPOLL_CLOEXEC);
+    return fcgi->stop_fd >= 0 && fcgi->wait_fd >= 0 && watch(fcgi->wait_fd, fcgi->stop_fd, EPOLLIN) &&
+           watch(fcgi->wait_fd, LISTEN_FD, EPOLLIN | EPOLLEXCLUSIVE);
+}
+
+static void close_descriptor(int fd)
+{
+    if (fd >= 0)
+        (void)close(fd);
+}
+
 enum err fcgi_serve(fcgi_handler handler, void *ctx, int threads, struct fault *fault)
 {
     struct fcgi fcgi = {.handler = handler, .ctx = ctx, .accept_lock = PTHREAD_MUTEX_INITIALIZER};
     pthread_t *ids = calloc((size_t)threads, sizeof *ids);
     enum err err;
 
-    fcgi.stop_fd = eventfd(0, EFD_CLOEXEC);
-    if (ids == NULL || fcgi.stop_fd < 0)
+    if (!open_descriptors(&fcgi) || ids == NULL)
         err = fault_set(fault, ERR_INTERNAL, "no memory or descriptors to start");
     else
         err = run_threads(&fcgi, ids, threads, fault);
-    if (fcgi.stop_fd >= 0)
-        (void)close(fcgi.stop_fd);
+    close_descriptor(fcgi.wait_fd);
+    close_descriptor(fcgi.stop_fd);
     free(ids);
     return err;
 }
