@@ -1,26 +1,14 @@
-/* auth.c: answers nginx's auth_request: whose key is this, and may it do what is asked? Knows keys and rights. Sees the
- * key, so it logs nothing and answers nothing with it. */
-#include "endpoints.h"
+/* auth.c: whose key is this? For reads in the request itself; for batches by answering nginx's auth_request. Knows keys
+ * and what they stand for. Sees the key, so it logs nothing and answers nothing with it. */
+#include "auth.h"
 
 #include "access.h"
+#include "endpoints.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "banned.h"
-
-static bool right_parse(const char *need, enum right *ret_right)
-{
-    if (strcmp(need, "read") == 0) {
-        *ret_right = RIGHT_READ;
-        return true;
-    }
-    if (strcmp(need, "ingest") == 0) {
-        *ret_right = RIGHT_INGEST;
-        return true;
-    }
-    return false;
-}
 
 static enum err find_key(struct service *service, const struct request *request, struct api_key *ret_key,
                          struct fault *fault)
@@ -37,32 +25,49 @@ static enum err find_key(struct service *service, const struct request *request,
     return err;
 }
 
+static void name_caller(const struct api_key *key, char *ret_text, size_t size)
+{
+    (void)snprintf(ret_text, size, "key:%lld", (long long)key->id);
+}
+
+enum err auth_identify(struct service *service, struct request *request, struct fault *fault)
+{
+    struct api_key key;
+    enum err err;
+
+    if (request->role != ROLE_NONE || request->api_key[0] == '\0')
+        return OK;
+    err = find_key(service, request, &key, fault);
+    if (err != OK)
+        return err;
+    name_caller(&key, request->key_caller, sizeof request->key_caller);
+    request->caller = request->key_caller;
+    request->role = key.role;
+    request->user_id = key.user_id;
+    return OK;
+}
+
 /* What nginx hands on as FastCGI parameters. */
 static void put_identity(struct response *response, const struct api_key *key)
 {
-    char text[32];
+    char caller[HTTP_KEY_CALLER_BYTES];
 
     response->status = 204;
     response_header(response, "Cache-Control", "no-store");
     response_header(response, "X-Analytics-Role", role_name(key->role));
-    if (key->role == ROLE_USER) {
-        (void)snprintf(text, sizeof text, "%lld", (long long)key->user_id);
-        response_header(response, "X-Analytics-User-Id", text);
-    }
-    (void)snprintf(text, sizeof text, "key:%lld", (long long)key->id);
-    response_header(response, "X-Analytics-Caller", text);
+    name_caller(key, caller, sizeof caller);
+    response_header(response, "X-Analytics-Caller", caller);
 }
 
 ENDPOINT(auth_check)
 {
     struct api_key key = {0};
-    enum right right;
     enum err err = find_key(service, request, &key, fault);
 
     (void)params;
     if (err != OK)
         return err;
-    if (!right_parse(request->need, &right) || !access_allows(key.role, right))
+    if (!access_allows(key.role, RIGHT_INGEST))
         return fault_set(fault, ERR_FORBIDDEN, "the role of key %lld does not allow that", (long long)key.id);
     put_identity(response, &key);
     return OK;

@@ -21,7 +21,6 @@ enum variable {
     ANALYTICS_USER_ID,
     ANALYTICS_CALLER,
     ANALYTICS_API_KEY,
-    ANALYTICS_NEED,
     VARIABLES
 };
 
@@ -39,7 +38,6 @@ static const char *const variable_names[VARIABLES] = {
     [ANALYTICS_USER_ID] = "ANALYTICS_USER_ID",
     [ANALYTICS_CALLER] = "ANALYTICS_CALLER",
     [ANALYTICS_API_KEY] = "ANALYTICS_API_KEY",
-    [ANALYTICS_NEED] = "ANALYTICS_NEED",
 };
 
 /* Stands for a header field that came more than once: no media type, encoding, number or key looks like this. */
@@ -154,7 +152,6 @@ void cgi_request(const char *const *env, struct cgi_room *room, struct request *
         .role = ROLE_NONE,
         .caller = "",
         .api_key = values[ANALYTICS_API_KEY],
-        .need = values[ANALYTICS_NEED],
     };
     read_identity(values, room, ret_request);
 }

@@ -23,6 +23,8 @@ const char *http_reason(int status);
 /* Reads up to `size` bytes of the body: the number read, 0 at its end, -1 when the peer broke off or went silent. */
 typedef ptrdiff_t (*http_read_body)(void *ctx, char *ret_data, size_t size);
 
+#define HTTP_KEY_CALLER_BYTES 32 /* "key:" and a 64-bit number */
+
 /* Everything an endpoint may know of a request. Text is borrowed until the response is sent; a member the server did
  * not give is "" (idempotency_key apart: NULL). */
 struct request {
@@ -38,9 +40,9 @@ struct request {
     enum role role;         /* ANALYTICS_ROLE: never from a header; ROLE_NONE unless the identity is whole */
     int64_t user_id;        /* ANALYTICS_USER_ID; 0 without */
     const char *caller;     /* ANALYTICS_CALLER, else made from role and user id */
-    const char *api_key;    /* ANALYTICS_API_KEY: only for the authentication endpoint */
-    const char *need;       /* ANALYTICS_NEED: "read" or "ingest", likewise */
-    int64_t now_ms;         /* when it came, Unix milliseconds */
+    const char *api_key;    /* ANALYTICS_API_KEY: to be looked up where the server gives no role */
+    char key_caller[HTTP_KEY_CALLER_BYTES]; /* room for the caller that a key's number makes */
+    int64_t now_ms;                         /* when it came, Unix milliseconds */
     http_read_body read_body;
     void *read_ctx;
 };

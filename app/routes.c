@@ -3,6 +3,7 @@
 #include "routes.h"
 
 #include "clock.h"
+#include "auth.h"
 #include "endpoints.h"
 #include "log.h"
 
@@ -34,8 +35,8 @@ static const struct route routes[] = {
     {"/analytics/errors", PROGRAM_QUERY, METHODS_READ, RIGHT_READ, reports_errors, &errors_params},
     {"/analytics/websites", PROGRAM_QUERY, METHODS_READ, RIGHT_READ, reports_websites, &websites_params},
     {"/analytics/health", PROGRAM_QUERY, METHODS_READ, RIGHT_NONE, health_get, NULL},
-    {"/_analytics/auth", PROGRAM_QUERY, METHODS_ANY, RIGHT_NONE, auth_check, NULL},
-    /* Batches do not wait behind reports: analytics-ingest knows the keys too. */
+    /* Asked before the body of a batch is read. Batches do not wait behind reports, so analytics-ingest knows the keys.
+     */
     {"/_analytics/auth", PROGRAM_INGEST, METHODS_ANY, RIGHT_NONE, auth_check, NULL},
 };
 
@@ -69,15 +70,16 @@ static bool method_allowed(enum route_methods methods, enum http_method method)
     return false;
 }
 
-static enum err check_access(const struct route *route, const struct request *request, struct fault *fault)
+static enum err check_access(struct service *service, enum right right, struct request *request, struct fault *fault)
 {
+    enum err err = right == RIGHT_NONE ? OK : auth_identify(service, request, fault);
     bool unknown = request->role == ROLE_NONE || (request->role == ROLE_USER && request->user_id <= 0);
 
-    if (route->right == RIGHT_NONE)
-        return OK;
+    if (err != OK || right == RIGHT_NONE)
+        return err;
     if (unknown)
         return fault_set(fault, ERR_UNAUTHORIZED, "a valid API key is needed");
-    if (!access_allows(request->role, route->right))
+    if (!access_allows(request->role, right))
         return fault_set(fault, ERR_FORBIDDEN, "this key's role does not allow that");
     return OK;
 }
@@ -98,8 +100,7 @@ static enum err run(const struct route *route, struct service *service, const st
     if (!method_allowed(route->methods, request->method))
         return fault_set(fault, ERR_METHOD_NOT_ALLOWED, "this path takes %s",
                          route->methods == METHODS_POST ? "POST" : "GET and HEAD");
-    err = check_access(route, request, fault);
-    if (err == OK && route->params != NULL)
+    if (route->params != NULL)
         err = params_parse(request->query_string, route->params, &params, fault);
     if (err != OK)
         return err;
@@ -107,15 +108,16 @@ static enum err run(const struct route *route, struct service *service, const st
     return route->handle(service, request, &params, response, fault);
 }
 
-static void dispatch(struct service *service, const struct request *request, struct response *response)
+/* Strangers do not even learn which paths there are. */
+static void dispatch(struct service *service, struct request *request, struct response *response)
 {
     const struct route *route = find_route(service->program, request->route);
     struct fault fault = {0};
-    enum err err;
+    enum err err = check_access(service, route != NULL ? route->right : RIGHT_READ, request, &fault);
 
-    if (route == NULL)
+    if (err == OK && route == NULL)
         err = fault_set(&fault, ERR_NOT_FOUND, "there is nothing at this path");
-    else
+    else if (err == OK)
         err = run(route, service, request, response, &fault);
     if (err == OK && response->body.failed)
         err = fault_set(&fault, ERR_UNAVAILABLE, "no memory for the answer, or it passes its ceiling");
@@ -159,8 +161,9 @@ static void log_request(const struct request *request, const struct response *re
 
 void routes_answer(struct service *service, const struct request *request, struct response *response)
 {
+    struct request known = *request; /* and by whom it is, once that is found out */
     int64_t start = clock_mono_us();
 
-    dispatch(service, request, response);
-    log_request(request, response, clock_mono_us() - start);
+    dispatch(service, &known, response);
+    log_request(&known, response, clock_mono_us() - start);
 }

@@ -27,8 +27,8 @@ struct route {
 /* The table, for tests that walk it. */
 const struct route *routes_table(size_t *ret_count);
 
-/* Answers a request whole: route, method, rights, parameters, endpoint, in that order, and one log line. `response`
- * comes from response_init. Thread-safe. */
+/* Answers a request whole: who asks, rights, route, method, parameters, endpoint, in that order, and one log line.
+ * `response` comes from response_init. Thread-safe. */
 void routes_answer(struct service *service, const struct request *request, struct response *response);
 
 #endif

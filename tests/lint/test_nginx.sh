@@ -28,7 +28,7 @@ bytes() { # nginx's 16m, 512k, 8192
 }
 equal() { [ "$1" -eq "$2" ] || echo "$1 there, $2 in lib/limit.h"; }
 
-body=$(sed -n 's/^ *client_max_body_size \([0-9]*[mk]\);/\1/p' nginx/analytics.conf)
+body=$(sed -n '/location = .analytics.ingest /,/}/s/^ *client_max_body_size \([0-9]*[mk]\);/\1/p' nginx/analytics.conf)
 verdict client_max_body_size "$(equal "$(bytes "$body")" "$(limit LIMIT_BODY_BYTES)")"
 for file in nginx/quickstart.conf.in nginx/tls-server.conf.example; do
     line=$(sed -n 's/^ *large_client_header_buffers [0-9]* \([0-9]*k\);.*/\1/p' "$file")
@@ -76,7 +76,7 @@ accepts 'the TLS example' "$dir/tls.conf"
 for file in nginx/analytics.conf nginx/analytics-early-errors.conf; do
     verdict "$file" "$(awk '
         /^location/ { name = $0; access = internal = 0 }
-        /^    access_log .*analytics;$/ { access = 1 }
+        /^    access_log .*analytics buffer=64k flush=1s;$/ { access = 1 }
         /^    internal;$/ { internal = 1 }
         /^}/ && !access && !internal { print name " has no access_log of its own" }' "$file")"
 done

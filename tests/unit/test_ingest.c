@@ -96,7 +96,6 @@ static void prepare(const char *content_type, const char *encoding, const char *
                                .role = ROLE_WORKER,
                                .caller = "worker",
                                .api_key = "",
-                               .need = "",
                                .now_ms = INT64_C(1775044800123),
                                .read_body = read_memory};
 }

@@ -111,7 +111,6 @@ static void get(const char *path, const char *query, enum role role, int64_t use
                               .user_id = user_id,
                               .caller = "",
                               .api_key = "",
-                              .need = "",
                               .now_ms = INT64_C(1775044800123)};
 
     response_release(&response);
@@ -234,13 +233,15 @@ END_TEST
 /* ---- keys ---- */
 
 static const struct {
+    enum program program;
+    const char *route;
     enum role role;
-    const char *need;
     int status;
 } rights[] = {
-    {ROLE_WORKER, "read", 403}, {ROLE_WORKER, "ingest", 204}, {ROLE_USER, "read", 204},
-    {ROLE_USER, "ingest", 403}, {ROLE_ADMIN, "read", 204},    {ROLE_ADMIN, "ingest", 204},
-    {ROLE_ADMIN, "", 403},      {ROLE_ADMIN, "Read", 403},    {ROLE_ADMIN, "none", 403},
+    {PROGRAM_QUERY, "/analytics/traffic", ROLE_WORKER, 403}, {PROGRAM_QUERY, "/analytics/traffic", ROLE_USER, 200},
+    {PROGRAM_QUERY, "/analytics/traffic", ROLE_ADMIN, 200},  {PROGRAM_QUERY, "/analytics/nothing", ROLE_USER, 404},
+    {PROGRAM_INGEST, "/_analytics/auth", ROLE_WORKER, 204},  {PROGRAM_INGEST, "/_analytics/auth", ROLE_USER, 403},
+    {PROGRAM_INGEST, "/_analytics/auth", ROLE_ADMIN, 204},
 };
 
 static void add_key(enum role role, char ret_text[KEY_TEXT_BYTES])
@@ -254,16 +255,19 @@ static void add_key(enum role role, char ret_text[KEY_TEXT_BYTES])
     key_store_close(keys);
 }
 
-static void authenticate(const char *key, const char *need)
+/* `role` as the server gives it. */
+static void ask_with_key(int row, const char *key, enum role role)
 {
-    struct request request = {.method = HTTP_OTHER,
-                              .route = "/_analytics/auth",
-                              .path = slice_of("/analytics/traffic"),
+    struct request request = {.method = HTTP_GET,
+                              .route = rights[row].route,
+                              .path = slice_of("/analytics/x"),
+                              .query_string = DAY,
                               .caller = "",
                               .api_key = key,
-                              .need = need,
+                              .role = role,
                               .now_ms = INT64_C(1775044800123)};
 
+    service.program = rights[row].program;
     response_release(&response);
     response_init(&response);
     routes_answer(&service, &request, &response);
@@ -281,21 +285,51 @@ START_TEST(authenticates)
 {
     char key[KEY_TEXT_BYTES];
 
-    authenticate("fnp_0", "read");
+    ask_with_key(_i, "fnp_0", ROLE_NONE);
     ck_assert_int_eq(response.status, 503); /* no keys.db yet, and that is no reason to stay away later */
     add_key(rights[_i].role, key);
-    authenticate("", rights[_i].need);
+    ask_with_key(_i, "", ROLE_NONE);
     ck_assert_int_eq(response.status, 401);
-    authenticate("fnp_0", rights[_i].need);
+    ask_with_key(_i, "fnp_0", ROLE_NONE);
     ck_assert_int_eq(response.status, 401);
-    authenticate(key, rights[_i].need);
+    ask_with_key(_i, key, ROLE_NONE);
     ck_assert_int_eq(response.status, rights[_i].status);
     ck_assert_ptr_null(strstr(response.log_text, key));
     if (response.status == 204) {
         ck_assert_str_eq(header("X-Analytics-Role"), role_name(rights[_i].role));
-        ck_assert_str_eq(header("X-Analytics-User-Id"), rights[_i].role == ROLE_USER ? "7" : "");
         ck_assert_str_eq(header("X-Analytics-Caller"), "key:1");
     }
+    remove_keys();
+}
+END_TEST
+
+/* Where the server says who it is, a key says nothing. */
+START_TEST(the_servers_word_counts)
+{
+    char key[KEY_TEXT_BYTES];
+
+    add_key(ROLE_ADMIN, key);
+    ask_with_key(0, key, ROLE_WORKER);
+    ck_assert_int_eq(response.status, 403);
+    ask_with_key(0, "fnp_0", ROLE_ADMIN);
+    ck_assert_int_eq(response.status, 200);
+    remove_keys();
+}
+END_TEST
+
+/* A key of user 7 sees what user 7 sees. */
+START_TEST(a_key_sees_its_own)
+{
+    char key[KEY_TEXT_BYTES];
+
+    add_key(ROLE_USER, key);
+    get("/analytics/traffic", DAY, ROLE_USER, 7);
+    char *expected = strdup(buf_cstr(&response.body));
+    ask_with_key(0, key, ROLE_NONE);
+    ck_assert_str_eq(buf_cstr(&response.body), expected);
+    get("/analytics/traffic", DAY, ROLE_ADMIN, 0);
+    ck_assert_str_ne(buf_cstr(&response.body), expected);
+    free(expected);
     remove_keys();
 }
 END_TEST
@@ -312,6 +346,8 @@ int main(void)
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_loop_test(tcase, answers_exactly, 0, (int)ROWS(answers));
     tcase_add_loop_test(tcase, authenticates, 0, (int)ROWS(rights));
+    tcase_add_test(tcase, the_servers_word_counts);
+    tcase_add_test(tcase, a_key_sees_its_own);
     tcase_add_test(tcase, longest_answer_fits);
     tcase_add_test(tcase, caches_privately);
     srunner_run_all(runner, CK_ENV);
