@@ -150,7 +150,7 @@ static enum err add_chunk(struct store_writer *writer, int64_t part, int64_t use
     struct totals totals;
     enum err err = OK;
     int64_t base = part * tier_width((enum tier)(packing->tier - 1));
-    pack_open(&reader, sqlite3_column_blob(statement, 0), (size_t)sqlite3_column_bytes(statement, 0), base);
+    pack_open(&reader, sqlite3_column_blob(statement, 0), (size_t)sqlite3_column_bytes(statement, 0), base, true);
     while (!err && pack_next(&reader, &totals)) {
         struct fold_key key = reader.key;
         key.tier = packing->tier;

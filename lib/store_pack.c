@@ -44,7 +44,8 @@ static enum err unpack(struct store_writer *writer, const struct fold_key *key, 
     struct pack_reader reader;
     struct totals totals;
     enum err err = OK;
-    pack_open(&reader, sqlite3_column_blob(statement, column), (size_t)sqlite3_column_bytes(statement, column), base);
+    pack_open(&reader, sqlite3_column_blob(statement, column), (size_t)sqlite3_column_bytes(statement, column), base,
+              true);
     while (!err && pack_next(&reader, &totals)) {
         struct fold_key entry = *key;
         entry.domain = reader.key.domain;
@@ -92,36 +93,35 @@ static enum err find_limit(struct store_writer *writer, const struct fold_key *k
 
 static enum err put_chunk(struct store_writer *writer, const struct fold_key *first, struct fault *fault)
 {
-    struct buf *bytes = &writer->bytes;
+    struct buf *bytes = &writer->packer.bytes;
     if (bytes->failed)
         return fault_set(fault, ERR_UNAVAILABLE, "no room for a chunk: tier %lld, bucket %lld, user %lld, domain %lld",
                          (long long)first->tier, (long long)first->bucket, (long long)first->user_id,
                          (long long)first->domain);
     sqlite3_stmt *statement = chunk_statement(writer, W_CHUNK_PUT, first, first->domain);
     sqlite3_bind_blob(statement, 6, bytes->data, (int)bytes->len, SQLITE_STATIC);
-    enum err err = db_run(&writer->db, statement, "store a chunk", fault);
-    buf_clear(bytes);
-    return err;
+    return db_run(&writer->db, statement, "store a chunk", fault);
 }
 
 /* Writes the run as chunks. */
 static enum err put_run(struct store_writer *writer, const struct run *run, struct fault *fault)
 {
+    struct pack_writer *packer = &writer->packer;
+    const struct fold_entry *entries = run->entries;
     size_t first = 0; /* of the chunk being written */
-    struct fold_key last = {0};
     enum err err = OK;
-    buf_clear(&writer->bytes);
-    for (size_t i = 0; !err && i < run->count; i++) {
-        bool full = writer->bytes.len >= CHUNK_BYTES && run->entries[i].key.domain != run->entries[i - 1].key.domain;
-        if (full) {
-            err = put_chunk(writer, &run->entries[first].key, fault);
+    pack_begin(packer, run->base);
+    for (size_t i = 0, n; !err && i < run->count; i += n) {
+        n = pack_group_length(&entries[i], run->count - i);
+        if (packer->bytes.len >= CHUNK_BYTES && entries[i].key.domain != entries[i - 1].key.domain) {
+            err = put_chunk(writer, &entries[first].key, fault);
             first = i;
-            last = (struct fold_key){0};
+            pack_begin(packer, run->base);
         }
-        pack_put(&writer->bytes, &last, run->base, &run->entries[i]);
+        pack_put(packer, &entries[i], n);
     }
     if (!err && run->count)
-        err = put_chunk(writer, &run->entries[first].key, fault);
+        err = put_chunk(writer, &entries[first].key, fault);
     return err;
 }
 

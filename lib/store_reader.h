@@ -25,6 +25,7 @@
     X(R_ORDER_USERS, "SELECT user_id FROM order_user WHERE order_id = ?1 ORDER BY user_id")                            \
     X(R_QUARTER, "SELECT bucket * 900, count, bytes_sent, bytes_received, errors, max_concurrency"                     \
                  " FROM traffic_quarter WHERE bucket = ?2 AND user_id = ?3")                                           \
+    X(R_SECONDS, "SELECT first_second, last_second FROM traffic_quarter WHERE bucket = ?2 AND user_id = ?3")           \
     X(R_HOUR, "SELECT bucket * 3600, count, bytes_sent, bytes_received, errors, max_concurrency"                       \
               " FROM traffic_hour WHERE bucket = ?2 AND user_id = ?3 AND order_id = ?5")                               \
     X(R_DAYS, "SELECT bucket * 86400, count, bytes_sent, bytes_received, errors, max_concurrency"                      \

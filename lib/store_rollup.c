@@ -2,6 +2,8 @@
  * and no time of day. */
 #include "store_writer.h"
 
+#include "when.h"
+
 #include "banned.h"
 
 /* The quarter of everyone, and of the user. */
@@ -94,9 +96,10 @@ static enum err put_orders(struct store_writer *writer, struct fault *fault)
 static enum err put_quarter(struct store_writer *writer, const struct fold_entry *entry, struct fault *fault)
 {
     const struct totals *t = &entry->totals;
+    int64_t start = entry->key.bucket * WHEN_QUARTER;
     sqlite3_stmt *statement = writer_statement(writer, W_QUARTER_ADD);
     BIND_ALL(statement, entry->key.bucket, entry->key.user_id, t->count, t->bytes_sent, t->bytes_received, t->errors,
-             t->max_concurrency);
+             t->max_concurrency, t->first - start, t->last - start);
     return db_run(&writer->db, statement, "add to traffic_quarter", fault);
 }
 

@@ -272,7 +272,8 @@ static enum err take_chunk(const struct pass *pass, sqlite3_stmt *statement, int
     struct pack_reader chunk;
     struct scan_row row = {.at = start};
     enum err err = OK;
-    pack_open(&chunk, sqlite3_column_blob(statement, 0), (size_t)sqlite3_column_bytes(statement, 0), start);
+    pack_open(&chunk, sqlite3_column_blob(statement, 0), (size_t)sqlite3_column_bytes(statement, 0), start,
+              pass->scan->filter->order_id != 0);
     while (!err && pack_next(&chunk, &row.totals)) {
         row.error = chunk.key.error;
         row.domain = chunk.key.domain;
@@ -340,7 +341,29 @@ static enum err scan_bucket(const struct pass *pass, const struct method *method
     return err;
 }
 
-static enum err scan_piece(const struct pass *pass, const struct piece *piece)
+/* A part of a quarter: *ret_none when the user's logs of the quarter lie outside of it; the whole quarter when they all
+ * lie inside. */
+static enum err settle_partial(const struct pass *pass, struct piece *piece, bool *ret_none)
+{
+    sqlite3_stmt *statement = reader_statement(pass->reader, R_SECONDS);
+    bool row = false;
+    sqlite3_bind_int64(statement, 2, piece->begin);
+    sqlite3_bind_int64(statement, 3, pass->user);
+    enum err err = db_step(&pass->reader->db, statement, "read", &row, pass->fault);
+    if (err)
+        return err;
+    int64_t first = row ? sqlite3_column_int64(statement, 0) : WHEN_QUARTER;
+    int64_t last = row ? sqlite3_column_int64(statement, 1) : -1;
+    sqlite3_reset(statement);
+    *ret_none = first >= piece->to_second || last < piece->from_second;
+    if (first >= piece->from_second && last < piece->to_second) {
+        piece->from_second = 0;
+        piece->to_second = WHEN_QUARTER;
+    }
+    return OK;
+}
+
+static enum err scan_whole(const struct pass *pass, const struct piece *piece)
 {
     struct method method = method_for(pass, piece);
     int64_t width = tier_width(piece->tier);
@@ -353,6 +376,14 @@ static enum err scan_piece(const struct pass *pass, const struct piece *piece)
         err = scan_bucket(pass, &method, bucket, bucket * width);
     }
     return err;
+}
+
+static enum err scan_piece(const struct pass *pass, const struct piece *given)
+{
+    struct piece piece = *given;
+    bool none = false;
+    enum err err = piece_is_partial(&piece) ? settle_partial(pass, &piece, &none) : OK;
+    return err || none ? err : scan_whole(pass, &piece);
 }
 
 /* Up to when each tier has its rows. Charts need tiers that nest in their buckets, and traffic ends with the day. */

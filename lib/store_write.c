@@ -89,7 +89,7 @@ enum err store_writer_open(const char *data_dir, struct store_writer **ret_write
         return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
     writer->lock = -1;
     writer->checkpoint_at = CHECKPOINT_PAGES;
-    buf_init(&writer->bytes, MAX_CHUNK_BYTES);
+    pack_writer_init(&writer->packer, MAX_CHUNK_BYTES);
     store_writer_set_slice(writer, SLICE_ENTRIES);
     enum err err = prepare(writer, data_dir, fault);
     if (err) {
@@ -113,7 +113,7 @@ void store_writer_close(struct store_writer *writer)
     fold_release(&writer->traffic);
     fold_release(&writer->packed);
     fold_release(&writer->chunk);
-    buf_release(&writer->bytes);
+    pack_writer_release(&writer->packer);
     free(writer->packing.users);
     free(writer->rows);
     free(writer->name_ids);

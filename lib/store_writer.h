@@ -5,6 +5,7 @@
 #include "batch.h"
 #include "fold.h"
 #include "name_cache.h"
+#include "pack.h"
 #include "store.h"
 #include "store_db.h"
 
@@ -24,10 +25,11 @@
     X(W_ORDER_USER_ADD, "INSERT OR IGNORE INTO order_user (order_id, user_id) VALUES (?1, ?2)")                        \
     X(W_SET_TOTAL, "UPDATE total SET count = ?1, bytes_sent = ?2, bytes_received = ?3, errors = ?4 WHERE id = 1")      \
     X(W_QUARTER_ADD,                                                                                                   \
-      "INSERT INTO traffic_quarter (bucket, user_id, count, bytes_sent, bytes_received, errors, max_concurrency)"      \
-      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"                                                                           \
+      "INSERT INTO traffic_quarter (bucket, user_id, count, bytes_sent, bytes_received, errors, max_concurrency,"      \
+      " first_second, last_second) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"                                        \
       " ON CONFLICT DO UPDATE SET count = count + ?3, bytes_sent = bytes_sent + ?4,"                                   \
-      " bytes_received = bytes_received + ?5, errors = errors + ?6, max_concurrency = max(max_concurrency, ?7)")       \
+      " bytes_received = bytes_received + ?5, errors = errors + ?6, max_concurrency = max(max_concurrency, ?7),"       \
+      " first_second = min(first_second, ?8), last_second = max(last_second, ?9)")                                     \
     X(W_HOUR_ADD,                                                                                                      \
       "INSERT INTO traffic_hour (bucket, user_id, order_id, count, bytes_sent, bytes_received, errors,"                \
       " max_concurrency) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"                                                      \
@@ -112,9 +114,9 @@ struct store_writer {
     int64_t *name_ids;
     size_t name_id_count, name_id_cap;
     struct fold traffic;
-    struct fold packed; /* entries on their way into rollup_chunk */
-    struct fold chunk;  /* the entries of one chunk, merged */
-    struct buf bytes;   /* the chunk being written */
+    struct fold packed;        /* entries on their way into rollup_chunk */
+    struct fold chunk;         /* the entries of one chunk, merged */
+    struct pack_writer packer; /* the chunk being written */
 
     int wal_pages;       /* in the WAL after the last commit */
     int checkpoint_at;   /* so many are worth a checkpoint */

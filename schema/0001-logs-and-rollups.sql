@@ -92,7 +92,9 @@ CREATE TABLE total (
 ) STRICT;
 INSERT INTO total (id, count, bytes_sent, bytes_received, errors) VALUES (1, 0, 0, 0, 0);
 
--- Charts by the quarter of an hour, for everyone (user 0) and each user: the one rollup that is kept as logs come.
+-- Charts by the quarter of an hour, for everyone (user 0) and each user: the one rollup that is kept as logs come. From
+-- when to when the quarter's logs are spares a range that begins or ends inside it a look at them: most workers stamp all
+-- logs of a quarter alike.
 CREATE TABLE traffic_quarter (
     bucket          INTEGER NOT NULL,
     user_id         INTEGER NOT NULL,
@@ -101,6 +103,8 @@ CREATE TABLE traffic_quarter (
     bytes_received  INTEGER NOT NULL,
     errors          INTEGER NOT NULL,
     max_concurrency INTEGER NOT NULL,
+    first_second    INTEGER NOT NULL, -- of the quarter, 0 … 899
+    last_second     INTEGER NOT NULL,
     PRIMARY KEY (bucket, user_id)
 ) STRICT, WITHOUT ROWID;
 
@@ -133,7 +137,7 @@ CREATE TABLE traffic_day (
 
 -- Domains and errors, packed: each row is a run of entries (domain, error, order → sums; see lib/pack.h) of one bucket
 -- and user. kind 0: every log, by domain and order. kind 1: logs that name an error, by domain, error and order. User 0
--- has the entries of everyone, without orders. Tiers 1 to 4, and only for closed periods.
+-- has the entries of everyone, without orders. A user's entries of several orders have their sum in front of them. Tiers 1 to 4, and only for closed periods.
 CREATE TABLE rollup_chunk (
     tier    INTEGER NOT NULL,
     bucket  INTEGER NOT NULL,

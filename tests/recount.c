@@ -20,13 +20,14 @@ int64_t recount_i64(sqlite3 *db, const char *sql)
     " FROM (SELECT *, 0 AS u, 0 AS o FROM raw_log UNION ALL SELECT *, user_id, order_id FROM raw_log) JOIN (SELECT 1"  \
     " AS t, 3600 AS w UNION SELECT 2, 86400 UNION SELECT 3, 345600 UNION SELECT 4, 1382400)"
 #define SUMS                                                                                                           \
-    " sum(count), sum(bytes_sent), sum(bytes_received), sum(error_count), max(max_concurrency),"                       \
-    " min(quarter * 900 + second), max(quarter * 900 + second)"
+    " sum(count) AS c, sum(bytes_sent) AS s, sum(bytes_received) AS r, sum(error_count) AS x,"                         \
+    " max(max_concurrency) AS m, min(quarter * 900 + second) AS f, max(quarter * 900 + second) AS l"
 
 #define TRAFFIC_SUMS " sum(count), sum(bytes_sent), sum(bytes_received), sum(error_count), max(max_concurrency)"
 
 static const char quarter_again[] =
-    "SELECT quarter, u," TRAFFIC_SUMS " FROM (SELECT *, 0 AS u FROM raw_log UNION ALL SELECT *, user_id FROM raw_log)"
+    "SELECT quarter, u," TRAFFIC_SUMS
+    ", min(second), max(second) FROM (SELECT *, 0 AS u FROM raw_log UNION ALL SELECT *, user_id FROM raw_log)"
     " GROUP BY quarter, u";
 
 #define TRAFFIC_PARTS                                                                                                  \
@@ -53,13 +54,18 @@ static const char packed_again[] =
     " WHERE error <> 0 AND (quarter * 900 / w + 1) * w <="
     " (SELECT iif(t = 1, closed_hour * 3600, closed_day * 86400) FROM closing) GROUP BY t, b, u, domain, error, o";
 
-static void unpack_row(sqlite3_stmt *row, sqlite3_stmt *insert)
+static const char grouped_again[] =
+    "SELECT t, b, u, kind, domain, e, 0, sum(c), sum(s), sum(r), sum(x), max(m), min(f), max(l) FROM again"
+    " GROUP BY t, b, u, kind, domain, e";
+
+/* Order by order, or the sums of each group, as order 0. */
+static void unpack_row(sqlite3_stmt *row, sqlite3_stmt *insert, bool by_order)
 {
     static const int64_t widths[] = {900, 3600, 86400, 345600, 1382400};
     struct pack_reader chunk;
     struct totals totals;
     int64_t base = sqlite3_column_int64(row, 1) * widths[sqlite3_column_int64(row, 0)];
-    pack_open(&chunk, sqlite3_column_blob(row, 5), (size_t)sqlite3_column_bytes(row, 5), base);
+    pack_open(&chunk, sqlite3_column_blob(row, 5), (size_t)sqlite3_column_bytes(row, 5), base, by_order);
     for (int first = 1; pack_next(&chunk, &totals); first = 0) {
         if (first)
             ck_assert_int_eq(chunk.key.domain, sqlite3_column_int64(row, 4));
@@ -69,7 +75,7 @@ static void unpack_row(sqlite3_stmt *row, sqlite3_stmt *insert)
                                   sqlite3_column_int64(row, 3),
                                   chunk.key.domain,
                                   chunk.key.error,
-                                  chunk.key.order_id,
+                                  by_order ? chunk.key.order_id : 0,
                                   totals.count,
                                   totals.bytes_sent,
                                   totals.bytes_received,
@@ -90,17 +96,14 @@ static void unpack_row(sqlite3_stmt *row, sqlite3_stmt *insert)
 #define CLOSED "(bucket + 1) * " WIDTH " <= (SELECT iif(tier = 1, closed_hour * 3600, closed_day * 86400) FROM closing)"
 
 /* rollup_chunk's entries as rows of a temporary table. */
-static void unpack_all(sqlite3 *db)
+static void unpack_all(sqlite3 *db, const char *insert_sql, bool by_order)
 {
     sqlite3_stmt *row = NULL, *insert = NULL;
-    ck_assert_int_eq(sqlite3_exec(db, packed_again, NULL, NULL, NULL), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_exec(db, "CREATE TEMP TABLE packed AS SELECT * FROM again LIMIT 0", NULL, NULL, NULL),
-                     SQLITE_OK);
     sqlite3_prepare_v2(db, "SELECT tier, bucket, user_id, kind, domain, entries FROM rollup_chunk WHERE " CLOSED, -1,
                        &row, NULL);
-    sqlite3_prepare_v2(db, "INSERT INTO packed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", -1, &insert, NULL);
+    sqlite3_prepare_v2(db, insert_sql, -1, &insert, NULL);
     while (sqlite3_step(row) == SQLITE_ROW)
-        unpack_row(row, insert);
+        unpack_row(row, insert, by_order);
     sqlite3_finalize(row);
     sqlite3_finalize(insert);
 }
@@ -119,13 +122,21 @@ static int64_t differences(sqlite3 *db, const char *a, const char *b)
 
 int64_t recount_differences(sqlite3 *db)
 {
-    unpack_all(db);
+    ck_assert_int_eq(sqlite3_exec(db, packed_again, NULL, NULL, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db,
+                                  "CREATE TEMP TABLE packed AS SELECT * FROM again LIMIT 0;"
+                                  "CREATE TEMP TABLE grouped AS SELECT * FROM again LIMIT 0",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    unpack_all(db, "INSERT INTO packed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", true);
+    unpack_all(db, "INSERT INTO grouped VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", false);
     return differences(db, "SELECT * FROM traffic_quarter", quarter_again) +
            differences(db, "SELECT * FROM traffic_hour", hour_again) +
            differences(db, "SELECT * FROM traffic_day", day_again) +
            differences(db, "SELECT * FROM total", total_again) +
            differences(db, "SELECT order_id, user_id FROM order_user", "SELECT order_id, user_id FROM raw_log") +
            differences(db, "SELECT * FROM packed", "SELECT * FROM again") +
+           differences(db, "SELECT * FROM grouped", grouped_again) +
            recount_i64(db, "SELECT (SELECT count(*) FROM packed) <> (SELECT count(*) FROM again)");
 }
 
