@@ -92,262 +92,319 @@ enum err store_chart(struct store_reader *reader, const struct report_filter *fi
 
 struct ranked {
     int64_t measure;
-    const struct fold_entry *entry;
-    char *name; /* filled in only where it is needed; owned */
+    const struct tally_entry *entry;
+    char *name; /* owned */
 };
 
-static int by_measure(const void *left, const void *right)
-{
-    const struct ranked *a = left, *b = right;
-    return (a->measure < b->measure) - (a->measure > b->measure);
-}
+/* What one page shows: the rows from `begin` on of those that may stand on it. */
+struct page {
+    struct ranked *rows; /* in order; more than the page where rows of equal measure begin before it or end after it */
+    size_t count;
+    size_t begin, end; /* of the page within rows */
+};
 
 static int by_measure_and_name(const void *left, const void *right)
 {
     const struct ranked *a = left, *b = right;
-    int order = by_measure(a, b);
+    int order = (a->measure < b->measure) - (a->measure > b->measure);
     return order ? order : strcmp(a->name, b->name);
 }
 
-/* Widens [*begin, *end) to whole groups of equal measure. */
-static void widen_to_ties(const struct ranked *list, size_t count, size_t *begin, size_t *end)
+/* What a list ranks: some entries, by a measure, under the names of their domains or errors. */
+struct ranking {
+    const struct tally_entry *entries;
+    const uint32_t *chosen; /* indexes of entries; NULL: all of them */
+    size_t count;
+    int64_t (*measure)(const struct totals *totals);
+    int64_t (*name_id)(const struct tally_key *key);
+};
+
+static const struct tally_entry *ranked_entry(const struct ranking *ranking, size_t i)
 {
-    while (*begin > 0 && *begin < count && list[*begin - 1].measure == list[*begin].measure)
-        --*begin;
-    while (*end > 0 && *end < count && list[*end - 1].measure == list[*end].measure)
-        ++*end;
+    return &ranking->entries[ranking->chosen ? ranking->chosen[i] : i];
 }
 
-/* Names are fetched, and ties put in order, only around the page that is asked for. `name_of` gives an entry's id. */
-static enum err rank_page(struct store_reader *reader, struct ranked *list, size_t count, size_t begin, size_t end,
-                          int64_t (*name_of)(const struct fold_entry *), struct fault *fault)
+/* The measures of the first and the last row of the page [begin, end), which is not empty. */
+static enum err find_bounds(const struct ranking *ranking, size_t begin, size_t end, int64_t *ret_most,
+                            int64_t *ret_least)
 {
+    int64_t *measures = calloc(ranking->count, sizeof *measures);
+    if (!measures)
+        return ERR_UNAVAILABLE;
+    for (size_t i = 0; i < ranking->count; i++)
+        measures[i] = ranking->measure(&ranked_entry(ranking, i)->totals);
+    *ret_least = tally_nth_greatest(measures, ranking->count, end - 1);
+    *ret_most = tally_nth_greatest(measures, ranking->count, begin);
+    free(measures);
+    return OK;
+}
+
+/* Takes the rows between the bounds; those above them come before the page. */
+static enum err take_between(const struct ranking *ranking, int64_t most, int64_t least, struct page *page)
+{
+    size_t above = 0, room = 0;
+    for (size_t i = 0; i < ranking->count; i++) {
+        int64_t measure = ranking->measure(&ranked_entry(ranking, i)->totals);
+        above += measure > most;
+        room += measure <= most && measure >= least;
+    }
+    page->rows = calloc(room + 1, sizeof *page->rows);
+    if (!page->rows)
+        return ERR_UNAVAILABLE;
+    for (size_t i = 0; i < ranking->count; i++) {
+        const struct tally_entry *entry = ranked_entry(ranking, i);
+        int64_t measure = ranking->measure(&entry->totals);
+        if (measure <= most && measure >= least)
+            page->rows[page->count++] = (struct ranked){.measure = measure, .entry = entry};
+    }
+    page->begin -= above;
+    page->end -= above;
+    return OK;
+}
+
+static void page_release(struct page *page)
+{
+    for (size_t i = 0; i < page->count; i++)
+        free(page->rows[i].name);
+    free(page->rows);
+    *page = (struct page){0};
+}
+
+/* Names are fetched, and rows put in order, only for the page that is asked for and its ties. */
+static enum err rank_page(struct store_reader *reader, const struct ranking *ranking, size_t begin, size_t end,
+                          struct page *ret_page, struct fault *fault)
+{
+    struct page page = {.begin = begin, .end = end};
+    int64_t most = 0, least = 0;
+    *ret_page = (struct page){0};
+    if (begin >= end)
+        return OK;
+    if (find_bounds(ranking, begin, end, &most, &least) || take_between(ranking, most, least, &page))
+        return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
     enum err err = OK;
-    if (count > 1)
-        qsort(list, count, sizeof *list, by_measure);
-    widen_to_ties(list, count, &begin, &end);
-    for (size_t i = begin; !err && i < end; i++)
-        err = scan_name(reader, name_of(list[i].entry), &list[i].name, fault);
-    if (!err && end > begin)
-        qsort(list + begin, end - begin, sizeof *list, by_measure_and_name);
-    return err;
+    for (size_t i = 0; !err && i < page.count; i++)
+        err = scan_name(reader, ranking->name_id(&page.rows[i].entry->key), &page.rows[i].name, fault);
+    if (err) {
+        page_release(&page);
+        return err;
+    }
+    qsort(page.rows, page.count, sizeof *page.rows, by_measure_and_name);
+    *ret_page = page;
+    return OK;
 }
 
-static void free_ranked(struct ranked *list, size_t count)
+/* The name, which the page then no longer owns. */
+static char *take_name(struct ranked *row)
 {
-    for (size_t i = 0; list && i < count; i++)
-        free(list[i].name);
-    free(list);
+    char *name = row->name;
+    row->name = NULL;
+    return name;
 }
 
-static enum err fold_sink(void *ctx, const struct scan_row *row)
+static enum err tally_sink(void *ctx, const struct scan_row *row)
 {
-    struct fold_key key = {.error = row->error, .domain = row->domain};
-    return fold_add(ctx, &key, &row->totals);
+    size_t index;
+    return tally_add(ctx, (struct tally_key){.domain = row->domain, .error = row->error}, &row->totals, &index);
 }
 
 static enum err domain_sink(void *ctx, const struct scan_row *row)
 {
-    struct fold_key key = {.domain = row->domain};
-    return fold_add(ctx, &key, &row->totals);
+    size_t index;
+    return tally_add(ctx, (struct tally_key){.domain = row->domain}, &row->totals, &index);
 }
 
-static int64_t domain_of(const struct fold_entry *entry)
+static int64_t domain_of(const struct tally_key *key)
 {
-    return entry->key.domain;
+    return key->domain;
 }
 
-static int64_t error_of(const struct fold_entry *entry)
+static int64_t error_of(const struct tally_key *key)
 {
-    return entry->key.error;
+    return key->error;
 }
 
-static int64_t domain_measure(const struct totals *totals, enum domain_order order)
+static int64_t measure_count(const struct totals *totals)
 {
-    return order == DOMAIN_BY_COUNT ? totals->count : totals->bytes_sent + totals->bytes_received;
+    return totals->count;
+}
+
+static int64_t measure_bytes(const struct totals *totals)
+{
+    return totals->bytes_sent + totals->bytes_received;
+}
+
+static int64_t measure_errors(const struct totals *totals)
+{
+    return totals->errors;
 }
 
 /* ---- domains ---- */
 
-static struct ranked *rank_domains(const struct fold *fold, enum domain_order order)
+static enum err take_domains(struct page *page, struct domain_list *list, struct fault *fault)
 {
-    struct ranked *list = calloc(fold->count ? fold->count : 1, sizeof *list);
-    for (size_t i = 0; list && i < fold->count; i++)
-        list[i] =
-            (struct ranked){.measure = domain_measure(&fold->entries[i].totals, order), .entry = &fold->entries[i]};
-    return list;
-}
-
-/* Takes the names of list[begin … end). */
-static enum err take_domains(struct ranked *list, size_t begin, size_t end, struct domain_list *ret_list,
-                             struct fault *fault)
-{
-    ret_list->rows = calloc(end - begin + 1, sizeof *ret_list->rows);
-    if (!ret_list->rows)
+    list->rows = calloc(page->end - page->begin + 1, sizeof *list->rows);
+    if (!list->rows)
         return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
-    for (size_t i = begin; i < end; i++) {
-        ret_list->rows[ret_list->count++] =
-            (struct domain_row){.domain = list[i].name, .totals = list[i].entry->totals};
-        list[i].name = NULL;
-    }
+    for (size_t i = page->begin; i < page->end; i++)
+        list->rows[list->count++] =
+            (struct domain_row){.domain = take_name(&page->rows[i]), .totals = page->rows[i].entry->totals};
     return OK;
 }
 
-static enum err list_domains(struct store_reader *reader, const struct fold *fold, enum domain_order order,
+static enum err list_domains(struct store_reader *reader, const struct tally *tally, enum domain_order order,
                              uint64_t offset, size_t limit, struct domain_list *ret_list, struct fault *fault)
 {
-    struct domain_list page = {.total = fold->count};
-    size_t begin = offset < fold->count ? (size_t)offset : fold->count;
-    size_t end = limit < fold->count - begin ? begin + limit : fold->count;
-    struct ranked *list = rank_domains(fold, order);
-    if (!list)
-        return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
-    enum err err = rank_page(reader, list, fold->count, begin, end, domain_of, fault);
+    struct ranking ranking = {.entries = tally->entries,
+                              .count = tally->count,
+                              .measure = order == DOMAIN_BY_COUNT ? measure_count : measure_bytes,
+                              .name_id = domain_of};
+    struct domain_list list = {.total = tally->count};
+    struct page page;
+    size_t begin = offset < tally->count ? (size_t)offset : tally->count;
+    size_t end = limit < tally->count - begin ? begin + limit : tally->count;
+    enum err err = rank_page(reader, &ranking, begin, end, &page, fault);
     if (!err)
-        err = take_domains(list, begin, end, &page, fault);
-    free_ranked(list, fold->count);
+        err = take_domains(&page, &list, fault);
+    page_release(&page);
     if (!err)
-        *ret_list = page;
+        *ret_list = list;
     return err;
 }
 
 enum err store_domains(struct store_reader *reader, const struct report_filter *filter, enum domain_order order,
                        uint64_t offset, size_t limit, struct domain_list *ret_list, struct fault *fault)
 {
-    struct fold fold = {0};
+    struct tally tally = {0};
     struct scan scan;
     enum err err = scan_begin(reader, filter, &scan, fault);
     if (!err)
-        err = scan_run(reader, &scan, SCAN_DOMAINS, TIER_16_DAYS, domain_sink, &fold, fault);
+        err = scan_run(reader, &scan, SCAN_DOMAINS, TIER_16_DAYS, domain_sink, &tally, fault);
     if (!err)
-        err = list_domains(reader, &fold, order, offset, limit, ret_list, fault);
+        err = list_domains(reader, &tally, order, offset, limit, ret_list, fault);
     scan_end(reader, &scan);
-    fold_release(&fold);
+    tally_release(&tally);
     return err;
 }
 
 /* ---- errors ---- */
 
-/* (error, domain) pairs, sorted by error: where each error's run begins and what it sums to. */
-struct error_run {
-    size_t begin;
-    size_t end;
+/* The sums by error and domain; those by error; and which pairs belong to each error. */
+struct error_sums {
+    struct tally pairs;
+    struct tally errors;
+    uint32_t *error_of; /* pair → its error's index */
+    uint32_t *order;    /* the pairs, error by error */
+    uint32_t *begin;    /* error → where its pairs begin in `order`; they end where the next one's begin */
 };
 
-/* Sums each error over its domains: one entry per error in `ret_errors`. */
-static enum err sum_errors(const struct fold *pairs, struct fold *ret_errors, struct fault *fault)
+static void error_sums_release(struct error_sums *sums)
 {
-    for (size_t i = 0; i < pairs->count; i++) {
-        struct fold_key key = {.error = pairs->entries[i].key.error};
-        if (fold_add(ret_errors, &key, &pairs->entries[i].totals))
-            return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+    tally_release(&sums->pairs);
+    tally_release(&sums->errors);
+    free(sums->error_of);
+    free(sums->order);
+    free(sums->begin);
+}
+
+/* Sums each error over its domains. */
+static enum err sum_errors(struct error_sums *sums)
+{
+    sums->error_of = calloc(sums->pairs.count + 1, sizeof *sums->error_of);
+    if (!sums->error_of)
+        return ERR_UNAVAILABLE;
+    for (size_t i = 0; i < sums->pairs.count; i++) {
+        const struct tally_entry *pair = &sums->pairs.entries[i];
+        size_t index;
+        if (tally_add(&sums->errors, (struct tally_key){.error = pair->key.error}, &pair->totals, &index))
+            return ERR_UNAVAILABLE;
+        sums->error_of[i] = (uint32_t)index;
     }
     return OK;
 }
 
-static int by_error(const void *left, const void *right)
+/* A counting sort of the pairs by error. */
+static enum err group_pairs(struct error_sums *sums)
 {
-    const struct fold_entry *a = left, *b = right;
-    return (a->key.error > b->key.error) - (a->key.error < b->key.error);
-}
-
-static void sort_by_error(struct fold *pairs)
-{
-    if (pairs->count > 1)
-        qsort(pairs->entries, pairs->count, sizeof *pairs->entries, by_error);
-}
-
-/* `pairs` is sorted: the run of one error. */
-static struct error_run find_run(const struct fold *pairs, int64_t error)
-{
-    struct error_run run = {0};
-    size_t high = pairs->count;
-    while (run.begin < high) {
-        size_t middle = run.begin + (high - run.begin) / 2;
-        if (pairs->entries[middle].key.error < error)
-            run.begin = middle + 1;
-        else
-            high = middle;
-    }
-    for (run.end = run.begin; run.end < pairs->count && pairs->entries[run.end].key.error == error;)
-        run.end++;
-    return run;
+    size_t pairs = sums->pairs.count, errors = sums->errors.count;
+    sums->order = calloc(pairs + 1, sizeof *sums->order);
+    sums->begin = calloc(errors + 2, sizeof *sums->begin);
+    if (!sums->order || !sums->begin)
+        return ERR_UNAVAILABLE;
+    uint32_t *next = sums->begin + 1; /* where the error's next pair goes: in the end, where the following one begins */
+    for (size_t i = 0; i < pairs; i++)
+        next[sums->error_of[i] + 1]++;
+    for (size_t e = 1; e <= errors; e++)
+        next[e] += next[e - 1];
+    for (size_t i = 0; i < pairs; i++)
+        sums->order[next[sums->error_of[i]]++] = (uint32_t)i;
+    return OK;
 }
 
 /* The domains with the most such errors. */
-static enum err sample_domains(struct store_reader *reader, const struct fold *pairs, struct error_run run,
+static enum err sample_domains(struct store_reader *reader, const struct error_sums *sums, size_t error,
                                struct error_row *row, struct fault *fault)
 {
-    size_t count = run.end - run.begin, wanted = count < LIMIT_SAMPLE_DOMAINS ? count : LIMIT_SAMPLE_DOMAINS;
-    struct ranked *list = calloc(count ? count : 1, sizeof *list);
-    if (!list)
-        return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
-    for (size_t i = 0; i < count; i++)
-        list[i] = (struct ranked){.measure = pairs->entries[run.begin + i].totals.errors,
-                                  .entry = &pairs->entries[run.begin + i]};
-    enum err err = rank_page(reader, list, count, 0, wanted, domain_of, fault);
-    for (size_t i = 0; !err && i < wanted; i++) {
-        row->samples[row->sample_count++] = list[i].name;
-        list[i].name = NULL;
-    }
-    free_ranked(list, count);
+    struct ranking ranking = {.entries = sums->pairs.entries,
+                              .chosen = sums->order + sums->begin[error],
+                              .count = sums->begin[error + 1] - sums->begin[error],
+                              .measure = measure_errors,
+                              .name_id = domain_of};
+    struct page page;
+    size_t wanted = ranking.count < LIMIT_SAMPLE_DOMAINS ? ranking.count : LIMIT_SAMPLE_DOMAINS;
+    enum err err = rank_page(reader, &ranking, 0, wanted, &page, fault);
+    for (size_t i = 0; !err && i < wanted; i++)
+        row->samples[row->sample_count++] = take_name(&page.rows[i]);
+    page_release(&page);
     return err;
 }
 
-static struct ranked *rank_errors(const struct fold *errors)
-{
-    struct ranked *list = calloc(errors->count ? errors->count : 1, sizeof *list);
-    for (size_t i = 0; list && i < errors->count; i++)
-        list[i] = (struct ranked){.measure = errors->entries[i].totals.errors, .entry = &errors->entries[i]};
-    return list;
-}
-
-static enum err take_error(struct store_reader *reader, const struct fold *pairs, struct ranked *ranked,
+static enum err take_error(struct store_reader *reader, const struct error_sums *sums, struct ranked *ranked,
                            struct error_list *list, struct fault *fault)
 {
     const struct totals *totals = &ranked->entry->totals;
     struct error_row *row = &list->rows[list->count++];
-    *row = (struct error_row){
-        .error = ranked->name, .total_errors = totals->errors, .first_seen = totals->first, .last_seen = totals->last};
-    ranked->name = NULL;
-    return sample_domains(reader, pairs, find_run(pairs, ranked->entry->key.error), row, fault);
+    *row = (struct error_row){.error = take_name(ranked),
+                              .total_errors = totals->errors,
+                              .first_seen = totals->first,
+                              .last_seen = totals->last};
+    return sample_domains(reader, sums, (size_t)(ranked->entry - sums->errors.entries), row, fault);
 }
 
-static enum err list_errors(struct store_reader *reader, struct fold *pairs, const struct fold *errors, size_t limit,
+static enum err list_errors(struct store_reader *reader, struct error_sums *sums, size_t limit,
                             struct error_list *ret_list, struct fault *fault)
 {
-    struct error_list page = {0};
-    size_t wanted = limit < errors->count ? limit : errors->count;
-    struct ranked *list = rank_errors(errors);
-    page.rows = calloc(wanted + 1, sizeof *page.rows);
-    enum err err = list && page.rows ? OK : fault_set(fault, ERR_UNAVAILABLE, "out of memory");
-    if (!err)
-        err = rank_page(reader, list, errors->count, 0, wanted, error_of, fault);
+    struct ranking ranking = {
+        .entries = sums->errors.entries, .count = sums->errors.count, .measure = measure_errors, .name_id = error_of};
+    struct error_list list = {0};
+    struct page page;
+    size_t wanted = limit < ranking.count ? limit : ranking.count;
+    enum err err = rank_page(reader, &ranking, 0, wanted, &page, fault);
+    list.rows = calloc(wanted + 1, sizeof *list.rows);
+    if (!err && !list.rows)
+        err = fault_set(fault, ERR_UNAVAILABLE, "out of memory");
     for (size_t i = 0; !err && i < wanted; i++)
-        err = take_error(reader, pairs, &list[i], &page, fault);
-    free_ranked(list, errors->count);
+        err = take_error(reader, sums, &page.rows[i], &list, fault);
+    page_release(&page);
     if (err)
-        error_list_release(&page);
+        error_list_release(&list);
     else
-        *ret_list = page;
+        *ret_list = list;
     return err;
 }
 
 enum err store_errors(struct store_reader *reader, const struct report_filter *filter, size_t limit,
                       struct error_list *ret_list, struct fault *fault)
 {
-    struct fold pairs = {0}, errors = {0};
+    struct error_sums sums = {0};
     struct scan scan;
     enum err err = scan_begin(reader, filter, &scan, fault);
     if (!err)
-        err = scan_run(reader, &scan, SCAN_ERRORS, TIER_16_DAYS, fold_sink, &pairs, fault);
+        err = scan_run(reader, &scan, SCAN_ERRORS, TIER_16_DAYS, tally_sink, &sums.pairs, fault);
+    if (!err && (sum_errors(&sums) || group_pairs(&sums)))
+        err = fault_set(fault, ERR_UNAVAILABLE, "out of memory");
     if (!err)
-        err = sum_errors(&pairs, &errors, fault);
-    sort_by_error(&pairs);
-    if (!err)
-        err = list_errors(reader, &pairs, &errors, limit, ret_list, fault);
+        err = list_errors(reader, &sums, limit, ret_list, fault);
     scan_end(reader, &scan);
-    fold_release(&pairs);
-    fold_release(&errors);
+    error_sums_release(&sums);
     return err;
 }

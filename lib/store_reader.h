@@ -2,9 +2,9 @@
 #ifndef STORE_READER_H
 #define STORE_READER_H
 
-#include "fold.h"
 #include "store.h"
 #include "store_db.h"
+#include "tally.h"
 #include "tier.h"
 
 /* Parameters, the same in every statement: ?1 tier, ?2 bucket, ?3 user, ?4 domain (-1: any), ?5 order (0: any), ?6 and
