@@ -120,12 +120,15 @@ static uint64_t get_varint_bytewise(struct pack_reader *reader)
 }
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-/* Up to 8 bytes without a branch for each of them: their lengths are random to the processor. */
+/* Most numbers of a kind are small, and then all are; else up to 8 bytes without a branch for each of them, since their
+ * lengths are random to the processor. */
 static inline uint64_t get_varint(struct pack_reader *reader)
 {
     uint64_t word, last;
     if (reader->end - reader->at < (ptrdiff_t)sizeof word)
         return get_varint_bytewise(reader);
+    if (*reader->at < 0x80)
+        return *reader->at++;
     memcpy(&word, reader->at, sizeof word);
     last = ~word & UINT64_C(0x8080808080808080); /* its lowest bit: the end of the byte that ends the number */
     if (!last)
