@@ -1,39 +1,55 @@
 /* pack.c: a run of rollup entries as a few bytes each. Knows the byte format. Knows no SQL and no tiers. */
 #include "pack.h"
 
+#include <endian.h>
 #include <string.h>
 
 #include "banned.h"
 
-#define MAX_VARINT_BYTES 10
+enum { DOMAIN, ERROR, ORDER, COUNT, SENT, RECEIVED, ERRORS, MAX_CONCURRENCY, FIRST, LAST, NUMBERS };
+
+#define TAG_BYTES 5
+#define LENGTH_BITS 4
+#define SEVERAL UINT64_C(15) /* in place of the length of the order */
+#define SIZE_BYTES 4         /* of a group's orders */
+#define ENTRY_BYTES (TAG_BYTES + NUMBERS * 8)
+#define ENTRY_REACH (ENTRY_BYTES + SIZE_BYTES + 8) /* how far from its beginning the reading of an entry looks */
+
+_Static_assert(PACK_TAIL_BYTES >= 2 * ENTRY_REACH, "an entry that begins in the tail is read within it");
 
 /* ---- writing ---- */
 
-static void put_varint(struct buf *buf, uint64_t value)
+static unsigned length_of(uint64_t number)
 {
-    unsigned char bytes[MAX_VARINT_BYTES];
-    size_t n = 0;
-    for (; value >= 0x80; value >>= 7)
-        bytes[n++] = (unsigned char)(value | 0x80);
-    bytes[n++] = (unsigned char)value;
-    buf_put(buf, bytes, n);
+    return number ? (unsigned)(64 - __builtin_clzll(number) + 7) / 8 : 0;
 }
 
-static void put_totals(struct buf *buf, const struct totals *totals, int64_t base)
+static void put_bytes(char **at, uint64_t number, unsigned length)
 {
-    put_varint(buf, (uint64_t)totals->count);
-    put_varint(buf, (uint64_t)totals->bytes_sent);
-    put_varint(buf, (uint64_t)totals->bytes_received);
-    put_varint(buf, (uint64_t)totals->errors);
-    put_varint(buf, (uint64_t)totals->max_concurrency);
-    put_varint(buf, (uint64_t)(totals->first - base));
-    put_varint(buf, (uint64_t)(totals->last - totals->first));
+    uint64_t little = htole64(number);
+    memcpy(*at, &little, sizeof little);
+    *at += length;
 }
 
-static void put_order(struct buf *buf, const struct fold_entry *entry, int64_t base)
+/* Writes an entry; `numbers` has the domain's and the error's step and the order. */
+static void put_entry(struct buf *buf, uint64_t numbers[NUMBERS], bool several, const struct totals *totals,
+                      int64_t base)
 {
-    put_varint(buf, (uint64_t)entry->key.order_id);
-    put_totals(buf, &entry->totals, base);
+    char bytes[ENTRY_REACH], *at = bytes;
+    uint64_t tag = 0;
+    numbers[COUNT] = (uint64_t)totals->count;
+    numbers[SENT] = (uint64_t)totals->bytes_sent;
+    numbers[RECEIVED] = (uint64_t)totals->bytes_received;
+    numbers[ERRORS] = (uint64_t)totals->errors;
+    numbers[MAX_CONCURRENCY] = (uint64_t)totals->max_concurrency;
+    numbers[FIRST] = (uint64_t)(totals->first - base);
+    numbers[LAST] = (uint64_t)(totals->last - totals->first);
+    for (int i = 0; i < NUMBERS; i++)
+        tag |= (uint64_t)length_of(numbers[i]) << (LENGTH_BITS * i);
+    put_bytes(&at, several ? tag | SEVERAL << (LENGTH_BITS * ORDER) : tag, TAG_BYTES);
+    for (int i = 0; i < NUMBERS; i++)
+        put_bytes(&at, numbers[i], length_of(numbers[i]));
+    buf_put(buf, bytes, (size_t)(at - bytes));
 }
 
 void pack_writer_init(struct pack_writer *writer, size_t max_bytes)
@@ -64,141 +80,160 @@ size_t pack_group_length(const struct fold_entry *entries, size_t count)
     return n;
 }
 
-static void put_orders(struct pack_writer *writer, const struct fold_entry *entries, size_t count)
+/* The orders of a group into writer->orders; their sum. */
+static struct totals gather_orders(struct pack_writer *writer, const struct fold_entry *entries, size_t count)
 {
     struct totals sum = TOTALS_NONE;
     buf_clear(&writer->orders);
     for (size_t i = 0; i < count; i++) {
+        uint64_t numbers[NUMBERS] = {[ORDER] = (uint64_t)entries[i].key.order_id};
         totals_add(&sum, &entries[i].totals);
-        put_order(&writer->orders, &entries[i], writer->base);
+        put_entry(&writer->orders, numbers, false, &entries[i].totals, writer->base);
     }
-    put_totals(&writer->bytes, &sum, writer->base);
-    put_varint(&writer->bytes, writer->orders.len);
-    buf_put(&writer->bytes, writer->orders.data, writer->orders.len);
-    writer->bytes.failed |= writer->orders.failed;
+    return sum;
 }
 
 void pack_put(struct pack_writer *writer, const struct fold_entry *entries, size_t count)
 {
     const struct fold_key *key = &entries[0].key;
-    uint64_t domain_step = (uint64_t)key->domain - (uint64_t)writer->last.domain;
     uint64_t error_step = (uint64_t)key->error - (uint64_t)writer->last.error;
-    put_varint(&writer->bytes, domain_step << 1 | (count > 1));
-    put_varint(&writer->bytes, error_step << 1 ^ (error_step >> 63 ? UINT64_MAX : 0));
+    uint64_t numbers[NUMBERS] = {[DOMAIN] = (uint64_t)key->domain - (uint64_t)writer->last.domain,
+                                 [ERROR] = error_step << 1 ^ (error_step >> 63 ? UINT64_MAX : 0),
+                                 [ORDER] = count == 1 ? (uint64_t)key->order_id : 0};
+    struct totals sum = count == 1 ? entries[0].totals : gather_orders(writer, entries, count);
     writer->last = *key;
-    if (count > 1)
-        put_orders(writer, entries, count);
-    else
-        put_order(&writer->bytes, &entries[0], writer->base);
+    put_entry(&writer->bytes, numbers, count > 1, &sum, writer->base);
+    if (count == 1)
+        return;
+    uint32_t size = htole32((uint32_t)writer->orders.len);
+    buf_put(&writer->bytes, &size, SIZE_BYTES);
+    buf_put(&writer->bytes, writer->orders.data, writer->orders.len);
+    writer->bytes.failed |= writer->orders.failed;
 }
 
 /* ---- reading ---- */
 
 void pack_open(struct pack_reader *reader, const void *bytes, size_t len, int64_t base, bool by_order)
 {
-    *reader = (struct pack_reader){.at = bytes, .base = base, .by_order = by_order};
+    reader->at = bytes;
     reader->end = len ? reader->at + len : reader->at;
+    reader->orders_end = NULL;
+    reader->base = base;
+    reader->by_order = by_order;
+    reader->in_tail = reader->damaged = false;
+    reader->key = (struct fold_key){0};
 }
 
-static uint64_t damage(struct pack_reader *reader)
+static bool damage(struct pack_reader *reader)
 {
     reader->damaged = true;
     reader->at = reader->end;
-    return 0;
+    return false;
 }
 
-static uint64_t get_varint_bytewise(struct pack_reader *reader)
+/* Goes on in a copy that may be read beyond its end. */
+static void enter_tail(struct pack_reader *reader)
 {
-    uint64_t value = 0;
-    for (int shift = 0; shift < 64 && reader->at < reader->end; shift += 7) {
-        unsigned char byte = *reader->at++;
-        value |= (uint64_t)(byte & 0x7f) << shift;
-        if (byte < 0x80)
-            return value;
-    }
-    return damage(reader);
+    size_t left = (size_t)(reader->end - reader->at);
+    memset(reader->tail, 0, sizeof reader->tail);
+    memcpy(reader->tail, reader->at, left);
+    if (reader->orders_end > reader->at)
+        reader->orders_end = reader->tail + (reader->orders_end - reader->at);
+    reader->at = reader->tail;
+    reader->end = reader->tail + left;
+    reader->in_tail = true;
 }
 
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-/* Most numbers of a kind are small, and then all are; else up to 8 bytes without a branch for each of them, since their
- * lengths are random to the processor. */
-static inline uint64_t get_varint(struct pack_reader *reader)
+static inline uint64_t load(const unsigned char *at)
 {
-    uint64_t word, last;
-    if (reader->end - reader->at < (ptrdiff_t)sizeof word)
-        return get_varint_bytewise(reader);
-    if (*reader->at < 0x80)
-        return *reader->at++;
-    memcpy(&word, reader->at, sizeof word);
-    last = ~word & UINT64_C(0x8080808080808080); /* its lowest bit: the end of the byte that ends the number */
-    if (!last)
-        return get_varint_bytewise(reader);
-    reader->at += (__builtin_ctzll(last) >> 3) + 1;
-    word &= last ^ (last - 1);
-    word = (word & UINT64_C(0x007f007f007f007f)) | (word & UINT64_C(0x7f007f007f007f00)) >> 1;
-    word = (word & UINT64_C(0x00003fff00003fff)) | (word & UINT64_C(0x3fff00003fff0000)) >> 2;
-    return (word & UINT64_C(0x000000000fffffff)) | (word & UINT64_C(0x0fffffff00000000)) >> 4;
-}
-#else
-static uint64_t get_varint(struct pack_reader *reader)
-{
-    return get_varint_bytewise(reader);
-}
-#endif
-
-static inline int64_t get_sum(struct pack_reader *reader)
-{
-    return (int64_t)(get_varint(reader) & INT64_MAX);
+    uint64_t little;
+    memcpy(&little, at, sizeof little);
+    return le64toh(little);
 }
 
-static inline void get_totals(struct pack_reader *reader, struct totals *ret_totals)
+/* A number whose length is in the tag's lowest bits. No branch: the lengths are random to the processor. */
+static inline uint64_t take(const unsigned char **at, uint64_t *tag)
 {
-    ret_totals->count = get_sum(reader);
-    ret_totals->bytes_sent = get_sum(reader);
-    ret_totals->bytes_received = get_sum(reader);
-    ret_totals->errors = get_sum(reader);
-    ret_totals->max_concurrency = get_sum(reader);
-    ret_totals->first = (int64_t)((uint64_t)reader->base + get_varint(reader));
-    ret_totals->last = (int64_t)((uint64_t)ret_totals->first + get_varint(reader));
+    static const uint64_t masks[9] = {0,
+                                      0xff,
+                                      0xffff,
+                                      0xffffff,
+                                      0xffffffff,
+                                      UINT64_C(0xffffffffff),
+                                      UINT64_C(0xffffffffffff),
+                                      UINT64_C(0xffffffffffffff),
+                                      UINT64_MAX};
+    unsigned length = *tag & 15;
+    uint64_t number = load(*at) & masks[length];
+    *at += length;
+    *tag >>= LENGTH_BITS;
+    return number;
 }
 
-static inline void get_order(struct pack_reader *reader, struct totals *ret_totals)
+/* Some length is over 8 bytes. */
+static inline bool is_impossible(uint64_t tag)
 {
-    reader->key.order_id = get_sum(reader);
-    get_totals(reader, ret_totals);
+    return (tag >> 3 & (tag >> 2 | tag >> 1 | tag) & UINT64_C(0x1111111111)) != 0;
 }
 
-/* The sums of a group of several orders; or its first order, where they are asked for. */
-static void get_group(struct pack_reader *reader, struct totals *ret_totals)
+static inline int64_t take_sum(const unsigned char **at, uint64_t *tag)
 {
-    get_totals(reader, ret_totals);
-    uint64_t len = get_varint(reader);
-    if (len == 0 || len > (uint64_t)(reader->end - reader->at)) {
-        damage(reader);
-        return;
-    }
-    reader->key.order_id = 0;
-    reader->orders_end = reader->at + len;
-    if (reader->by_order)
-        get_order(reader, ret_totals);
-    else
+    return (int64_t)(take(at, tag) & INT64_MAX);
+}
+
+/* Past the orders of a group, or to the first of them. */
+static bool enter_group(struct pack_reader *reader)
+{
+    uint32_t size;
+    memcpy(&size, reader->at, sizeof size);
+    size = le32toh(size);
+    if (reader->end - reader->at < SIZE_BYTES || size == 0 || size > (size_t)(reader->end - reader->at) - SIZE_BYTES)
+        return damage(reader);
+    reader->at += SIZE_BYTES;
+    reader->orders_end = reader->at + size;
+    if (!reader->by_order)
         reader->at = reader->orders_end;
+    return true;
+}
+
+/* One entry; *ret_several when it is the sum of several orders. */
+static inline bool take_entry(struct pack_reader *reader, struct totals *ret_totals, bool *ret_several)
+{
+    if (reader->end - reader->at < ENTRY_REACH && !reader->in_tail)
+        enter_tail(reader);
+    const unsigned char *at = reader->at + TAG_BYTES;
+    uint64_t tag = load(reader->at) & UINT64_C(0xffffffffff);
+    *ret_several = (tag >> (LENGTH_BITS * ORDER) & 15) == SEVERAL;
+    tag &= *ret_several ? ~(SEVERAL << (LENGTH_BITS * ORDER)) : UINT64_MAX;
+    if (is_impossible(tag))
+        return damage(reader);
+    reader->key.domain = (int64_t)((uint64_t)reader->key.domain + take(&at, &tag));
+    uint64_t error_step = take(&at, &tag);
+    reader->key.error = (int64_t)((uint64_t)reader->key.error + (error_step >> 1 ^ (error_step & 1 ? UINT64_MAX : 0)));
+    reader->key.order_id = take_sum(&at, &tag);
+    ret_totals->count = take_sum(&at, &tag);
+    ret_totals->bytes_sent = take_sum(&at, &tag);
+    ret_totals->bytes_received = take_sum(&at, &tag);
+    ret_totals->errors = take_sum(&at, &tag);
+    ret_totals->max_concurrency = take_sum(&at, &tag);
+    ret_totals->first = (int64_t)((uint64_t)reader->base + take(&at, &tag));
+    ret_totals->last = (int64_t)((uint64_t)ret_totals->first + take(&at, &tag));
+    if (at > reader->end)
+        return damage(reader);
+    reader->at = at;
+    return true;
 }
 
 bool pack_next(struct pack_reader *reader, struct totals *ret_totals)
 {
-    if (reader->at >= reader->end)
+    bool several = false;
+    if (reader->at >= reader->end || !take_entry(reader, ret_totals, &several))
         return false;
-    if (reader->at < reader->orders_end) {
-        get_order(reader, ret_totals);
-        return !reader->damaged;
-    }
-    uint64_t head = get_varint(reader), error_step = get_varint(reader);
-    reader->key.domain = (int64_t)((uint64_t)reader->key.domain + (head >> 1));
-    reader->key.error = (int64_t)((uint64_t)reader->key.error + (error_step >> 1 ^ (error_step & 1 ? UINT64_MAX : 0)));
-    if (head & 1)
-        get_group(reader, ret_totals);
-    else
-        get_order(reader, ret_totals);
-    return !reader->damaged;
+    if (!several)
+        return true;
+    if (!enter_group(reader))
+        return false;
+    if (!reader->by_order)
+        return true;
+    return take_entry(reader, ret_totals, &several) && (!several || damage(reader));
 }

@@ -6,9 +6,10 @@
 
 #include "banned.h"
 
-/* A chunk is closed with the domain that takes it over this size. A row of a WITHOUT ROWID table spills to overflow
- * pages at about a quarter of a page. */
-#define CHUNK_BYTES 850
+/* A chunk is closed before the domain that would take it over this size. A row of a WITHOUT ROWID table spills to
+ * overflow pages at about a quarter of a page (sqlite.org/fileformat2.html#cell_payload): 1002 bytes of 4096, keys and
+ * all. */
+#define CHUNK_BYTES 950
 
 /* Entries of one (tier, bucket, user, kind), in order. */
 struct run {
@@ -103,6 +104,12 @@ static enum err put_chunk(struct store_writer *writer, const struct fold_key *fi
     return db_run(&writer->db, statement, "store a chunk", fault);
 }
 
+/* Where a run is cut: a chunk ends before the group at `entry` when it is full, but never within a domain. */
+static bool ends_chunk(const struct pack_writer *packer, size_t before, const struct fold_entry *entry)
+{
+    return before > 0 && packer->bytes.len > CHUNK_BYTES && entry[0].key.domain != entry[-1].key.domain;
+}
+
 /* Writes the run as chunks. */
 static enum err put_run(struct store_writer *writer, const struct run *run, struct fault *fault)
 {
@@ -112,12 +119,15 @@ static enum err put_run(struct store_writer *writer, const struct run *run, stru
     enum err err = OK;
     pack_begin(packer, run->base);
     for (size_t i = 0, n; !err && i < run->count; i += n) {
+        size_t before = packer->bytes.len;
         n = pack_group_length(&entries[i], run->count - i);
-        if (packer->bytes.len >= CHUNK_BYTES && entries[i].key.domain != entries[i - 1].key.domain) {
-            err = put_chunk(writer, &entries[first].key, fault);
-            first = i;
-            pack_begin(packer, run->base);
-        }
+        pack_put(packer, &entries[i], n);
+        if (!ends_chunk(packer, before, &entries[i]))
+            continue;
+        packer->bytes.len = before;
+        err = put_chunk(writer, &entries[first].key, fault);
+        first = i;
+        pack_begin(packer, run->base);
         pack_put(packer, &entries[i], n);
     }
     if (!err && run->count)
