@@ -1,19 +1,13 @@
 /* test_identity.c: who is asking, and what they may see: every route with every kind of key, in every place a key may
- * stand; all the ways to claim another identity; and the same with an operator's own service in place of our keys,
- * which is played by a child process here. */
+ * stand; all the ways to claim another identity; and the same with an operator's own service in place of our keys. */
+#include "auth_service.h"
 #include "stack.h"
 
-#include <arpa/inet.h>
 #include <check.h>
 #include <ctype.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -632,88 +626,7 @@ START_TEST(only_the_welcome_are_told_to_go_on)
 }
 END_TEST
 
-/* ---- an operator's own service: answers what the client's header X-Script says, parts divided by "|" ---- */
-
-struct seen {
-    unsigned count;
-    char request[16384]; /* the last one */
-};
-
-static struct seen *seen;
-static pid_t service;
-static int service_port;
-
-static void answer_script(int fd, const char *script)
-{
-    char answer[2048], *out = answer;
-    if (!strncmp(script, "hangup", 6))
-        return;
-    if (!strncmp(script, "garbage", 7)) {
-        send(fd, "garbage\r\n\r\n", 11, MSG_NOSIGNAL);
-        return;
-    }
-    if (!strncmp(script, "silent", 6)) { /* until nginx hangs up */
-        char byte;
-        while (recv(fd, &byte, 1, 0) > 0)
-            ;
-        return;
-    }
-    if (!strncmp(script, "slow", 4)) {
-        stack_nap(300);
-        script = "200|X-Analytics-Role: admin\r";
-    }
-    out += sprintf(out, "HTTP/1.1 ");
-    for (; *script && *script != '\r' && out < answer + sizeof answer - 64; script++)
-        out += sprintf(out, *script == '|' ? "\r\n" : "%c", *script);
-    out += sprintf(out, "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-    send(fd, answer, (size_t)(out - answer), MSG_NOSIGNAL);
-}
-
-static void answer_one(int fd)
-{
-    char request[sizeof seen->request] = "";
-    size_t len = 0;
-    for (ssize_t n; !strstr(request, "\r\n\r\n") && len < sizeof request - 1; len += (size_t)n)
-        if ((n = recv(fd, request + len, sizeof request - 1 - len, 0)) <= 0)
-            return;
-    stack_nap(5); /* what comes after the headers would be a body */
-    ssize_t more = recv(fd, request + len, sizeof request - 1 - len, MSG_DONTWAIT); /* stays in the buffer */
-    memcpy(seen->request, request, sizeof request);
-    (void)more;
-    seen->count++;
-    const char *script = strstr(request, "\r\nX-Script: ");
-    answer_script(fd, script ? script + 12 : "401 Unknown\r");
-}
-
-static void serve(int listener)
-{
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    for (;;) {
-        int fd = accept(listener, NULL, NULL);
-        if (fd < 0)
-            _exit(1);
-        answer_one(fd);
-        close(fd);
-    }
-}
-
-static void start_service(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
-    socklen_t len = sizeof address;
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    seen = mmap(NULL, sizeof *seen, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    ck_assert_ptr_ne(seen, MAP_FAILED);
-    ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
-    ck_assert_int_eq(listen(listener, 64), 0);
-    ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &len), 0);
-    service_port = ntohs(address.sin_port);
-    service = fork();
-    ck_assert_int_ge(service, 0);
-    if (service == 0)
-        serve(listener);
-    close(listener);
-}
+/* ---- an operator's own service: see auth_service.h ---- */
 
 static const struct {
     const char *script;
@@ -791,18 +704,18 @@ static unsigned occurrences(const char *text, const char *what)
 START_TEST(it_is_told_what_is_asked_and_no_body)
 {
     for (int ingest = 0; ingest < 2; ingest++) {
-        unsigned before = seen->count;
+        unsigned before = auth_seen->count;
         struct reply reply = ask_with_script(ingest, "200|X-Analytics-Role: admin", NULL);
         ck_assert_int_eq(reply.status, ingest ? 204 : 200);
-        ck_assert_uint_eq(seen->count, before + 1);
+        ck_assert_uint_eq(auth_seen->count, before + 1);
         ck_assert_ptr_nonnull(
-            strstr(seen->request, ingest ? "X-Analytics-Need: ingest\r\n" : "X-Analytics-Need: read\r\n"));
+            strstr(auth_seen->request, ingest ? "X-Analytics-Need: ingest\r\n" : "X-Analytics-Need: read\r\n"));
         ck_assert_ptr_nonnull(
-            strstr(seen->request, ingest ? "X-Original-Method: POST\r\n" : "X-Original-Method: GET\r\n"));
-        ck_assert_ptr_nonnull(strstr(seen->request, ingest ? "X-Original-URI: /analytics/ingest\r\n"
-                                                           : "X-Original-URI: /analytics/domains?" RANGE "\r\n"));
-        ck_assert_msg(occurrences(seen->request, "content-length") == 0 && !strstr(seen->request, "logs"), "%s",
-                      seen->request);
+            strstr(auth_seen->request, ingest ? "X-Original-Method: POST\r\n" : "X-Original-Method: GET\r\n"));
+        ck_assert_ptr_nonnull(strstr(auth_seen->request, ingest ? "X-Original-URI: /analytics/ingest\r\n"
+                                                                : "X-Original-URI: /analytics/domains?" RANGE "\r\n"));
+        ck_assert_msg(occurrences(auth_seen->request, "content-length") == 0 && !strstr(auth_seen->request, "logs"),
+                      "%s", auth_seen->request);
         reply_release(&reply);
     }
 }
@@ -813,12 +726,12 @@ START_TEST(a_header_claims_nothing_there_either)
 {
     struct reply reply = ask_with_script(false, "200|X-Analytics-Role: user|X-Analytics-User-Id: 1", forged[_i]);
     expect_own_rows(&reply);
-    ck_assert_msg(!strcasestr(seen->request, "\nX-Analytics-Role:") &&
-                      !strcasestr(seen->request, "\nX-Analytics-User-Id:") &&
-                      !strcasestr(seen->request, "\nX-Analytics-Caller:"),
-                  "%s", seen->request);
-    ck_assert_uint_eq(occurrences(seen->request, "\nX-Analytics-Need:"), 1);
-    ck_assert_uint_eq(occurrences(seen->request, "\nX-Original-URI:"), 1);
+    ck_assert_msg(!strcasestr(auth_seen->request, "\nX-Analytics-Role:") &&
+                      !strcasestr(auth_seen->request, "\nX-Analytics-User-Id:") &&
+                      !strcasestr(auth_seen->request, "\nX-Analytics-Caller:"),
+                  "%s", auth_seen->request);
+    ck_assert_uint_eq(occurrences(auth_seen->request, "\nX-Analytics-Need:"), 1);
+    ck_assert_uint_eq(occurrences(auth_seen->request, "\nX-Original-URI:"), 1);
     reply_release(&reply);
     reply = ask_with_script(false, "200", forged[_i]);
     check_reply(&reply, 401, "/analytics/domains", "one without a role");
@@ -833,10 +746,10 @@ START_TEST(our_keys_mean_nothing_there)
         check_reply(&reply, 401, routes[0].path, "our key");
         reply_release(&reply);
     }
-    unsigned before = seen->count;
+    unsigned before = auth_seen->count;
     struct reply reply = ask(7, places[0], "");
     ck_assert_int_eq(reply.status, 200); /* health asks nobody */
-    ck_assert_uint_eq(seen->count, before);
+    ck_assert_uint_eq(auth_seen->count, before);
     reply_release(&reply);
 }
 END_TEST
@@ -908,14 +821,10 @@ static void start_lax(void)
 
 static void start_own(void)
 {
-    char path[128], address[32];
-    start_service();
-    snprintf(address, sizeof address, "127.0.0.1:%d", service_port);
+    char path[128];
     stack_folder(&shared);
-    stack_auth_file(
-        &shared, "analytics-auth-own.conf.example", LET_ALL_HEADERS_IN,
-        (const char *const[]){"127.0.0.1:9000", address, "proxy_read_timeout 10s", "proxy_read_timeout 1s", NULL},
-        path);
+    auth_service_start();
+    auth_service_file(&shared, LET_ALL_HEADERS_IN, path);
     start_with_auth_file(path);
     char script[] = "X-Script: 200|X-Analytics-Role: worker";
     const char *const headers[] = {script, NULL};
@@ -932,8 +841,7 @@ static void stop(void)
 static void stop_own(void)
 {
     stack_stop(&shared);
-    kill(service, SIGKILL);
-    waitpid(service, NULL, 0);
+    auth_service_stop();
 }
 
 static TCase *add_case(Suite *suite, const char *name, void (*setup)(void), void (*teardown)(void))
