@@ -1,5 +1,6 @@
 /* test_logs.c: what the service writes: one line per event that a program can read, whatever a client sends, and never
  * a key: not in the log, not in a file. */
+#include "log_lines.h"
 #include "stack.h"
 
 #include <check.h>
@@ -15,95 +16,6 @@
 #include <unistd.h>
 
 #define RANGE "from=2026-03-15&to=2026-03-15"
-
-/* ---- a log line: "time level event name=value …"; nginx's: "time=… event=http name=value …". A value is a word or a
- * quoted text in which every control character is escaped. ---- */
-
-static bool skip_time(const char **at)
-{
-    static const char shape[] = "0000-00-00T00:00:00.000Z";
-    for (const char *s = shape; *s; s++, (*at)++)
-        if (*s == '0' ? !isdigit((unsigned char)**at) : **at != *s)
-            return false;
-    return true;
-}
-
-static bool skip_word(const char **at, const char *of)
-{
-    size_t len = strspn(*at, of);
-    *at += len;
-    return len > 0;
-}
-
-#define NAME "abcdefghijklmnopqrstuvwxyz0123456789_"
-
-static bool skip_quoted(const char **at)
-{
-    for ((*at)++; **at && **at != '"'; (*at)++) {
-        if ((unsigned char)**at < 0x20 || **at == 0x7f)
-            return false;
-        if (**at == '\\' && !*++*at)
-            return false;
-    }
-    return *(*at)++ == '"';
-}
-
-static bool skip_value(const char **at)
-{
-    size_t len = 0;
-    if (**at == '"')
-        return skip_quoted(at);
-    while ((unsigned char)(*at)[len] > 0x20 && (unsigned char)(*at)[len] < 0x7f && (*at)[len] != '"')
-        len++;
-    *at += len;
-    return len > 0;
-}
-
-static bool is_fields(const char *at)
-{
-    while (*at == ' ') {
-        at++;
-        if (!skip_word(&at, NAME) || *at++ != '=' || !skip_value(&at))
-            return false;
-    }
-    return *at == '\0';
-}
-
-static bool is_program_line(const char *at)
-{
-    static const char *const levels[] = {" debug ", " info ", " warn ", " error "};
-    if (!skip_time(&at))
-        return false;
-    for (int i = 0; i < ROWS(levels); i++) {
-        if (strncmp(at, levels[i], strlen(levels[i])) != 0)
-            continue;
-        at += strlen(levels[i]);
-        return skip_word(&at, NAME) && is_fields(at);
-    }
-    return false;
-}
-
-static bool is_access_line(const char *at)
-{
-    if (strncmp(at, "time=", 5) != 0)
-        return false;
-    at += 5;
-    return skip_time(&at) && !strncmp(at, " event=http ", 12) && is_fields(at);
-}
-
-/* nginx's own complaints, "2026/11/23 15:06:45 [error] …", in ./serve only; and what ./serve itself says. */
-static bool is_other_line(const char *at)
-{
-    static const char *const beginnings[] = {"Serving on ", "API keys: ", "Post the ", "  curl ", "Read it "};
-    for (int i = 0; i < ROWS(beginnings); i++)
-        if (!strncmp(at, beginnings[i], strlen(beginnings[i])))
-            return true;
-    if (!strncmp(at, "20", 2) && at[4] == '/' && strstr(at, " ["))
-        for (; *at; at++)
-            if ((unsigned char)*at < 0x20 || *at == 0x7f)
-                return false;
-    return *at == '\0';
-}
 
 static size_t log_begin; /* of what this test causes */
 
@@ -135,10 +47,10 @@ static void check_log(void)
     unsigned programs = 0, access = 0;
     for (char *line = log + log_begin, *end; (end = strchr(line, '\n')); line = end + 1) {
         *end = '\0';
-        bool program = is_program_line(line), web = is_access_line(line);
+        bool program = log_is_program_line(line), web = log_is_access_line(line);
         programs += program;
         access += web;
-        ck_assert_msg(program || web || is_other_line(line), "not a log line: %.600s", line);
+        ck_assert_msg(program || web || log_is_other_line(line), "not a log line: %.600s", line);
     }
     ck_assert_uint_gt(programs + access, 0);
     free(log);
