@@ -5,10 +5,11 @@
  * place tries what an intruder would.
  *
  * Seen to fail:
- *   the unit's filter without fdatasync -> "./serve ended: … analytics-ingest ended with signal 31" or "not healthy"
- *   PrivateNetwork= taken out of the unit -> "analytics-ingest is in our own net namespace"
- *   ProtectSystem=full -> caught by test_units.sh; no ProtectSystem= -> "probe: file in /etc: expected …"
- *   SystemCallFilter=~… without socket -> "probe: unix socket: expected Operation not permitted, got worked" */
+ *   the unit's filter without fdatasync -> "./serve ended: …": the programs are killed as they start
+ *   no PrivateNetwork= in the unit -> "analytics-ingest is in our own net namespace"
+ *   no ProtectSystem= -> "probe: file in /tmp: expected Read-only file system, got file in /tmp: worked"
+ *   socket permitted -> "probe: unix socket: expected Operation not permitted, got unix socket: worked"
+ *   the filter without flock -> under strace: "analytics-ingest calls what its unit does not permit: flock" */
 #include "../e2e/stack.h"
 
 #include <check.h>

@@ -3,11 +3,11 @@
 # relocations read-only, no executable stack, canaries, checked string functions at level 3. A build with sanitizers has
 # other means in place of the last two.
 #
-# Seen to fail, each with one flag taken out of configure.ac:
+# Seen to fail, each with one flag taken out of configure.ac and everything built anew:
 #   -fstack-protector-strong -> "FAIL analytics-ingest: no stack canaries"
 #   -Wl,-z,now -> "FAIL analytics-ingest: relocations are bound late"
-#   -D_FORTIFY_SOURCE=3 made 2 -> "FAIL an overrun of allocated memory: ended with 0"
-#   -pie -> "FAIL analytics-ingest: not position independent: EXEC"
+#   _FORTIFY_SOURCE=3 made 2 -> "FAIL an overrun of allocated memory: ended with 0"
+#   -fPIE and -pie -> "FAIL analytics-ingest: not position independent: EXEC"
 . "${BASH_SOURCE[0]%/*}/../lint/totals.sh"
 BUILD=${ANALYTICS_BUILDDIR:?is not set: run the tests through make check}
 

@@ -3,13 +3,16 @@
  * here fails; the names that a client might forge are read from nginx's files, so a new one is tried without a word.
  * test_identity.c has the kinds of wrong keys, and what a service may answer.
  *
- * Seen to fail, each with one line changed:
+ * Seen to fail, each with a line or two changed:
  *   routes.c: /analytics/errors with RIGHT_NONE -> "/analytics/errors: the table has another right than the documents"
- *   cgi.c: the role read from HTTP_ANALYTICS_ROLE -> no_header_makes_somebody_else, and every row of a role
  *   routes.c: scope() keeps an id that was asked for -> "userId=2 by user: without its rows: …"4020"…"
  *   routes.c: no look at the role -> "naive service GET /analytics/traffic by worker: expected 403, got 200"
+ *   analytics.conf: ANALYTICS_ROLE begins with $http_x_analytics_role -> no_header_makes_somebody_else, from
+ *     "X_ANALYTICS_ROLE: admin" on
  *   analytics.conf: the ingest location without auth_request -> "POST /analytics/ingest by user: expected 403, got 204"
- *   analytics-auth-own.conf.example: X-Analytics-Role left to the client -> "the service was told X-Analytics-Role" */
+ *   analytics-http.conf: the bearer's key before x-api-key -> "pair 0: worker, then user: … expected 403, got 200"
+ *   analytics-auth-own.conf.example: X-Analytics-Role left to the client -> "the service was told X-Analytics-Role";
+ *     X-Analytics-Need left to it -> no_header_makes_somebody_else, "X-ANALYTICS-NEED: ingest" */
 #include "auth_service.h"
 #include "routes.h"
 #include "stack.h"

@@ -4,11 +4,10 @@
  * whole error; the log stays a log, and the schema what it was.
  *
  * Seen to fail:
- *   json_out.c: '"' no longer escaped -> "/analytics/domains…: not JSON: …"
- *   json_out.c: U+2028 and above cut to its low byte -> "domains: expected 206576696c, got …"
- *   text.c: text_put_log writes '\n' as it is -> "not a log line: …"
- *   params.c: a domain that is one byte only is not compared -> "…domain=%25…: expected one row"
- *   cgi.c: the caller's name cut at 16 bytes -> "caller '…' is stored otherwise" */
+ *   text.c: '"' not escaped -> "/analytics/domains?…: not JSON: {"data":[{"domain":""; delete from batch; --",…"
+ *   text.c: a line feed not escaped -> "/analytics/errors?…: a raw control character: …", and "not a log line"
+ *   cgi.c: a caller over 16 bytes gets another name -> "caller ''; DROP TABLE raw_log; --' is stored otherwise"
+ *   batch.c: trailing dots kept -> "'UPPER.Example..' is stored otherwise" */
 #include "auth_service.h"
 #include "log_lines.h"
 #include "stack.h"

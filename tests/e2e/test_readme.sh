@@ -29,7 +29,7 @@ mkdir root run var
 # "autoreconf && configure && make" works on a copy of the sources, and installs below root/.
 copy_sources() {
     mkdir src
-    (cd "$SOURCE" && tar -cf - configure.ac Makefile.am LICENSE README.md ARCHITECTURE.md CHANGES.md serve check packages \
+    (cd "$SOURCE" && tar -cf - configure.ac Makefile.am LICENSE README.md ARCHITECTURE.md CHANGES.md SECURITY.md serve check packages \
         .clang-format .ci app lib schema nginx systemd tools examples tests docs) | tar -xf - -C src
 }
 

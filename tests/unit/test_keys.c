@@ -247,6 +247,88 @@ START_TEST(name_that_does_not_end)
 }
 END_TEST
 
+/* ---- how a key is compared: the linker leads these calls here (--wrap) ---- */
+
+static struct {
+    int hashed;   /* calls of the hash */
+    size_t bytes; /* in the last of them */
+    int constant; /* comparisons in constant time, of a whole hash */
+    int other;    /* comparisons, of any kind, of the key's own text */
+} seen;
+
+static const char *watched; /* a key's text */
+
+static bool is_watched(const void *at)
+{
+    return watched && (const char *)at >= watched && (const char *)at < watched + KEY_TEXT_BYTES;
+}
+
+int __real_crypto_generichash(unsigned char *out, size_t outlen, const unsigned char *in, unsigned long long inlen,
+                              const unsigned char *key, size_t keylen);
+int __wrap_crypto_generichash(unsigned char *out, size_t outlen, const unsigned char *in, unsigned long long inlen,
+                              const unsigned char *key, size_t keylen);
+int __wrap_crypto_generichash(unsigned char *out, size_t outlen, const unsigned char *in, unsigned long long inlen,
+                              const unsigned char *key, size_t keylen)
+{
+    seen.hashed++;
+    seen.bytes = (size_t)inlen;
+    return __real_crypto_generichash(out, outlen, in, inlen, key, keylen);
+}
+
+int __real_sodium_memcmp(const void *a, const void *b, size_t len);
+int __wrap_sodium_memcmp(const void *a, const void *b, size_t len);
+int __wrap_sodium_memcmp(const void *a, const void *b, size_t len)
+{
+    seen.constant += len == 32;
+    seen.other += is_watched(a) || is_watched(b);
+    return __real_sodium_memcmp(a, b, len);
+}
+
+#define WATCH(name)                                                                                                    \
+    int __real_##name(const void *a, const void *b, size_t len);                                                       \
+    int __wrap_##name(const void *a, const void *b, size_t len);                                                       \
+    int __wrap_##name(const void *a, const void *b, size_t len)                                                        \
+    {                                                                                                                  \
+        seen.other += is_watched(a) || is_watched(b);                                                                  \
+        return __real_##name(a, b, len);                                                                               \
+    }
+WATCH(memcmp)
+WATCH(strncmp)
+
+int __real_strcmp(const char *a, const char *b);
+int __wrap_strcmp(const char *a, const char *b);
+int __wrap_strcmp(const char *a, const char *b)
+{
+    seen.other += is_watched(a) || is_watched(b);
+    return __real_strcmp(a, b);
+}
+
+/* A key is hashed whole, whichever of its digits is wrong; only hashes are compared, and the last comparison takes the
+ * same time whatever it finds. Planted: the prefix compared before the hash -> "digit 0: 0 hashes, the last of 0
+ * bytes"; memcmp in place of sodium_memcmp -> "the right key: 0 comparisons in constant time". */
+START_TEST(no_digit_tells_more_than_another)
+{
+    char text[KEY_TEXT_BYTES];
+    struct api_key found;
+    add(ROLE_ADMIN, 0, 0, text);
+    watched = text;
+    for (int digit = 0; digit <= 68; digit++) { /* 68: all right */
+        char kept = text[digit];
+        text[digit] = digit == 68 ? '\0' : kept == '0' ? '1' : '0';
+        memset(&seen, 0, sizeof seen);
+        enum err err = key_store_find(store, (struct slice){text, 68}, NOW, &found, &fault);
+        text[digit] = kept;
+        ck_assert_int_eq(err, digit == 68 ? OK : ERR_UNAUTHORIZED);
+        ck_assert_msg(seen.other == 0, "digit %d: compared as text", digit);
+        ck_assert_msg(seen.hashed == 1 && seen.bytes == 68, "digit %d: %d hashes, the last of %zu bytes", digit,
+                      seen.hashed, seen.bytes);
+        if (digit == 68)
+            ck_assert_msg(seen.constant == 1, "the right key: %d comparisons in constant time", seen.constant);
+    }
+    watched = NULL;
+}
+END_TEST
+
 /* ---- finding ---- */
 
 /* What is presented, made from a good key: `keep` of its bytes, then `then`; upper-case when told. */
@@ -680,6 +762,7 @@ static Suite *keys_suite(void)
     tcase_add_test(tcase, two_keys_differ);
     tcase_add_loop_test(tcase, additions_by_rule, 0, (int)ROWS(additions));
     tcase_add_test(tcase, name_that_does_not_end);
+    tcase_add_test(tcase, no_digit_tells_more_than_another);
     tcase_add_loop_test(tcase, presented_keys, 0, (int)ROWS(presented));
     tcase_add_test(tcase, nul_inside);
     tcase_add_test(tcase, expires);
