@@ -53,7 +53,7 @@ static const char *set_umask(const char *value)
     return "applied";
 }
 
-static const char *limit(int resource, const char *value)
+static const char *limit(enum __rlimit_resource resource, const char *value)
 {
     rlim_t most = strtoul(value, NULL, 10);
     return outcome(setrlimit(resource, &(struct rlimit){most, most}) == 0);

@@ -411,15 +411,6 @@ START_TEST(nothing_outside_the_filter_is_called)
 }
 END_TEST
 
-static TCase *add_case(Suite *suite, const char *name, void (*setup)(void))
-{
-    TCase *tcase = tcase_create(name);
-    tcase_set_timeout(tcase, 300);
-    tcase_add_unchecked_fixture(tcase, setup, stop);
-    suite_add_tcase(suite, tcase);
-    return tcase;
-}
-
 /* strace may be kept from attaching, by Yama or in a container; sanitizers call what our programs do not. */
 static bool can_trace(void)
 {
@@ -436,12 +427,12 @@ static bool can_trace(void)
 int main(void)
 {
     Suite *suite = suite_create("confined");
-    TCase *tcase = add_case(suite, "units", start_confined);
+    TCase *tcase = stack_case(suite, "units", start_confined, stop);
     tcase_add_test(tcase, it_works_under_its_units);
     tcase_add_test(tcase, it_recovers_under_its_units);
     tcase_add_loop_test(tcase, an_intruder_finds_nothing, 0, 2);
     if (can_trace())
-        tcase_add_test(add_case(suite, "strace", start_traced), nothing_outside_the_filter_is_called);
+        tcase_add_test(stack_case(suite, "strace", start_traced, stop), nothing_outside_the_filter_is_called);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);

@@ -115,6 +115,12 @@ void auth_service_stop(void)
     waitpid(service, NULL, 0);
 }
 
+void auth_service_stop_both(void)
+{
+    stack_stop(&shared);
+    auth_service_stop();
+}
+
 void auth_service_file(const struct stack *stack, const char *before, char ret_path[128])
 {
     char address[32];

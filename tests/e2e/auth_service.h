@@ -21,6 +21,7 @@ extern struct auth_seen *auth_seen;
 
 void auth_service_start(void);
 void auth_service_stop(void);
+void auth_service_stop_both(void); /* ./serve (`shared`), then the service: a test case's teardown */
 
 /* Writes a file for --auth: `before`, then analytics-auth-own.conf.example with the service's address in it and a short
  * wait for its answer. */

@@ -299,6 +299,15 @@ void stack_restart(struct stack *stack, const char *const *arguments)
     stack_launch(stack, arguments);
 }
 
+struct TCase *stack_case(struct Suite *suite, const char *name, void (*setup)(void), void (*teardown)(void))
+{
+    TCase *tcase = tcase_create(name);
+    tcase_set_timeout(tcase, 300);
+    tcase_add_unchecked_fixture(tcase, setup, teardown);
+    suite_add_tcase(suite, tcase);
+    return tcase;
+}
+
 /* ---- processes ---- */
 
 static bool file_has(pid_t pid, const char *file, const char *text)

@@ -121,6 +121,11 @@ struct reply stack_talk(const struct stack *stack, const char *bytes, size_t len
 /* A connection to the port. */
 int stack_connect(const struct stack *stack, int seconds);
 
+/* A test case around a service that `setup` starts and `teardown` stops, with 5 minutes for each test. */
+struct Suite;
+struct TCase;
+struct TCase *stack_case(struct Suite *suite, const char *name, void (*setup)(void), void (*teardown)(void));
+
 /* For main(): runs the suite of one test case around one service that all tests share (`shared`). */
 extern struct stack shared;
 #define ROWS(table) (int)(sizeof(table) / sizeof *(table))

@@ -749,21 +749,6 @@ static void stop(void)
     stack_stop(&shared);
 }
 
-static void stop_own(void)
-{
-    stack_stop(&shared);
-    auth_service_stop();
-}
-
-static TCase *add_case(Suite *suite, const char *name, void (*setup)(void), void (*teardown)(void))
-{
-    TCase *tcase = tcase_create(name);
-    tcase_set_timeout(tcase, 300);
-    tcase_add_unchecked_fixture(tcase, setup, teardown);
-    suite_add_tcase(suite, tcase);
-    return tcase;
-}
-
 static void add_matrix(TCase *tcase)
 {
     tcase_add_loop_test(tcase, a_method_is_what_it_is, 0, ROWS(rows));
@@ -777,14 +762,14 @@ static void add_cases(Suite *suite)
     TCase *tcase = tcase_create("table");
     suite_add_tcase(suite, tcase);
     tcase_add_test(tcase, every_route_has_a_row);
-    tcase = add_case(suite, "keys", start, stop);
+    tcase = stack_case(suite, "keys", start, stop);
     add_matrix(tcase);
     tcase_add_loop_test(tcase, the_first_place_decides, 0, ROWS(rows));
     tcase_add_test(tcase, nothing_came_in_by_stealth);
-    tcase = add_case(suite, "keys, all headers let in", start_lax, stop);
+    tcase = stack_case(suite, "keys, all headers let in", start_lax, stop);
     tcase_add_loop_test(tcase, no_header_makes_somebody_else, 0, 5);
     tcase_add_test(tcase, nothing_came_in_by_stealth);
-    tcase = add_case(suite, "own service, all headers let in", start_own, stop_own);
+    tcase = stack_case(suite, "own service, all headers let in", start_own, auth_service_stop_both);
     add_matrix(tcase);
     tcase_add_loop_test(tcase, no_header_makes_somebody_else, 0, 5);
     tcase_add_loop_test(tcase, the_service_is_not_deceived, 0, ROWS(rows));

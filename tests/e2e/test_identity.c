@@ -838,24 +838,9 @@ static void stop(void)
     stack_stop(&shared);
 }
 
-static void stop_own(void)
-{
-    stack_stop(&shared);
-    auth_service_stop();
-}
-
-static TCase *add_case(Suite *suite, const char *name, void (*setup)(void), void (*teardown)(void))
-{
-    TCase *tcase = tcase_create(name);
-    tcase_set_timeout(tcase, 300);
-    tcase_add_unchecked_fixture(tcase, setup, teardown);
-    suite_add_tcase(suite, tcase);
-    return tcase;
-}
-
 static void add_keys_case(Suite *suite)
 {
-    TCase *tcase = add_case(suite, "keys", start, stop);
+    TCase *tcase = stack_case(suite, "keys", start, stop);
     tcase_add_loop_test(tcase, each_route_knows_each_caller, 0, ROWS(routes) * ROWS(places));
     tcase_add_loop_test(tcase, one_place_decides, 0, ROWS(places_rows));
     tcase_add_loop_test(tcase, a_header_claims_nothing, 0, ROWS(forged));
@@ -872,7 +857,7 @@ static void add_keys_case(Suite *suite)
 
 static void add_own_case(Suite *suite)
 {
-    TCase *tcase = add_case(suite, "own service", start_own, stop_own);
+    TCase *tcase = stack_case(suite, "own service", start_own, auth_service_stop_both);
     tcase_add_loop_test(tcase, its_answer_decides, 0, ROWS(scripts));
     tcase_add_test(tcase, it_is_told_what_is_asked_and_no_body);
     tcase_add_loop_test(tcase, a_header_claims_nothing_there_either, 0, ROWS(forged));
@@ -885,7 +870,7 @@ int main(void)
 {
     Suite *suite = suite_create("identity");
     add_keys_case(suite);
-    tcase_add_loop_test(add_case(suite, "keys, all headers let in", start_lax, stop), a_header_claims_nothing, 0,
+    tcase_add_loop_test(stack_case(suite, "keys, all headers let in", start_lax, stop), a_header_claims_nothing, 0,
                         ROWS(forged));
     add_own_case(suite);
     SRunner *runner = srunner_create(suite);

@@ -80,8 +80,7 @@ static const char *const texts[] = {
     " leading and trailing ",
     "UPPER.Example..",
     "\xe2\x80\xaelive",
-    "\xef\xbb\xbf"
-    "bom",
+    "\xef\xbb\xbf\x62om",
     "\xf0\x9f\x92\xa9.example",
     "\xc3\x84\xc3\x96",
     "e\xcc\x81",
@@ -539,25 +538,10 @@ static void stop(void)
     stack_stop(&shared);
 }
 
-static void stop_own(void)
-{
-    stack_stop(&shared);
-    auth_service_stop();
-}
-
-static TCase *add_case(Suite *suite, const char *name, void (*setup)(void), void (*teardown)(void))
-{
-    TCase *tcase = tcase_create(name);
-    tcase_set_timeout(tcase, 300);
-    tcase_add_unchecked_fixture(tcase, setup, teardown);
-    suite_add_tcase(suite, tcase);
-    return tcase;
-}
-
 int main(void)
 {
     Suite *suite = suite_create("injection");
-    TCase *tcase = add_case(suite, "texts", start, stop);
+    TCase *tcase = stack_case(suite, "texts", start, stop);
     tcase_add_loop_test(tcase, text_is_given_back_exactly, 0, ROWS(texts));
     tcase_add_loop_test(tcase, domains_have_no_control_characters, 0, ROWS(texts));
     tcase_add_loop_test(tcase, what_is_no_text_is_refused, 0, ROWS(fields));
@@ -567,7 +551,7 @@ int main(void)
     tcase_add_loop_test(tcase, in_the_path_it_is_no_route, 0, ROWS(texts));
     tcase_add_loop_test(tcase, a_header_is_only_a_header, 0, ROWS(texts));
     tcase_add_loop_test(tcase, everything_is_as_it_was, 0, 1);
-    tcase = add_case(suite, "own service", start_own, stop_own);
+    tcase = stack_case(suite, "own service", start_own, auth_service_stop_both);
     tcase_add_loop_test(tcase, a_caller_is_only_a_name, 0, ROWS(texts));
     tcase_add_loop_test(tcase, everything_is_as_it_was, 1, 2);
     SRunner *runner = srunner_create(suite);
