@@ -101,8 +101,9 @@ static ptrdiff_t read_body(void *ctx, char *ret_data, size_t size)
     return got;
 }
 
-/* An early refusal leaves the body unread, and a web server that can't send it may not look at our answer. */
-static void drain_body(FCGX_Request *fcgx)
+/* An early refusal leaves the body unread, and a web server that can't send it may not look at our answer. True when
+ * nothing is left of it. */
+static bool drain_body(FCGX_Request *fcgx)
 {
     char trash[4096];
     size_t drained = 0;
@@ -112,6 +113,7 @@ static void drain_body(FCGX_Request *fcgx)
         got = read_body(fcgx, trash, sizeof trash);
         drained += got > 0 ? (size_t)got : 0;
     }
+    return got == 0;
 }
 
 static void send_response(FCGX_Request *fcgx, const struct request *request, const struct response *response)
@@ -127,11 +129,13 @@ static void send_response(FCGX_Request *fcgx, const struct request *request, con
     buf_release(&head);
 }
 
-static void answer(struct fcgi *fcgi, FCGX_Request *fcgx)
+/* True when the request was read to its end. */
+static bool answer(struct fcgi *fcgi, FCGX_Request *fcgx)
 {
     struct cgi_room room;
     struct request request;
     struct response response;
+    bool whole;
 
     cgi_request((const char *const *)fcgx->envp, &room, &request);
     request.now_ms = clock_wall_ms();
@@ -139,15 +143,20 @@ static void answer(struct fcgi *fcgi, FCGX_Request *fcgx)
     request.read_ctx = fcgx;
     response_init(&response);
     fcgi->handler(fcgi->ctx, &request, &response);
-    drain_body(fcgx);
+    whole = drain_body(fcgx);
     send_response(fcgx, &request, &response);
     response_release(&response);
+    return whole;
 }
 
 /* libfcgi skips its own accept when the request has a connection that it was told to keep. Should that connection break
  * before a request is read, it closes it and tries to accept from descriptor -1, which fails: then we are called again.
  * One request per connection: after it, an unread rest of the body would be taken for records (a forged request was
- * accepted that way). */
+ * accepted that way).
+ *
+ * libfcgi closes in four steps, so that what the peer still sends does not make the kernel drop the answer: it shuts
+ * the socket down, waits for the peer, reads, closes. Where everything was read, closing is enough, and no thread
+ * waits. */
 static void serve_connection(struct fcgi *fcgi, int fd)
 {
     FCGX_Request fcgx;
@@ -157,10 +166,10 @@ static void serve_connection(struct fcgi *fcgi, int fd)
     fcgx.keepConnection = 1;
     if (FCGX_Accept_r(&fcgx) < 0)
         return;
-    fcgx.keepConnection = 0;
-    if (fcgx.role == RESPONDER)
-        answer(fcgi, &fcgx);
+    fcgx.keepConnection = fcgx.role == RESPONDER && answer(fcgi, &fcgx);
     FCGX_Finish_r(&fcgx);
+    if (fcgx.ipcFd >= 0) /* kept, and all is well */
+        (void)close(fcgx.ipcFd);
 }
 
 /* ---- accepting ---- */
