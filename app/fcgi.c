@@ -57,11 +57,15 @@ static bool is_listening_unix_socket(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && listening != 0 && domain == AF_UNIX;
 }
 
+/* Whatever a process manager may send to ask for an end: SIGUSR1 is multiwatch's own choice, and libfcgi would catch it
+ * and go on. */
 static void stop_signals(sigset_t *ret_set)
 {
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+
     (void)sigemptyset(ret_set);
-    (void)sigaddset(ret_set, SIGTERM);
-    (void)sigaddset(ret_set, SIGINT);
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        (void)sigaddset(ret_set, signals[i]);
 }
 
 /* Several processes share the socket, so the one that comes too late must not block in accept. */

@@ -84,11 +84,11 @@ static void set_up(void)
 }
 
 /* The server's exit status, once it has been told to stop. */
-static int stop_server(void)
+static int stop_server(int signal_number)
 {
     int status = -1;
 
-    (void)kill(server, SIGTERM);
+    (void)kill(server, signal_number);
     ck_assert_int_eq(waitpid(server, &status, 0), server);
     server = 0;
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
@@ -97,7 +97,7 @@ static int stop_server(void)
 static void tear_down(void)
 {
     if (server != 0)
-        ck_assert_int_eq(stop_server(), 0);
+        ck_assert_int_eq(stop_server(SIGTERM), 0);
     (void)unlink(socket_path);
     ck_assert_int_eq(rmdir(dir), 0);
 }
@@ -368,13 +368,16 @@ END_TEST
 
 /* ---- start and stop ---- */
 
-/* SIGTERM while a request is under way: it is answered, then the program ends with 0. */
+/* What process managers send; multiwatch sends SIGUSR1 unless told otherwise. */
+static const int stop_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+
+/* A stop while a request is under way: it is answered, then the program ends with 0. */
 START_TEST(stop_answers_what_is_under_way)
 {
     int fd = ask("/slow", 3);
 
     (void)usleep(200000);
-    ck_assert_int_eq(stop_server(), 0);
+    ck_assert_int_eq(stop_server(stop_signals[_i]), 0);
     check_answer(fd, "Status: 200 OK\r\n", "/slow admin 3");
 }
 END_TEST
@@ -382,7 +385,7 @@ END_TEST
 START_TEST(stops_when_idle)
 {
     check_alive();
-    ck_assert_int_eq(stop_server(), 0);
+    ck_assert_int_eq(stop_server(SIGTERM), 0);
 }
 END_TEST
 
@@ -430,7 +433,7 @@ int main(void)
     tcase_add_test(tcase, other_fastcgi_roles);
     tcase_add_test(tcase, bodies);
     tcase_add_test(tcase, head_has_no_body);
-    tcase_add_test(tcase, stop_answers_what_is_under_way);
+    tcase_add_loop_test(tcase, stop_answers_what_is_under_way, 0, (int)(sizeof stop_signals / sizeof *stop_signals));
     tcase_add_test(tcase, stops_when_idle);
     tcase_add_test(tcase, starts_on_unix_sockets_only);
     srunner_run_all(runner, CK_ENV);
