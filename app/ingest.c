@@ -111,7 +111,13 @@ static enum err finish_body(struct upload *upload, bool broken, struct fault *fa
 {
     enum err err = OK;
 
-    if (broken || upload->received_bytes < upload->request->content_length)
+    /* nginx has the whole body before it hands on the first byte, so this is not the sender's fault: nginx died, or
+     * this process was frozen while it read, which libfcgi takes for the end. The sender shall try again, not give up.
+     */
+    if (broken)
+        return fault_set(fault, ERR_UNAVAILABLE, "the connection broke at byte %lld of the body",
+                         (long long)upload->received_bytes);
+    if (upload->received_bytes < upload->request->content_length)
         return fault_set(fault, ERR_BODY_INVALID, "the body was cut short at byte %lld",
                          (long long)upload->received_bytes);
     if (upload->gunzip != NULL)

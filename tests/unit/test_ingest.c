@@ -207,8 +207,8 @@ END_TEST
 START_TEST(refuses_broken_off)
 {
     prepare("application/json", "", NULL);
-    ck_assert_int_eq(send_body((struct body){GOOD, sizeof GOOD - 1, 7, true}, -1), 400);
-    check_message("analytics.body_invalid");
+    ck_assert_int_eq(send_body((struct body){GOOD, sizeof GOOD - 1, 7, true}, -1), 503);
+    check_message("analytics.unavailable");
     ck_assert_int_eq(stored(), 0);
 }
 END_TEST
