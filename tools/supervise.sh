@@ -4,7 +4,7 @@
 # in the environment, from ./serve.
 set -euo pipefail
 : "${BIN:?}" "${DATA:?}" "${NGINX_CONF:?}" "${AUTH:?}" "${PORT:?}" "${QUERY_PROCESSES:?}" "${RATE_INGEST:?}" "${RATE_READS:?}"
-: "${SHOWN_DATA:?}" "${SHOWN_REPO:?}"
+: "${SHOWN_DATA:?}" "${SHOWN_REPO:?}" "${KEEP_GOING:?}"
 umask 077
 export CHARSET=UTF-8 # for multiwatch: GLib refuses arguments that are not in what it takes for the charset
 RUN=$DATA/run
@@ -64,13 +64,14 @@ render() {
 # stops them in order. If this script dies, the kernel tells them to stop.
 
 CHILDREN=() # process ids, in the order they are to be stopped
+declare -A ORDER=([nginx]=0 [analytics-ingest]=1 [analytics-query]=2)
 declare -A NAME=()
 
 child() { # NAME COMMAND…
     local name=$1
     shift
     setpriv --pdeathsig TERM setsid "$@" </dev/null 9>&- &
-    CHILDREN+=($!)
+    CHILDREN[${ORDER[$name]}]=$!
     NAME[$!]=$name
 }
 
@@ -91,10 +92,15 @@ pool() { # NAME SIZE PROGRAM
         "$(command -v multiwatch)" -f "$2" -s TERM -r 10 -t 500 -- "$BIN/$3" --data "$DATA"
 }
 
-start() {
-    child nginx "$(command -v nginx)" -p "$RUN" -c "$RUN/nginx.conf" > >(pass_on) 2> >(mask_keys >&2)
-    pool ingest 1 analytics-ingest
-    pool query "$QUERY_PROCESSES" analytics-query
+start() { # NAME…
+    local name
+    for name in "$@"; do
+        case $name in
+        nginx) child nginx "$(command -v nginx)" -p "$RUN" -c "$RUN/nginx.conf" > >(pass_on) 2> >(mask_keys >&2) ;;
+        analytics-ingest) pool ingest 1 analytics-ingest ;;
+        analytics-query) pool query "$QUERY_PROCESSES" analytics-query ;;
+        esac
+    done
 }
 
 gone() { ! kill -0 -- "-$1" 2>/dev/null && ! kill -0 "$1" 2>/dev/null; }
@@ -134,6 +140,24 @@ anyone_gone() {
     return $found
 }
 
+# any_alive GROUP: zombies are none.
+any_alive() {
+    { cat /proc/[0-9]*/stat 2>/dev/null || true; } |
+        awk -v group="$1" '{ sub(/.*\) /, "") } $3 == group && $1 != "Z" { found = 1 } END { exit !found }'
+}
+
+# Starts again what has ended, as production's process manager does, once its orphans are dead too: they have the port,
+# the socket or the lock.
+revive() {
+    local pid
+    for pid in "${CHILDREN[@]}"; do
+        kill -0 "$pid" 2>/dev/null && continue
+        kill -KILL -- "-$pid" 2>/dev/null || true
+        while any_alive "$pid"; do sleep 0.02; done
+        start "${NAME[$pid]}"
+    done
+}
+
 wait_until_healthy() {
     local names
     for ((; SECONDS < START_SECONDS;)); do
@@ -168,10 +192,14 @@ init_data
 render
 trap 'exit 0' INT TERM HUP
 trap stop_all EXIT
-start
+start nginx analytics-ingest analytics-query
 wait_until_healthy
 announce
 # Not by wait -n: a child that ended before it is called is "no such job" to it, and it waits for the others.
 exec {never}<> <(:)
+while [ "$KEEP_GOING" = yes ]; do
+    revive
+    read -rt 0.1 -u "$never" || true
+done
 until names=$(anyone_gone); do read -rt 0.5 -u "$never" || true; done
 die "${names% } ended; stopping the rest"
