@@ -463,7 +463,7 @@ static size_t to_memory(char *data, size_t size, size_t n, void *file)
 }
 
 struct source {
-    const char *data;
+    const char *start, *data;
     size_t left;
 };
 
@@ -475,6 +475,17 @@ static size_t from_memory(char *room, size_t size, size_t n, void *ctx)
     source->data += len;
     source->left -= len;
     return len;
+}
+
+/* libcurl sends again what the server did not read before it closed an idle connection. */
+static int rewind_memory(void *ctx, curl_off_t offset, int origin)
+{
+    struct source *source = ctx;
+    if (origin != SEEK_SET || offset != 0)
+        return CURL_SEEKFUNC_FAIL;
+    source->left += (size_t)(source->data - source->start);
+    source->data = source->start;
+    return CURL_SEEKFUNC_OK;
 }
 
 static struct curl_slist *make_headers(const struct request_spec *spec)
@@ -494,10 +505,12 @@ static struct curl_slist *make_headers(const struct request_spec *spec)
 
 static void set_body(CURL *curl, const struct request_spec *spec, struct source *source)
 {
-    *source = (struct source){spec->body, spec->body_len};
+    *source = (struct source){spec->body, spec->body, spec->body_len};
     curl_easy_setopt(curl, CURLOPT_POST, 1L);
     curl_easy_setopt(curl, CURLOPT_READFUNCTION, from_memory);
     curl_easy_setopt(curl, CURLOPT_READDATA, source);
+    curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, rewind_memory);
+    curl_easy_setopt(curl, CURLOPT_SEEKDATA, source);
     curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, spec->chunked ? (curl_off_t)-1 : (curl_off_t)spec->body_len);
 }
 
@@ -520,7 +533,7 @@ struct reply stack_send(const struct stack *stack, const struct request_spec *sp
     size_t headers_len = 0;
     struct source source;
     char url[16384];
-    CURL *curl = curl_easy_init();
+    CURL *curl = spec->connection ? spec->connection : curl_easy_init();
     struct curl_slist *list = make_headers(spec);
     FILE *body = open_memstream(&reply.body, &reply.body_len);
     FILE *headers = open_memstream(&reply.headers, &headers_len);
@@ -540,13 +553,20 @@ struct reply stack_send(const struct stack *stack, const struct request_spec *sp
         curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
     else if (spec->method)
         curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, spec->method);
-    curl_easy_perform(curl); /* 0 when there was no answer: the caller compares the status */
+    CURLcode code = curl_easy_perform(curl); /* status 0 when there was no answer: the caller compares it */
+    long new_connections = 1;
+    reply.cut = code == CURLE_OK ? NULL : curl_easy_strerror(code);
+    curl_easy_getinfo(curl, CURLINFO_NUM_CONNECTS, &new_connections);
+    reply.reused = new_connections == 0;
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply.status);
     fclose(body);
     fclose(headers);
     lower_names(reply.headers);
+    if (spec->connection)
+        curl_easy_reset(curl); /* keeps its connections */
+    else
+        curl_easy_cleanup(curl);
     curl_slist_free_all(list);
-    curl_easy_cleanup(curl);
     return reply;
 }
 

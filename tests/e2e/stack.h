@@ -77,7 +77,8 @@ struct request_spec {
     const char *const *headers; /* "Name: value", NULL-terminated; NULL: none */
     const void *body;           /* NULL: none */
     size_t body_len;
-    bool chunked; /* no Content-Length */
+    bool chunked;     /* no Content-Length */
+    void *connection; /* a CURL * that keeps its connections between requests; NULL: one for this request */
 };
 
 struct reply {
@@ -85,6 +86,8 @@ struct reply {
     char *headers; /* "name: value\n…", names in lower case */
     char *body;    /* NUL-terminated */
     size_t body_len;
+    const char *cut; /* why nothing came, or not the whole answer; else NULL */
+    bool reused;     /* the connection had served a request before */
 };
 
 struct reply stack_send(const struct stack *stack, const struct request_spec *spec);
