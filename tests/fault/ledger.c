@@ -50,6 +50,7 @@ static void add_log(struct batch *batch, const struct ledger *ledger, int number
                              .bytes_sent = scatter(number, line, 6, 100000),
                              .bytes_received = scatter(number, line, 7, 100000),
                              .error_count = scatter(number, line, 8, 3),
+                             .max_concurrency = scatter(number, line, 12, 60),
                              .port = (uint16_t)number};
     snprintf(domain, sizeof domain, "d%" PRId64 ".example", scatter(number, line, 9, 10 + number));
     if (scatter(number, line, 10, 4) == 0)

@@ -1,0 +1,25 @@
+/* numbered.h: batch number N of tests/fault/ledger.h as a sender sends it: JSON, and its idempotency key. */
+#ifndef NUMBERED_H
+#define NUMBERED_H
+
+#include "../fault/ledger.h"
+
+struct numbered {
+    char *json; /* NUL-terminated */
+    size_t len;
+    char key[16]; /* "": none */
+};
+
+void numbered_make(struct numbered *made, const struct ledger *ledger, int number);
+void numbered_release(struct numbered *made);
+
+/* A random figure from 0 to n - 1 that seed, number and salt settle. */
+int64_t numbered_dice(uint64_t seed, int number, int salt, int64_t n);
+
+/* $ANALYTICS_SEED, or a new seed; printed, so that a run's choices can be had again. */
+uint64_t numbered_seed(void);
+
+/* Whether this is the long form (ANALYTICS_LONG=1). */
+bool numbered_is_long(void);
+
+#endif

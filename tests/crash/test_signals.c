@@ -1,0 +1,499 @@
+/* test_signals.c: both programs get a signal at each phase of a request: before its first byte, within each of its
+ * records, while its batch waits for the writer or is written, while its answer is on the way. The request ends
+ * properly or, where it had not begun, waits in the socket for the next process; nothing is lost, and nothing half
+ * there.
+ *
+ * The programs are the real ones. The test is their process manager, which has the listening socket and starts the next
+ * process when one has ended, and their web server, which speaks FastCGI byte by byte.
+ *
+ * Seen to fail on four bugs. Planted in app/fcgi.c:
+ *
+ *   A stop ends the process at once: "end_posts(calls, 90, 1) == 27, 90 == 90", and "stored == 93, times * 8 == 240"
+ *
+ *   A connection that is accepted while the process stops is closed: "stored == 130, times * 8 == 240"
+ *
+ * And two that the programs had: SIGUSR1, which multiwatch sends unless told otherwise, left to libfcgi, which does not
+ * stop ("0 of 90 answers are missing", since the process went on for ever); and a body whose reading was interrupted by
+ * SIGSTOP and SIGCONT, answered as if its sender had cut it ("batch 1: answer 400"). */
+#include "fastcgi.h"
+#include "swarm.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CONNECTIONS 90 /* more than analytics-ingest has threads: the others wait in the socket */
+#define REACT_MS 200   /* for a process to come where it shall be hit; were it too short, another phase would be hit */
+#define HANG_MS 30000
+
+static struct stack stack;
+static struct ledger ledger;
+static const char *program;
+static int listening = -1;
+static pid_t server;
+static bool may_be_early; /* a signal may come before the process looks for it: it dies, and has accepted nothing */
+
+/* ---- the process manager ---- */
+
+static void bind_socket(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/s", stack.dir);
+    listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(listening, (struct sockaddr *)&address, sizeof address), 0);
+    ck_assert_int_eq(listen(listening, 1024), 0);
+}
+
+/* posix_spawn, since libcheck's signal handlers are not for the child, not even before its exec. */
+static void launch(void)
+{
+    char path[4096], data[128];
+    char *argv[] = {path, "--data", data, NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attr;
+    sigset_t all;
+    snprintf(path, sizeof path, "%s/%s", getenv("ANALYTICS_BUILDDIR"), program);
+    snprintf(data, sizeof data, "%s/data", stack.dir);
+    sigfillset(&all);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, listening, 0);
+    posix_spawn_file_actions_addopen(&actions, 2, stack.log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    posix_spawnattr_init(&attr);
+    posix_spawnattr_setsigdefault(&attr, &all);
+    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
+    ck_assert_int_eq(posix_spawn(&server, path, &actions, &attr, argv, environ), 0);
+    posix_spawnattr_destroy(&attr);
+    posix_spawn_file_actions_destroy(&actions);
+}
+
+static void expect_good_end(int status)
+{
+    char *log = stack_log(&stack);
+    bool too_early = may_be_early && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM;
+    ck_assert_msg(too_early || (WIFEXITED(status) && WEXITSTATUS(status) == 0), "%s ended with %d: %s", program, status,
+                  log);
+    free(log);
+}
+
+/* Whether it has ended, by itself and well. */
+static bool has_ended(void)
+{
+    int status = 0;
+    if (waitpid(server, &status, WNOHANG) == 0)
+        return false;
+    server = 0;
+    expect_good_end(status);
+    return true;
+}
+
+static void await_end(void)
+{
+    int64_t until_ms = stack_now_ms() + HANG_MS;
+    while (!has_ended()) {
+        ck_assert_msg(stack_now_ms() < until_ms, "%s does not end", program);
+        stack_nap(2);
+    }
+}
+
+/* ---- the web server ---- */
+
+struct call {
+    int fd;
+    int number; /* of its batch */
+    char *bytes;
+    size_t len, sent;
+};
+
+static void dial(struct call *call)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/s", stack.dir);
+    call->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(connect(call->fd, (struct sockaddr *)&address, sizeof address), 0);
+}
+
+/* Sends up to byte `end`; the other side may have hung up. */
+static void send_until(struct call *call, size_t end)
+{
+    while (call->sent < end) {
+        ssize_t n = send(call->fd, call->bytes + call->sent, end - call->sent, MSG_NOSIGNAL);
+        if (n <= 0)
+            return;
+        call->sent += (size_t)n;
+    }
+}
+
+static void send_rest(struct call *call)
+{
+    send_until(call, call->len);
+}
+
+/* A call that posts the ledger's next batch. Nothing is sent. */
+static void begin_post(struct call *call)
+{
+    struct numbered batch;
+    char length[16];
+    *call = (struct call){.number = ledger.count++};
+    numbered_make(&batch, &ledger, call->number);
+    snprintf(length, sizeof length, "%zu", batch.len);
+    const char *const params[] = {"REQUEST_METHOD",
+                                  "POST",
+                                  "DOCUMENT_URI",
+                                  "/analytics/ingest",
+                                  "ANALYTICS_ROLE",
+                                  "worker",
+                                  "CONTENT_TYPE",
+                                  "application/json",
+                                  "CONTENT_LENGTH",
+                                  length,
+                                  *batch.key ? "HTTP_IDEMPOTENCY_KEY" : NULL,
+                                  batch.key,
+                                  NULL};
+    call->bytes = fastcgi_request(params, batch.json, batch.len, &call->len);
+    numbered_release(&batch);
+    dial(call);
+}
+
+/* The status, 0 for no answer. A part of an answer is none of what may come. */
+static int end_call(struct call *call, char **ret_text)
+{
+    int whole, status = 0;
+    char *text = fastcgi_answer(call->fd, &whole);
+    ck_assert_msg(whole || !*text, "batch %d: half an answer: %s", call->number, text);
+    if (whole)
+        status = sscanf(text, "Status: %d", &status) == 1 ? status : -1;
+    close(call->fd);
+    call->fd = -1;
+    free(call->bytes);
+    if (ret_text)
+        *ret_text = text;
+    else
+        free(text);
+    return status;
+}
+
+/* Notes what must be found: 204, all of it; 503, or no answer to what was not sent whole before the signal, nothing. */
+static int end_post(struct call *call)
+{
+    int status = end_call(call, NULL);
+    ck_assert_msg(status == 204 || status == 503 || status == 0, "batch %d: answer %d", call->number, status);
+    ledger.fate[call->number] = status == 204 ? WHOLE : ABSENT;
+    return status;
+}
+
+static bool is_answered(const struct call *call)
+{
+    return poll(&(struct pollfd){.fd = call->fd, .events = POLLIN}, 1, 1) > 0;
+}
+
+/* Starts the next process as soon as the one that was told to stop has ended, and takes the answers of both. Returns
+ * how many batches were acknowledged. */
+static int end_posts(struct call *calls, int count, bool stopped)
+{
+    int stored = 0, waiting = count;
+    int64_t until_ms = stack_now_ms() + HANG_MS;
+    while (waiting > 0 || stopped) {
+        if (stopped && has_ended()) {
+            stopped = false;
+            launch();
+        }
+        for (int i = 0; i < count; i++) {
+            if (calls[i].fd < 0 || !is_answered(&calls[i]))
+                continue;
+            stored += end_post(&calls[i]) == 204;
+            waiting--;
+        }
+        ck_assert_msg(stack_now_ms() < until_ms, "%d of %d answers are missing", waiting, count);
+    }
+    return stored;
+}
+
+/* ---- around each test ---- */
+
+/* Until it answers: before that, a signal ends it at once. */
+static void await_ready(void)
+{
+    static const char *const params[] = {"REQUEST_METHOD", "GET", "DOCUMENT_URI", "/analytics/health", NULL};
+    struct call call = {0};
+    call.bytes = fastcgi_request(params, "", 0, &call.len);
+    dial(&call);
+    send_rest(&call);
+    ck_assert_int_eq(end_call(&call, NULL), 200);
+}
+
+static void start(void)
+{
+    launch();
+    await_ready();
+}
+
+static void set_up(const char *wanted)
+{
+    char data[128];
+    program = wanted;
+    stack = (struct stack){0};
+    ledger = (struct ledger){.logs = 20, .pause = 600};
+    stack_folder(&stack);
+    snprintf(data, sizeof data, "%s/data", stack.dir);
+    ck_assert_int_eq(mkdir(data, 0700), 0);
+    free(stack_ctl(&stack, "init 2>&1"));
+    bind_socket();
+    start();
+}
+
+static void set_up_ingest(void)
+{
+    set_up("analytics-ingest");
+}
+
+static void set_up_query(void)
+{
+    set_up("analytics-query");
+}
+
+static void tear_down(void)
+{
+    char data[128];
+    snprintf(data, sizeof data, "%s/data", stack.dir);
+    kill(server, SIGTERM);
+    await_end();
+    close(listening);
+    ledger_check(&ledger, data, "in the end");
+    stack_remove(&stack);
+}
+
+/* ---- analytics-ingest ---- */
+
+static const int stop_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+
+/* One request is cut at its first byte, one behind its last one, the others in between. */
+START_TEST(stopped_at_each_byte)
+{
+    struct call calls[CONNECTIONS];
+    for (int i = 0; i < CONNECTIONS; i++) {
+        begin_post(&calls[i]);
+        send_until(&calls[i], calls[i].len * (size_t)(i * 37 % CONNECTIONS) / (CONNECTIONS - 1));
+    }
+    stack_nap(REACT_MS);
+    kill(server, stop_signals[_i]);
+    stack_nap(REACT_MS);
+    for (int i = 0; i < CONNECTIONS; i++)
+        send_rest(&calls[i]);
+    ck_assert_int_eq(end_posts(calls, CONNECTIONS, true), CONNECTIONS);
+    await_ready();
+    printf("%s: %d requests, all answered 204\n", strsignal(stop_signals[_i]), CONNECTIONS);
+}
+END_TEST
+
+static sqlite3 *lock_database(void)
+{
+    char path[128];
+    sqlite3 *db = NULL;
+    snprintf(path, sizeof path, "%s/data/analytics.db", stack.dir);
+    ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    sqlite3_busy_timeout(db, 10000);
+    ck_assert_int_eq(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    return db;
+}
+
+/* One batch is being written, and waits for the database; the others wait for the writer. On a slow machine some are
+ * refused, since the database was locked too long. */
+START_TEST(stopped_while_batches_wait)
+{
+    struct call calls[CONNECTIONS];
+    stack_nap(REACT_MS);
+    sqlite3 *db = lock_database();
+    for (int i = 0; i < CONNECTIONS; i++) {
+        begin_post(&calls[i]);
+        send_rest(&calls[i]);
+    }
+    stack_nap(REACT_MS);
+    kill(server, SIGTERM);
+    stack_nap(REACT_MS);
+    sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    sqlite3_close(db);
+    int stored = end_posts(calls, CONNECTIONS, true);
+    await_ready();
+    printf("stopped while batches wait: %d of %d answered 204\n", stored, CONNECTIONS);
+}
+END_TEST
+
+#define AT_ONCE 8
+#define SWEEP_US 12000
+
+static void nap_us(int64_t us)
+{
+    nanosleep(&(struct timespec){.tv_nsec = us * 1000}, NULL);
+}
+
+/* Between the first byte and the answer, wherever that is: read, queued, being written, committed, being answered. */
+START_TEST(stopped_at_any_moment)
+{
+    int times = numbered_is_long() ? 400 : 30, stored = 0;
+    uint64_t seed = numbered_seed();
+    may_be_early = true;
+    for (int i = 0; i < times; i++) {
+        struct call calls[AT_ONCE];
+        for (int j = 0; j < AT_ONCE; j++)
+            begin_post(&calls[j]);
+        nap_us(i % 2 * 30000); /* before or after it has started */
+        for (int j = 0; j < AT_ONCE; j++)
+            send_rest(&calls[j]);
+        nap_us(numbered_dice(seed, i, 3, SWEEP_US));
+        kill(server, SIGTERM);
+        stored += end_posts(calls, AT_ONCE, true);
+    }
+    await_ready();
+    may_be_early = false;
+    ck_assert_int_eq(stored, times * AT_ONCE);
+    printf("stopped at any moment: %d times, %d requests, all answered 204\n", times, stored);
+}
+END_TEST
+
+/* A big batch takes long to write. */
+START_TEST(stopped_while_it_writes)
+{
+    struct call call;
+    ledger.logs = 5000;
+    for (int i = 0; i < 6; i++) {
+        begin_post(&call);
+        send_rest(&call);
+        nap_us(20000 * i);
+        kill(server, SIGTERM);
+        ck_assert_int_eq(end_posts(&call, 1, true), 1);
+        await_ready();
+    }
+}
+END_TEST
+
+/* A process that is stopped and goes on, as under a debugger or in a frozen container: a sender may be told to try
+ * again, but never that its batch is wrong. */
+START_TEST(frozen_at_each_byte)
+{
+    struct call calls[CONNECTIONS];
+    for (int i = 0; i < CONNECTIONS; i++) {
+        begin_post(&calls[i]);
+        send_until(&calls[i], calls[i].len * (size_t)(i * 37 % CONNECTIONS) / (CONNECTIONS - 1));
+    }
+    stack_nap(REACT_MS);
+    kill(server, SIGSTOP);
+    stack_nap(REACT_MS);
+    kill(server, SIGCONT);
+    stack_nap(REACT_MS);
+    for (int i = 0; i < CONNECTIONS; i++)
+        send_rest(&calls[i]);
+    int stored = end_posts(calls, CONNECTIONS, false);
+    printf("frozen: %d of %d answered 204, the others 503 or nothing\n", stored, CONNECTIONS);
+}
+END_TEST
+
+/* ---- analytics-query ---- */
+
+#define LONG_CHART "from=2027-12-20&to=2028-02-19&granularity=15m&fill=zero"
+
+static void begin_get(struct call *call, const char *query)
+{
+    const char *const params[] = {"REQUEST_METHOD",
+                                  "GET",
+                                  "DOCUMENT_URI",
+                                  "/analytics/requests",
+                                  "ANALYTICS_ROLE",
+                                  "admin",
+                                  "QUERY_STRING",
+                                  query,
+                                  NULL};
+    *call = (struct call){0};
+    call->bytes = fastcgi_request(params, "", 0, &call->len);
+    dial(call);
+}
+
+static char *get(const char *query)
+{
+    struct call call;
+    char *text;
+    begin_get(&call, query);
+    send_rest(&call);
+    ck_assert_int_eq(end_call(&call, &text), 200);
+    return text;
+}
+
+#define CUTS 16
+
+START_TEST(a_read_stopped_at_each_byte)
+{
+    char *expected = get("from=2027-12-20&to=2027-12-21"), *text;
+    for (int i = 0; i <= CUTS; i++) {
+        struct call call;
+        begin_get(&call, "from=2027-12-20&to=2027-12-21");
+        send_until(&call, call.len * (size_t)i / CUTS);
+        stack_nap(REACT_MS / 4);
+        kill(server, SIGTERM);
+        stack_nap(REACT_MS / 4);
+        send_rest(&call);
+        ck_assert_int_eq(end_call(&call, &text), 200);
+        ck_assert_str_eq(text, expected);
+        free(text);
+        await_end();
+        start();
+    }
+    free(expected);
+}
+END_TEST
+
+/* More than the socket holds, to a reader that takes its time. */
+START_TEST(a_read_stopped_while_it_is_answered)
+{
+    struct call call;
+    char *expected = get(LONG_CHART), *text;
+    ck_assert_uint_gt(strlen(expected), 300000);
+    begin_get(&call, LONG_CHART);
+    send_rest(&call);
+    stack_nap(REACT_MS);
+    kill(server, SIGTERM);
+    stack_nap(REACT_MS);
+    ck_assert_int_eq(end_call(&call, &text), 200);
+    ck_assert_str_eq(text, expected);
+    await_end();
+    start();
+    free(text);
+    free(expected);
+}
+END_TEST
+
+static TCase *add_case(Suite *suite, const char *name, void (*before)(void))
+{
+    TCase *tcase = tcase_create(name);
+    tcase_set_timeout(tcase, 300);
+    tcase_add_checked_fixture(tcase, before, tear_down);
+    suite_add_tcase(suite, tcase);
+    return tcase;
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("signals");
+    TCase *ingest = add_case(suite, "ingest", set_up_ingest), *query = add_case(suite, "query", set_up_query);
+    tcase_add_loop_test(ingest, stopped_at_each_byte, 0, ROWS(stop_signals));
+    tcase_add_test(ingest, stopped_while_batches_wait);
+    tcase_add_test(ingest, stopped_at_any_moment);
+    tcase_add_test(ingest, stopped_while_it_writes);
+    tcase_add_test(ingest, frozen_at_each_byte);
+    tcase_add_test(query, a_read_stopped_at_each_byte);
+    tcase_add_test(query, a_read_stopped_while_it_is_answered);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
