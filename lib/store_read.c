@@ -75,8 +75,14 @@ enum err store_chart(struct store_reader *reader, const struct report_filter *fi
     if (!err)
         err = make_buckets(&builder.chart, filter, granularity, fault);
     if (!err)
-        err = scan_run(reader, &scan, filter->has_domain ? SCAN_DOMAINS : SCAN_TRAFFIC, granularity_tier(granularity),
-                       chart_sink, &builder, fault);
+        err = scan_run(reader, &scan,
+                       &(struct scan_order){.source = filter->has_domain ? SCAN_DOMAINS : SCAN_TRAFFIC,
+                                            .widest = granularity_tier(granularity),
+                                            .from = filter->from,
+                                            .to = filter->to,
+                                            .sink = chart_sink,
+                                            .ctx = &builder},
+                       fault);
     scan_end(reader, &scan);
     if (err) {
         chart_release(&builder.chart);
@@ -201,6 +207,8 @@ static char *take_name(struct ranked *row)
     return name;
 }
 
+/* ---- adding up ---- */
+
 static enum err tally_sink(void *ctx, const struct scan_row *row)
 {
     size_t index;
@@ -211,6 +219,53 @@ static enum err domain_sink(void *ctx, const struct scan_row *row)
 {
     size_t index;
     return tally_add(ctx, (struct tally_key){.domain = row->domain}, &row->totals, &index);
+}
+
+static enum err add_up(struct store_reader *reader, const struct scan *scan, enum scan_source source, int64_t from,
+                       int64_t to, struct tally *tally, struct fault *fault)
+{
+    struct scan_order order = {.source = source,
+                               .widest = TIER_16_DAYS,
+                               .from = from,
+                               .to = to,
+                               .sink = source == SCAN_ERRORS ? tally_sink : domain_sink,
+                               .ctx = tally};
+    return scan_run(reader, scan, &order, fault);
+}
+
+/* The closed hours [from, to), which most of the work is: from the cache where the same was asked lately. */
+static enum err add_up_closed(struct store_reader *reader, const struct scan *scan, enum scan_source source,
+                              int64_t from, int64_t to, struct tally *tally, struct fault *fault)
+{
+    struct tally_question question = {.source = source,
+                                      .user_id = scan->user_count == 1 ? scan->users[0] : 0,
+                                      .order_id = scan->filter->order_id,
+                                      .domain = scan->domain,
+                                      .from = from,
+                                      .to = to,
+                                      .changes = scan->changes};
+    bool cacheable = scan->user_count == 1 && to > from; /* an order that several users share is asked for seldom */
+    const struct tally *known = cacheable ? tally_cache_find(&reader->cache, &question) : NULL;
+    if (known)
+        return tally_copy(known, tally) ? fault_set(fault, ERR_UNAVAILABLE, "out of memory") : OK;
+    enum err err = add_up(reader, scan, source, from, to, tally, fault);
+    if (!err && cacheable)
+        tally_cache_keep(&reader->cache, &question, tally);
+    return err;
+}
+
+/* The whole range; `tally` is empty. */
+static enum err add_up_all(struct store_reader *reader, const struct scan *scan, enum scan_source source,
+                           struct tally *tally, struct fault *fault)
+{
+    int64_t closed_from, closed_to;
+    scan_closed_part(scan, &closed_from, &closed_to);
+    if (closed_from == closed_to)
+        return add_up(reader, scan, source, scan->filter->from, scan->filter->to, tally, fault);
+    enum err err = add_up_closed(reader, scan, source, closed_from, closed_to, tally, fault);
+    if (!err)
+        err = add_up(reader, scan, source, scan->filter->from, closed_from, tally, fault);
+    return err ? err : add_up(reader, scan, source, closed_to, scan->filter->to, tally, fault);
 }
 
 static int64_t domain_of(const struct tally_key *key)
@@ -278,7 +333,7 @@ enum err store_domains(struct store_reader *reader, const struct report_filter *
     struct scan scan;
     enum err err = scan_begin(reader, filter, &scan, fault);
     if (!err)
-        err = scan_run(reader, &scan, SCAN_DOMAINS, TIER_16_DAYS, domain_sink, &tally, fault);
+        err = add_up_all(reader, &scan, SCAN_DOMAINS, &tally, fault);
     if (!err)
         err = list_domains(reader, &tally, order, offset, limit, ret_list, fault);
     scan_end(reader, &scan);
@@ -399,7 +454,7 @@ enum err store_errors(struct store_reader *reader, const struct report_filter *f
     struct scan scan;
     enum err err = scan_begin(reader, filter, &scan, fault);
     if (!err)
-        err = scan_run(reader, &scan, SCAN_ERRORS, TIER_16_DAYS, tally_sink, &sums.pairs, fault);
+        err = add_up_all(reader, &scan, SCAN_ERRORS, &sums.pairs, fault);
     if (!err && (sum_errors(&sums) || group_pairs(&sums)))
         err = fault_set(fault, ERR_UNAVAILABLE, "out of memory");
     if (!err)

@@ -4,7 +4,7 @@
 
 #include "store.h"
 #include "store_db.h"
-#include "tally.h"
+#include "tally_cache.h"
 #include "tier.h"
 
 /* Parameters, the same in every statement: ?1 tier, ?2 bucket, ?3 user, ?4 domain (-1: any), ?5 order (0: any), ?6 and
@@ -19,7 +19,7 @@
 #define READER_SQL(X)                                                                                                  \
     X(R_BEGIN, "BEGIN")                                                                                                \
     X(R_END, "COMMIT")                                                                                                 \
-    X(R_CLOSING, "SELECT closed_hour, closed_day FROM closing")                                                        \
+    X(R_CLOSING, "SELECT closed_hour, closed_day, changes FROM closing")                                               \
     X(R_NAME_FIND, "SELECT id FROM name WHERE text = ?1")                                                              \
     X(R_NAME_TEXT, "SELECT text FROM name WHERE id = ?1")                                                              \
     X(R_ORDER_USERS, "SELECT user_id FROM order_user WHERE order_id = ?1 ORDER BY user_id")                            \
@@ -47,6 +47,7 @@ struct store_reader {
     struct db db;
     int64_t timeout_ms;  /* 0: none */
     int64_t deadline_ms; /* of the report under way, monotonic; 0: none */
+    struct tally_cache cache;
 };
 
 #define DOMAIN_ANY INT64_C(-1)
@@ -57,6 +58,7 @@ struct scan {
     int64_t domain;      /* name.id, or DOMAIN_ANY */
     int64_t closed_hour; /* as of this read transaction */
     int64_t closed_day;
+    int64_t changes;   /* of closed hours, ever */
     int64_t *users;    /* whose rows to read; a single 0 stands for everyone */
     size_t user_count; /* 0: nothing can match */
 };
@@ -81,10 +83,22 @@ enum err scan_begin(struct store_reader *reader, const struct report_filter *fil
                     struct fault *fault);
 void scan_end(struct store_reader *reader, struct scan *scan);
 
-/* Gives every row that the filter lets through, from the widest tier up to `widest` that fits, to the sink. Rows come
+/* Which logs, and where the rows go. */
+struct scan_order {
+    enum scan_source source;
+    enum tier widest; /* rows are of this tier at the most */
+    int64_t from, to; /* within the filter's range */
+    scan_sink sink;
+    void *ctx;
+};
+
+/* Gives every row of the range that the filter lets through to the sink, from the widest tiers that fit. Rows come
  * folded differently for different ranges, so a sink may only add them up. */
-enum err scan_run(struct store_reader *reader, const struct scan *scan, enum scan_source source, enum tier widest,
-                  scan_sink sink, void *ctx, struct fault *fault);
+enum err scan_run(struct store_reader *reader, const struct scan *scan, const struct scan_order *order,
+                  struct fault *fault);
+
+/* The part of the filter's range that is whole closed hours; empty (*ret_from == *ret_to) when there is none. */
+void scan_closed_part(const struct scan *scan, int64_t *ret_from, int64_t *ret_to);
 
 /* The text of a name, to be freed. */
 enum err scan_name(struct store_reader *reader, int64_t id, char **ret_text, struct fault *fault);

@@ -134,9 +134,19 @@ enum err store_traffic_put(struct store_writer *writer, struct fault *fault)
     return err;
 }
 
+/* Readers that keep sums of closed hours are told when there were late logs. */
+static enum err note_change(struct store_writer *writer, struct fault *fault)
+{
+    if (writer->packed.count == 0)
+        return OK;
+    return db_run(&writer->db, writer_statement(writer, W_NOTE_CHANGE), "note a change of closed hours", fault);
+}
+
 enum err store_rollup(struct store_writer *writer, struct fault *fault)
 {
     enum err err = fold_rows(writer, fault);
+    if (!err)
+        err = note_change(writer, fault);
     if (!err)
         err = put_orders(writer, fault);
     if (!err)

@@ -72,6 +72,7 @@ void store_reader_close(struct store_reader *reader)
     if (!reader)
         return;
     db_close(&reader->db);
+    tally_cache_release(&reader->cache);
     free(reader);
 }
 
@@ -180,6 +181,7 @@ static enum err read_closing(struct store_reader *reader, struct scan *scan, str
         return err;
     scan->closed_hour = sqlite3_column_int64(statement, 0);
     scan->closed_day = sqlite3_column_int64(statement, 1);
+    scan->changes = sqlite3_column_int64(statement, 2);
     sqlite3_reset(statement);
     return OK;
 }
@@ -397,13 +399,22 @@ static struct tier_set tiers_of(const struct scan *scan, enum scan_source source
     return set;
 }
 
-enum err scan_run(struct store_reader *reader, const struct scan *scan, enum scan_source source, enum tier widest,
-                  scan_sink sink, void *ctx, struct fault *fault)
+void scan_closed_part(const struct scan *scan, int64_t *ret_from, int64_t *ret_to)
 {
-    struct pass pass = {reader, scan, source, 0, sink, ctx, fault};
+    int64_t from = when_ceil(scan->filter->from, WHEN_HOUR), to = when_floor(scan->filter->to, WHEN_HOUR);
+    int64_t closed = scan->closed_hour * WHEN_HOUR;
+    to = to < closed ? to : closed;
+    *ret_from = from;
+    *ret_to = to > from ? to : from;
+}
+
+enum err scan_run(struct store_reader *reader, const struct scan *scan, const struct scan_order *order,
+                  struct fault *fault)
+{
+    struct pass pass = {reader, scan, order->source, 0, order->sink, order->ctx, fault};
     struct piece pieces[PIECE_MAX];
-    struct tier_set tiers = tiers_of(scan, source, widest);
-    size_t count = tier_cover(scan->filter->from, scan->filter->to, &tiers, pieces);
+    struct tier_set tiers = tiers_of(scan, order->source, order->widest);
+    size_t count = tier_cover(order->from, order->to, &tiers, pieces);
     enum err err = OK;
     for (size_t i = 0; !err && i < scan->user_count; i++) {
         pass.user = scan->users[i];

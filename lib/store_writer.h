@@ -48,6 +48,7 @@
     X(W_NEXT_HOUR, "SELECT bucket / 4 FROM traffic_quarter WHERE bucket >= ?1 * 4 ORDER BY bucket LIMIT 1")            \
     X(W_NEWEST_QUARTER, "SELECT bucket FROM traffic_quarter ORDER BY bucket DESC LIMIT 1")                             \
     X(W_SET_CLOSED, "UPDATE closing SET closed_hour = ?1, closed_day = ?2 WHERE id = 1")                               \
+    X(W_NOTE_CHANGE, "UPDATE closing SET changes = changes + 1 WHERE id = 1")                                          \
     X(W_RAW_QUARTER,                                                                                                   \
       "SELECT user_id, domain, error, order_id, count, bytes_sent, bytes_received, error_count, max_concurrency,"      \
       " quarter * 900 + second FROM raw_log WHERE quarter = ?1")                                                       \

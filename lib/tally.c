@@ -4,6 +4,7 @@
 #include "hash.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "banned.h"
 
@@ -64,6 +65,29 @@ enum err tally_add(struct tally *tally, struct tally_key key, const struct total
         *slot = (uint32_t)++tally->count;
     }
     *ret_index = *slot - 1;
+    return OK;
+}
+
+size_t tally_bytes(const struct tally *tally)
+{
+    return tally->cap * sizeof *tally->entries + tally->slot_count * sizeof *tally->slots;
+}
+
+enum err tally_copy(const struct tally *tally, struct tally *ret_copy)
+{
+    struct tally copy = *tally;
+    *ret_copy = (struct tally){0};
+    if (tally->slot_count == 0)
+        return OK;
+    copy.entries = malloc(tally->cap * sizeof *copy.entries);
+    copy.slots = malloc(tally->slot_count * sizeof *copy.slots);
+    if (!copy.entries || !copy.slots) {
+        tally_release(&copy);
+        return ERR_UNAVAILABLE;
+    }
+    memcpy(copy.entries, tally->entries, tally->count * sizeof *copy.entries);
+    memcpy(copy.slots, tally->slots, tally->slot_count * sizeof *copy.slots);
+    *ret_copy = copy;
     return OK;
 }
 

@@ -34,6 +34,12 @@ void tally_release(struct tally *tally);
 /* Adds `totals` to the entry of `key`; *ret_index is where it stands. OK, or ERR_UNAVAILABLE when out of memory. */
 enum err tally_add(struct tally *tally, struct tally_key key, const struct totals *totals, size_t *ret_index);
 
+/* Makes *ret_copy hold the same; nothing is kept of what it held. OK, or ERR_UNAVAILABLE, and then it is empty. */
+enum err tally_copy(const struct tally *tally, struct tally *ret_copy);
+
+/* The memory that it takes. */
+size_t tally_bytes(const struct tally *tally);
+
 /* The value that `rank` others are greater than or come before, of `count` values: rank 0 is the greatest. Puts the
  * values in another order. Takes time in proportion to their number. */
 int64_t tally_nth_greatest(int64_t *values, size_t count, size_t rank);

@@ -155,6 +155,7 @@ CREATE TABLE rollup_chunk (
 CREATE TABLE closing (
     id          INTEGER PRIMARY KEY CHECK (id = 1),
     closed_hour INTEGER NOT NULL, -- bucket of tier 1; 0: nothing is closed yet
-    closed_day  INTEGER NOT NULL  -- bucket of tier 2
+    closed_day  INTEGER NOT NULL, -- bucket of tier 2
+    changes     INTEGER NOT NULL  -- how often what a closed hour holds was changed: readers keep sums of closed hours
 ) STRICT;
-INSERT INTO closing (id, closed_hour, closed_day) VALUES (1, 0, 0);
+INSERT INTO closing (id, closed_hour, closed_day, changes) VALUES (1, 0, 0, 0);
