@@ -98,12 +98,28 @@ static bool next_batch(void *ctx, char *head, size_t head_size, struct outgoing 
     return true;
 }
 
+#define HOURS_APART 96
+
+/* Writes the path, with {hour} as another hour of four days each time: no two requests ask the same for long. */
+static void write_path(const char *path, int64_t n, char *to, size_t size)
+{
+    static const char mark[] = "{hour}";
+    const char *at = strstr(path, mark);
+    int hour = (int)(n % HOURS_APART);
+    if (at)
+        snprintf(to, size, "%.*s%02dT%02d%s", (int)(at - path), path, 1 + hour / 24, hour % 24, at + sizeof mark - 1);
+    else
+        snprintf(to, size, "%s", path);
+}
+
 static bool next_read(void *ctx, char *head, size_t head_size, struct outgoing *ret_out)
 {
     struct load *load = ctx;
-    int kind = (int)(load->sent++ % load->kinds);
-    int head_len = snprintf(head, head_size, "GET %s HTTP/1.1\r\nHost: bench\r\nx-api-key: %s\r\n\r\n",
-                            load->path[kind], load->key[kind]);
+    char path[512];
+    int kind = (int)(load->sent % load->kinds);
+    write_path(load->path[kind], load->sent++ / load->kinds, path, sizeof path);
+    int head_len = snprintf(head, head_size, "GET %s HTTP/1.1\r\nHost: bench\r\nx-api-key: %s\r\n\r\n", path,
+                            load->key[kind]);
     *ret_out = (struct outgoing){.part = {{head, (size_t)head_len}}, .parts = 1, .kind = kind, .weight = 1};
     return true;
 }
