@@ -78,10 +78,10 @@ static enum err inflate_some(struct gunzip *gunzip, struct fault *fault)
     gunzip->in_member = true;
     int answer = inflate(stream, Z_NO_FLUSH);
     gunzip->in_bytes += given - stream->avail_in;
-    enum err err = judge(gunzip, answer, fault);
-    if (err)
-        return err;
-    err = deliver(gunzip, OUT_BYTES - stream->avail_out, fault);
+    /* What came out before the stream went wrong may be wrong itself, and that is then said, however the body is cut. */
+    enum err err = deliver(gunzip, OUT_BYTES - stream->avail_out, fault);
+    if (!err)
+        err = judge(gunzip, answer, fault);
     if (err || answer != Z_STREAM_END)
         return err;
     gunzip->in_member = false;

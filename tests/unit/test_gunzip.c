@@ -245,6 +245,21 @@ START_TEST(many_members)
 }
 END_TEST
 
+/* What comes out is handed on before the checksum behind it is judged, however the stream is cut: who reads it says the
+ * same of it each time. */
+START_TEST(sink_refuses_before_checksum)
+{
+    unsigned char gzip[sizeof by_hand];
+    memcpy(gzip, by_hand, sizeof gzip);
+    gzip[16] ^= 1;
+    for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
+        struct sink sink = {NULL, 0, 0, 1};
+        struct fault fault;
+        ck_assert_int_eq(run(gzip, sizeof gzip, pieces[i], LIMIT, &sink, &fault), ERR_UNAVAILABLE);
+    }
+}
+END_TEST
+
 START_TEST(sink_refuses)
 {
     char *text = calloc(1, 200000);
@@ -277,6 +292,7 @@ static Suite *suite(void)
     tcase_add_test(tc, bomb);
     tcase_add_test(tc, many_members);
     tcase_add_test(tc, sink_refuses);
+    tcase_add_test(tc, sink_refuses_before_checksum);
     suite_add_tcase(s, tc);
     return s;
 }
