@@ -43,11 +43,6 @@ static void put_text(struct json_out *out, const char *name, const char *text)
     json_out_cstr(out, text);
 }
 
-static int64_t bytes_total(const struct totals *totals)
-{
-    return totals->bytes_sent + totals->bytes_received;
-}
-
 /* ---- charts ---- */
 
 typedef void (*put_measures)(struct json_out *out, const struct totals *totals);
@@ -56,7 +51,7 @@ static void put_traffic(struct json_out *out, const struct totals *totals)
 {
     put_decimal(out, "total_bytes_sent", totals->bytes_sent);
     put_decimal(out, "total_bytes_received", totals->bytes_received);
-    put_decimal(out, "bytes_total", bytes_total(totals));
+    put_decimal(out, "bytes_total", totals_bytes(totals));
     put_decimal(out, "total_count", totals->count);
 }
 
@@ -152,7 +147,7 @@ static void put_domain(struct json_out *out, const struct domain_row *row)
     json_out_begin_object(out);
     put_text(out, "domain", row->domain);
     put_decimal(out, "total_count", row->totals.count);
-    put_decimal(out, "bytes_total", bytes_total(&row->totals));
+    put_decimal(out, "bytes_total", totals_bytes(&row->totals));
     put_decimal(out, "total_bytes_sent", row->totals.bytes_sent);
     put_decimal(out, "total_bytes_received", row->totals.bytes_received);
     put_decimal(out, "total_errors", row->totals.errors);
@@ -184,7 +179,7 @@ static void put_website(struct json_out *out, const struct domain_row *row)
     json_out_begin_object(out);
     put_text(out, "domain", row->domain);
     put_decimal(out, "total_count", row->totals.count);
-    put_decimal(out, "bytes_total", bytes_total(&row->totals));
+    put_decimal(out, "bytes_total", totals_bytes(&row->totals));
     put_time(out, "first_visit", row->totals.first);
     put_time(out, "last_visit", row->totals.last);
     json_out_end_object(out);

@@ -12,6 +12,7 @@ enum { DOMAIN, ERROR, ORDER, COUNT, SENT, RECEIVED, ERRORS, MAX_CONCURRENCY, FIR
 #define LENGTH_BITS 4
 #define SEVERAL UINT64_C(15) /* in place of the length of the order */
 #define SIZE_BYTES 4         /* of a group's orders */
+#define TIME_BITS 40         /* seconds of any year we know need 36 */
 #define ENTRY_BYTES (TAG_BYTES + NUMBERS * 8)
 #define ENTRY_REACH (ENTRY_BYTES + SIZE_BYTES + 8) /* how far from its beginning the reading of an entry looks */
 
@@ -42,8 +43,8 @@ static void put_entry(struct buf *buf, uint64_t numbers[NUMBERS], bool several, 
     numbers[RECEIVED] = (uint64_t)totals->bytes_received;
     numbers[ERRORS] = (uint64_t)totals->errors;
     numbers[MAX_CONCURRENCY] = (uint64_t)totals->max_concurrency;
-    numbers[FIRST] = (uint64_t)(totals->first - base);
-    numbers[LAST] = (uint64_t)(totals->last - totals->first);
+    numbers[FIRST] = (uint64_t)totals->first - (uint64_t)base;
+    numbers[LAST] = (uint64_t)totals->last - (uint64_t)totals->first;
     for (int i = 0; i < NUMBERS; i++)
         tag |= (uint64_t)length_of(numbers[i]) << (LENGTH_BITS * i);
     put_bytes(&at, several ? tag | SEVERAL << (LENGTH_BITS * ORDER) : tag, TAG_BYTES);
@@ -117,7 +118,6 @@ void pack_open(struct pack_reader *reader, const void *bytes, size_t len, int64_
 {
     reader->at = bytes;
     reader->end = len ? reader->at + len : reader->at;
-    reader->orders_end = NULL;
     reader->base = base;
     reader->by_order = by_order;
     reader->in_tail = reader->damaged = false;
@@ -137,8 +137,6 @@ static void enter_tail(struct pack_reader *reader)
     size_t left = (size_t)(reader->end - reader->at);
     memset(reader->tail, 0, sizeof reader->tail);
     memcpy(reader->tail, reader->at, left);
-    if (reader->orders_end > reader->at)
-        reader->orders_end = reader->tail + (reader->orders_end - reader->at);
     reader->at = reader->tail;
     reader->end = reader->tail + left;
     reader->in_tail = true;
@@ -176,9 +174,26 @@ static inline bool is_impossible(uint64_t tag)
     return (tag >> 3 & (tag >> 2 | tag >> 1 | tag) & UINT64_C(0x1111111111)) != 0;
 }
 
-static inline int64_t take_sum(const unsigned char **at, uint64_t *tag)
+/* A number that must not pass 2^63-1: *all_bits tells in the end whether one did. */
+static inline int64_t take_sum(const unsigned char **at, uint64_t *tag, uint64_t *all_bits)
 {
-    return (int64_t)(take(at, tag) & INT64_MAX);
+    uint64_t number = take(at, tag);
+    *all_bits |= number;
+    return (int64_t)(number & INT64_MAX);
+}
+
+/* The sums and times of an entry. False when they are none that we write. */
+static inline bool take_totals(const unsigned char **at, uint64_t *tag, int64_t base, struct totals *ret_totals)
+{
+    uint64_t all_bits = 0, all_times = 0;
+    ret_totals->count = take_sum(at, tag, &all_bits);
+    ret_totals->bytes_sent = take_sum(at, tag, &all_bits);
+    ret_totals->bytes_received = take_sum(at, tag, &all_bits);
+    ret_totals->errors = take_sum(at, tag, &all_bits);
+    ret_totals->max_concurrency = take_sum(at, tag, &all_bits);
+    ret_totals->first = (int64_t)((uint64_t)base + (uint64_t)take_sum(at, tag, &all_times));
+    ret_totals->last = (int64_t)((uint64_t)ret_totals->first + (uint64_t)take_sum(at, tag, &all_times));
+    return !(all_bits >> 63) && !(all_times >> TIME_BITS);
 }
 
 /* Past the orders of a group, or to the first of them. */
@@ -190,9 +205,7 @@ static bool enter_group(struct pack_reader *reader)
     if (reader->end - reader->at < SIZE_BYTES || size == 0 || size > (size_t)(reader->end - reader->at) - SIZE_BYTES)
         return damage(reader);
     reader->at += SIZE_BYTES;
-    reader->orders_end = reader->at + size;
-    if (!reader->by_order)
-        reader->at = reader->orders_end;
+    reader->at += reader->by_order ? 0 : size;
     return true;
 }
 
@@ -210,15 +223,8 @@ static inline bool take_entry(struct pack_reader *reader, struct totals *ret_tot
     reader->key.domain = (int64_t)((uint64_t)reader->key.domain + take(&at, &tag));
     uint64_t error_step = take(&at, &tag);
     reader->key.error = (int64_t)((uint64_t)reader->key.error + (error_step >> 1 ^ (error_step & 1 ? UINT64_MAX : 0)));
-    reader->key.order_id = take_sum(&at, &tag);
-    ret_totals->count = take_sum(&at, &tag);
-    ret_totals->bytes_sent = take_sum(&at, &tag);
-    ret_totals->bytes_received = take_sum(&at, &tag);
-    ret_totals->errors = take_sum(&at, &tag);
-    ret_totals->max_concurrency = take_sum(&at, &tag);
-    ret_totals->first = (int64_t)((uint64_t)reader->base + take(&at, &tag));
-    ret_totals->last = (int64_t)((uint64_t)ret_totals->first + take(&at, &tag));
-    if (at > reader->end)
+    reader->key.order_id = (int64_t)take(&at, &tag);
+    if (!take_totals(&at, &tag, reader->base, ret_totals) || at > reader->end)
         return damage(reader);
     reader->at = at;
     return true;

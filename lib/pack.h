@@ -48,7 +48,6 @@ size_t pack_group_length(const struct fold_entry *entries, size_t count);
 struct pack_reader {
     const unsigned char *at;
     const unsigned char *end;
-    const unsigned char *orders_end; /* … of the group that is being read order by order */
     int64_t base;
     bool by_order;                       /* every order; else every group, as order 0 */
     bool in_tail;                        /* the rest of the chunk was copied into `tail` */

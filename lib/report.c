@@ -7,18 +7,29 @@
 
 #include "banned.h"
 
+/* The store keeps all sums below 2^63; a damaged file may not, and then gives a wrong answer, not an undefined one. */
+static int64_t sum(int64_t a, int64_t b)
+{
+    return (int64_t)((uint64_t)a + (uint64_t)b);
+}
+
 void totals_add(struct totals *totals, const struct totals *more)
 {
-    totals->count += more->count;
-    totals->bytes_sent += more->bytes_sent;
-    totals->bytes_received += more->bytes_received;
-    totals->errors += more->errors;
+    totals->count = sum(totals->count, more->count);
+    totals->bytes_sent = sum(totals->bytes_sent, more->bytes_sent);
+    totals->bytes_received = sum(totals->bytes_received, more->bytes_received);
+    totals->errors = sum(totals->errors, more->errors);
     if (more->max_concurrency > totals->max_concurrency)
         totals->max_concurrency = more->max_concurrency;
     if (more->first < totals->first)
         totals->first = more->first;
     if (more->last > totals->last)
         totals->last = more->last;
+}
+
+int64_t totals_bytes(const struct totals *totals)
+{
+    return sum(totals->bytes_sent, totals->bytes_received);
 }
 
 void chart_release(struct chart *chart)

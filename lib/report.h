@@ -37,8 +37,12 @@ struct totals {
 /* The totals of no logs. */
 #define TOTALS_NONE ((struct totals){.first = INT64_MAX, .last = INT64_MIN})
 
-/* Adds `more`. Sums can't overflow: the store refuses a batch that would take its grand total past 2^63-1. */
+/* Adds `more`. Sums can't overflow: the store refuses a batch that would take its grand total past 2^63-1. (What a
+ * damaged file holds may; it wraps.) */
 void totals_add(struct totals *totals, const struct totals *more);
+
+/* Both ways. */
+int64_t totals_bytes(const struct totals *totals);
 
 struct chart_point {
     int64_t bucket; /* start, Unix seconds; may lie before `from` */

@@ -285,7 +285,7 @@ static int64_t measure_count(const struct totals *totals)
 
 static int64_t measure_bytes(const struct totals *totals)
 {
-    return totals->bytes_sent + totals->bytes_received;
+    return totals_bytes(totals);
 }
 
 static int64_t measure_errors(const struct totals *totals)

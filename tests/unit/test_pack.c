@@ -1,0 +1,202 @@
+/* test_pack.c: packed rollup chunks: bytes worked out by hand from the format in pack.h, and bytes that a damaged file
+ * may hold. tests/fuzz/fuzz_pack.c goes on from here. */
+#include "pack.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "banned.h"
+
+#define ROWS(table) ((int)(sizeof(table) / sizeof(table)[0]))
+#define BYTES(literal) literal, sizeof(literal) - 1
+#define BASE 1000
+#define GREATEST "\xff\xff\xff\xff\xff\xff\xff\x7f"  /* 2^63-1 */
+#define TOO_GREAT "\x00\x00\x00\x00\x00\x00\x00\x80" /* 2^63 */
+
+/* domain 2, no error, order 6, sums 1 … 7 */
+#define ENTRY "\x01\x11\x11\x11\x11\x02\x06\x01\x02\x03\x04\x05\x06\x07"
+/* The sums of a group, and an order of it. */
+#define GROUP "\x01\x1f\x11\x11\x11\x02\x01\x02\x03\x04\x05\x06\x07"
+#define IN_GROUP "\x00\x11\x11\x11\x11\x06\x01\x02\x03\x04\x05\x06\x07"
+
+static const struct {
+    const char *bytes;
+    size_t len;
+    size_t groups; /* sound ones, before the end or the damage */
+    size_t orders; /* the same, read order by order */
+    bool damaged;
+} chunk_rows[] = {
+    {BYTES(""), 0, 0, false},
+    {BYTES("\x00\x00\x00\x00\x00"), 1, 1, false}, /* nothing but zeros */
+    {BYTES(ENTRY), 1, 1, false},
+    {BYTES(ENTRY ENTRY), 2, 2, false},
+    {BYTES(ENTRY ENTRY ENTRY ENTRY ENTRY ENTRY ENTRY ENTRY ENTRY ENTRY ENTRY ENTRY ENTRY ENTRY ENTRY), 15, 15, false},
+    {BYTES("\x01\x11\x11\x11\x11\x02\x06\x01\x02\x03\x04\x05\x06"), 0, 0, true}, /* cut between numbers */
+    {BYTES("\x01\x12\x11\x11\x11\x02\x06"), 0, 0, true},                         /* … within one */
+    {BYTES(ENTRY "\x01"), 1, 1, true},                                           /* … within the lengths */
+    {BYTES("\x01\x81\x11\x11\x11\x02\x06" GREATEST "\x02\x03\x04\x05\x06\x07"), 1, 1, false}, /* count */
+    {BYTES("\x01\x81\x11\x11\x11\x02\x06" TOO_GREAT "\x02\x03\x04\x05\x06\x07"), 0, 0, true},
+    {BYTES("\x01\x11\x18\x11\x11\x02\x06\x01" TOO_GREAT "\x03\x04\x05\x06\x07"), 0, 0, true}, /* bytes_sent */
+    {BYTES("\x01\x11\x81\x11\x11\x02\x06\x01\x02" TOO_GREAT "\x04\x05\x06\x07"), 0, 0, true}, /* bytes_received */
+    {BYTES("\x01\x11\x11\x18\x11\x02\x06\x01\x02\x03" TOO_GREAT "\x05\x06\x07"), 0, 0, true}, /* errors */
+    {BYTES("\x01\x11\x11\x81\x11\x02\x06\x01\x02\x03\x04" TOO_GREAT "\x06\x07"), 0, 0, true}, /* max_concurrency */
+    {BYTES("\x01\x11\x11\x11\x15\x02\x06\x01\x02\x03\x04\x05\xff\xff\xff\xff\xff\x07"), 1, 1, false}, /* first */
+    {BYTES("\x01\x11\x11\x11\x16\x02\x06\x01\x02\x03\x04\x05\x00\x00\x00\x00\x00\x01\x07"), 0, 0, true},
+    {BYTES("\x01\x11\x11\x11\x81\x02\x06\x01\x02\x03\x04\x05\x06" GREATEST), 0, 0, true},            /* last */
+    {BYTES("\x01\x91\x11\x11\x11\x02\x06\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b"), 0, 0, true}, /* 9 bytes */
+    {BYTES("\x01\x1e\x11\x11\x11\x02\x06\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b"), 0, 0, true}, /* 14 */
+    {BYTES(GROUP "\x1a\x00\x00\x00" IN_GROUP IN_GROUP), 1, 2, false},
+    {BYTES(GROUP "\x1a\x00\x00\x00" IN_GROUP IN_GROUP ENTRY), 2, 3, false},
+    {BYTES(GROUP), 0, 0, true},                                      /* cut before the size */
+    {BYTES(GROUP "\x1a\x00"), 0, 0, true},                           /* … within it */
+    {BYTES(GROUP "\x00\x00\x00\x00"), 0, 0, true},                   /* of no orders */
+    {BYTES(GROUP "\x1b\x00\x00\x00" IN_GROUP IN_GROUP), 0, 0, true}, /* of more than there is */
+    {BYTES(GROUP "\xff\xff\xff\xff" IN_GROUP IN_GROUP), 0, 0, true},
+};
+
+static void check_chunk(int row, bool by_order)
+{
+    struct pack_reader reader;
+    struct totals totals;
+    size_t entries = 0, len = chunk_rows[row].len;
+    char *exact = malloc(len + !len); /* so that a sanitizer sees a read beyond it */
+    memcpy(exact, chunk_rows[row].bytes, len);
+    pack_open(&reader, exact, len, BASE, by_order);
+    while (pack_next(&reader, &totals))
+        entries++;
+    ck_assert_uint_eq(entries, by_order ? chunk_rows[row].orders : chunk_rows[row].groups);
+    ck_assert_int_eq(reader.damaged, chunk_rows[row].damaged);
+    ck_assert(!pack_next(&reader, &totals));
+    free(exact);
+}
+
+START_TEST(chunk)
+{
+    check_chunk(_i, false);
+    check_chunk(_i, true);
+}
+END_TEST
+
+/* A group within a group is none. */
+START_TEST(group_in_group)
+{
+    static const char bytes[] = GROUP "\x11\x00\x00\x00" GROUP "\x0d\x00\x00\x00" IN_GROUP;
+    struct pack_reader reader;
+    struct totals totals;
+    pack_open(&reader, bytes, sizeof bytes - 1, BASE, true);
+    ck_assert(!pack_next(&reader, &totals));
+    ck_assert(reader.damaged);
+}
+END_TEST
+
+static const struct fold_entry entries[] = {
+    {.key = {.domain = 2, .order_id = 3},
+     .totals = {.count = 12,
+                .bytes_sent = 1000,
+                .bytes_received = 3,
+                .errors = 4,
+                .max_concurrency = 5,
+                .first = BASE + 6,
+                .last = BASE + 13}},
+    {.key = {.domain = 5, .error = 3}, .totals = {.first = BASE, .last = BASE + 1}},
+    {.key = {.domain = 7, .order_id = 1}, .totals = {.count = 1, .first = BASE, .last = BASE}},
+    {.key = {.domain = 7, .order_id = 300},
+     .totals = {.count = 2, .max_concurrency = 9, .first = BASE + 1, .last = BASE + 1}},
+};
+
+static const char packed[] = "\x01\x11\x12\x11\x11\x02\x03\x0c\xe8\x03\x03\x04\x05\x06\x07"
+                             "\x11\x00\x00\x00\x10\x03\x06\x01"
+                             "\x11\x1f\x00\x10\x10\x02\x05\x03\x09\x01\x11\x00\x00\x00"
+                             "\x00\x11\x00\x00\x00\x01\x01"
+                             "\x00\x12\x00\x10\x01\x2c\x01\x02\x09\x01";
+
+START_TEST(written_by_hand)
+{
+    struct pack_writer writer;
+    pack_writer_init(&writer, 1000);
+    pack_begin(&writer, BASE);
+    ck_assert_uint_eq(pack_group_length(entries, 4), 1);
+    ck_assert_uint_eq(pack_group_length(entries + 2, 2), 2);
+    pack_put(&writer, entries, 1);
+    pack_put(&writer, entries + 1, 1);
+    pack_put(&writer, entries + 2, 2);
+    ck_assert(!writer.bytes.failed);
+    ck_assert_uint_eq(writer.bytes.len, sizeof packed - 1);
+    ck_assert_mem_eq(writer.bytes.data, packed, sizeof packed - 1);
+    pack_writer_release(&writer);
+}
+END_TEST
+
+static void check_entry(struct pack_reader *reader, const struct fold_key *key, const struct totals *wanted)
+{
+    struct totals totals;
+    ck_assert(pack_next(reader, &totals));
+    ck_assert_mem_eq(&totals, wanted, sizeof totals);
+    ck_assert_int_eq(reader->key.domain, key->domain);
+    ck_assert_int_eq(reader->key.error, key->error);
+    ck_assert_int_eq(reader->key.order_id, key->order_id);
+}
+
+START_TEST(read_by_hand)
+{
+    static const struct totals sum = {.count = 3, .max_concurrency = 9, .first = BASE, .last = BASE + 1};
+    struct pack_reader reader;
+    struct totals totals;
+    pack_open(&reader, packed, sizeof packed - 1, BASE, true);
+    for (int i = 0; i < ROWS(entries); i++)
+        check_entry(&reader, &entries[i].key, &entries[i].totals);
+    ck_assert(!pack_next(&reader, &totals) && !reader.damaged);
+    pack_open(&reader, packed, sizeof packed - 1, BASE, false);
+    check_entry(&reader, &entries[0].key, &entries[0].totals);
+    check_entry(&reader, &entries[1].key, &entries[1].totals);
+    check_entry(&reader, &(struct fold_key){.domain = 7}, &sum);
+    ck_assert(!pack_next(&reader, &totals) && !reader.damaged);
+}
+END_TEST
+
+/* A chunk over its ceiling is known. */
+START_TEST(ceiling)
+{
+    struct pack_writer writer;
+    pack_writer_init(&writer, sizeof packed - 2);
+    pack_begin(&writer, BASE);
+    pack_put(&writer, entries, 1);
+    pack_put(&writer, entries + 1, 1);
+    ck_assert(!writer.bytes.failed);
+    pack_put(&writer, entries + 2, 2);
+    ck_assert(writer.bytes.failed);
+    pack_writer_release(&writer);
+}
+END_TEST
+
+/* Rows of a damaged file may pass what the store lets in; the sum is then wrong, not undefined. */
+START_TEST(sums_of_damage)
+{
+    struct totals totals = {.count = INT64_MAX, .bytes_sent = INT64_MAX, .first = 1, .last = 1};
+    const struct totals more = {
+        .count = 1, .bytes_sent = INT64_MAX, .bytes_received = INT64_MAX, .first = 2, .last = 2};
+    totals_add(&totals, &more);
+    ck_assert_int_eq(totals.count, INT64_MIN);
+    ck_assert_int_eq(totals.bytes_sent, -2);
+    ck_assert_int_eq(totals_bytes(&more), -2);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("pack");
+    TCase *tcase = tcase_create("pack");
+    SRunner *runner = srunner_create(suite);
+    suite_add_tcase(suite, tcase);
+    tcase_add_loop_test(tcase, chunk, 0, ROWS(chunk_rows));
+    tcase_add_test(tcase, group_in_group);
+    tcase_add_test(tcase, written_by_hand);
+    tcase_add_test(tcase, read_by_hand);
+    tcase_add_test(tcase, ceiling);
+    tcase_add_test(tcase, sums_of_damage);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
