@@ -28,6 +28,7 @@ struct record {
     unsigned type;
     unsigned id;
     size_t len;
+    size_t padding;
     const unsigned char *content;
 };
 
@@ -72,7 +73,7 @@ static bool next_record(const unsigned char **at, const unsigned char *end, stru
     size_t len = (size_t)head[4] << 8 | head[5];
     if ((size_t)(end - head) < 8 + len + head[6])
         return false;
-    *ret_record = (struct record){head[1], (unsigned)head[2] << 8 | head[3], len, head + 8};
+    *ret_record = (struct record){head[1], (unsigned)head[2] << 8 | head[3], len, head[6], head + 8};
     *at = head + 8 + len + head[6];
     return true;
 }
@@ -103,7 +104,8 @@ static void defuse(unsigned char *data, size_t size)
     }
 }
 
-/* Takes the records of one type up to the empty one that ends them; adds up their contents. */
+/* Takes the records of one type up to the empty one that ends them; adds up their contents. (libfcgi does not skip the
+ * padding of that one.) */
 static bool take_stream(const unsigned char **at, const unsigned char *end, unsigned type, unsigned id,
                         char *ret_content, size_t *ret_len)
 {
@@ -111,7 +113,7 @@ static bool take_stream(const unsigned char **at, const unsigned char *end, unsi
     *ret_len = 0;
     while (next_record(at, end, &record) && record.type == type && record.id == id) {
         if (record.len == 0)
-            return true;
+            return record.padding == 0;
         memcpy(ret_content + *ret_len, record.content, record.len);
         *ret_len += record.len;
     }
