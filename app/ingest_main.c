@@ -39,6 +39,7 @@ static enum err start_writer(const struct options *options, struct writer **ret_
 
     if (err != OK)
         return err;
+    store_writer_set_wal_limit(store, options->wal_limit_mib << 20);
     return writer_start(store, &writer_options, ret_writer, fault);
 }
 
@@ -60,11 +61,15 @@ static enum err serve(const struct options *options, struct fault *fault)
 
 int main(int argc, char **argv)
 {
-    struct options options = {.threads = 64, .query_timeout_ms = 2000, .idempotency_days = 7, .log_level = LEVEL_INFO};
+    struct options options = {.threads = 64,
+                              .query_timeout_ms = 2000,
+                              .idempotency_days = 7,
+                              .wal_limit_mib = LIMIT_WAL_BYTES >> 20,
+                              .log_level = LEVEL_INFO};
     struct fault fault = {0};
     int exit_status;
 
-    if (!options_parse(argc, argv, OPTION_THREADS | OPTION_IDEMPOTENCY_DAYS, &options, &exit_status))
+    if (!options_parse(argc, argv, OPTION_THREADS | OPTION_IDEMPOTENCY_DAYS | OPTION_WAL_LIMIT, &options, &exit_status))
         return exit_status;
     log_set_level(options.log_level);
     (void)mallopt(M_ARENA_MAX, ARENAS);

@@ -26,6 +26,8 @@ static const struct integer_option integer_options[] = {
      "a report that runs longer is ended"},
     {OPTION_IDEMPOTENCY_DAYS, "--idempotency-days", offsetof(struct options, idempotency_days), 1, 3650,
      "how long idempotency keys are kept"},
+    {OPTION_WAL_LIMIT, "--wal-limit-mib", offsetof(struct options, wal_limit_mib), 1, 65536,
+     "batches are refused when readers keep analytics.db-wal longer"},
 };
 #define INTEGER_OPTIONS (sizeof integer_options / sizeof *integer_options)
 

@@ -62,6 +62,10 @@ void store_write(struct store_writer *writer, struct store_item *items, size_t c
 enum err store_maintain(struct store_writer *writer, int64_t now, int64_t idempotency_seconds, bool *ret_more,
                         struct fault *fault);
 
+/* A write-ahead log longer than this must begin anew before anything else is written, LIMIT_WAL_BYTES by default. While
+ * a reader keeps it from that, writes are refused, ERR_UNAVAILABLE; they work again by themselves. */
+void store_writer_set_wal_limit(struct store_writer *writer, int64_t bytes);
+
 /* How much one slice of upkeep takes on, in packed entries read (about 0.1 us each). For tests: the default is right.
  */
 void store_writer_set_slice(struct store_writer *writer, size_t entries);

@@ -58,10 +58,8 @@ enum err store_lock(const char *data_dir, int *ret_fd, struct fault *fault)
         return err;
     }
     give_to_folder_owner(data_dir, fd);
-    if (ftruncate(fd, 0) != 0 || dprintf(fd, "%ld\n", (long)getpid()) < 0) {
-        close(fd);
-        return fault_set(fault, ERR_UNAVAILABLE, "%s: %s", path, strerror(errno));
-    }
+    if (ftruncate(fd, 0) != 0 || dprintf(fd, "%ld\n", (long)getpid()) < 0)
+        errno = 0; /* a full disk: the number is for held_by's words only */
     *ret_fd = fd;
     return OK;
 }
@@ -99,7 +97,7 @@ enum err store_file_open_writer(const char *data_dir, struct db *ret_db, struct 
     if (!store_path(data_dir, "analytics.db", path))
         return fault_set(fault, ERR_UNAVAILABLE, "the data folder's name is too long");
     struct db db = {0};
-    enum err err = db_open(&db, path, DB_CREATE, 1000, fault);
+    enum err err = db_open(&db, path, DB_CREATE, STORE_WRITER_BUSY_MS, fault);
     if (!err)
         err = settle(&db, fault);
     if (!err)

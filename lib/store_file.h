@@ -5,6 +5,7 @@
 #include "store_db.h"
 
 #define STORE_PATH_BYTES 4096
+#define STORE_WRITER_BUSY_MS 1000 /* how long the writer waits for a lock */
 
 /* DIR/<name>. False when it would not fit. */
 bool store_path(const char *data_dir, const char *name, char ret_path[STORE_PATH_BYTES]);

@@ -15,6 +15,11 @@
 /* The WAL's pages that are worth a checkpoint; docs/performance.md has the figures. */
 #define CHECKPOINT_PAGES 4000
 
+/* A WAL that readers have made this long (64 MiB) is worth a short wait for them at each checkpoint: reports that
+ * overlap without a gap would else keep it growing up to its ceiling, as those that take longer than the wait do. */
+#define INSIST_PAGES 16384
+#define INSIST_MS 10
+
 /* About 5 ms of packing. */
 #define SLICE_ENTRIES 50000
 
@@ -36,7 +41,7 @@ static int note_wal_pages(void *ctx, sqlite3 *handle, const char *database, int 
 {
     (void)handle;
     (void)database;
-    ((struct store_writer *)ctx)->wal_pages = pages;
+    ((struct store_writer *)ctx)->wal_pages = ((struct store_writer *)ctx)->wal_length = pages;
     return SQLITE_OK;
 }
 
@@ -59,11 +64,72 @@ static enum err load_state(struct store_writer *writer, struct fault *fault)
     return err;
 }
 
-/* If a sync failed before this start, the WAL as the system shows it may not be the one on the disk, and no later sync
- * would tell. So nothing is appended to it: its pages go home, synced, and the first commit begins it anew. */
-static enum err leave_old_wal(struct store_writer *writer, struct fault *fault)
+/* ---- the WAL's length ---- */
+
+/* Moves pages home, and with `wait_ms` makes sure that the next commit begins the WAL anew: waits so long for readers.
+ * *ret_anew is false when they took longer. In WAL mode the commits are synced already. */
+static enum err checkpoint(struct store_writer *writer, int wait_ms, bool *ret_anew, struct fault *fault)
 {
-    return db_exec(&writer->db, "PRAGMA wal_checkpoint(PASSIVE)", fault);
+    int in_wal = 0, moved = 0, mode = wait_ms ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE;
+    sqlite3_busy_timeout(writer->db.handle, wait_ms);
+    int rc = sqlite3_wal_checkpoint_v2(writer->db.handle, NULL, mode, &in_wal, &moved);
+    sqlite3_busy_timeout(writer->db.handle, STORE_WRITER_BUSY_MS);
+    if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY)
+        return db_fault(&writer->db, "checkpoint", fault);
+    *ret_anew = wait_ms && rc == SQLITE_OK;
+    writer->wal_length = *ret_anew ? 0 : in_wal;
+    /* A reader may hold pages back: then wait for as many new ones again. */
+    bool all = moved == in_wal;
+    writer->wal_pages = all ? 0 : in_wal;
+    writer->checkpoint_at = all ? CHECKPOINT_PAGES : in_wal + CHECKPOINT_PAGES;
+    return OK;
+}
+
+/* May another transaction go into the WAL? Not over the ceiling, which one may pass, and not into an old WAL: if a sync
+ * failed before this start, the WAL as the system shows it may not be the one on the disk, and no later sync would
+ * tell. Then it must begin anew first, and a reader may be in the way. */
+static enum err make_room(struct store_writer *writer, struct fault *fault)
+{
+    bool anew = true;
+    if (!writer->wal_is_old && writer->wal_length * writer->page_bytes < writer->wal_limit_bytes)
+        return OK;
+    enum err err = checkpoint(writer, STORE_WRITER_BUSY_MS, &anew, fault);
+    if (err)
+        return err;
+    writer->wal_is_old &= !anew;
+    if (anew)
+        return OK;
+    return fault_set(fault, ERR_UNAVAILABLE,
+                     "the write-ahead log (%lld MiB) can't begin anew, because a reader of analytics.db does not end",
+                     (long long)(writer->wal_length * writer->page_bytes >> 20));
+}
+
+/* A failed sync may have lost pages that the next one would report as safe: no more writing until a restart. */
+static bool is_sync_failure(int code)
+{
+    return code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC;
+}
+
+/* Everything that was remembered of a transaction that never was. */
+static void undo(struct store_writer *writer, const struct fault *fault)
+{
+    writer->sync_failed |= is_sync_failure(sqlite3_extended_errcode(writer->db.handle));
+    writer->unhealthy = true;
+    writer->reason = *fault;
+    db_rollback(&writer->db);
+    name_cache_clear(&writer->names);
+    fold_clear(&writer->orders);
+}
+
+/* False, with the reason, after a failed sync and while the WAL is too long. */
+static bool may_write(struct store_writer *writer, struct fault *fault)
+{
+    if (!writer->sync_failed && make_room(writer, fault))
+        undo(writer, fault);
+    else if (!writer->sync_failed)
+        return true;
+    *fault = writer->reason;
+    return false;
 }
 
 static enum err prepare(struct store_writer *writer, const char *data_dir, struct fault *fault)
@@ -72,7 +138,7 @@ static enum err prepare(struct store_writer *writer, const char *data_dir, struc
     if (!err)
         err = store_file_open_writer(data_dir, &writer->db, fault);
     if (!err)
-        err = leave_old_wal(writer, fault);
+        err = db_get_i64(&writer->db, "PRAGMA page_size", 0, &writer->page_bytes, fault);
     if (!err)
         err = db_exec(&writer->db, "PRAGMA cache_size=-65536", fault);
     if (!err)
@@ -88,7 +154,7 @@ enum err store_writer_open(const char *data_dir, struct store_writer **ret_write
     if (!writer)
         return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
     writer->lock = -1;
-    writer->checkpoint_at = CHECKPOINT_PAGES;
+    writer->wal_limit_bytes = LIMIT_WAL_BYTES;
     pack_writer_init(&writer->packer, MAX_CHUNK_BYTES);
     store_writer_set_slice(writer, SLICE_ENTRIES);
     enum err err = prepare(writer, data_dir, fault);
@@ -97,6 +163,8 @@ enum err store_writer_open(const char *data_dir, struct store_writer **ret_write
         return err;
     }
     sqlite3_wal_hook(writer->db.handle, note_wal_pages, writer);
+    writer->wal_is_old = true;
+    (void)may_write(writer, fault); /* else later: a full disk, or a reader, keeps from writing, not from starting */
     *ret_writer = writer;
     return OK;
 }
@@ -360,23 +428,6 @@ static enum err write_group(struct store_writer *writer, struct store_item *item
     return err;
 }
 
-/* A failed sync may have lost pages that the next one would report as safe: no more writing until a restart. */
-static bool is_sync_failure(int code)
-{
-    return code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC;
-}
-
-/* Everything that was remembered of a transaction that never was. */
-static void undo(struct store_writer *writer, const struct fault *fault)
-{
-    writer->sync_failed |= is_sync_failure(sqlite3_extended_errcode(writer->db.handle));
-    writer->unhealthy = true;
-    writer->reason = *fault;
-    db_rollback(&writer->db);
-    name_cache_clear(&writer->names);
-    fold_clear(&writer->orders);
-}
-
 /* A write of no change, synced like any other. (SQLite writes nothing when a row is set to what it holds already.) */
 static enum err write_nothing(struct store_writer *writer, struct fault *fault)
 {
@@ -435,13 +486,13 @@ static void start_group(struct store_writer *writer, struct store_item *items, s
 void store_write(struct store_writer *writer, struct store_item *items, size_t count, int64_t now,
                  struct store_times *ret_times)
 {
-    *ret_times = (struct store_times){0};
-    if (writer->sync_failed) {
-        refuse_all(items, count, &writer->reason);
-        return;
-    }
     struct totals sums = writer->grand;
     struct fault fault = {0};
+    *ret_times = (struct store_times){0};
+    if (!may_write(writer, &fault)) {
+        refuse_all(items, count, &fault);
+        return;
+    }
     start_group(writer, items, count);
     if (write_group(writer, items, count, now, &sums, ret_times, &fault)) {
         undo(writer, &fault);
@@ -455,19 +506,6 @@ void store_write(struct store_writer *writer, struct store_item *items, size_t c
 }
 
 /* ---- between groups ---- */
-
-/* Passive: never waits for a reader. In WAL mode the commit is already synced; this only moves pages home. */
-static enum err checkpoint(struct store_writer *writer, struct fault *fault)
-{
-    int in_wal = 0, moved = 0;
-    if (sqlite3_wal_checkpoint_v2(writer->db.handle, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_wal, &moved) != SQLITE_OK)
-        return db_fault(&writer->db, "checkpoint", fault);
-    /* A reader may hold pages back: then wait for as many new ones again. Else the next commit starts the WAL anew. */
-    bool all = moved == in_wal;
-    writer->wal_pages = all ? 0 : in_wal;
-    writer->checkpoint_at = all ? CHECKPOINT_PAGES : in_wal + CHECKPOINT_PAGES;
-    return OK;
-}
 
 static enum err expire_keys(struct store_writer *writer, int64_t before, bool *ret_more, struct fault *fault)
 {
@@ -483,8 +521,9 @@ static enum err maintain(struct store_writer *writer, int64_t now, int64_t idemp
                          struct fault *fault)
 {
     if (writer->wal_pages >= writer->checkpoint_at) {
+        bool anew;
         *ret_more = true;
-        return checkpoint(writer, fault);
+        return checkpoint(writer, writer->wal_length < INSIST_PAGES ? 0 : INSIST_MS, &anew, fault);
     }
     enum err err = store_close_next(writer, now, ret_more, fault);
     if (err || *ret_more)
@@ -498,12 +537,19 @@ enum err store_maintain(struct store_writer *writer, int64_t now, int64_t idempo
     *ret_more = false;
     if (writer->sync_failed)
         return OK; /* said already */
-    enum err err = maintain(writer, now, idempotency_seconds, ret_more, fault);
+    enum err err = make_room(writer, fault);
+    if (!err)
+        err = maintain(writer, now, idempotency_seconds, ret_more, fault);
     if (!err)
         return OK;
     *ret_more = false;
     undo(writer, fault);
     return err;
+}
+
+void store_writer_set_wal_limit(struct store_writer *writer, int64_t bytes)
+{
+    writer->wal_limit_bytes = bytes;
 }
 
 void store_writer_set_slice(struct store_writer *writer, size_t entries)
@@ -522,7 +568,7 @@ enum err store_writer_health(struct store_writer *writer, struct fault *fault)
 void store_writer_probe(struct store_writer *writer)
 {
     struct fault fault = {0};
-    if (writer->sync_failed)
+    if (!may_write(writer, &fault))
         return;
     if (write_nothing(writer, &fault))
         undo(writer, &fault);

@@ -119,11 +119,15 @@ struct store_writer {
     struct fold chunk;         /* the entries of one chunk, merged */
     struct pack_writer packer; /* the chunk being written */
 
-    int wal_pages;       /* in the WAL after the last commit */
-    int checkpoint_at;   /* so many are worth a checkpoint */
-    bool sync_failed;    /* for good */
-    bool unhealthy;      /* the last write failed */
-    struct fault reason; /* of either */
+    int wal_pages;     /* in the WAL after the last commit, unless all of them are home */
+    int checkpoint_at; /* so many are worth a checkpoint */
+    int wal_length;    /* in the WAL, at home or not; 0 when the next commit begins it anew */
+    bool wal_is_old;   /* it is of before this start: nothing may be appended to it */
+    int64_t page_bytes;
+    int64_t wal_limit_bytes; /* over it, nothing is written until it has begun anew */
+    bool sync_failed;        /* for good */
+    bool unhealthy;          /* the last write failed */
+    struct fault reason;     /* of either */
 };
 
 static inline sqlite3_stmt *writer_statement(struct store_writer *writer, enum writer_statement which)

@@ -320,6 +320,7 @@ static bool try_fault(size_t n)
     enum err err = store_writer_open(folder, &writer, &fault);
     memory_leave();
     if (!err) {
+        sync_failed = row->calls == DISK_SYNC && has_failed();
         store_writer_set_slice(writer, 1);
         work(writer);
     }

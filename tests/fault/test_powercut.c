@@ -122,6 +122,8 @@ static void run(int groups)
         sqlite3_close(reader);
         reader = tape_pick(4) ? NULL : hold();
         if (tape_pick(10) == 0) {
+            sqlite3_close(reader); /* in its way, nothing would be written: an old WAL is not appended to */
+            reader = NULL;
             store_writer_close(writer);
             writer = open_writer(live, "the run");
         }

@@ -1,0 +1,37 @@
+/* wrap.h: runs attacks, and starts the service with programs in other circumstances than usual: more options, a library
+ * before the others. Knows libcheck, shell scripts and what the environment says about the run. Knows no attack. */
+#ifndef WRAP_H
+#define WRAP_H
+
+#include "../e2e/stack.h"
+
+#include <check.h>
+
+/* Shell commands before analytics-ingest, and more options for it; NULL for none. */
+struct wrapping {
+    const char *before;
+    const char *options;
+};
+
+/* Makes the service's folder (unless it is there), copies the programs into it, each behind a script of its own name,
+ * and starts the service with them. */
+void wrap_start(struct stack *stack, const struct wrapping *wrapping);
+
+/* The same programs once more, on the same data. */
+void wrap_restart(struct stack *stack);
+
+/* Is this the long run (make stress)? And is it under the sanitizers? */
+bool is_long_run(void);
+bool is_sanitized(void);
+
+/* One test, in a case of its own: CK_RUN_CASE=NAME runs it alone. */
+struct attack {
+    const char *name;
+    const TTest *test;
+    bool only_long;
+};
+
+/* For main(): runs them, and returns what it is to return. */
+int run_attacks(const char *suite, const struct attack *attacks, size_t count);
+
+#endif
