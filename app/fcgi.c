@@ -87,6 +87,7 @@ enum err fcgi_init(struct fault *fault)
     stop_signals(&stops);
     (void)pthread_sigmask(SIG_BLOCK, &stops, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a write past RLIMIT_FSIZE shall fail like one to a full disk */
     if (!set_nonblocking(LISTEN_FD) || FCGX_Init() != 0)
         return fault_set(fault, ERR_INTERNAL, "libfcgi can't be started");
     return OK;
