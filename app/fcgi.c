@@ -2,8 +2,9 @@
  *
  * We accept ourselves and hand the connection to libfcgi, for three reasons: a stop wakes us without a signal during a
  * request (libfcgi takes an interrupted read for the end of the body), a peer that goes silent half way through costs a
- * thread 10 seconds and not for ever, and a connection wakes one thread of one process: of the threads one waits, and
- * of the processes that share the socket the kernel chooses one (EPOLLEXCLUSIVE, epoll_ctl(2)). */
+ * thread 10 seconds (2 before the body) and not for ever, and a connection wakes one thread of one process: of the
+ * threads one waits, and of the processes that share the socket the kernel chooses one (EPOLLEXCLUSIVE, epoll_ctl(2)).
+ */
 #include "fcgi.h"
 
 #include "cgi.h"
@@ -30,6 +31,7 @@
 
 #define LISTEN_FD 0 /* FastCGI specification, 2.2 */
 #define SILENCE_SECONDS 10
+#define HEAD_SILENCE_SECONDS 2 /* nginx sends the head at once; who does not, holds a thread no longer */
 #define STACK_BYTES (256u << 10)
 #define NO_DESCRIPTORS_WAIT_MS 100
 #define RESPONDER 1 /* FastCGI specification, 5.1 */
@@ -154,6 +156,14 @@ static bool answer(struct fcgi *fcgi, FCGX_Request *fcgx)
     return whole;
 }
 
+/* `direction`: SO_RCVTIMEO or SO_SNDTIMEO. */
+static void bound_silence(int fd, int direction, int seconds)
+{
+    struct timeval silence = {.tv_sec = seconds};
+
+    (void)setsockopt(fd, SOL_SOCKET, direction, &silence, sizeof silence);
+}
+
 /* libfcgi skips its own accept when the request has a connection that it was told to keep. Should that connection break
  * before a request is read, it closes it and tries to accept from descriptor -1, which fails: then we are called again.
  * One request per connection: after it, an unread rest of the body would be taken for records (a forged request was
@@ -169,9 +179,16 @@ static void serve_connection(struct fcgi *fcgi, int fd)
     (void)FCGX_InitRequest(&fcgx, -1, 0);
     fcgx.ipcFd = fd;
     fcgx.keepConnection = 1;
+    bound_silence(fd, SO_SNDTIMEO, SILENCE_SECONDS);
+    bound_silence(fd, SO_RCVTIMEO, HEAD_SILENCE_SECONDS);
     if (FCGX_Accept_r(&fcgx) < 0)
         return;
-    fcgx.keepConnection = fcgx.role == RESPONDER && answer(fcgi, &fcgx);
+    bound_silence(fd, SO_RCVTIMEO, SILENCE_SECONDS);
+    fcgx.keepConnection = 0;
+    if (FCGX_GetError(fcgx.in) != 0)
+        (void)shutdown(fd, SHUT_RDWR); /* the head was cut short, which libfcgi takes for its end: no request */
+    else if (fcgx.role == RESPONDER)
+        fcgx.keepConnection = answer(fcgi, &fcgx);
     FCGX_Finish_r(&fcgx);
     if (fcgx.ipcFd >= 0) /* kept, and all is well */
         (void)close(fcgx.ipcFd);
@@ -231,21 +248,12 @@ static int accept_next(struct fcgi *fcgi)
     return fd;
 }
 
-static void set_timeouts(int fd)
-{
-    struct timeval silence = {.tv_sec = SILENCE_SECONDS};
-
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &silence, sizeof silence);
-    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &silence, sizeof silence);
-}
-
 static void *thread_main(void *ctx)
 {
     struct fcgi *fcgi = ctx;
     int fd = accept_next(fcgi);
 
     while (fd >= 0) {
-        set_timeouts(fd);
         serve_connection(fcgi, fd);
         fd = accept_next(fcgi);
     }
