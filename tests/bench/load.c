@@ -118,8 +118,8 @@ static bool next_read(void *ctx, char *head, size_t head_size, struct outgoing *
     char path[512];
     int kind = (int)(load->sent % load->kinds);
     write_path(load->path[kind], load->sent++ / load->kinds, path, sizeof path);
-    int head_len = snprintf(head, head_size, "GET %s HTTP/1.1\r\nHost: bench\r\nx-api-key: %s\r\n\r\n", path,
-                            load->key[kind]);
+    int head_len =
+        snprintf(head, head_size, "GET %s HTTP/1.1\r\nHost: bench\r\nx-api-key: %s\r\n\r\n", path, load->key[kind]);
     *ret_out = (struct outgoing){.part = {{head, (size_t)head_len}}, .parts = 1, .kind = kind, .weight = 1};
     return true;
 }
