@@ -59,7 +59,7 @@ void tally_cache_keep(struct tally_cache *cache, const struct tally_question *qu
 {
     size_t bytes = tally_bytes(tally);
     struct tally copy;
-    if (bytes > TALLY_CACHE_BYTES / 4 || tally_copy(tally, &copy))
+    if (bytes > TALLY_CACHE_BYTES / 2 || tally_copy(tally, &copy))
         return;
     while (bytes_in_use(cache) > TALLY_CACHE_BYTES - bytes)
         give_up_one(cache);

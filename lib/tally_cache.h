@@ -20,7 +20,7 @@ struct tally_question {
 };
 
 #define TALLY_CACHE_ENTRIES 16
-#define TALLY_CACHE_BYTES ((size_t)12 << 20) /* all of them; a tally over a quarter of it is not kept */
+#define TALLY_CACHE_BYTES ((size_t)16 << 20) /* all of them; a tally over half of it is not kept */
 
 /* All-zero is an empty one. One thread's. */
 struct tally_cache {

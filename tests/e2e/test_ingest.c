@@ -163,8 +163,8 @@ static const struct {
     {LOG(TS "," IDS ",\"domain\":\"a\",\"count\":1,\"ip_out\":\"1.2.3\""), "ip_out"},
     {LOG(TS "," IDS ",\"domain\":\"a\",\"count\":1,\"ip_from\":\"fe80::1%eth0\""), "ip_from"},
     {LOG(TS "," IDS ",\"domain\":\"a\",\"count\":1,\"error\":null"), "error"},
-    {LOG(TS "," IDS ",\"domain\":\"a\",\"count\":1,\"count\":2"), ""},
-    {LOG(TS "," IDS ",\"domain\":\"a\",\"count\":1,\"c\\u006funt\":2"), ""},
+    {LOG(TS "," IDS ",\"domain\":\"a\",\"count\":1,\"count\":2"), "count"},
+    {LOG(TS "," IDS ",\"domain\":\"a\",\"count\":1,\"c\\u006funt\":2"), "count"},
 };
 
 static void check_first_fault(const struct reply *reply, int index, const char *field)
