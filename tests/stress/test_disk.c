@@ -5,12 +5,12 @@
  * goes on for minutes.
  *
  * Bugs that were planted to see it fail, and what it printed:
- *   SIGXFSZ not ignored: "book_post(book, &stack, 1000, 60) == 204, 503 == 503": another process had taken over
- *   a failed sync is forgotten: the same, once syncs succeed again
+ *   SIGXFSZ not ignored: "batches are accepted where there is no room": the program had died and been restarted
+ *   nothing is tried while nothing comes in: the same, "or health is well"
+ *   a failed sync is forgotten: "book_post(book, &stack, 1000, 60) == 204, 503 == 503", once syncs succeed again
  *   a refused group is not withdrawn from the WAL: "batch 1, refused: 1000 of its 1000 logs are stored"
  *   an hour counts as closed although that failed: "closed_hour … == 0, hour == 492649"
- *   nothing is tried while nothing comes in: "health is not 200 after 30 s"
- *   a start needs room for a checkpoint: "stack_processes(&stack, "analytics-ingest", pids) == 0, 1 == 1" */
+ *   a start needs room for a checkpoint: "health is not 200 after 30 s" */
 #include "crowd.h"
 #include "wrap.h"
 
