@@ -698,6 +698,62 @@ START_TEST(log_row)
 }
 END_TEST
 
+/* Every row of the scanner's table in a place of a body, where a value of a log, of the envelope or of nobody's member
+ * stands. What is not JSON is never taken; what is, is judged by the place. */
+enum place_kind { ANY, OBJECT_LOG, NUMBER, TEXT };
+
+static const struct {
+    const char *head;
+    const char *tail;
+    enum place_kind kind;
+    const char *field;
+} places[] = {
+    {"{\"x\":", ",\"logs\":[" LOG "]}", ANY, ""},
+    {"{\"logs\":[" LOG "],\"x\":", "}", ANY, ""},
+    {"{\"logs\":[{" LEAST ",\"x\":", "}]}", ANY, ""},
+    {"{\"logs\":[{\"x\":[[],", "]," LEAST "}]}", ANY, ""},
+    {"{\"logs\":[" LOG ",", "]}", OBJECT_LOG, ""},
+    {"{\"logs\":[{" LEAST ",\"port\":", "}]}", NUMBER, "port"},
+    {"{\"logs\":[{\"error\":", "," LEAST "}]}", TEXT, "error"},
+};
+
+/* The table has no log, no integer over 65,535 but those of ten digits and more, and no text of 256 bytes. */
+static bool fits(enum place_kind kind, const char *value, size_t len)
+{
+    if (kind == ANY)
+        return true;
+    if (kind == NUMBER)
+        return strspn(value, "0123456789") == len && len < 6;
+    return kind == TEXT && value[0] == '"' && !memmem(value, len, "\\u0000", 6);
+}
+
+START_TEST(in_place)
+{
+    const char *value = scan_rows[_i].bytes;
+    size_t value_len = scan_rows[_i].len;
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        char text[1000];
+        struct outcome outcome, bytes;
+        size_t head = strlen(places[i].head), tail = strlen(places[i].tail);
+        memcpy(text, places[i].head, head);
+        memcpy(text + head, value, value_len);
+        memcpy(text + head + value_len, places[i].tail, tail);
+        run(text, head + value_len + tail, 0, SIZE_MAX, &outcome);
+        run(text, head + value_len + tail, 0, 1, &bytes);
+        check_same(&outcome, &bytes);
+        enum err wanted = ERR_BODY_INVALID;
+        if (scan_rows[_i].wrong_at == GOOD)
+            wanted = fits(places[i].kind, value, value_len) ? OK : ERR_LOGS_INVALID;
+        ck_assert_msg(outcome.err == wanted, "%.*s: %d, not %d: %s", (int)(head + value_len + tail), text, outcome.err,
+                      wanted, outcome.detail);
+        if (wanted == ERR_LOGS_INVALID)
+            ck_assert_str_eq(outcome.faults[0].field,
+                             places[i].kind == OBJECT_LOG && value[strspn(value, " \t\r\n")] == '{' ? "ts"
+                                                                                                    : places[i].field);
+    }
+}
+END_TEST
+
 /* One of the required members, with this value. */
 static const struct {
     const char *field;
@@ -1076,6 +1132,7 @@ static Suite *suite(void)
     tc = tcase_create("bodies");
     tcase_add_loop_test(tc, body_row, 0, ROWS(body_rows));
     tcase_add_loop_test(tc, log_row, 0, ROWS(log_rows));
+    tcase_add_loop_test(tc, in_place, 0, ROWS(scan_rows));
     tcase_add_loop_test(tc, required, 0, ROWS(required_rows));
     tcase_add_loop_test(tc, text_length, 0, ROWS(length_rows));
     tcase_add_test(tc, sample);
