@@ -1,7 +1,7 @@
 /* fuzz_when.c: times as text. Whatever the bytes: taken or refused as a plain list of the accepted forms says, with the
  * instant that the C library's timegm gives for the same digits; and what is printed is read back as the same instant.
  *
- * Planted to see it fail, and found: 29 February in 1900's kind of year (2100), an offset of +14:59, hour 24, a tenth
+ * Planted to see it fail, and found: 29 February 2100, an offset of +14:59, hour 24, a tenth
  * digit of fraction, an offset added in place of taken away. */
 #include "fuzz.h"
 #include "when.h"
