@@ -247,7 +247,7 @@ static enum err add_up_closed(struct store_reader *reader, const struct scan *sc
     bool cacheable = scan->user_count == 1 && to > from; /* an order that several users share is asked for seldom */
     const struct tally *known = cacheable ? tally_cache_find(&reader->cache, &question) : NULL;
     if (known)
-        return tally_copy(known, tally) ? fault_set(fault, ERR_UNAVAILABLE, "out of memory") : OK;
+        return tally_copy(known, false, tally) ? fault_set(fault, ERR_UNAVAILABLE, "out of memory") : OK;
     enum err err = add_up(reader, scan, source, from, to, tally, fault);
     if (!err && cacheable)
         tally_cache_keep(&reader->cache, &question, tally);

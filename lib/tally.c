@@ -73,13 +73,14 @@ size_t tally_bytes(const struct tally *tally)
     return tally->cap * sizeof *tally->entries + tally->slot_count * sizeof *tally->slots;
 }
 
-enum err tally_copy(const struct tally *tally, struct tally *ret_copy)
+enum err tally_copy(const struct tally *tally, bool fixed, struct tally *ret_copy)
 {
     struct tally copy = *tally;
     *ret_copy = (struct tally){0};
     if (tally->slot_count == 0)
         return OK;
-    copy.entries = malloc(tally->cap * sizeof *copy.entries);
+    copy.cap = fixed ? tally->count : tally->slot_count / 2;
+    copy.entries = malloc(copy.cap * sizeof *copy.entries);
     copy.slots = malloc(tally->slot_count * sizeof *copy.slots);
     if (!copy.entries || !copy.slots) {
         tally_release(&copy);

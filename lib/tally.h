@@ -7,6 +7,7 @@
 #include "err.h"
 #include "report.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,8 +35,9 @@ void tally_release(struct tally *tally);
 /* Adds `totals` to the entry of `key`; *ret_index is where it stands. OK, or ERR_UNAVAILABLE when out of memory. */
 enum err tally_add(struct tally *tally, struct tally_key key, const struct totals *totals, size_t *ret_index);
 
-/* Makes *ret_copy hold the same; nothing is kept of what it held. OK, or ERR_UNAVAILABLE, and then it is empty. */
-enum err tally_copy(const struct tally *tally, struct tally *ret_copy);
+/* Makes *ret_copy hold the same; nothing is kept of what it held. With `fixed` it takes no more memory than that, and
+ * nothing can be added to it. OK, or ERR_UNAVAILABLE, and then it is empty. */
+enum err tally_copy(const struct tally *tally, bool fixed, struct tally *ret_copy);
 
 /* The memory that it takes. */
 size_t tally_bytes(const struct tally *tally);

@@ -57,10 +57,14 @@ static void give_up_one(struct tally_cache *cache)
 
 void tally_cache_keep(struct tally_cache *cache, const struct tally_question *question, const struct tally *tally)
 {
-    size_t bytes = tally_bytes(tally);
     struct tally copy;
-    if (bytes > TALLY_CACHE_BYTES / 2 || tally_copy(tally, &copy))
+    if (tally->count == 0 || tally_copy(tally, true, &copy))
         return;
+    size_t bytes = tally_bytes(&copy);
+    if (bytes > TALLY_CACHE_BYTES / 2) {
+        tally_release(&copy);
+        return;
+    }
     while (bytes_in_use(cache) > TALLY_CACHE_BYTES - bytes)
         give_up_one(cache);
     size_t i = oldest(cache);

@@ -20,7 +20,7 @@ struct tally_question {
 };
 
 #define TALLY_CACHE_ENTRIES 16
-#define TALLY_CACHE_BYTES ((size_t)16 << 20) /* all of them; a tally over half of it is not kept */
+#define TALLY_CACHE_BYTES ((size_t)10 << 20) /* all of them; a tally over half of it is not kept */
 
 /* All-zero is an empty one. One thread's. */
 struct tally_cache {
@@ -33,10 +33,11 @@ struct tally_cache {
 };
 void tally_cache_release(struct tally_cache *cache);
 
-/* NULL when it is not there; else valid until the next tally_cache_keep. */
+/* NULL when it is not there; else fixed, and valid until the next tally_cache_keep. */
 const struct tally *tally_cache_find(struct tally_cache *cache, const struct tally_question *question);
 
-/* Keeps a copy, in place of those that were not used for longest. Does nothing when memory is short. */
+/* Keeps a copy, unless there is nothing in it, in place of those that were not used for longest. Does nothing when
+ * memory is short. */
 void tally_cache_keep(struct tally_cache *cache, const struct tally_question *question, const struct tally *tally);
 
 #endif
