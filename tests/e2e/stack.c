@@ -190,14 +190,15 @@ static void wait_until_healthy(struct stack *stack)
     }
 }
 
-/* libcheck's own handlers, which end the whole test, are not for this child, not even before its exec. */
+/* libcheck's own handlers, which end the whole test, are not for this child, not even before its exec. What is ignored
+ * stays so, as it would for a person, but for SIGHUP: the tests may run under nohup, where it stops nothing. */
 static void forget_handlers(void)
 {
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
         struct sigaction action;
         sigaction(signals[i], NULL, &action);
-        if (action.sa_handler != SIG_IGN)
+        if (action.sa_handler != SIG_IGN || signals[i] == SIGHUP)
             signal(signals[i], SIG_DFL);
     }
 }
