@@ -49,16 +49,51 @@ struct opinion {
     const struct outcome *outcome;
 };
 
+/* Writes the pair at `at` as UTF-8, when json-c 0.16 would get it wrong: a character whose lower 16 bits look like half
+ * a pair, such as \ud936\udc00, U+5D800, becomes U+FFFD there. Returns the bytes written, or 0. */
+static size_t put_pair(const char *at, char *ret_bytes)
+{
+    unsigned high, low;
+    if (sscanf(at, "\\u%4x\\u%4x", &high, &low) != 2 || (high & 0xfc3fu) != 0xd836u)
+        return 0;
+    unsigned point = 0x10000u + ((high & 0x3ffu) << 10) + (low & 0x3ffu);
+    ret_bytes[0] = (char)(0xf0u | point >> 18);
+    ret_bytes[1] = (char)(0x80u | (point >> 12 & 0x3fu));
+    ret_bytes[2] = (char)(0x80u | (point >> 6 & 0x3fu));
+    ret_bytes[3] = (char)(0x80u | (point & 0x3fu));
+    return 4;
+}
+
+/* A copy of the text, ended by NUL, that json-c reads as it is meant. The caller frees it. */
+static char *copy_for_json_c(struct json_span text, size_t *ret_len)
+{
+    char *whole = malloc(text.len + 1), *copy = malloc(text.len + 1), *to = copy;
+    CHECK(whole && copy);
+    memcpy(whole, text.data, text.len);
+    whole[text.len] = '\0';
+    for (size_t i = 0; i < text.len;) {
+        bool escape = whole[i] == '\\';
+        size_t pair = escape ? put_pair(whole + i, to) : 0;
+        size_t plain = pair ? 0 : escape ? 2 : 1;
+        memcpy(to, whole + i, plain);
+        to += pair + plain;
+        i += pair ? strlen("\\ud836\\udc00") : plain;
+    }
+    *to = '\0';
+    free(whole);
+    *ret_len = (size_t)(to - copy);
+    return copy;
+}
+
 /* json-c's reading of a name or a scalar; the grammar is known to be right. Not from its reading of the whole: there it
  * takes a name "logs\u0000" for "logs", and keeps the last of equal names. The NUL ends a number. */
 static json_object *decode(struct json_span text)
 {
     struct json_tokener *tokener = json_tokener_new();
-    char *copy = malloc(text.len + 1);
-    CHECK(tokener && copy);
-    memcpy(copy, text.data, text.len);
-    copy[text.len] = '\0';
-    json_object *value = json_tokener_parse_ex(tokener, copy, (int)text.len + 1);
+    size_t len;
+    char *copy = copy_for_json_c(text, &len);
+    CHECK(tokener);
+    json_object *value = json_tokener_parse_ex(tokener, copy, (int)len + 1);
     CHECK(json_tokener_get_error(tokener) == json_tokener_success);
     free(copy);
     json_tokener_free(tokener);

@@ -423,6 +423,7 @@ static const struct {
     {"\\u0041\\u007f\\u0080\\u07ff\\u0800\\uFFFF", BYTES("A\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf")},
     {"\\ud800\\udc00\\uDBFF\\uDFFF", BYTES("\xf0\x90\x80\x80\xf4\x8f\xbf\xbf")},
     {"\\\\u0041", BYTES("\\u0041")},
+    {"\\ud936\\udc00", BYTES("\xf1\x9d\xa0\x80")}, /* its lower 16 bits look like half a pair: U+FFFD to json-c 0.16 */
 };
 
 START_TEST(unescape)
