@@ -54,7 +54,7 @@ struct opinion {
 static size_t put_pair(const char *at, char *ret_bytes)
 {
     unsigned high, low;
-    if (sscanf(at, "\\u%4x\\u%4x", &high, &low) != 2 || (high & 0xfc3fu) != 0xd836u)
+    if (sscanf(at, "\\u%4x\\u%4x", &high, &low) != 2 || (high & 0xfc3eu) != 0xd836u)
         return 0;
     unsigned point = 0x10000u + ((high & 0x3ffu) << 10) + (low & 0x3ffu);
     ret_bytes[0] = (char)(0xf0u | point >> 18);
