@@ -3,19 +3,26 @@
 #define CTL_H
 
 #include "err.h"
+#include "store.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum ctl_exit { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2 };
+
+/* verify's own: what was compared differs, or could not be compared. */
+enum { CTL_DIFFERENT = 1, CTL_UNDONE = 2 };
 
 /* Every option of every command. X(name, text, has_arg) */
 #define CTL_OPTION_LIST(X)                                                                                             \
     X(CTL_DATA, "data", required_argument)                                                                             \
     X(CTL_EXPIRES, "expires", required_argument)                                                                       \
     X(CTL_HELP, "help", no_argument)                                                                                   \
+    X(CTL_JSON, "json", no_argument)                                                                                   \
     X(CTL_NAME, "name", required_argument)                                                                             \
     X(CTL_OWNER, "owner", required_argument)                                                                           \
     X(CTL_ROLE, "role", required_argument)                                                                             \
+    X(CTL_SKIP_FILE_CHECK, "skip-file-check", no_argument)                                                             \
     X(CTL_USER_ID, "user-id", required_argument)                                                                       \
     X(CTL_VERSION, "version", no_argument)
 
@@ -41,6 +48,27 @@ int ctl_init(const struct ctl *ctl);
 int ctl_key_add(const struct ctl *ctl);
 int ctl_key_list(const struct ctl *ctl);
 int ctl_key_revoke(const struct ctl *ctl);
+int ctl_verify(const struct ctl *ctl);
+int ctl_rebuild(const struct ctl *ctl);
+
+/* Root goes on as the owner of the folder. Then everything made in it is the owner's, SQLite's files too, and root
+ * writes nothing where another user could have put a link. An error is said, and its status returned. */
+int ctl_become_owner(const char *path);
+
+/* ---- ctl_watch.c: a long command while it works ---- */
+
+/* Signals that end a program are caught from now on: they end it at once, or set what ctl_watch_is_stopped says. A
+ * second one always ends it at once. The exit status is the shell's, 128 + the signal's number. */
+void ctl_watch_begin(bool at_once);
+
+/* A line on standard error, if that is a terminal: how far it is, how fast, how long yet. */
+void ctl_watch_progress(void *ctx, const struct store_progress *progress);
+
+/* Takes that line away. */
+void ctl_watch_end(void);
+
+bool ctl_watch_is_stopped(void *ctx);
+int ctl_watch_status(void); /* 0: not stopped */
 
 /* One line on standard output, with what ctl_printable says about its text. */
 void ctl_say(const char *format, ...) __attribute__((format(printf, 1, 2)));

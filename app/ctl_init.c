@@ -70,18 +70,22 @@ static int make_folder(const char *path, const struct passwd *owner)
     return CTL_OK;
 }
 
-/* Root goes on as the owner of the data folder. Then everything made in it is the owner's, SQLite's files too, and
- * root writes nothing where another user could have put a link. */
-static int become_owner_of(const char *path, const struct passwd *owner)
+static int check_owner(const char *path, const struct passwd *owner)
+{
+    struct stat dir;
+    if (!owner || stat(path, &dir) < 0 || dir.st_uid == owner->pw_uid)
+        return CTL_OK;
+    return ctl_fail("%s was there before and is not %s's; run: chown %s %s", path, owner->pw_name, owner->pw_name,
+                    path);
+}
+
+int ctl_become_owner(const char *path)
 {
     struct stat dir;
     if (stat(path, &dir) < 0)
         return ctl_fail("%s: %s", path, strerror(errno));
     if (!S_ISDIR(dir.st_mode))
         return ctl_fail("%s is not a folder", path);
-    if (owner && dir.st_uid != owner->pw_uid)
-        return ctl_fail("%s was there before and is not %s's; run: chown %s %s", path, owner->pw_name, owner->pw_name,
-                        path);
     if (geteuid() != 0 || dir.st_uid == 0)
         return CTL_OK;
     if (setgroups(1, &dir.st_gid) < 0 || setresgid(dir.st_gid, dir.st_gid, dir.st_gid) < 0 ||
@@ -194,7 +198,9 @@ int ctl_init(const struct ctl *ctl)
     if (!status)
         status = make_folder(ctl->data_dir, owner);
     if (!status)
-        status = become_owner_of(ctl->data_dir, owner);
+        status = check_owner(ctl->data_dir, owner);
+    if (!status)
+        status = ctl_become_owner(ctl->data_dir);
     if (!status)
         status = make_log_database(ctl);
     return status ? status : make_keys(ctl);

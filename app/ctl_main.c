@@ -23,6 +23,7 @@ struct command {
     const char *name;  /* one word or two */
     const char *usage; /* what follows the name */
     const char *about; /* one line */
+    const char *more;  /* what its own help says beside, or NULL */
     unsigned options;  /* CTL_BITs it takes; data, help and version go without saying */
     unsigned required; /* CTL_BITs it can't do without */
     int min_operands;
@@ -59,6 +60,29 @@ static const struct command commands[] = {
         .min_operands = 1,
         .max_operands = 1,
         .run = ctl_key_revoke,
+    },
+    {
+        .name = "verify",
+        .usage = "[--json] [--skip-file-check]",
+        .about = "Check the database: add all logs up again and compare every rollup. Only reads, beside the service.",
+        .more = "First comes SQLite's own check of the file: quick_check, and integrity_check of the tables with an\n"
+                "      index. It takes some seconds per GB, and as long the write-ahead log can only grow;\n"
+                "      --skip-file-check leaves it out. All else is read a little at a time. The first 10 differences\n"
+                "      are told, the others counted. Exit status: 0 all is well, 1 something differs, 2 it could not\n"
+                "      be done. --json: the result as one JSON object on standard output.",
+        .options = CTL_BIT(CTL_JSON) | CTL_BIT(CTL_SKIP_FILE_CHECK),
+        .run = ctl_verify,
+    },
+    {
+        .name = "rebuild",
+        .usage = "[--json]",
+        .about = "Make all rollups again from the logs. Stop analytics-ingest first; reports may go on meanwhile.",
+        .more =
+            "Reports stay right, but take longer until it is done. It may be interrupted at any moment: run it\n"
+            "      again, or start analytics-ingest, which finishes the work. --json: the result as one JSON object\n"
+            "      on standard output.",
+        .options = CTL_BIT(CTL_JSON),
+        .run = ctl_rebuild,
     },
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
@@ -224,6 +248,8 @@ static void print_help(const struct command *command, const char *group)
     for (size_t i = 0; i < COMMANDS; i++)
         if (command ? command == &commands[i] : !group || is_in_group(&commands[i], group))
             print_command(&commands[i]);
+    if (command && command->more)
+        printf("      %s\n", command->more);
     print_options();
 }
 

@@ -102,9 +102,8 @@ static int compare64(int64_t a, int64_t b)
     return (a > b) - (a < b);
 }
 
-static int compare_entries(const void *left, const void *right)
+int fold_order(const struct fold_key *a, const struct fold_key *b)
 {
-    const struct fold_key *a = left, *b = right; /* the key is the entry's first member */
     int order = compare64(a->tier, b->tier);
     order = order ? order : compare64(a->bucket, b->bucket);
     order = order ? order : compare64(a->user_id, b->user_id);
@@ -112,6 +111,12 @@ static int compare_entries(const void *left, const void *right)
     order = order ? order : compare64(a->domain, b->domain);
     order = order ? order : compare64(a->error, b->error);
     return order ? order : compare64(a->order_id, b->order_id);
+}
+
+static int compare_entries(const void *left, const void *right)
+{
+    const struct fold_entry *a = left, *b = right;
+    return fold_order(&a->key, &b->key);
 }
 
 void fold_sort(struct fold *fold)

@@ -46,4 +46,7 @@ enum err fold_add(struct fold *fold, const struct fold_key *key, const struct to
  * fold_clear and fold_release may follow. */
 void fold_sort(struct fold *fold);
 
+/* That order: below, at or above 0, as `a` comes before `b`, is it, or comes after it. */
+int fold_order(const struct fold_key *a, const struct fold_key *b);
+
 #endif

@@ -103,4 +103,74 @@ enum err store_errors(struct store_reader *reader, const struct report_filter *f
 /* Can it read? Reads a row; *ret_schema_version is the file's. */
 enum err store_reader_health(struct store_reader *reader, int *ret_schema_version, struct fault *fault);
 
+/* ---- verify and rebuild ---- */
+
+/* How far a step of a long piece of work has come. */
+struct store_progress {
+    const char *step; /* in plain words */
+    int64_t done;     /* logs */
+    int64_t total;    /* 0: nobody knows */
+};
+
+/* The periods that a rollup knows. PERIOD_NONE: what is told has no time. */
+enum store_period { PERIOD_NONE, PERIOD_QUARTER, PERIOD_HOUR, PERIOD_DAY, PERIOD_4_DAYS, PERIOD_16_DAYS };
+
+/* Something that is not as it should be. */
+struct store_difference {
+    const char *table; /* "file": what SQLite says of the file itself */
+    const char *words; /* all that is to be said of it, or NULL: the rest says it */
+    enum store_period period;
+    int64_t bucket;     /* start, Unix seconds; any number, where a row is damaged */
+    int64_t user_id;    /* 0: everyone */
+    int64_t order_id;   /* 0: all of the user's */
+    const char *domain; /* NULL where the table has none */
+    const char *error;  /* NULL: all logs; else those that name it */
+    bool is_there;      /* in the table, with these totals … */
+    struct totals there;
+    bool is_due; /* … and should be, with those */
+    struct totals due;
+    bool has_times; /* the table knows first and last */
+};
+
+/* So many differences are told in full; the others are counted. */
+#define STORE_DIFFERENCES_TOLD 10
+
+/* Who waits for it. Any function may be NULL. */
+struct store_watch {
+    void *ctx;
+    bool (*is_stopped)(void *ctx); /* asked many times a second; true ends the work: ERR_UNAVAILABLE, "stopped" */
+    void (*progress)(void *ctx, const struct store_progress *progress);
+    void (*difference)(void *ctx, const struct store_difference *difference); /* all of it borrowed */
+};
+
+struct store_verify_options {
+    bool skip_file;         /* leave out SQLite's check of the file */
+    size_t entries_at_once; /* sums held in memory, about 120 bytes each; 0: as is usual. For tests */
+};
+
+struct store_verified {
+    int64_t logs;        /* that were added up again */
+    int64_t differences; /* none: all is well */
+    bool facts_differ;   /* among them are some that store_rebuild can't mend: the logs themselves, or the file */
+};
+
+/* Checks the file (PRAGMA quick_check, and integrity_check of the tables with an index), then adds the logs up again
+ * and compares with that every rollup, and the tables total, order_user and batch. Only reads, and may run beside a
+ * writer: what is compared is read in one transaction, some tenths of a second each but for the file's, so that the WAL
+ * can go on. ERR_UNAVAILABLE when it could not be done. */
+enum err store_verify(const char *data_dir, const struct store_verify_options *options, const struct store_watch *watch,
+                      struct store_verified *ret_verified, struct fault *fault);
+
+struct store_rebuilt {
+    int64_t logs;
+    int64_t closed_until; /* Unix seconds: hours before it are closed; 0: none is */
+};
+
+/* Makes everything that is derived from the logs again. Takes the writer's lock. Wherever it ends (an error, a stop,
+ * the process killed), the database is as right as before: what is not made again yet is as it was, or is not closed
+ * and answered from the logs. Running it once more finishes the work, as does the upkeep of a writer. `now`: Unix
+ * seconds. */
+enum err store_rebuild(const char *data_dir, int64_t now, const struct store_watch *watch,
+                       struct store_rebuilt *ret_rebuilt, struct fault *fault);
+
 #endif

@@ -20,14 +20,14 @@ static int64_t max64(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-static enum err lookup(struct store_writer *writer, enum writer_statement which, int64_t value, int64_t otherwise,
-                       int64_t *ret_value, struct fault *fault)
+enum err store_lookup(struct store_writer *writer, enum writer_statement which, int64_t value, int64_t otherwise,
+                      int64_t *ret_value, struct fault *fault)
 {
     sqlite3_stmt *statement = writer_statement(writer, which);
     bool row = false;
     if (sqlite3_bind_parameter_count(statement) > 0)
         sqlite3_bind_int64(statement, 1, value);
-    enum err err = db_step(&writer->db, statement, "look for an hour to close", &row, fault);
+    enum err err = db_step(&writer->db, statement, "look for rows", &row, fault);
     if (err)
         return err;
     *ret_value = row ? sqlite3_column_int64(statement, 0) : otherwise;
@@ -72,7 +72,7 @@ bool store_is_packed(const struct store_writer *writer, enum tier tier, int64_t 
 
 /* ---- an hour ---- */
 
-static struct totals raw_totals(sqlite3_stmt *statement)
+struct totals store_raw_totals(sqlite3_stmt *statement)
 {
     int64_t ts = sqlite3_column_int64(statement, 9);
     return (struct totals){.count = sqlite3_column_int64(statement, 4),
@@ -94,7 +94,8 @@ static enum err add_entries(struct store_writer *writer, struct fold_key key, co
 
 static enum err add_raw(struct store_writer *writer, sqlite3_stmt *statement, int64_t hour)
 {
-    struct totals totals = raw_totals(statement);
+    struct totals totals = store_raw_totals(statement);
+    writer->logs_packed++;
     int64_t error = sqlite3_column_int64(statement, 2);
     struct fold_key key = {.tier = TIER_HOUR,
                            .bucket = hour,
@@ -360,7 +361,7 @@ static enum err run_slice(struct store_writer *writer, int64_t hour, int64_t day
 static enum err hour_limit(struct store_writer *writer, int64_t now, int64_t *ret_hour, struct fault *fault)
 {
     int64_t newest = -1;
-    enum err err = lookup(writer, W_NEWEST_QUARTER, 0, -1, &newest, fault);
+    enum err err = store_lookup(writer, W_NEWEST_QUARTER, 0, -1, &newest, fault);
     if (err)
         return err;
     int64_t until = (newest + 1) * WHEN_QUARTER;
@@ -375,7 +376,7 @@ enum err store_close_next(struct store_writer *writer, int64_t now, bool *ret_mo
     *ret_more = false;
     enum err err = hour_limit(writer, now, &limit, fault);
     if (!err)
-        err = lookup(writer, W_NEXT_HOUR, writer->closed_hour, INT64_MAX, &hour, fault);
+        err = store_lookup(writer, W_NEXT_HOUR, writer->closed_hour, INT64_MAX, &hour, fault);
     if (err)
         return err;
     int64_t day_limit = (hour < limit ? hour : limit) / 24; /* days before it have no open hour with logs */

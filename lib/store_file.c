@@ -20,6 +20,13 @@ bool store_path(const char *data_dir, const char *name, char ret_path[STORE_PATH
     return len > 0 && len < STORE_PATH_BYTES;
 }
 
+enum err store_file_find(const char *data_dir, char ret_path[STORE_PATH_BYTES], struct fault *fault)
+{
+    if (!store_path(data_dir, "analytics.db", ret_path))
+        return fault_set(fault, ERR_UNAVAILABLE, "the data folder's name is too long");
+    return access(ret_path, F_OK) == 0 ? OK : fault_set(fault, ERR_UNAVAILABLE, "%s: %s", ret_path, strerror(errno));
+}
+
 void store_setup(bool one_thread)
 {
     sqlite3_config(one_thread ? SQLITE_CONFIG_SINGLETHREAD : SQLITE_CONFIG_MULTITHREAD);
@@ -34,14 +41,31 @@ static void give_to_folder_owner(const char *data_dir, int fd)
         return; /* its user will be told when it can't open the file */
 }
 
+/* The program's name as it was started, without its folder; "" when that can't be told. */
+static void program_name(const char *pid, char *ret_name, size_t size)
+{
+    char path[64], line[STORE_PATH_BYTES] = "";
+    snprintf(path, sizeof path, "/proc/%s/cmdline", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, line, sizeof line - 1) : 0;
+    line[n > 0 ? n : 0] = '\0'; /* the name ends with the first NUL */
+    const char *slash = strrchr(line, '/');
+    snprintf(ret_name, size, "%s", slash ? slash + 1 : line);
+    if (fd >= 0)
+        close(fd);
+}
+
 static enum err held_by(int fd, const char *path, struct fault *fault)
 {
-    char pid[16] = "";
+    char pid[16] = "", name[64] = "";
     ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
     pid[n > 0 ? n : 0] = '\0';
-    pid[strcspn(pid, "\n")] = '\0';
-    return fault_set(fault, ERR_UNAVAILABLE, "%s: held by another process (pid %s) that writes this database", path,
-                     *pid ? pid : "unknown");
+    pid[strspn(pid, "0123456789")] = '\0';
+    if (*pid)
+        program_name(pid, name, sizeof name);
+    return fault_set(fault, ERR_UNAVAILABLE,
+                     "%s: held by another process (pid %s%s%s) that writes this database; it must end first", path,
+                     *pid ? pid : "unknown", *name ? ", " : "", name);
 }
 
 enum err store_lock(const char *data_dir, int *ret_fd, struct fault *fault)

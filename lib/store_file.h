@@ -10,6 +10,9 @@
 /* DIR/<name>. False when it would not fit. */
 bool store_path(const char *data_dir, const char *name, char ret_path[STORE_PATH_BYTES]);
 
+/* DIR/analytics.db. ERR_UNAVAILABLE when it is not there. */
+enum err store_file_find(const char *data_dir, char ret_path[STORE_PATH_BYTES], struct fault *fault);
+
 /* Takes DIR/lock exclusively without waiting; the descriptor is *ret_fd, and closing it lets go. ERR_UNAVAILABLE names
  * the process that holds it. */
 enum err store_lock(const char *data_dir, int *ret_fd, struct fault *fault);

@@ -6,12 +6,11 @@
 
 #include "banned.h"
 
-/* The quarter of everyone, and of the user. */
-static enum err fold_quarter(struct store_writer *writer, const struct raw_row *row, const struct totals *totals)
+enum err store_quarter_add(struct store_writer *writer, int64_t quarter, int64_t user_id, const struct totals *totals)
 {
-    struct fold_key key = {.tier = TIER_QUARTER, .bucket = row->quarter};
+    struct fold_key key = {.tier = TIER_QUARTER, .bucket = quarter};
     enum err err = fold_add(&writer->traffic, &key, totals);
-    key.user_id = row->user_id;
+    key.user_id = user_id;
     return err ? err : fold_add(&writer->traffic, &key, totals);
 }
 
@@ -64,7 +63,7 @@ static enum err fold_rows(struct store_writer *writer, struct fault *fault)
     fold_clear(&writer->packed);
     for (size_t i = 0; !err && i < writer->row_count; i++) {
         struct totals totals = log_totals(writer->rows[i].log);
-        err = fold_quarter(writer, &writer->rows[i], &totals);
+        err = store_quarter_add(writer, writer->rows[i].quarter, writer->rows[i].user_id, &totals);
         if (!err)
             err = fold_late(writer, &writer->rows[i], &totals);
     }

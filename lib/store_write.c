@@ -85,10 +85,7 @@ static enum err checkpoint(struct store_writer *writer, int wait_ms, bool *ret_a
     return OK;
 }
 
-/* May another transaction go into the WAL? Not over the ceiling, which one may pass, and not into an old WAL: if a sync
- * failed before this start, the WAL as the system shows it may not be the one on the disk, and no later sync would
- * tell. Then it must begin anew first, and a reader may be in the way. */
-static enum err make_room(struct store_writer *writer, struct fault *fault)
+enum err store_make_room(struct store_writer *writer, struct fault *fault)
 {
     bool anew = true;
     if (!writer->wal_is_old && writer->wal_length * writer->page_bytes < writer->wal_limit_bytes)
@@ -124,7 +121,7 @@ static void undo(struct store_writer *writer, const struct fault *fault)
 /* False, with the reason, after a failed sync and while the WAL is too long. */
 static bool may_write(struct store_writer *writer, struct fault *fault)
 {
-    if (!writer->sync_failed && make_room(writer, fault))
+    if (!writer->sync_failed && store_make_room(writer, fault))
         undo(writer, fault);
     else if (!writer->sync_failed)
         return true;
@@ -507,6 +504,12 @@ void store_write(struct store_writer *writer, struct store_item *items, size_t c
 
 /* ---- between groups ---- */
 
+enum err store_checkpoint(struct store_writer *writer, struct fault *fault)
+{
+    bool anew;
+    return checkpoint(writer, writer->wal_length < INSIST_PAGES ? 0 : INSIST_MS, &anew, fault);
+}
+
 static enum err expire_keys(struct store_writer *writer, int64_t before, bool *ret_more, struct fault *fault)
 {
     sqlite3_stmt *statement = writer_statement(writer, W_KEY_EXPIRE);
@@ -520,10 +523,9 @@ static enum err expire_keys(struct store_writer *writer, int64_t before, bool *r
 static enum err maintain(struct store_writer *writer, int64_t now, int64_t idempotency_seconds, bool *ret_more,
                          struct fault *fault)
 {
-    if (writer->wal_pages >= writer->checkpoint_at) {
-        bool anew;
+    if (store_checkpoint_is_due(writer)) {
         *ret_more = true;
-        return checkpoint(writer, writer->wal_length < INSIST_PAGES ? 0 : INSIST_MS, &anew, fault);
+        return store_checkpoint(writer, fault);
     }
     enum err err = store_close_next(writer, now, ret_more, fault);
     if (err || *ret_more)
@@ -537,7 +539,7 @@ enum err store_maintain(struct store_writer *writer, int64_t now, int64_t idempo
     *ret_more = false;
     if (writer->sync_failed)
         return OK; /* said already */
-    enum err err = make_room(writer, fault);
+    enum err err = store_make_room(writer, fault);
     if (!err)
         err = maintain(writer, now, idempotency_seconds, ret_more, fault);
     if (!err)

@@ -46,6 +46,9 @@
       " sum(errors), max(max_concurrency) FROM traffic_hour WHERE bucket >= ?1 * 24 AND bucket < (?1 + 1) * 24"        \
       " GROUP BY user_id, order_id")                                                                                   \
     X(W_NEXT_HOUR, "SELECT bucket / 4 FROM traffic_quarter WHERE bucket >= ?1 * 4 ORDER BY bucket LIMIT 1")            \
+    X(W_RAW_AFTER, "SELECT quarter FROM raw_log WHERE quarter > ?1 ORDER BY quarter LIMIT 1")                          \
+    X(W_QUARTER_AFTER, "SELECT bucket FROM traffic_quarter WHERE bucket > ?1 ORDER BY bucket LIMIT 1")                 \
+    X(W_QUARTER_DROP, "DELETE FROM traffic_quarter WHERE bucket = ?1")                                                 \
     X(W_NEWEST_QUARTER, "SELECT bucket FROM traffic_quarter ORDER BY bucket DESC LIMIT 1")                             \
     X(W_SET_CLOSED, "UPDATE closing SET closed_hour = ?1, closed_day = ?2 WHERE id = 1")                               \
     X(W_NOTE_CHANGE, "UPDATE closing SET changes = changes + 1 WHERE id = 1")                                          \
@@ -119,6 +122,8 @@ struct store_writer {
     struct fold chunk;         /* the entries of one chunk, merged */
     struct pack_writer packer; /* the chunk being written */
 
+    int64_t logs_packed; /* raw logs read to close hours, since the start */
+
     int wal_pages;     /* in the WAL after the last commit, unless all of them are home */
     int checkpoint_at; /* so many are worth a checkpoint */
     int wal_length;    /* in the WAL, at home or not; 0 when the next commit begins it anew */
@@ -144,6 +149,9 @@ enum err store_resolve_text(struct store_writer *writer, struct slice text, int6
 /* store_rollup.c: adds writer->rows to the rollups; to those of closed hours only where a log is late. */
 enum err store_rollup(struct store_writer *writer, struct fault *fault);
 
+/* store_rollup.c: notes a log in writer->traffic, for its quarter of an hour: everyone, its user. */
+enum err store_quarter_add(struct store_writer *writer, int64_t quarter, int64_t user_id, const struct totals *totals);
+
 /* store_rollup.c: notes a log of a closed hour (or one that is being closed) in writer->traffic: everyone, its user,
  * its order. */
 enum err store_traffic_add(struct store_writer *writer, int64_t user_id, int64_t order_id, const struct totals *totals);
@@ -159,8 +167,28 @@ enum err store_pack(struct store_writer *writer, bool fresh, struct fault *fault
  * another may be due. */
 enum err store_close_next(struct store_writer *writer, int64_t now, bool *ret_more, struct fault *fault);
 
+/* store_close.c: the first column of the first row, for one parameter or none. */
+enum err store_lookup(struct store_writer *writer, enum writer_statement which, int64_t value, int64_t otherwise,
+                      int64_t *ret_value, struct fault *fault);
+
+/* store_close.c: the measures of a row of W_RAW_QUARTER. */
+struct totals store_raw_totals(sqlite3_stmt *statement);
+
 /* store_close.c: are this user's entries of this bucket packed, so that a late log must be added to them? */
 bool store_is_packed(const struct store_writer *writer, enum tier tier, int64_t bucket, int64_t user);
+
+/* store_write.c. May another transaction go into the WAL? Not over the ceiling, which one may pass, and not into an old
+ * WAL: if a sync failed before this start, the WAL as the system shows it may not be the one on the disk, and no later
+ * sync would tell. Then it must begin anew first, and a reader may be in the way. */
+enum err store_make_room(struct store_writer *writer, struct fault *fault);
+
+/* store_write.c: moves the WAL's pages home, as far as readers let it; due when there are many. */
+enum err store_checkpoint(struct store_writer *writer, struct fault *fault);
+
+static inline bool store_checkpoint_is_due(const struct store_writer *writer)
+{
+    return writer->wal_pages >= writer->checkpoint_at;
+}
 
 static inline struct totals log_totals(const struct log_record *log)
 {

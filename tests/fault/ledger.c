@@ -2,9 +2,11 @@
 #include "ledger.h"
 
 #include "../recount.h"
+#include "store_writer.h"
 #include "when.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,7 +45,8 @@ static void add_log(struct batch *batch, const struct ledger *ledger, int number
 {
     char domain[32], error[32] = "";
     int64_t late = scatter(number, line, 1, 6) ? 3 * WHEN_HOUR : 3 * (int64_t)WHEN_DAY;
-    struct log_record log = {.ts = LEDGER_BEGIN + (int64_t)number * ledger->pause - scatter(number, line, 2, late),
+    int64_t begin = ledger->begin ? ledger->begin : LEDGER_BEGIN;
+    struct log_record log = {.ts = begin + (int64_t)number * ledger->pause - scatter(number, line, 2, late),
                              .user_id = 1 + scatter(number, line, 3, 4),
                              .order_id = 1 + scatter(number, line, 4, 5),
                              .count = 1 + scatter(number, line, 5, 9),
@@ -87,6 +90,51 @@ struct store_item ledger_write(struct store_writer *writer, const struct ledger 
     item.batch = NULL;
     item.idempotency_key = NULL;
     return item;
+}
+
+/* ---- a process that writes ---- */
+
+static struct store_writer *open_writer(const char *folder)
+{
+    struct store_writer *writer = NULL;
+    struct fault fault;
+    ck_assert_msg(store_writer_open(folder, &writer, &fault) == OK, "%s", fault.detail);
+    return writer;
+}
+
+/* Logs come late, hours and days are closed in slices large and small, the WAL begins anew. */
+static void write_as_told(const struct ledger *ledger, const char *folder, int pipe_end)
+{
+    struct store_writer *writer = open_writer(folder);
+    struct fault fault;
+    char byte;
+    for (int i = 0; read(pipe_end, &byte, 1) == 1; i++) {
+        bool more = true;
+        ck_assert_int_eq(ledger_write(writer, ledger, i).result, OK);
+        store_writer_set_slice(writer, i % 3 ? 1 : 1000);
+        for (int slices = i % 40; more && slices > 0; slices--) {
+            writer->checkpoint_at = 200;
+            ck_assert_int_eq(store_maintain(writer, LEDGER_NOW, LEDGER_KEEP, &more, &fault), OK);
+        }
+    }
+    store_writer_close(writer);
+}
+
+pid_t ledger_start_writer(const struct ledger *ledger, const char *folder, int *ret_pipe_end)
+{
+    int ends[2];
+    store_writer_close(open_writer(folder));
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+    pid_t writer = fork();
+    ck_assert_int_ge(writer, 0);
+    if (writer == 0) {
+        close(ends[1]);
+        write_as_told(ledger, folder, ends[0]);
+        _exit(0);
+    }
+    close(ends[0]);
+    *ret_pipe_end = ends[1];
+    return writer;
 }
 
 /* ---- looking ---- */

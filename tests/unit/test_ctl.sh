@@ -93,7 +93,7 @@ run 0 'short help' -h
 run 0 'help of a group' key --help
 out_has 'key revoke ID'
 check '  without other commands' test "$(grep -c '^  init' "$tmp/out")" -eq 0
-for command in 'init' 'key add' 'key list' 'key revoke'; do
+for command in 'init' 'key add' 'key list' 'key revoke' 'verify' 'rebuild'; do
     # shellcheck disable=SC2086 # two words
     run 0 "help of $command" $command --help
     out_has "^  $command"
@@ -131,6 +131,11 @@ key list more	key list does not take 'more'
 key list -- --help	key list does not take '--help'
 init --name n	init does not take --name
 init more	init does not take 'more'
+verify more	verify does not take 'more'
+verify --json=yes	--json takes no value
+verify --name n	verify does not take --name
+rebuild more	rebuild does not take 'more'
+rebuild --skip-file-check	rebuild does not take --skip-file-check
 key revoke	key revoke needs ID
 key revoke 1 2	key revoke does not take '2'
 key revoke x	ID is the number

@@ -1,0 +1,296 @@
+/* test_rebuild.c: whatever happens in the middle of a rebuild, the rollups are as right as before. The n-th call of
+ * each kind on the files fails, once or from then on (which is what a kill leaves behind), or the n-th allocation; or
+ * the power is cut, and the disk keeps what it likes of what was not synced. The database is sound before, so a recount
+ * of it in plain SQL must find nothing, every time. And verify, when its own calls fail, does not take that for a
+ * difference. */
+#include "../recount.h"
+#include "disk.h"
+#include "ledger.h"
+#include "memory.h"
+#include "tape.h"
+
+#include <check.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BATCHES 30
+
+static char folder[64];
+static struct image ground; /* three days, all closed that is over */
+static int64_t raw_logs;
+
+static bool is_long(void)
+{
+    const char *value = getenv("ANALYTICS_LONG");
+    return value && *value && strcmp(value, "0") != 0;
+}
+
+static bool is_slow(void)
+{
+    const char *value = getenv("ANALYTICS_SANITIZED");
+    return value && *value && strcmp(value, "no") != 0;
+}
+
+/* ---- what may fail ---- */
+
+static const struct {
+    const char *name;
+    int calls;  /* enum disk_call, or 0: an allocation */
+    int answer; /* what SQLite is told */
+    bool do_it; /* and yet it is done */
+    enum memory_user user;
+} rows[] = {
+    {.name = "write", .calls = DISK_WRITE, .answer = SQLITE_IOERR_WRITE},
+    {.name = "write, done yet", .calls = DISK_WRITE, .answer = SQLITE_IOERR_WRITE, .do_it = true},
+    {.name = "disk full", .calls = DISK_WRITE, .answer = SQLITE_FULL},
+    {.name = "sync", .calls = DISK_SYNC, .answer = SQLITE_IOERR_FSYNC},
+    {.name = "read", .calls = DISK_READ, .answer = SQLITE_IOERR_READ},
+    {.name = "lock", .calls = DISK_LOCK, .answer = SQLITE_IOERR_LOCK},
+    {.name = "map", .calls = DISK_MAP, .answer = SQLITE_IOERR_SHMMAP},
+    {.name = "memory of SQLite", .user = MEMORY_SQLITE},
+    {.name = "memory of ours", .user = MEMORY_OURS},
+};
+#define ROWS (int)(sizeof rows / sizeof *rows)
+
+static int row; /* of this run */
+
+/* ---- what is there ---- */
+
+static sqlite3 *open_plain(void)
+{
+    char path[128];
+    sqlite3 *db = NULL;
+    snprintf(path, sizeof path, "%s/analytics.db", folder);
+    ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    return db;
+}
+
+static void check_sound(const char *about)
+{
+    sqlite3 *db = open_plain();
+    int64_t differences = recount_differences(db), logs = recount_i64(db, "SELECT count(*) FROM raw_log");
+    ck_assert_msg(differences == 0, "%s: %lld differences", about, (long long)differences);
+    ck_assert_msg(logs == raw_logs, "%s: %lld logs of %lld", about, (long long)logs, (long long)raw_logs);
+    sqlite3_close(db);
+}
+
+static enum err rebuild(struct fault *fault)
+{
+    struct store_rebuilt rebuilt = {0};
+    struct store_watch watch = {0};
+    memory_enter();
+    enum err err = store_rebuild(folder, LEDGER_NOW, &watch, &rebuilt, fault);
+    memory_leave();
+    ck_assert(err || rebuilt.logs == raw_logs);
+    return err;
+}
+
+/* SQLite's check of the file tells of a page that can't be read as of one that is damaged: that is not counted. */
+static enum err verify(int64_t *ret_differences, struct fault *fault)
+{
+    struct store_verify_options options = {.entries_at_once = 100};
+    struct store_verified verified = {0};
+    struct store_watch watch = {0};
+    memory_enter();
+    enum err err = store_verify(folder, &options, &watch, &verified, fault);
+    memory_leave();
+    bool unreadable = verified.facts_differ && rows[row].calls == DISK_READ;
+    *ret_differences = unreadable ? 0 : verified.differences;
+    return err;
+}
+
+static void finish(const char *about)
+{
+    struct fault fault = {0};
+    int64_t differences = -1;
+    ck_assert_msg(rebuild(&fault) == OK, "%s: %s", about, fault.detail);
+    ck_assert_msg(verify(&differences, &fault) == OK, "%s: %s", about, fault.detail);
+    ck_assert_msg(differences == 0, "%s: %lld differences at the end", about, (long long)differences);
+}
+
+/* ---- faults ---- */
+
+static bool armed, lasting;
+static size_t calls, fail_at, failed;
+
+static int fail_call(struct disk_event *event)
+{
+    if (!armed || !((int)event->call & rows[row].calls))
+        return SQLITE_OK;
+    calls++;
+    if (calls < fail_at || (calls > fail_at && !lasting))
+        return SQLITE_OK;
+    failed++;
+    event->do_it = rows[row].do_it;
+    return rows[row].answer;
+}
+
+static void arm(size_t n)
+{
+    calls = failed = 0;
+    fail_at = n;
+    armed = true;
+    if (!rows[row].calls)
+        memory_fail(rows[row].user, n, lasting);
+}
+
+/* Returns whether the fault has struck. */
+static bool mend(void)
+{
+    armed = false;
+    memory_mend();
+    return rows[row].calls ? failed > 0 : memory_failed() > 0;
+}
+
+static bool try_rebuild(size_t n)
+{
+    char about[96];
+    struct fault fault = {0};
+    snprintf(about, sizeof about, "%s %zu fails %s", rows[row].name, n, lasting ? "for ever" : "once");
+    image_write(&ground, folder);
+    arm(n);
+    enum err err = rebuild(&fault);
+    bool struck = mend();
+    ck_assert_msg(!err || struck, "%s: %s", about, fault.detail);
+    check_sound(about);
+    if (n % 4 == 0 && err)
+        finish(about);
+    return struck;
+}
+
+/* An answer is right, or none. */
+static bool try_verify(size_t n)
+{
+    struct fault fault = {0};
+    int64_t differences = 0;
+    image_write(&ground, folder);
+    arm(n);
+    enum err err = verify(&differences, &fault);
+    bool struck = mend();
+    ck_assert_msg(!err || struck, "%s %zu: %s", rows[row].name, n, fault.detail);
+    ck_assert_msg(differences == 0, "%s %zu fails: %lld differences", rows[row].name, n, (long long)differences);
+    return struck;
+}
+
+/* The first ones each, then more and more apart; with ANALYTICS_LONG=1, all. */
+static void try_all(const char *what, bool (*try_one)(size_t n), size_t sparse)
+{
+    size_t n = 1, tried = 0;
+    disk_install(fail_call);
+    for (; try_one(n); tried++)
+        n += is_long() ? 1 : 1 + n / (is_slow() ? sparse / 2 : sparse);
+    printf("%s: %s, %s: %zu faults, the last of them n = %zu\n", what, rows[row].name, lasting ? "for ever" : "once",
+           tried, n);
+    disk_install(NULL);
+}
+
+START_TEST(each_fault_of_a_rebuild)
+{
+    row = _i / 2;
+    lasting = _i % 2;
+    try_all("rebuild", try_rebuild, 10);
+}
+END_TEST
+
+START_TEST(each_fault_of_a_verify)
+{
+    row = _i / 2;
+    lasting = _i % 2;
+    try_all("verify", try_verify, 30);
+}
+END_TEST
+
+/* ---- power cuts ---- */
+
+static const struct cut cuts[] = {{100, 0, 0}, {0, 0, 0}, {50, 30, 0}, {90, 50, 20}, {50, 100, 50}, {15, 20, 100}};
+#define CUTS (sizeof cuts / sizeof *cuts)
+
+static void try_cut(size_t length, size_t style)
+{
+    char about[96];
+    struct image image = {0};
+    struct store_writer *writer = NULL;
+    struct fault fault = {0};
+    struct cut cut = cuts[style % CUTS];
+    snprintf(about, sizeof about, "cut behind operation %zu, kept %d%%, torn %d%%, noise %d%%", length, cut.kept,
+             cut.torn, cut.noise);
+    tape_cut(length, cut, &image);
+    image_write(&image, folder);
+    image_release(&image);
+    ck_assert_msg(store_writer_open(folder, &writer, &fault) == OK, "%s: %s", about, fault.detail);
+    store_writer_close(writer);
+    check_sound(about);
+    if (style % 7 == 0)
+        finish(about);
+}
+
+START_TEST(each_power_cut)
+{
+    struct fault fault = {0};
+    size_t count = is_slow() ? 60 : 200;
+    tape_seed(7);
+    image_write(&ground, folder);
+    tape_begin(&ground);
+    disk_install(tape_hook);
+    ck_assert_msg(rebuild(&fault) == OK, "%s", fault.detail);
+    disk_install(NULL);
+    size_t length = tape_length();
+    ck_assert_uint_gt(length, 300);
+    for (size_t i = 0; i <= count; i++)
+        try_cut(length * i / count, i);
+    printf("%zu cuts of %zu operations\n", count, length);
+    tape_release();
+}
+END_TEST
+
+/* ---- main ---- */
+
+static void set_up(void)
+{
+    static const struct ledger ledger = {.logs = 5, .pause = 2 * 3600};
+    struct store_writer *writer = NULL;
+    struct fault fault;
+    bool more = true;
+    memory_install();
+    disk_install(NULL);
+    strcpy(folder, access("/dev/shm", W_OK) == 0 ? "/dev/shm/test_rebuild.XXXXXX" : "/tmp/test_rebuild.XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_int_eq(store_writer_open(folder, &writer, &fault), OK);
+    for (int i = 0; i < BATCHES; i++)
+        ck_assert_int_eq(ledger_write(writer, &ledger, i).result, OK);
+    while (more)
+        ck_assert_int_eq(store_maintain(writer, LEDGER_NOW, LEDGER_KEEP, &more, &fault), OK);
+    store_writer_close(writer);
+    image_read(&ground, folder);
+    sqlite3 *db = open_plain();
+    raw_logs = recount_i64(db, "SELECT count(*) FROM raw_log");
+    ck_assert_int_gt(recount_i64(db, "SELECT count(*) FROM rollup_chunk WHERE tier = 2"), 10);
+    sqlite3_close(db);
+}
+
+static void tear_down(void)
+{
+    disk_install(NULL);
+    image_release(&ground);
+    ledger_remove_folder(folder);
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("rebuild");
+    TCase *tcase = tcase_create("rebuild");
+    tcase_set_timeout(tcase, is_long() ? 7200 : 300);
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_loop_test(tcase, each_fault_of_a_rebuild, 0, 2 * ROWS);
+    tcase_add_loop_test(tcase, each_fault_of_a_verify, 0, 2 * ROWS);
+    tcase_add_test(tcase, each_power_cut);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed_tests = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed_tests ? EXIT_FAILURE : EXIT_SUCCESS;
+}
