@@ -37,7 +37,7 @@ static void __attribute__((constructor)) note_main_process(void)
 
 #define MAX_ARGUMENTS 24
 #define START_SECONDS 60
-#define STOP_SECONDS 10
+#define STOP_SECONDS 30 /* ./serve gives its parts 9 s; more is a hang */
 
 static const char *setting(const char *name)
 {

@@ -262,7 +262,7 @@ START_TEST(a_signal_ends_all_of_it)
     for (pid_t *pid = hanging; *pid; pid++)
         kill(*pid, SIGSTOP);
     int fd = endings[_i].busy ? send_half_a_batch(&stack) : -1;
-    stack_end(&stack, endings[_i].signal); /* within 10 s and with status 0 */
+    stack_end(&stack, endings[_i].signal); /* in time, and with status 0 */
     expect_nothing_left(&stack, pids);
     close(fd);
     char key[80];
