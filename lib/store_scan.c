@@ -46,7 +46,7 @@ static enum err prepare(struct store_reader *reader, const char *data_dir, struc
     if (!err)
         err = db_check_version(&reader->db, &schema_analytics, fault);
     if (!err)
-        err = db_exec(&reader->db, "PRAGMA cache_size=-16384", fault);
+        err = db_exec(&reader->db, "PRAGMA cache_size=-8192", fault);
     if (!err)
         err = db_prepare(&reader->db, reader_sql, READER_STATEMENTS, fault);
     return err;
