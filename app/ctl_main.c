@@ -77,10 +77,9 @@ static const struct command commands[] = {
         .name = "rebuild",
         .usage = "[--json]",
         .about = "Make all rollups again from the logs. Stop analytics-ingest first; reports may go on meanwhile.",
-        .more =
-            "Reports stay right, but take longer until it is done. It may be interrupted at any moment: run it\n"
-            "      again, or start analytics-ingest, which finishes the work. --json: the result as one JSON object\n"
-            "      on standard output.",
+        .more = "Until it is done reports stay right, but take longer; the longest may time out (503). It may be\n"
+                "      interrupted at any moment: run it again, or start analytics-ingest, which finishes the work.\n"
+                "      --json: the result as one JSON object on standard output.",
         .options = CTL_BIT(CTL_JSON),
         .run = ctl_rebuild,
     },

@@ -11,34 +11,43 @@
 
 /* ---- the file ---- */
 
-/* Runs one of SQLite's checks; *ret_found counts what it found. */
-static enum err run_pragma(struct verifier *verifier, const char *sql, bool tell, int *ret_found, struct fault *fault)
+/* SQLite tells of a page that it could not read, or had no memory for, as of a damaged one: no difference was found. */
+static bool is_unread(const char *words)
+{
+    return strstr(words, "unable to get the page") || strstr(words, "failed to get page") ||
+           strstr(words, "Failed to read ptrmap");
+}
+
+/* One row of the answer: "ok", or a line for each thing that is wrong. */
+static enum err tell_words(struct verifier *verifier, const char *words, struct fault *fault)
+{
+    if (!words)
+        return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+    if (is_unread(words))
+        return fault_set(fault, ERR_UNAVAILABLE, "the file can't be read: %s", words);
+    while (*words) {
+        int len = (int)strcspn(words, "\n");
+        if (strcmp(words, "ok") != 0 && *words != '*') /* a title: "*** in database main ***" */
+            verify_differs(verifier, "file", true, "%.*s", len, words);
+        words += words[len] ? len + 1 : len;
+    }
+    return OK;
+}
+
+static enum err check_pragma(struct verifier *verifier, const char *sql, struct fault *fault)
 {
     sqlite3_stmt *statement = NULL;
     bool row = true;
-    *ret_found = 0;
     if (sqlite3_prepare_v2(verifier->db.handle, sql, -1, &statement, NULL) != SQLITE_OK)
         return db_fault(&verifier->db, sql, fault);
     enum err err = verify_step(verifier, statement, &row, fault);
     while (!err && row) {
-        const char *words = (const char *)sqlite3_column_text(statement, 0);
-        bool bad = words && strcmp(words, "ok") != 0;
-        *ret_found += bad;
-        if (bad && tell)
-            verify_differs(verifier, "file", true, "%s", words);
-        err =
-            words ? verify_step(verifier, statement, &row, fault) : fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+        err = tell_words(verifier, (const char *)sqlite3_column_text(statement, 0), fault);
+        if (!err)
+            err = verify_step(verifier, statement, &row, fault);
     }
     sqlite3_finalize(statement);
     return err;
-}
-
-/* SQLite tells of a page that it had no memory to read as of a damaged one: only what is found again counts. */
-static enum err check_pragma(struct verifier *verifier, const char *sql, struct fault *fault)
-{
-    int found;
-    enum err err = run_pragma(verifier, sql, false, &found, fault);
-    return err || !found ? err : run_pragma(verifier, sql, true, &found, fault);
 }
 
 /* quick_check reads every page and row, but not whether an index tells the same as its table; two tables have one. */
@@ -177,7 +186,7 @@ static enum err count_logs(struct verifier *verifier, const struct batch_counts 
     while (!err && quarter != INT64_MAX) {
         err = count_quarter(verifier, counts, quarter, fault);
         if (!err)
-            err = verify_is_stopped(verifier, fault);
+            err = verify_pause(verifier, fault);
         if (!err)
             err = verify_i64(verifier, VERIFY_BIND(verifier, V_NEXT_RAW, quarter + 1), INT64_MAX, &quarter, fault);
     }

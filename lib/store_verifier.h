@@ -5,6 +5,7 @@
 #include "fold.h"
 #include "store.h"
 #include "store_db.h"
+#include "store_file.h"
 #include "tier.h"
 
 /* Sums of a traffic table as struct fold_entry: bucket, user, order, sums, first and last. */
@@ -74,6 +75,9 @@ struct verifier {
     struct store_verified result;
     size_t max_entries;
 
+    char wal_path[STORE_PATH_BYTES];
+    int64_t wal_bytes; /* a WAL of more is waited for */
+
     int64_t closed_hour; /* as of this read transaction */
     int64_t closed_day;
 
@@ -128,8 +132,9 @@ enum err verify_i64(struct verifier *verifier, sqlite3_stmt *statement, int64_t 
 /* Begins a step of the progress, whose total is known or 0. */
 void verify_next_step(struct verifier *verifier, const char *step, int64_t total);
 
-/* ERR_UNAVAILABLE when somebody wants it to end. */
-enum err verify_is_stopped(struct verifier *verifier, struct fault *fault);
+/* Between read transactions: gives the writer time for a checkpoint, where the WAL has grown far. ERR_UNAVAILABLE when
+ * somebody wants the work to end. */
+enum err verify_pause(struct verifier *verifier, struct fault *fault);
 
 /* ---- store_compare.c ---- */
 
