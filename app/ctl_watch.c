@@ -77,7 +77,7 @@ static void format_rate(const struct store_progress *progress, int64_t took_ms, 
     int64_t rate = took_ms > 0 ? progress->done * 1000 / took_ms : 0;
     int len = snprintf(text, size, " %d %%", (int)(done * 100 / progress->total));
     if (took_ms >= RATE_MS && rate > 0)
-        snprintf(text + len, size - (size_t)len, ", %lld logs/s, %lld s left", (long long)rate,
+        snprintf(text + len, size - (size_t)len, ", %lld %s/s, %lld s left", (long long)rate, progress->unit,
                  (long long)((progress->total - done + rate - 1) / rate));
 }
 

@@ -108,8 +108,9 @@ enum err store_reader_health(struct store_reader *reader, int *ret_schema_versio
 /* How far a step of a long piece of work has come. */
 struct store_progress {
     const char *step; /* in plain words */
-    int64_t done;     /* logs */
-    int64_t total;    /* 0: nobody knows */
+    const char *unit; /* what is counted: "logs" */
+    int64_t done;
+    int64_t total; /* 0: nobody knows */
 };
 
 /* The periods that a rollup knows. PERIOD_NONE: what is told has no time. */

@@ -223,13 +223,13 @@ static enum err run(struct rebuild *rebuild, int64_t now, struct store_rebuilt *
 {
     int64_t logs = 0;
     enum err err = db_get_i64(&rebuild->writer->db, "SELECT sum(logs) FROM batch", 0, &logs, fault);
-    rebuild->progress = (struct store_progress){.step = "adding up the logs", .total = logs};
+    rebuild->progress = (struct store_progress){.step = "adding up the logs", .unit = "logs", .total = logs};
     if (!err)
         err = redo_quarters(rebuild, fault);
     logs = rebuild->progress.done;
     if (!err && !is_stopped(rebuild->watch))
         err = turn(rebuild, fault);
-    rebuild->progress = (struct store_progress){.step = "closing hours and days", .total = logs};
+    rebuild->progress = (struct store_progress){.step = "closing hours and days", .unit = "logs", .total = logs};
     if (!err)
         err = close_all(rebuild, now, fault);
     if (!err && is_stopped(rebuild->watch))

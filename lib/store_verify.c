@@ -82,7 +82,7 @@ void verify_end(struct verifier *verifier)
 
 void verify_next_step(struct verifier *verifier, const char *step, int64_t total)
 {
-    verifier->progress = (struct store_progress){.step = step, .total = total};
+    verifier->progress = (struct store_progress){.step = step, .unit = "logs", .total = total};
 }
 
 static bool is_stopped(const struct store_watch *watch)
