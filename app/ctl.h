@@ -15,6 +15,7 @@ enum { CTL_DIFFERENT = 1, CTL_UNDONE = 2 };
 
 /* Every option of every command. X(name, text, has_arg) */
 #define CTL_OPTION_LIST(X)                                                                                             \
+    X(CTL_CONFIG, "config", required_argument)                                                                         \
     X(CTL_DATA, "data", required_argument)                                                                             \
     X(CTL_EXPIRES, "expires", required_argument)                                                                       \
     X(CTL_HELP, "help", no_argument)                                                                                   \
@@ -44,6 +45,7 @@ struct ctl {
 };
 
 /* The commands: each returns one of enum ctl_exit. */
+int ctl_config(const struct ctl *ctl);
 int ctl_init(const struct ctl *ctl);
 int ctl_key_add(const struct ctl *ctl);
 int ctl_key_list(const struct ctl *ctl);

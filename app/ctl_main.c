@@ -4,6 +4,7 @@
 
 #include "ctl.h"
 
+#include "settings.h"
 #include "text.h"
 
 #include <errno.h>
@@ -32,6 +33,15 @@ struct command {
 };
 
 static const struct command commands[] = {
+    {
+        .name = "config",
+        .usage = "[--json]",
+        .about = "Show all settings as the programs see them, and where each comes from. Checks them too.",
+        .more = "Options on the command lines of the programs themselves can't be seen from here.\n"
+                "      --json: one JSON object on standard output.",
+        .options = CTL_BIT(CTL_JSON),
+        .run = ctl_config,
+    },
     {
         .name = "init",
         .usage = "[--owner USER]",
@@ -233,11 +243,15 @@ static void print_command(const struct command *command)
 static void print_options(void)
 {
     printf("\nOptions of every command, before or after its name:\n"
-           "  --data DIR  the data folder; default: $ANALYTICS_DATA, else " DEFAULT_DATA_DIR "\n"
-           "  --help      this text, or that of the command\n"
-           "  --version   the version of the program\n"
+           "  --data DIR     the data folder; default: $ANALYTICS_DATA, else what the file of settings\n"
+           "                 says, else " DEFAULT_DATA_DIR "\n"
+           "  --config FILE  the file of settings; default: $ANALYTICS_CONFIG, else\n"
+           "                 %s\n"
+           "  --help         this text, or that of the command\n"
+           "  --version      the version of the program\n"
            "\nDATE is YYYY-MM-DD (to the end of that day, UTC) or an ISO 8601 date-time.\n"
-           "Exit status: 0 done, 1 failed, 2 wrong usage.\n");
+           "Exit status: 0 done, 1 failed, 2 wrong usage.\n",
+           settings_default_file());
 }
 
 /* Of one command, of a group of them (its first word), or, with neither, of all. */
@@ -302,21 +316,24 @@ static int read_command_line(int argc, char **argv, struct ctl *ctl)
     return status;
 }
 
-static int choose_data_dir(struct ctl *ctl)
+/* Where --data says, else where the environment or the file of settings does. */
+static int choose_data_dir(struct ctl *ctl, struct settings *settings)
 {
-    const char *from_env = getenv("ANALYTICS_DATA");
-    ctl->data_dir = from_env && *from_env ? from_env : DEFAULT_DATA_DIR;
-    if (!ctl->option[CTL_DATA])
-        return CTL_OK;
-    if (!*ctl->option[CTL_DATA])
-        return ctl_misuse("--data is empty");
     ctl->data_dir = ctl->option[CTL_DATA];
+    if (ctl->data_dir)
+        return *ctl->data_dir ? CTL_OK : ctl_misuse("--data is empty");
+    if (!settings_load("analyticsctl", ctl->option[CTL_CONFIG], settings))
+        return CTL_USAGE;
+    ctl->data_dir = settings->values[SETTING_DATA].text;
+    if (!ctl->data_dir)
+        ctl->data_dir = DEFAULT_DATA_DIR;
     return CTL_OK;
 }
 
 static int check_options(const struct command *command, const struct ctl *ctl)
 {
-    unsigned taken = command->options | CTL_BIT(CTL_DATA) | CTL_BIT(CTL_HELP) | CTL_BIT(CTL_VERSION);
+    unsigned taken =
+        command->options | CTL_BIT(CTL_CONFIG) | CTL_BIT(CTL_DATA) | CTL_BIT(CTL_HELP) | CTL_BIT(CTL_VERSION);
     for (int i = 0; i < CTL_OPTIONS; i++) {
         if (ctl->option[i] && !(taken & CTL_BIT(i)))
             return ctl_misuse("%s does not take --%s", command->name, long_options[i].name);
@@ -348,14 +365,18 @@ static int no_command(const struct ctl *ctl)
 
 static int run_command(const struct command *command, int used, struct ctl *ctl)
 {
+    struct settings settings = {0};
     ctl->operand += used;
     ctl->operand_count -= used;
     int status = check_options(command, ctl);
     if (!status)
         status = check_operands(command, ctl);
     if (!status)
-        status = choose_data_dir(ctl);
-    return status ? status : command->run(ctl);
+        status = choose_data_dir(ctl, &settings);
+    if (!status)
+        status = command->run(ctl);
+    settings_release(&settings);
+    return status;
 }
 
 static int dispatch(struct ctl *ctl)

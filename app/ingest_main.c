@@ -1,9 +1,9 @@
 /* ingest_main.c: analytics-ingest, the only process that writes the log database. Knows the order of start and stop. */
 #include "fcgi.h"
 #include "log.h"
-#include "options.h"
 #include "routes.h"
 #include "service.h"
+#include "settings.h"
 #include "store.h"
 #include "writer.h"
 
@@ -17,6 +17,7 @@
 #define QUEUE_BATCHES 64 /* waiting for the writer; with as many threads, more wait in the socket's backlog */
 #define GROUP_LOGS 20000
 #define QUEUE_WAIT_MS 10000
+#define HEALTH_TIMEOUT_MS 2000 /* all that it reads */
 #define DAY_SECONDS 86400
 #define ARENAS 2                 /* glibc makes 8 per core, and each keeps its own free memory */
 #define MMAP_THRESHOLD (1 << 20) /* fixed, so that the memory of a big batch goes back to the system with it */
@@ -26,52 +27,44 @@ static void handle(void *ctx, const struct request *request, struct response *re
     routes_answer(ctx, request, response);
 }
 
-static enum err start_writer(const struct options *options, struct writer **ret_writer, struct fault *fault)
+static enum err start_writer(const struct settings *settings, struct writer **ret_writer, struct fault *fault)
 {
     struct writer_options writer_options = {
         .queue_batches = QUEUE_BATCHES,
         .group_logs = GROUP_LOGS,
         .wait_ms = QUEUE_WAIT_MS,
-        .idempotency_seconds = options->idempotency_days * DAY_SECONDS,
+        .idempotency_seconds = settings->values[SETTING_IDEMPOTENCY_DAYS].number * DAY_SECONDS,
     };
     struct store_writer *store = NULL;
-    enum err err = store_writer_open(options->data_dir, &store, fault);
+    enum err err = store_writer_open(settings->values[SETTING_DATA].text, &store, fault);
 
     if (err != OK)
         return err;
-    store_writer_set_wal_limit(store, options->wal_limit_mib << 20);
+    store_writer_set_wal_limit(store, settings->values[SETTING_WAL_LIMIT_MIB].number << 20);
     return writer_start(store, &writer_options, ret_writer, fault);
 }
 
-static enum err serve(const struct options *options, struct fault *fault)
+static enum err serve(const struct settings *settings, struct fault *fault)
 {
     struct batch_budget budget = {.max_bytes = LIMIT_BATCH_MEMORY_BYTES};
     struct service service;
     enum err err;
 
-    service_init(&service, PROGRAM_INGEST, options->data_dir, options->query_timeout_ms);
+    service_init(&service, PROGRAM_INGEST, settings->values[SETTING_DATA].text, HEALTH_TIMEOUT_MS);
     service.budget = &budget;
-    err = start_writer(options, &service.writer, fault);
+    err = start_writer(settings, &service.writer, fault);
     if (err == OK)
-        err = fcgi_serve(handle, &service, (int)options->threads, fault);
+        err = fcgi_serve(handle, &service, (int)settings->values[SETTING_THREADS].number, fault);
     writer_stop(service.writer);
     service_release(&service);
     return err;
 }
 
-int main(int argc, char **argv)
+static int run(const struct settings *settings)
 {
-    struct options options = {.threads = 64,
-                              .query_timeout_ms = 2000,
-                              .idempotency_days = 7,
-                              .wal_limit_mib = LIMIT_WAL_BYTES >> 20,
-                              .log_level = LEVEL_INFO};
     struct fault fault = {0};
-    int exit_status;
 
-    if (!options_parse(argc, argv, OPTION_THREADS | OPTION_IDEMPOTENCY_DAYS | OPTION_WAL_LIMIT, &options, &exit_status))
-        return exit_status;
-    log_set_level(options.log_level);
+    log_set_level((enum log_level)settings->values[SETTING_LOG_LEVEL].number);
     (void)mallopt(M_ARENA_MAX, ARENAS);
     (void)mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
     if (fcgi_init(&fault) != OK) {
@@ -82,9 +75,20 @@ int main(int argc, char **argv)
     if (sodium_init() < 0)
         (void)fault_set(&fault, ERR_INTERNAL, "libsodium can't be started");
     else
-        (void)serve(&options, &fault);
+        (void)serve(settings, &fault);
     if (fault.err == OK)
         return EXIT_SUCCESS;
     log_fault(LEVEL_ERROR, "start_failed", &fault);
     return EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+    struct settings settings;
+    int status;
+
+    if (settings_of_program(SETTINGS_INGEST, argc, argv, &settings, &status))
+        status = run(&settings);
+    settings_release(&settings);
+    return status;
 }

@@ -2,9 +2,9 @@
  * so it may start before analytics-ingest has made them. */
 #include "fcgi.h"
 #include "log.h"
-#include "options.h"
 #include "routes.h"
 #include "service.h"
+#include "settings.h"
 #include "store.h"
 
 #include <sodium.h>
@@ -18,7 +18,7 @@ static void handle(void *ctx, const struct request *request, struct response *re
     routes_answer(ctx, request, response);
 }
 
-static enum err serve(const struct options *options, struct fault *fault)
+static enum err serve(const struct settings *settings, struct fault *fault)
 {
     struct service service;
     enum err err;
@@ -26,27 +26,35 @@ static enum err serve(const struct options *options, struct fault *fault)
     store_setup(true);
     if (sodium_init() < 0)
         return fault_set(fault, ERR_INTERNAL, "libsodium can't be started");
-    service_init(&service, PROGRAM_QUERY, options->data_dir, options->query_timeout_ms);
+    service_init(&service, PROGRAM_QUERY, settings->values[SETTING_DATA].text,
+                 settings->values[SETTING_QUERY_TIMEOUT_MS].number);
     err = fcgi_serve(handle, &service, 1, fault);
     service_release(&service);
     return err;
 }
 
-int main(int argc, char **argv)
+static int run(const struct settings *settings)
 {
-    struct options options = {.query_timeout_ms = 10000, .log_level = LEVEL_INFO};
     struct fault fault = {0};
-    int exit_status;
 
-    if (!options_parse(argc, argv, OPTION_QUERY_TIMEOUT, &options, &exit_status))
-        return exit_status;
-    log_set_level(options.log_level);
+    log_set_level((enum log_level)settings->values[SETTING_LOG_LEVEL].number);
     if (fcgi_init(&fault) != OK) {
         (void)fprintf(stderr, "analytics-query: %s\n", fault.detail);
         return 2;
     }
-    if (serve(&options, &fault) == OK)
+    if (serve(settings, &fault) == OK)
         return EXIT_SUCCESS;
     log_fault(LEVEL_ERROR, "start_failed", &fault);
     return EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+    struct settings settings;
+    int status;
+
+    if (settings_of_program(SETTINGS_QUERY, argc, argv, &settings, &status))
+        status = run(&settings);
+    settings_release(&settings);
+    return status;
 }

@@ -11,7 +11,8 @@
 #define LIMIT_JSON_DEPTH 32u                  /* nested arrays and objects */
 #define LIMIT_LOG_ERRORS 100u                 /* bad records named in one answer; the rest are counted */
 #define LIMIT_BATCH_MEMORY_BYTES (128u << 20) /* parsed batches held at once by analytics-ingest */
-#define LIMIT_WAL_BYTES (INT64_C(1) << 30) /* the write-ahead log, which grows while a report runs; --wal-limit-mib */
+#define LIMIT_WAL_MIB 1024 /* the write-ahead log, which grows while a report runs; setting wal_limit_mib */
+#define LIMIT_WAL_BYTES ((int64_t)LIMIT_WAL_MIB << 20)
 
 #define LIMIT_ID INT64_C(9007199254740991) /* 2^53-1: ids and counters survive every JSON parser */
 #define LIMIT_PORT 65535

@@ -89,7 +89,7 @@ mask_keys() {
 
 pool() { # NAME SIZE PROGRAM
     child "$3" spawn-fcgi -n -s "$RUN/$1.sock" -M 0660 -b 1024 -- \
-        "$(command -v multiwatch)" -f "$2" -s TERM -r 10 -t 500 -- "$BIN/$3" --data "$DATA"
+        "$(command -v multiwatch)" -f "$2" -s TERM -r 10 -t 500 -- "$BIN/$3" --config /dev/null --data "$DATA"
 }
 
 start() { # NAME…

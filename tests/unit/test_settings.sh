@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# test_settings.sh: the file of settings, the environment and the command line, by --check-config and analyticsctl config:
+# which goes before which, and what is said of everything that is wrong. Starts no service.
+#
+# Seen to fail:
+#   environment read before the file -> "FAIL the environment goes before the file: threads=9 from FILE:1"
+#   no check for a second line -> "FAIL twice in the file: exit 0: analytics-ingest: the settings are good"
+#   default of wal_limit_mib changed -> "FAIL the shipped file tells the default of wal_limit_mib: 1024"
+. "${BASH_SOURCE[0]%/*}/../lint/totals.sh"
+BUILD=${ANALYTICS_BUILDDIR:?is not set: run the tests through make check}
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+for name in $(compgen -e ANALYTICS_ || true); do unset "$name"; done
+conf=$tmp/analytics.conf
+ingest=$BUILD/analytics-ingest query=$BUILD/analytics-query ctl=$BUILD/analyticsctl
+
+# setting NAME [VARIABLE=VALUE…]: "value from origin", of the file $conf and the environment.
+setting() {
+    local name=$1
+    shift
+    env "$@" "$ctl" --config "$conf" config 2>&1 | sed -n -E "s|^$name +([^ ]*) +(.*)|\1 from \2|p" | sed "s|$conf|FILE|"
+}
+
+is() { # WHAT EXPECTED GOT
+    verdict "$1" "$([ "$3" = "$2" ] || echo "$3, not $2")"
+}
+
+# ---- which goes before which
+
+printf 'threads = 7\ndata=/srv/data # where it is\n' >"$conf"
+is 'a default' '1024 from default' "$(setting wal_limit_mib)"
+is 'the file goes before the default' '7 from FILE:1' "$(setting threads)"
+is 'a comment behind a value' '/srv/data from FILE:2' "$(setting data)"
+is 'the environment goes before the file' "9 from \$ANALYTICS_THREADS" "$(setting threads ANALYTICS_THREADS=9)"
+is 'an empty variable is none' '7 from FILE:1' "$(setting threads ANALYTICS_THREADS=)"
+is 'the data folder from the environment' "/x from \$ANALYTICS_DATA" "$(setting data ANALYTICS_DATA=/x)"
+printf '\n  # a comment\n\tthreads\t=\t8\t\r\n\nlog_level = warn' >"$conf"
+is 'blanks, comments, CR and no newline at the end' '8 from FILE:3' "$(setting threads)"
+is 'the last line without a newline' 'warn from FILE:5' "$(setting log_level)"
+is 'the file that the environment names' '8' "$(ANALYTICS_CONFIG=$conf "$ctl" config --json | sed 's/.*"threads","value":"\([0-9]*\).*/\1/')"
+is 'an empty file' '64 from default' "$(: >"$conf" && setting threads)"
+
+# ---- what is wrong: exit 2, and a line that says where, what, and what is allowed
+
+refuse() { # WHAT WORDS COMMAND…: the words are the whole of standard error; FILE stands for the file's path
+    local what=$1 words=$2 got status=0
+    shift 2
+    got=$("$@" 2>&1 >/dev/null) || status=$?
+    got=${got//"$conf"/FILE}
+    verdict "$what" "$([ "$status" = 2 ] && [ "$got" = "$words" ] || echo "exit $status: $got")"
+}
+in_file() { # WHAT LINES WORDS
+    printf %b "$2" >"$conf"
+    refuse "$1" "$3" "$ingest" --config "$conf" --check-config
+}
+in_file 'an unknown setting' 'data = /x\nthread = 8\n' 'analytics-ingest: FILE:2: there is no setting "thread": there are data, threads, query_timeout_ms, idempotency_days, wal_limit_mib, log_level'
+in_file 'a bad number' 'data = /x\n\nthreads = 257\n' 'analytics-ingest: FILE:3: threads must be an integer from 1 to 256, not "257"'
+in_file 'a setting of the other program' 'data = /x\nquery_timeout_ms = 1s\n' 'analytics-ingest: FILE:2: query_timeout_ms must be an integer from 1 to 3600000, not "1s"'
+in_file 'a bad level' 'data = /x\nlog_level = all\n' 'analytics-ingest: FILE:2: log_level must be debug, info, warn or error, not "all"'
+in_file 'no equals sign' 'data /x\n' 'analytics-ingest: FILE:1: a line is "name = value", not "data /x"'
+in_file 'an empty value' 'data =\n' 'analytics-ingest: FILE:1: data must be an absolute path here, not ""'
+in_file 'a relative folder' 'data = x\n' 'analytics-ingest: FILE:1: data must be an absolute path here, not "x"'
+in_file 'twice in the file' 'data = /x\nthreads = 8\nthreads = 8\n' 'analytics-ingest: FILE:3: threads is in the file twice'
+in_file 'a NUL byte' 'data = /x\nthreads = \0008\n' 'analytics-ingest: FILE:2: there is a NUL byte in this line'
+in_file 'a control character' 'data = /x\n\033[2J = 1\n' 'analytics-ingest: FILE:2: there is no setting "?[2J": there are data, threads, query_timeout_ms, idempotency_days, wal_limit_mib, log_level'
+in_file 'all that is wrong at once' 'data = /x\nthreads = 0\nwal_limit_mib = x\n' 'analytics-ingest: FILE:2: threads must be an integer from 1 to 256, not "0"
+analytics-ingest: FILE:3: wal_limit_mib must be an integer from 1 to 65536, not "x"'
+in_file 'no data folder' 'threads = 8\n' 'analytics-ingest: where are the databases? Give --data DIR, set ANALYTICS_DATA, or name them in the file'
+in_file 'a very long line' "data = /x\nthreads = $(printf '%05000d' 0)\n" "analytics-ingest: FILE:2: threads must be an integer from 1 to 256, not \"$(printf '%060d' 0)…\""
+printf 'data = /x\n' >"$conf"
+refuse 'a bad variable' "analytics-ingest: \$ANALYTICS_THREADS must be an integer from 1 to 256, not \"many\"" \
+    env ANALYTICS_THREADS=many "$ingest" --config "$conf" --check-config
+refuse 'a bad option' 'analytics-ingest: --threads must be an integer from 1 to 256, not "0"' "$ingest" --config "$conf" --threads 0 --check-config
+refuse 'an option without its value' 'analytics-ingest: --threads needs a value: see --help' "$ingest" --config "$conf" --threads
+refuse 'an unknown option' 'analytics-query: unknown option --thraeds: see --help' "$query" --thraeds 5 --config "$conf"
+refuse 'an option of the other program' 'analytics-query: unknown option --threads: see --help' "$query" --config "$conf" --threads 5
+refuse 'no such file' "analytics-query: can't read $tmp/none: No such file or directory" "$query" --config "$tmp/none" --check-config
+refuse 'a folder' "analytics-query: can't read $tmp: Is a directory" "$query" --config "$tmp" --data /x --check-config
+printf 'data = x\n' >"$conf"
+refuse 'analyticsctl says it too' 'analyticsctl: FILE:1: data must be an absolute path here, not "x"' "$ctl" --config "$conf" key list
+refuse 'and analyticsctl config' 'analyticsctl: FILE:1: data must be an absolute path here, not "x"' "$ctl" --config "$conf" config
+
+# ---- what is right
+
+accept() { # WHAT WORDS COMMAND…
+    local what=$1 words=$2 got status=0
+    shift 2
+    got=$("$@" 2>&1) || status=$?
+    verdict "$what" "$([ "$status" = 0 ] && [ "${got//"$conf"/FILE}" = "$words" ] || echo "exit $status: $got")"
+}
+printf 'data = /x\n' >"$conf"
+accept '--check-config' 'analytics-ingest: the settings are good: FILE' "$ingest" --check-config --config "$conf"
+accept '--name=value' 'analytics-ingest: the settings are good: FILE' "$ingest" --check-config "--config=$conf" --threads=256
+accept 'an empty file and an option' 'analytics-query: the settings are good: /dev/null' "$query" --check-config --config /dev/null --data x
+
+# ---- the file that is installed
+
+cp config/analytics.conf "$conf"
+accept 'the shipped file is good' 'analytics-ingest: the settings are good: FILE' "$ingest" --check-config --config "$conf"
+while read -r name value origin; do
+    [ "$name" != SETTING ] && [ "$name" != The ] || continue
+    if [ "$name" = data ]; then
+        is 'the data folder of the shipped file' '/var/lib/fonproxy-analytics' "$value"
+    else
+        verdict "the shipped file tells the default of $name" "$(grep -qx "#$name = $value" "$conf" && [ "$origin" = default ] || echo "$value")"
+        verdict "--help tells the default of $name" "$({ "$ingest" --help && "$query" --help; } | grep -- "^  --${name//_/-} .*default $value)" >/dev/null || echo "$value")"
+    fi
+done < <("$ctl" --config "$conf" config)
+sed -i 's/^#\([a-z_]* = \)/\1/' "$conf"
+accept 'and with every line of it in force' 'analytics-query: the settings are good: FILE' "$query" --check-config --config "$conf"
+verdict 'config --json is one JSON object' "$("$ctl" --config "$conf" config --json >"$tmp/json" &&
+    sqlite3 :memory: "SELECT json_valid(readfile('$tmp/json'))" 2>&1 | grep -vx 1 || true)"
+finish
