@@ -82,8 +82,9 @@ enum err store_lock(const char *data_dir, int *ret_fd, struct fault *fault)
         return err;
     }
     give_to_folder_owner(data_dir, fd);
-    if (ftruncate(fd, 0) != 0 || dprintf(fd, "%ld\n", (long)getpid()) < 0)
-        errno = 0; /* a full disk: the number is for held_by's words only */
+    /* The number is for held_by's words only: on a full disk they go without it. */
+    bool noted = ftruncate(fd, 0) == 0 && dprintf(fd, "%ld\n", (long)getpid()) >= 0;
+    (void)noted;
     *ret_fd = fd;
     return OK;
 }

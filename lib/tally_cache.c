@@ -31,28 +31,21 @@ static size_t bytes_in_use(const struct tally_cache *cache)
     return bytes;
 }
 
-/* A free entry, or the one that was not used for longest. */
-static size_t oldest(const struct tally_cache *cache)
+/* The entry that was not used for longest, of those that hold a tally; with `or_free` a free one goes before them. */
+static size_t oldest(const struct tally_cache *cache, bool or_free)
 {
-    size_t found = 0;
-    for (size_t i = 1; i < TALLY_CACHE_ENTRIES; i++)
-        if (cache->entries[i].used < cache->entries[found].used)
+    size_t found = TALLY_CACHE_ENTRIES;
+    for (size_t i = 0; i < TALLY_CACHE_ENTRIES; i++)
+        if ((or_free || cache->entries[i].used) &&
+            (found == TALLY_CACHE_ENTRIES || cache->entries[i].used < cache->entries[found].used))
             found = i;
     return found;
 }
 
-/* The oldest that holds memory is given up. */
-static void give_up_one(struct tally_cache *cache)
+static void give_up(struct tally_cache *cache, size_t i)
 {
-    size_t found = TALLY_CACHE_ENTRIES;
-    for (size_t i = 0; i < TALLY_CACHE_ENTRIES; i++)
-        if (cache->entries[i].used &&
-            (found == TALLY_CACHE_ENTRIES || cache->entries[i].used < cache->entries[found].used))
-            found = i;
-    if (found == TALLY_CACHE_ENTRIES)
-        return;
-    tally_release(&cache->entries[found].tally);
-    cache->entries[found].used = 0;
+    tally_release(&cache->entries[i].tally);
+    cache->entries[i].used = 0;
 }
 
 void tally_cache_keep(struct tally_cache *cache, const struct tally_question *question, const struct tally *tally)
@@ -66,9 +59,9 @@ void tally_cache_keep(struct tally_cache *cache, const struct tally_question *qu
         return;
     }
     while (bytes_in_use(cache) > TALLY_CACHE_BYTES - bytes)
-        give_up_one(cache);
-    size_t i = oldest(cache);
-    tally_release(&cache->entries[i].tally);
+        give_up(cache, oldest(cache, false));
+    size_t i = oldest(cache, true);
+    give_up(cache, i);
     cache->entries[i].question = *question;
     cache->entries[i].tally = copy;
     cache->entries[i].used = ++cache->clock;
