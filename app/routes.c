@@ -35,6 +35,7 @@ static const struct route routes[] = {
     {"/analytics/errors", PROGRAM_QUERY, METHODS_READ, RIGHT_READ, reports_errors, &errors_params},
     {"/analytics/websites", PROGRAM_QUERY, METHODS_READ, RIGHT_READ, reports_websites, &websites_params},
     {"/analytics/health", PROGRAM_QUERY, METHODS_READ, RIGHT_NONE, health_get, NULL},
+    {"/analytics/openapi.json", PROGRAM_QUERY, METHODS_READ, RIGHT_NONE, openapi_get, NULL},
     /* Asked before the body of a batch is read. Batches do not wait behind reports, so analytics-ingest knows the keys.
      */
     {"/_analytics/auth", PROGRAM_INGEST, METHODS_ANY, RIGHT_NONE, auth_check, NULL},

@@ -2,6 +2,8 @@
  * Knows no report. */
 #include "stack.h"
 
+#include "exchanges.h"
+
 #include <check.h>
 #include <ctype.h>
 #include <curl/curl.h>
@@ -302,6 +304,7 @@ void stack_restart(struct stack *stack, const char *const *arguments)
 
 struct TCase *stack_case(struct Suite *suite, const char *name, void (*setup)(void), void (*teardown)(void))
 {
+    exchanges_begin();
     TCase *tcase = tcase_create(name);
     tcase_set_timeout(tcase, 300);
     tcase_add_unchecked_fixture(tcase, setup, teardown);
@@ -563,6 +566,7 @@ struct reply stack_send(const struct stack *stack, const struct request_spec *sp
     fclose(body);
     fclose(headers);
     lower_names(reply.headers);
+    exchanges_note(spec, &reply);
     if (spec->connection)
         curl_easy_reset(curl); /* keeps its connections */
     else

@@ -52,6 +52,7 @@ static const struct row {
 } rows[] = {
     {"/analytics/ingest", RIGHT_INGEST, NULL, NULL},
     {"/analytics/health", RIGHT_NONE, "\"ok\"", NULL},
+    {"/analytics/openapi.json", RIGHT_NONE, "\"openapi\"", NULL},
     {"/analytics/traffic", RIGHT_READ, "\"301\"", "\"4321\""},
     {"/analytics/requests", RIGHT_READ, "\"301\"", "\"4321\""},
     {"/analytics/concurrency", RIGHT_READ, "\"301\"", "\"4321\""},

@@ -130,6 +130,7 @@ static const struct {
     {"/analytics/websites?" RANGE, false, false},
     {"/analytics/ingest", true, false},
     {"/analytics/health", false, true},
+    {"/analytics/openapi.json", false, true},
 };
 
 /* Where the key stands: a header's beginning, or NULL for the query. */

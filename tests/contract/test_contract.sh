@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# test_contract.sh: the description of the API is sound, says what docs/api.md says, and is true: a public linter has
+# nothing to say about it, and every answer that the end-to-end tests got is one that it describes. Runs after them.
+#
+# Seen to fail:
+#   "minProperties": 9 for a point of traffic -> "FAIL GET /analytics/traffic 200: /data/N must NOT have fewer than 9 properties"
+#   no 415 for ingest -> "FAIL POST /analytics/ingest 415 is not documented"
+#   no license -> "FAIL redocly lint: … warning … info-license"
+. "${BASH_SOURCE[0]%/*}/../lint/totals.sh"
+BUILD=${ANALYTICS_BUILDDIR:?is not set: run the tests through make check}
+here=tests/contract
+tools=$BUILD/tests/contract/npm
+
+# ---- the linter and the validator, from the npm registry, once for each list of them
+
+mkdir -p "$tools"
+if ! cmp -s $here/package-lock.json "$tools/installed"; then
+    cp $here/package.json $here/package-lock.json "$tools/"
+    (cd "$tools" && npm ci --ignore-scripts --no-audit --no-fund) >"$tools/install.log" 2>&1 ||
+        { cat "$tools/install.log" && verdict 'npm ci' 'failed' && finish; }
+    cp $here/package-lock.json "$tools/installed"
+fi
+verdict 'redocly lint' "$(cd "$tools" && REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true \
+    node_modules/.bin/redocly lint --format=stylish --max-problems=20 "$(realpath "$OLDPWD")/docs/openapi.json" 2>&1 |
+    grep -E 'error|warning' || true)"
+
+# ---- every path of the reference stands in it, and the reverse
+
+verdict 'paths of docs/api.md' "$(diff <(grep -oE '/analytics/[a-z.]+' docs/api.md | sort -u) \
+    <(grep -oE '"/analytics/[a-z.]+"' docs/openapi.json | tr -d '"' | sort -u) || true)"
+version=$(sed -n 's/^AC_INIT(\[[^]]*\], *\[\([^]]*\)\].*/\1/p' configure.ac)
+verdict 'the version' "$(grep -q "\"version\": \"$version\"" docs/openapi.json || echo "is not $version")"
+
+# ---- what was answered
+
+cp $here/contract.mjs "$tools/"
+exchanges=("$BUILD"/tests/e2e/exchanges/*.ndjson)
+verdict 'exchanges' "$([ -e "${exchanges[0]}" ] || echo 'no end-to-end test has run here before')"
+node "$tools/contract.mjs" docs/openapi.json "${exchanges[@]}" >"$tools/contract.log" || true
+grep -v '^Checks: ' "$tools/contract.log" || true
+read -r checks failures < <(sed -n 's/^Checks: \([0-9]*\), Failures: \([0-9]*\).*/\1 \2/p' "$tools/contract.log")
+CHECKS=$((CHECKS + ${checks:-0})) FAILURES=$((FAILURES + ${failures:-1}))
+finish
