@@ -5,11 +5,11 @@
 
 bool access_allows(enum role role, enum right right)
 {
-    static const bool allowed[][3] = {
+    static const bool allowed[][4] = {
         [ROLE_NONE] = {[RIGHT_NONE] = true},
         [ROLE_WORKER] = {[RIGHT_NONE] = true, [RIGHT_INGEST] = true},
         [ROLE_USER] = {[RIGHT_NONE] = true, [RIGHT_READ] = true},
-        [ROLE_ADMIN] = {[RIGHT_NONE] = true, [RIGHT_READ] = true, [RIGHT_INGEST] = true},
+        [ROLE_ADMIN] = {[RIGHT_NONE] = true, [RIGHT_READ] = true, [RIGHT_INGEST] = true, [RIGHT_METRICS] = true},
     };
     return allowed[role][right];
 }

@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-enum right { RIGHT_NONE, RIGHT_READ, RIGHT_INGEST };
+enum right { RIGHT_NONE, RIGHT_READ, RIGHT_INGEST, RIGHT_METRICS };
 
 /* docs/api.md, "Who may ask". */
 bool access_allows(enum role role, enum right right);

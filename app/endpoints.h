@@ -14,6 +14,7 @@ ENDPOINT(ingest_post);     /* ingest.c */
 ENDPOINT(health_get);      /* health.c */
 ENDPOINT(auth_check);      /* auth.c */
 ENDPOINT(openapi_get);     /* openapi.c */
+ENDPOINT(metrics_get);     /* metrics_text.c */
 ENDPOINT(reports_traffic); /* reports.c, to the end */
 ENDPOINT(reports_requests);
 ENDPOINT(reports_concurrency);

@@ -124,6 +124,7 @@ void response_error_with(struct response *response, const struct request *reques
 
     buf_clear(&response->body);
     response->header_count = 0;
+    response->err = fault->err;
     response->status = err_status(fault->err);
     response->content_type = "application/json";
     response_header(response, "Cache-Control", "no-store");

@@ -53,6 +53,7 @@ struct request {
 /* Built whole, then sent. */
 struct response {
     int status;
+    enum err err; /* what the status stands for, when it is an error */
     struct {
         const char *name;
         char value[192];

@@ -27,20 +27,30 @@ static void handle(void *ctx, const struct request *request, struct response *re
     routes_answer(ctx, request, response);
 }
 
-static enum err start_writer(const struct settings *settings, struct writer **ret_writer, struct fault *fault)
+static void note_checkpoint(void *ctx, int64_t microseconds)
+{
+    metrics_observe(ctx, METRIC_CHECKPOINT, 0, microseconds);
+}
+
+static enum err start_writer(const struct settings *settings, struct metrics *metrics, struct writer **ret_writer,
+                             struct fault *fault)
 {
     struct writer_options writer_options = {
         .queue_batches = QUEUE_BATCHES,
         .group_logs = GROUP_LOGS,
         .wait_ms = QUEUE_WAIT_MS,
         .idempotency_seconds = settings->values[SETTING_IDEMPOTENCY_DAYS].number * DAY_SECONDS,
+        .metrics = metrics,
     };
+    int64_t wal_limit_bytes = settings->values[SETTING_WAL_LIMIT_MIB].number << 20;
     struct store_writer *store = NULL;
     enum err err = store_writer_open(settings->values[SETTING_DATA].text, &store, fault);
 
     if (err != OK)
         return err;
-    store_writer_set_wal_limit(store, settings->values[SETTING_WAL_LIMIT_MIB].number << 20);
+    store_writer_set_wal_limit(store, wal_limit_bytes);
+    store_writer_watch_checkpoints(store, note_checkpoint, metrics);
+    metrics_set(metrics, METRIC_WAL_LIMIT, 0, (uint64_t)wal_limit_bytes);
     return writer_start(store, &writer_options, ret_writer, fault);
 }
 
@@ -52,11 +62,13 @@ static enum err serve(const struct settings *settings, struct fault *fault)
 
     service_init(&service, PROGRAM_INGEST, settings->values[SETTING_DATA].text, HEALTH_TIMEOUT_MS);
     service.budget = &budget;
-    err = start_writer(settings, &service.writer, fault);
+    service.metrics = routes_open_metrics(settings->values[SETTING_DATA].text, PROGRAM_INGEST);
+    err = start_writer(settings, service.metrics, &service.writer, fault);
     if (err == OK)
         err = fcgi_serve(handle, &service, (int)settings->values[SETTING_THREADS].number, fault);
     writer_stop(service.writer);
     service_release(&service);
+    metrics_close(service.metrics);
     return err;
 }
 

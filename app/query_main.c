@@ -28,8 +28,10 @@ static enum err serve(const struct settings *settings, struct fault *fault)
         return fault_set(fault, ERR_INTERNAL, "libsodium can't be started");
     service_init(&service, PROGRAM_QUERY, settings->values[SETTING_DATA].text,
                  settings->values[SETTING_QUERY_TIMEOUT_MS].number);
+    service.metrics = routes_open_metrics(settings->values[SETTING_DATA].text, PROGRAM_QUERY);
     err = fcgi_serve(handle, &service, 1, fault);
     service_release(&service);
+    metrics_close(service.metrics);
     return err;
 }
 

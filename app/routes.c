@@ -36,6 +36,7 @@ static const struct route routes[] = {
     {"/analytics/websites", PROGRAM_QUERY, METHODS_READ, RIGHT_READ, reports_websites, &websites_params},
     {"/analytics/health", PROGRAM_QUERY, METHODS_READ, RIGHT_NONE, health_get, NULL},
     {"/analytics/openapi.json", PROGRAM_QUERY, METHODS_READ, RIGHT_NONE, openapi_get, NULL},
+    {"/analytics/metrics", PROGRAM_QUERY, METHODS_READ, RIGHT_METRICS, metrics_get, NULL},
     /* Asked before the body of a batch is read. Batches do not wait behind reports, so analytics-ingest knows the keys.
      */
     {"/_analytics/auth", PROGRAM_INGEST, METHODS_ANY, RIGHT_NONE, auth_check, NULL},
@@ -110,9 +111,9 @@ static enum err run(const struct route *route, struct service *service, const st
 }
 
 /* Strangers do not even learn which paths there are. */
-static void dispatch(struct service *service, struct request *request, struct response *response)
+static void dispatch(struct service *service, const struct route *route, struct request *request,
+                     struct response *response)
 {
-    const struct route *route = find_route(service->program, request->route);
     struct fault fault = {0};
     enum err err = check_access(service, route != NULL ? route->right : RIGHT_READ, request, &fault);
 
@@ -160,11 +161,42 @@ static void log_request(const struct request *request, const struct response *re
     log_end(&line);
 }
 
+/* ---- the counters ---- */
+
+struct metrics *routes_open_metrics(const char *data_dir, enum program program)
+{
+    struct metrics_route counted[sizeof routes / sizeof *routes];
+
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+        bool reads = routes[i].methods == METHODS_READ;
+
+        counted[i] = (struct metrics_route){.program = routes[i].program,
+                                            .path = routes[i].path,
+                                            .method = routes[i].methods == METHODS_POST ? HTTP_POST : HTTP_GET,
+                                            .status = reads ? 200 : 204};
+    }
+    return metrics_open(data_dir, program, counted, sizeof routes / sizeof *routes);
+}
+
+static void count_request(struct metrics *metrics, const struct route *route, const struct request *request,
+                          const struct response *response, int64_t took_us)
+{
+    metrics_request(metrics, &(struct metrics_request){.route = route ? (size_t)(route - routes) : METRICS_NO_ROUTE,
+                                                       .method = request->method,
+                                                       .status = response->status,
+                                                       .err = response->err,
+                                                       .took_us = took_us,
+                                                       .now_ms = request->now_ms});
+}
+
 void routes_answer(struct service *service, const struct request *request, struct response *response)
 {
     struct request known = *request; /* and by whom it is, once that is found out */
-    int64_t start = clock_mono_us();
+    const struct route *route = find_route(service->program, request->route);
+    int64_t took_us = -clock_mono_us();
 
-    dispatch(service, &known, response);
-    log_request(&known, response, clock_mono_us() - start);
+    dispatch(service, route, &known, response);
+    took_us += clock_mono_us();
+    count_request(service->metrics, route, &known, response, took_us);
+    log_request(&known, response, took_us);
 }

@@ -4,6 +4,7 @@
 
 #include "access.h"
 #include "http.h"
+#include "metrics.h"
 #include "params.h"
 #include "service.h"
 
@@ -27,8 +28,11 @@ struct route {
 /* The table, for tests that walk it. */
 const struct route *routes_table(size_t *ret_count);
 
-/* Answers a request whole: who asks, rights, route, method, parameters, endpoint, in that order, and one log line.
- * `response` comes from response_init. Thread-safe. */
+/* metrics_open with the table's routes. */
+struct metrics *routes_open_metrics(const char *data_dir, enum program program);
+
+/* Answers a request whole: who asks, rights, route, method, parameters, endpoint, in that order, one log line, and the
+ * counters. `response` comes from response_init. Thread-safe. */
 void routes_answer(struct service *service, const struct request *request, struct response *response);
 
 #endif

@@ -4,15 +4,15 @@
 
 #include "batch.h"
 #include "err.h"
+#include "program.h"
 #include "store.h"
 #include "store_keys.h"
 
 #include <pthread.h>
 #include <stdint.h>
 
-enum program { PROGRAM_INGEST, PROGRAM_QUERY };
-
-struct writer; /* writer.h */
+struct writer;  /* writer.h */
+struct metrics; /* metrics.h */
 
 /* The database and the keys open when they are first needed, and again after trouble, so a program that starts before
  * its files are there answers 503 until they are. Both are one thread's at a time: hold `lock`. */
@@ -25,6 +25,7 @@ struct service {
     struct key_store *keys;
     struct writer *writer;       /* analytics-ingest; borrowed */
     struct batch_budget *budget; /* analytics-ingest; borrowed */
+    struct metrics *metrics;     /* borrowed; NULL: nobody counts */
 };
 
 void service_init(struct service *service, enum program program, const char *data_dir, int64_t query_timeout_ms);

@@ -114,6 +114,7 @@ static bool next_group(struct writer *writer, struct job_list *group, size_t *re
             break;
     }
     *ret_count = take_group(writer, group);
+    metrics_set(writer->options.metrics, METRIC_QUEUED, 0, writer->queued);
     go_on = *ret_count > 0 || !writer->stopping;
     writer->busy_since_us = clock_mono_us();
     (void)pthread_mutex_unlock(&writer->lock);
@@ -143,6 +144,34 @@ static void log_group(const struct store_item *items, size_t count, const struct
     log_end(&line);
 }
 
+/* What became of the group: one that failed stored nothing. */
+static void count_group(struct writer *writer, size_t count, const struct store_times *times, int64_t took_us)
+{
+    struct metrics *metrics = writer->options.metrics;
+    uint64_t stored = 0, replayed = 0, logs = 0;
+
+    if (writer->items[0].result == ERR_UNAVAILABLE) {
+        metrics_add(metrics, METRIC_FAILED_GROUPS, 0, 1);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        bool fresh = writer->items[i].result == OK && !writer->items[i].replayed;
+
+        stored += fresh;
+        logs += fresh ? writer->items[i].batch->log_count : 0;
+        replayed += writer->items[i].replayed;
+    }
+    metrics_add(metrics, METRIC_BATCHES, 0, stored);
+    metrics_add(metrics, METRIC_LOGS, 0, logs);
+    metrics_add(metrics, METRIC_REPLAYS, 0, replayed);
+    metrics_observe(metrics, METRIC_GROUP_BATCHES, 0, (int64_t)count);
+    metrics_observe(metrics, METRIC_GROUP_LOGS, 0, (int64_t)logs);
+    metrics_observe(metrics, METRIC_GROUP_TIME, 0, took_us);
+    metrics_observe(metrics, METRIC_COMMIT, 0, times->commit_us);
+    if (stored > 0)
+        metrics_set(metrics, METRIC_LAST_BATCH, 0, (uint64_t)(clock_wall_ms() / 1000));
+}
+
 /* Hands each result to the thread that waits for it. A job is gone once it is DONE and the lock is free. */
 static void finish_group(struct writer *writer, struct job_list *group, const struct store_times *times)
 {
@@ -167,16 +196,20 @@ static void write_group(struct writer *writer, struct job_list *group, size_t co
 {
     struct store_times times = {0};
     int64_t start_us = clock_mono_us();
+    int64_t took_us;
     struct job *job;
     size_t i = 0;
 
     TAILQ_FOREACH(job, group, link)
     {
         job->times.queue_us = start_us - job->queued_us;
+        metrics_observe(writer->options.metrics, METRIC_QUEUE_WAIT, 0, job->times.queue_us);
         writer->items[i++] = *job->item;
     }
     store_write(writer->store, writer->items, count, clock_wall_ms() / 1000, &times);
-    log_group(writer->items, count, &times, clock_mono_us() - start_us);
+    took_us = clock_mono_us() - start_us;
+    log_group(writer->items, count, &times, took_us);
+    count_group(writer, count, &times, took_us);
     finish_group(writer, group, &times);
 }
 
@@ -190,8 +223,22 @@ static void upkeep(struct writer *writer)
 
     if (err != OK && !writer->upkeep_failing)
         log_fault(LEVEL_ERROR, "upkeep_failed", &fault);
+    if (err != OK) {
+        metrics_add(writer->options.metrics, METRIC_FAILED_UPKEEP, 0, 1);
+        metrics_fail(writer->options.metrics, err, clock_wall_ms());
+    }
     writer->upkeep_failing = err != OK;
     writer->more_upkeep = err == OK && more;
+}
+
+/* For who reads the figures: the writer is there, and how it is. */
+static void give_sign(struct writer *writer, bool healthy)
+{
+    struct metrics *metrics = writer->options.metrics;
+
+    metrics_set(metrics, METRIC_HEALTHY, 0, healthy);
+    metrics_set(metrics, METRIC_HEARTBEAT, 0, (uint64_t)(clock_wall_ms() / 1000));
+    metrics_set(metrics, METRIC_WAL_USED, 0, (uint64_t)store_writer_wal_bytes(writer->store));
 }
 
 /* Looks at the store's health, lets it recover, and notes it where other threads can read it. */
@@ -210,6 +257,7 @@ static void note_health(struct writer *writer, bool idle)
     writer->last_fault = fault;
     writer->busy_since_us = 0;
     (void)pthread_mutex_unlock(&writer->lock);
+    give_sign(writer, err == OK);
 }
 
 static void *writer_main(void *ctx)
@@ -218,6 +266,7 @@ static void *writer_main(void *ctx)
     struct job_list group;
     size_t count;
 
+    note_health(writer, false);
     while (next_group(writer, &group, &count)) {
         if (count > 0)
             write_group(writer, &group, count);
@@ -258,6 +307,9 @@ static struct writer *writer_new(struct store_writer *store, const struct writer
     assert(failed == 0);
     cond_init(&writer->work);
     cond_init(&writer->left);
+    metrics_set(options->metrics, METRIC_QUEUED, 0, 0); /* another process may have ended with some */
+    metrics_set(options->metrics, METRIC_IN_FLIGHT, 0, 0);
+    metrics_set(options->metrics, METRIC_QUEUE_LIMIT, 0, options->queue_batches);
     if (writer->items != NULL)
         return writer;
     writer_free(writer);
@@ -290,6 +342,7 @@ void writer_stop(struct writer *writer)
         (void)pthread_cond_wait(&writer->left, &writer->lock);
     (void)pthread_mutex_unlock(&writer->lock);
     (void)pthread_join(writer->thread, NULL);
+    metrics_set(writer->options.metrics, METRIC_HEALTHY, 0, 0);
     writer_free(writer);
 }
 
@@ -305,6 +358,7 @@ static void await(struct writer *writer, struct job *job)
             continue;
         TAILQ_REMOVE(&writer->queue, job, link);
         writer->queued--;
+        metrics_set(writer->options.metrics, METRIC_QUEUED, 0, writer->queued);
         job->state = DONE;
         job->item->result = fault_set(&job->item->fault, ERR_UNAVAILABLE, "waited %lld ms for the writer",
                                       (long long)writer->options.wait_ms);
@@ -322,6 +376,7 @@ static enum err enqueue(struct writer *writer, struct job *job)
         return fault_set(&job->item->fault, ERR_UNAVAILABLE, "the queue is full: %zu batches wait", writer->queued);
     TAILQ_INSERT_TAIL(&writer->queue, job, link);
     writer->queued++;
+    metrics_set(writer->options.metrics, METRIC_QUEUED, 0, writer->queued);
     (void)pthread_cond_signal(&writer->work);
     return OK;
 }
@@ -333,11 +388,13 @@ enum err writer_write(struct writer *writer, struct store_item *item, struct wri
     cond_init(&job.done);
     (void)pthread_mutex_lock(&writer->lock);
     writer->inside++;
+    metrics_set(writer->options.metrics, METRIC_IN_FLIGHT, 0, writer->inside);
     item->result = enqueue(writer, &job);
     if (item->result == OK)
         await(writer, &job);
     if (--writer->inside == 0)
         (void)pthread_cond_signal(&writer->left);
+    metrics_set(writer->options.metrics, METRIC_IN_FLIGHT, 0, writer->inside);
     (void)pthread_mutex_unlock(&writer->lock);
     (void)pthread_cond_destroy(&job.done);
     *ret_times = job.times;

@@ -3,6 +3,7 @@
 #define WRITER_H
 
 #include "err.h"
+#include "metrics.h"
 #include "store.h"
 
 #include <stddef.h>
@@ -13,6 +14,7 @@ struct writer_options {
     size_t group_logs;           /* a group takes batches up to this many logs, and always one */
     int64_t wait_ms;             /* a batch that waits longer for its turn is withdrawn */
     int64_t idempotency_seconds; /* how long idempotency keys are kept */
+    struct metrics *metrics;     /* NULL: nobody counts */
 };
 
 /* Where the time of one batch went, microseconds. */

@@ -23,6 +23,9 @@ void store_setup(bool one_thread);
  * fails while analytics-ingest runs on an out-of-date file; an up-to-date file is left alone without the lock. */
 enum err store_create(const char *data_dir, struct fault *fault);
 
+/* The schema's newest version that this program knows. */
+int store_schema_version(void);
+
 /* ---- writing ---- */
 
 struct store_writer; /* opaque */
@@ -65,6 +68,13 @@ enum err store_maintain(struct store_writer *writer, int64_t now, int64_t idempo
 /* A write-ahead log longer than this must begin anew before anything else is written, LIMIT_WAL_BYTES by default. While
  * a reader keeps it from that, writes are refused, ERR_UNAVAILABLE; they work again by themselves. */
 void store_writer_set_wal_limit(struct store_writer *writer, int64_t bytes);
+
+/* Calls `watch` after each checkpoint with the time it took, from the thread that writes. */
+void store_writer_watch_checkpoints(struct store_writer *writer, void (*watch)(void *ctx, int64_t microseconds),
+                                    void *ctx);
+
+/* How much of the write-ahead log is in use: what the limit is compared with. 0 when the next write begins it anew. */
+int64_t store_writer_wal_bytes(const struct store_writer *writer);
 
 /* How much one slice of upkeep takes on, in packed entries read (about 0.1 us each). For tests: the default is right.
  */

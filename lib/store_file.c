@@ -33,6 +33,11 @@ void store_setup(bool one_thread)
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
+int store_schema_version(void)
+{
+    return schema_analytics.steps[schema_analytics.step_count - 1].version;
+}
+
 /* A file that root makes in a folder of the service's user must be the service's. */
 static void give_to_folder_owner(const char *data_dir, int fd)
 {

@@ -66,14 +66,24 @@ static enum err load_state(struct store_writer *writer, struct fault *fault)
 
 /* ---- the WAL's length ---- */
 
+static int64_t now_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 /* Moves pages home, and with `wait_ms` makes sure that the next commit begins the WAL anew: waits so long for readers.
  * *ret_anew is false when they took longer. In WAL mode the commits are synced already. */
 static enum err checkpoint(struct store_writer *writer, int wait_ms, bool *ret_anew, struct fault *fault)
 {
     int in_wal = 0, moved = 0, mode = wait_ms ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE;
+    int64_t start = now_us();
     sqlite3_busy_timeout(writer->db.handle, wait_ms);
     int rc = sqlite3_wal_checkpoint_v2(writer->db.handle, NULL, mode, &in_wal, &moved);
     sqlite3_busy_timeout(writer->db.handle, STORE_WRITER_BUSY_MS);
+    if (writer->checkpoint_watch)
+        writer->checkpoint_watch(writer->checkpoint_ctx, now_us() - start);
     if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY)
         return db_fault(&writer->db, "checkpoint", fault);
     *ret_anew = wait_ms && rc == SQLITE_OK;
@@ -397,13 +407,6 @@ static enum err put_total(struct store_writer *writer, const struct totals *sums
     return db_run(&writer->db, statement, "add to total", fault);
 }
 
-static int64_t now_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 static enum err write_group(struct store_writer *writer, struct store_item *items, size_t count, int64_t now,
                             struct totals *sums, struct store_times *times, struct fault *fault)
 {
@@ -552,6 +555,18 @@ enum err store_maintain(struct store_writer *writer, int64_t now, int64_t idempo
 void store_writer_set_wal_limit(struct store_writer *writer, int64_t bytes)
 {
     writer->wal_limit_bytes = bytes;
+}
+
+void store_writer_watch_checkpoints(struct store_writer *writer, void (*watch)(void *ctx, int64_t microseconds),
+                                    void *ctx)
+{
+    writer->checkpoint_watch = watch;
+    writer->checkpoint_ctx = ctx;
+}
+
+int64_t store_writer_wal_bytes(const struct store_writer *writer)
+{
+    return writer->wal_length * writer->page_bytes;
 }
 
 void store_writer_set_slice(struct store_writer *writer, size_t entries)

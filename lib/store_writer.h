@@ -129,6 +129,8 @@ struct store_writer {
     int wal_length;    /* in the WAL, at home or not; 0 when the next commit begins it anew */
     bool wal_is_old;   /* it is of before this start: nothing may be appended to it */
     int64_t page_bytes;
+    void (*checkpoint_watch)(void *ctx, int64_t microseconds); /* NULL: nobody wants to know */
+    void *checkpoint_ctx;
     int64_t wal_limit_bytes; /* over it, nothing is written until it has begun anew */
     bool sync_failed;        /* for good */
     bool unhealthy;          /* the last write failed */

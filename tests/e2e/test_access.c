@@ -53,6 +53,7 @@ static const struct row {
     {"/analytics/ingest", RIGHT_INGEST, NULL, NULL},
     {"/analytics/health", RIGHT_NONE, "\"ok\"", NULL},
     {"/analytics/openapi.json", RIGHT_NONE, "\"openapi\"", NULL},
+    {"/analytics/metrics", RIGHT_METRICS, "", "analytics_batches_total "},
     {"/analytics/traffic", RIGHT_READ, "\"301\"", "\"4321\""},
     {"/analytics/requests", RIGHT_READ, "\"301\"", "\"4321\""},
     {"/analytics/concurrency", RIGHT_READ, "\"301\"", "\"4321\""},
@@ -100,10 +101,10 @@ static _Atomic unsigned *asked; /* by all the tests, each of which is a process 
 
 static bool may(int role, enum right right)
 {
-    static const bool allowed[ROLES][3] = {
+    static const bool allowed[ROLES][4] = {
         [WORKER] = {[RIGHT_INGEST] = true},
         [USER] = {[RIGHT_READ] = true},
-        [ADMIN] = {[RIGHT_INGEST] = true, [RIGHT_READ] = true},
+        [ADMIN] = {[RIGHT_INGEST] = true, [RIGHT_READ] = true, [RIGHT_METRICS] = true},
     };
     return right == RIGHT_NONE || allowed[role][right];
 }

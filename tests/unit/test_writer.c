@@ -72,6 +72,12 @@ void store_writer_probe(struct store_writer *store)
     broken = false;
 }
 
+int64_t store_writer_wal_bytes(const struct store_writer *store)
+{
+    (void)store;
+    return 4096;
+}
+
 void store_writer_close(struct store_writer *store)
 {
     (void)store;
