@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -168,5 +167,7 @@ struct metrics_area *metrics_file_map(const char *data_dir, uint64_t layout, siz
 
 struct metrics_area *metrics_file_none(size_t slots)
 {
-    return calloc(1, size_of(slots));
+    void *area = mmap(NULL, size_of(slots), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    return area == MAP_FAILED ? NULL : area;
 }

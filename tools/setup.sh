@@ -40,9 +40,10 @@ quietly() {
 apt_install() {
     local as_root=()
     [ "$EUID" -eq 0 ] || as_root=(sudo)
-    # A new nginx package would start a web server on port 80; Debian's own way to say no. Left alone where there is one.
+    # New packages would start a web server on port 80, or Prometheus; Debian's own way to say no. Left alone where there
+    # is one.
     local policy=/usr/sbin/policy-rc.d made_policy=no result=0
-    if [ ! -e $policy ] && ! command -v nginx >/dev/null; then
+    if [ ! -e $policy ] && ! { command -v nginx && command -v prometheus; } >/dev/null; then
         made_policy=yes
         printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee $policy >/dev/null
         "${as_root[@]}" chmod 755 $policy
