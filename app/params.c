@@ -51,6 +51,7 @@ static const struct param_choice granularities[] = {
 };
 static const struct param_choice fills[] = {{"zero", true}, {"none", false}, {NULL, 0}};
 static const struct param_choice sorts[] = {{"bytes", DOMAIN_BY_BYTES}, {"count", DOMAIN_BY_COUNT}, {NULL, 0}};
+static const struct param_choice formats[] = {{"json", FORMAT_JSON}, {"csv", FORMAT_CSV}, {NULL, 0}};
 
 #define ACCEPTS_WHEN                                                                                                   \
     "a time from 1970 to 2999: YYYY-MM-DD, YYYY-MM-DD HH:MM:SS, or ISO 8601 such as 2026-03-15T10:15:00Z (in a URL, "  \
@@ -93,6 +94,8 @@ static const struct param_row param_rows[PARAM_COUNT] = {
                     .min = 1,
                     .max = INT64_C(1) << 31,
                     .accepts = "an integer from 1 to 2147483648"},
+    [PARAM_FORMAT] =
+        {.name = "format", .snake = "format", .parse = parse_choice, .choices = formats, .accepts = "json or csv"},
 };
 
 /* ---- one value ---- */
@@ -154,6 +157,8 @@ static void set_choice(struct params *params, enum param param, int value)
         params->fill_zero = value != 0;
     if (param == PARAM_SORT_BY)
         params->sort = (enum domain_order)value;
+    if (param == PARAM_FORMAT)
+        params->format = (enum format)value;
 }
 
 static enum err parse_choice(const struct param_row *row, struct slice value, struct reading *reading)

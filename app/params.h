@@ -20,8 +20,12 @@ enum param {
     PARAM_SORT_BY,
     PARAM_LIMIT,
     PARAM_PAGE,
+    PARAM_FORMAT,
     PARAM_COUNT
 };
+
+/* How the answer is written. */
+enum format { FORMAT_BY_ACCEPT, FORMAT_JSON, FORMAT_CSV };
 
 /* Which parameters a route takes; the rest are unknown to it, and ignored. */
 struct param_set {
@@ -37,6 +41,7 @@ struct params {
     enum domain_order sort;
     int64_t page;
     int64_t limit;
+    enum format format;
     char domain[LIMIT_DOMAIN_BYTES + 1];
 };
 

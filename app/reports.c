@@ -1,85 +1,93 @@
-/* reports.c: the six read endpoints. Knows each answer's members and their order (docs/api.md). Knows no SQL, no
- * socket; parameters come parsed, and the filter is already the caller's own. */
+/* reports.c: the read endpoints. Knows each answer's columns and their order (docs/api.md). Knows no SQL, no socket;
+ * parameters come parsed, and the filter is already the caller's own. */
 #include "endpoints.h"
 
+#include "accept.h"
 #include "clock.h"
 #include "report.h"
+#include "table.h"
+#include "when.h"
+
+#include <stdio.h>
+#include <string.h>
 
 #include "banned.h"
 
+#define ROWS(array) (sizeof(array) / sizeof *(array))
+
 /* ---- around every answer ---- */
 
-static void begin_answer(struct response *response, struct json_out *out)
+static bool wants_csv(const struct request *request, const struct params *params)
 {
-    response->content_type = "application/json";
+    if (params->format == FORMAT_BY_ACCEPT)
+        return accept_prefers_csv(request->accept);
+    return params->format == FORMAT_CSV;
+}
+
+/* attachment; filename="traffic_2026-03-01_2026-03-31.csv": the report and the first and the last day of the range. */
+static void put_file_name(struct response *response, const struct request *request, const struct report_filter *filter)
+{
+    char first[WHEN_TEXT_BYTES], last[WHEN_TEXT_BYTES], value[128];
+    const char *report = strrchr(request->route, '/') + 1; /* a row of the table of routes */
+
+    when_format(filter->from, first);
+    when_format(filter->to > filter->from ? filter->to - 1 : filter->to, last);
+    (void)snprintf(value, sizeof value, "attachment; filename=\"%s_%.10s_%.10s.csv\"", report, first, last);
+    response_header(response, "Content-Disposition", value);
+}
+
+/* What stands beside the rows in JSON, for pages of CSV. */
+static void put_counts(struct response *response, const struct table *table)
+{
+    char value[32];
+
+    for (size_t i = 0; i < table->number_count; i++) {
+        const struct table_number *number = &table->numbers[i];
+
+        (void)snprintf(value, sizeof value, "%lld", (long long)number->value);
+        if (number->header != NULL)
+            response_header(response, number->header, value);
+    }
+}
+
+static void put_answer(struct response *response, const struct request *request, const struct params *params,
+                       const struct table *table)
+{
     response_header(response, "Cache-Control", "private, no-cache");
-    json_out_init(out, &response->body);
-    json_out_begin_object(out);
-    json_out_name(out, "data");
-    json_out_begin_array(out);
-}
-
-static void put_decimal(struct json_out *out, const char *name, int64_t value)
-{
-    json_out_name(out, name);
-    json_out_decimal(out, value);
-}
-
-static void put_number(struct json_out *out, const char *name, int64_t value)
-{
-    json_out_name(out, name);
-    json_out_number(out, value);
-}
-
-static void put_time(struct json_out *out, const char *name, int64_t seconds)
-{
-    json_out_name(out, name);
-    json_out_time(out, seconds);
-}
-
-static void put_text(struct json_out *out, const char *name, const char *text)
-{
-    json_out_name(out, name);
-    json_out_cstr(out, text);
+    response_header(response, "Vary", "Accept");
+    if (!wants_csv(request, params)) {
+        response->content_type = "application/json";
+        table_put_json(table, &response->body);
+        return;
+    }
+    response->content_type = "text/csv; charset=utf-8; header=present";
+    put_file_name(response, request, &params->filter);
+    put_counts(response, table);
+    table_put_csv(table, &response->body);
 }
 
 /* ---- charts ---- */
 
-typedef void (*put_measures)(struct json_out *out, const struct totals *totals);
+static const struct column traffic_columns[] = {
+    {"bucket", FIELD_BUCKET},     {"total_bytes_sent", FIELD_SENT}, {"total_bytes_received", FIELD_RECEIVED},
+    {"bytes_total", FIELD_BYTES}, {"total_count", FIELD_COUNT},
+};
+static const struct column requests_columns[] = {
+    {"bucket", FIELD_BUCKET},
+    {"total_count", FIELD_COUNT},
+    {"total_errors", FIELD_ERRORS},
+};
+static const struct column concurrency_columns[] = {
+    {"bucket", FIELD_BUCKET},
+    {"max_concurrency", FIELD_CONCURRENCY},
+    {"total_count", FIELD_COUNT},
+};
 
-static void put_traffic(struct json_out *out, const struct totals *totals)
+static struct table_row chart_row(const void *points, size_t i)
 {
-    put_decimal(out, "total_bytes_sent", totals->bytes_sent);
-    put_decimal(out, "total_bytes_received", totals->bytes_received);
-    put_decimal(out, "bytes_total", totals_bytes(totals));
-    put_decimal(out, "total_count", totals->count);
-}
+    const struct chart_point *point = (const struct chart_point *)points + i;
 
-static void put_requests(struct json_out *out, const struct totals *totals)
-{
-    put_decimal(out, "total_count", totals->count);
-    put_decimal(out, "total_errors", totals->errors);
-}
-
-static void put_concurrency(struct json_out *out, const struct totals *totals)
-{
-    put_decimal(out, "max_concurrency", totals->max_concurrency);
-    put_decimal(out, "total_count", totals->count);
-}
-
-static void put_chart(struct response *response, const struct chart *chart, put_measures put)
-{
-    struct json_out out;
-
-    begin_answer(response, &out);
-    for (size_t i = 0; i < chart->count; i++) {
-        json_out_begin_object(&out);
-        put_time(&out, "bucket", chart->points[i].bucket);
-        put(&out, &chart->points[i].totals);
-        json_out_end_object(&out);
-    }
-    json_out_end_array(&out);
-    json_out_end_object(&out);
+    return (struct table_row){.bucket = point->bucket, .totals = point->totals};
 }
 
 static enum err get_chart(struct service *service, const struct params *params, struct chart *ret_chart,
@@ -94,8 +102,10 @@ static enum err get_chart(struct service *service, const struct params *params, 
     return err;
 }
 
-static enum err answer_chart(struct service *service, const struct params *params, put_measures put,
-                             struct response *response, struct fault *fault)
+/* `columns`: which measures. */
+static enum err answer_chart(struct service *service, const struct request *request, const struct params *params,
+                             const struct column *columns, size_t column_count, struct response *response,
+                             struct fault *fault)
 {
     struct chart chart = {0};
     int64_t start_us = clock_mono_us();
@@ -104,30 +114,52 @@ static enum err answer_chart(struct service *service, const struct params *param
     response_span(response, "store_ms", clock_mono_us() - start_us);
     if (err != OK)
         return err;
-    put_chart(response, &chart, put);
+    put_answer(response, request, params,
+               &(struct table){.columns = columns,
+                               .column_count = column_count,
+                               .row_count = chart.count,
+                               .row = chart_row,
+                               .rows = chart.points});
     chart_release(&chart);
     return OK;
 }
 
 ENDPOINT(reports_traffic)
 {
-    (void)request;
-    return answer_chart(service, params, put_traffic, response, fault);
+    return answer_chart(service, request, params, traffic_columns, ROWS(traffic_columns), response, fault);
 }
 
 ENDPOINT(reports_requests)
 {
-    (void)request;
-    return answer_chart(service, params, put_requests, response, fault);
+    return answer_chart(service, request, params, requests_columns, ROWS(requests_columns), response, fault);
 }
 
 ENDPOINT(reports_concurrency)
 {
-    (void)request;
-    return answer_chart(service, params, put_concurrency, response, fault);
+    return answer_chart(service, request, params, concurrency_columns, ROWS(concurrency_columns), response, fault);
 }
 
 /* ---- domains and websites: two views of one list ---- */
+
+static const struct column domains_columns[] = {
+    {"domain", FIELD_NAME},
+    {"total_count", FIELD_COUNT},
+    {"bytes_total", FIELD_BYTES},
+    {"total_bytes_sent", FIELD_SENT},
+    {"total_bytes_received", FIELD_RECEIVED},
+    {"total_errors", FIELD_ERRORS},
+};
+static const struct column websites_columns[] = {
+    {"domain", FIELD_NAME},       {"total_count", FIELD_COUNT}, {"bytes_total", FIELD_BYTES},
+    {"first_visit", FIELD_FIRST}, {"last_visit", FIELD_LAST},
+};
+
+static struct table_row domain_row(const void *rows, size_t i)
+{
+    const struct domain_row *row = (const struct domain_row *)rows + i;
+
+    return (struct table_row){.name = row->domain, .totals = row->totals};
+}
 
 static enum err get_domains(struct service *service, const struct params *params, enum domain_order order,
                             struct domain_list *ret_list, struct fault *fault)
@@ -142,63 +174,44 @@ static enum err get_domains(struct service *service, const struct params *params
     return err;
 }
 
-static void put_domain(struct json_out *out, const struct domain_row *row)
-{
-    json_out_begin_object(out);
-    put_text(out, "domain", row->domain);
-    put_decimal(out, "total_count", row->totals.count);
-    put_decimal(out, "bytes_total", totals_bytes(&row->totals));
-    put_decimal(out, "total_bytes_sent", row->totals.bytes_sent);
-    put_decimal(out, "total_bytes_received", row->totals.bytes_received);
-    put_decimal(out, "total_errors", row->totals.errors);
-    json_out_end_object(out);
-}
-
 ENDPOINT(reports_domains)
 {
     struct domain_list list = {0};
-    struct json_out out;
     int64_t start_us = clock_mono_us();
     enum err err = get_domains(service, params, params->sort, &list, fault);
 
-    (void)request;
     response_span(response, "store_ms", clock_mono_us() - start_us);
     if (err != OK)
         return err;
-    begin_answer(response, &out);
-    for (size_t i = 0; i < list.count; i++)
-        put_domain(&out, &list.rows[i]);
-    json_out_end_array(&out);
-    json_out_end_object(&out);
+    put_answer(response, request, params,
+               &(struct table){.columns = domains_columns,
+                               .column_count = ROWS(domains_columns),
+                               .row_count = list.count,
+                               .row = domain_row,
+                               .rows = list.rows});
     domain_list_release(&list);
     return OK;
 }
 
-static void put_website(struct json_out *out, const struct domain_row *row)
-{
-    json_out_begin_object(out);
-    put_text(out, "domain", row->domain);
-    put_decimal(out, "total_count", row->totals.count);
-    put_decimal(out, "bytes_total", totals_bytes(&row->totals));
-    put_time(out, "first_visit", row->totals.first);
-    put_time(out, "last_visit", row->totals.last);
-    json_out_end_object(out);
-}
-
-static void put_websites(struct response *response, const struct params *params, const struct domain_list *list)
+static void put_websites(struct response *response, const struct request *request, const struct params *params,
+                         const struct domain_list *list)
 {
     int64_t total = (int64_t)list->total;
-    struct json_out out;
+    const struct table_number numbers[] = {
+        {"page", NULL, params->page},
+        {"limit", NULL, params->limit},
+        {"total", "X-Total-Count", total},
+        {"totalPages", "X-Total-Pages", (total + params->limit - 1) / params->limit},
+    };
 
-    begin_answer(response, &out);
-    for (size_t i = 0; i < list->count; i++)
-        put_website(&out, &list->rows[i]);
-    json_out_end_array(&out);
-    put_number(&out, "page", params->page);
-    put_number(&out, "limit", params->limit);
-    put_number(&out, "total", total);
-    put_number(&out, "totalPages", (total + params->limit - 1) / params->limit);
-    json_out_end_object(&out);
+    put_answer(response, request, params,
+               &(struct table){.columns = websites_columns,
+                               .column_count = ROWS(websites_columns),
+                               .row_count = list->count,
+                               .row = domain_row,
+                               .rows = list->rows,
+                               .numbers = numbers,
+                               .number_count = ROWS(numbers)});
 }
 
 ENDPOINT(reports_websites)
@@ -207,16 +220,32 @@ ENDPOINT(reports_websites)
     int64_t start_us = clock_mono_us();
     enum err err = get_domains(service, params, DOMAIN_BY_COUNT, &list, fault);
 
-    (void)request;
     response_span(response, "store_ms", clock_mono_us() - start_us);
     if (err != OK)
         return err;
-    put_websites(response, params, &list);
+    put_websites(response, request, params, &list);
     domain_list_release(&list);
     return OK;
 }
 
 /* ---- errors ---- */
+
+static const struct column errors_columns[] = {
+    {"error", FIELD_NAME},     {"total_errors", FIELD_ERRORS},    {"first_seen", FIELD_FIRST},
+    {"last_seen", FIELD_LAST}, {"sample_domains", FIELD_SAMPLES},
+};
+
+static struct table_row error_row(const void *rows, size_t i)
+{
+    const struct error_row *row = (const struct error_row *)rows + i;
+
+    return (struct table_row){
+        .name = row->error,
+        .totals = {.errors = row->total_errors, .first = row->first_seen, .last = row->last_seen},
+        .samples = row->samples,
+        .sample_count = row->sample_count,
+    };
+}
 
 static enum err get_errors(struct service *service, const struct params *params, struct error_list *ret_list,
                            struct fault *fault)
@@ -230,37 +259,21 @@ static enum err get_errors(struct service *service, const struct params *params,
     return err;
 }
 
-static void put_error(struct json_out *out, const struct error_row *row)
-{
-    json_out_begin_object(out);
-    put_text(out, "error", row->error);
-    put_decimal(out, "total_errors", row->total_errors);
-    put_time(out, "first_seen", row->first_seen);
-    put_time(out, "last_seen", row->last_seen);
-    json_out_name(out, "sample_domains");
-    json_out_begin_array(out);
-    for (size_t i = 0; i < row->sample_count; i++)
-        json_out_cstr(out, row->samples[i]);
-    json_out_end_array(out);
-    json_out_end_object(out);
-}
-
 ENDPOINT(reports_errors)
 {
     struct error_list list = {0};
-    struct json_out out;
     int64_t start_us = clock_mono_us();
     enum err err = get_errors(service, params, &list, fault);
 
-    (void)request;
     response_span(response, "store_ms", clock_mono_us() - start_us);
     if (err != OK)
         return err;
-    begin_answer(response, &out);
-    for (size_t i = 0; i < list.count; i++)
-        put_error(&out, &list.rows[i]);
-    json_out_end_array(&out);
-    json_out_end_object(&out);
+    put_answer(response, request, params,
+               &(struct table){.columns = errors_columns,
+                               .column_count = ROWS(errors_columns),
+                               .row_count = list.count,
+                               .row = error_row,
+                               .rows = list.rows});
     error_list_release(&list);
     return OK;
 }

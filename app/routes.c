@@ -16,7 +16,8 @@
 /* ---- the table ---- */
 
 #define EVERY_REPORT                                                                                                   \
-    [PARAM_FROM] = true, [PARAM_TO] = true, [PARAM_DOMAIN] = true, [PARAM_ORDER_ID] = true, [PARAM_USER_ID] = true
+    [PARAM_FROM] = true, [PARAM_TO] = true, [PARAM_DOMAIN] = true, [PARAM_ORDER_ID] = true, [PARAM_USER_ID] = true,    \
+    [PARAM_FORMAT] = true
 
 static const struct param_set chart_params = {.takes = {EVERY_REPORT, [PARAM_GRANULARITY] = true, [PARAM_FILL] = true}};
 static const struct param_set domains_params = {.takes = {EVERY_REPORT, [PARAM_SORT_BY] = true, [PARAM_LIMIT] = true},

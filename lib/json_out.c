@@ -100,3 +100,9 @@ void json_out_bool(struct json_out *out, bool value)
     put_comma(out);
     buf_puts(out->buf, value ? "true" : "false");
 }
+
+void json_out_null(struct json_out *out)
+{
+    put_comma(out);
+    buf_puts(out->buf, "null");
+}

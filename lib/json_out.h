@@ -29,5 +29,6 @@ void json_out_number(struct json_out *out, int64_t value);
 void json_out_decimal(struct json_out *out, int64_t value); /* a string of digits: "1542" */
 void json_out_time(struct json_out *out, int64_t seconds);  /* "YYYY-MM-DD HH:MM:SS" */
 void json_out_bool(struct json_out *out, bool value);
+void json_out_null(struct json_out *out);
 
 #endif

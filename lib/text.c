@@ -191,3 +191,35 @@ void text_put_log(struct buf *buf, struct slice text)
 {
     put_quoted(buf, text, escaped_in_log);
 }
+
+static bool is_quoted_in_csv(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.data[i] == '"' || text.data[i] == ',' || text.data[i] == '\r' || text.data[i] == '\n')
+            return true;
+    return false;
+}
+
+/* The bytes; what is not UTF-8 becomes U+FFFD, and a quote two. */
+static void put_csv_bytes(struct buf *buf, struct slice text)
+{
+    const unsigned char *bytes = (const unsigned char *)text.data;
+    for (size_t at = 0; at < text.len;) {
+        size_t length = utf8_length(bytes + at, text.len - at);
+        if (bytes[at] == '"')
+            buf_putc(buf, '"');
+        if (length)
+            buf_put(buf, bytes + at, length);
+        else
+            buf_puts(buf, "\xef\xbf\xbd");
+        at += length ? length : 1;
+    }
+}
+
+void text_put_csv(struct buf *buf, struct slice text)
+{
+    const char *quote = is_quoted_in_csv(text) ? "\"" : "";
+    buf_puts(buf, quote);
+    put_csv_bytes(buf, text);
+    buf_puts(buf, quote);
+}

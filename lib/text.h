@@ -39,4 +39,7 @@ void text_put_json(struct buf *buf, struct slice text); /* a JSON string, RFC 82
                                                            \u…, so it is safe inside HTML */
 void text_put_log(struct buf *buf, struct slice text);  /* a value of a log line: quoted, printable, one line */
 
+/* A field of CSV, RFC 4180: in quotes only where it holds a comma, a quote, CR or LF. */
+void text_put_csv(struct buf *buf, struct slice text);
+
 #endif

@@ -1,4 +1,4 @@
-/* test_reports_json.c: the six answers as text, member by member, and who sees what. Figures were added up by hand:
+/* test_reports_json.c: the answers as text, member by member, and who sees what. Figures were added up by hand:
  *
  *   ts                   user order domain  count sent received errors error     concurrency
  *   2026-03-15 00:00:00     1     3 b.com      10  100     1000      0                     5
@@ -97,6 +97,8 @@ static void tear_down(void)
     ck_assert_int_eq(rmdir(dir), 0);
 }
 
+static const char *accept = "";
+
 static void get(const char *path, const char *query, enum role role, int64_t user_id)
 {
     struct request request = {.method = HTTP_GET,
@@ -105,7 +107,7 @@ static void get(const char *path, const char *query, enum role role, int64_t use
                               .query_string = query,
                               .content_type = "",
                               .content_encoding = "",
-                              .accept = "",
+                              .accept = accept,
                               .content_length = -1,
                               .role = role,
                               .user_id = user_id,
@@ -230,6 +232,77 @@ START_TEST(caches_privately)
 }
 END_TEST
 
+/* ---- CSV ---- */
+
+static const struct {
+    const char *path;
+    const char *query;
+    const char *accept;
+    const char *file;
+    const char *body;
+} csv_answers[] = {
+    {"/analytics/traffic", BOTH "&granularity=day&format=csv", "", "traffic_2026-03-15_2026-03-16.csv",
+     "bucket,total_bytes_sent,total_bytes_received,bytes_total,total_count\r\n"
+     "2026-03-15 00:00:00,171,1532,1703,18\r\n2026-03-16 00:00:00,4,4,8,4\r\n"},
+    {"/analytics/requests", DAY "&granularity=day&format=csv", "application/json", "requests_2026-03-15_2026-03-15.csv",
+     "bucket,total_count,total_errors\r\n2026-03-15 00:00:00,18,6\r\n"},
+    {"/analytics/concurrency", DAY "&granularity=day", "text/csv", "concurrency_2026-03-15_2026-03-15.csv",
+     "bucket,max_concurrency,total_count\r\n2026-03-15 00:00:00,7,18\r\n"},
+    {"/analytics/domains", BOTH "&limit=2", "text/csv", "domains_2026-03-15_2026-03-16.csv",
+     "domain,total_count,bytes_total,total_bytes_sent,total_bytes_received,total_errors\r\n"
+     "b.com,14,1108,104,1004,1\r\na.com,6,553,51,502,2\r\n"},
+    {"/analytics/errors", BOTH, "text/*", "errors_2026-03-15_2026-03-16.csv",
+     "error,total_errors,first_seen,last_seen,sample_domains\r\n"
+     "\"\"\"reset\"\"\",4,2026-03-15 23:59:59,2026-03-15 23:59:59,\"\"\"<x>\"\r\n"
+     "timeout,3,2026-03-15 00:14:59,2026-03-16 00:00:00,a.com b.com\r\n"},
+    {"/analytics/websites", BOTH "&limit=2&page=2", "text/csv", "websites_2026-03-15_2026-03-16.csv",
+     "domain,total_count,bytes_total,first_visit,last_visit\r\n"
+     "\"\"\"<x>\",2,50,2026-03-15 23:59:59,2026-03-15 23:59:59\r\n"},
+    /* nothing */
+    {"/analytics/requests", "from=2026-03-15T10:00:00&to=2026-03-15T10:00:00", "text/csv",
+     "requests_2026-03-15_2026-03-15.csv", "bucket,total_count,total_errors\r\n"},
+    {"/analytics/requests", "from=2026-03-15T10:00:00&to=2026-03-16T00:00:00&orderId=99", "text/csv",
+     "requests_2026-03-15_2026-03-15.csv", "bucket,total_count,total_errors\r\n"},
+};
+
+START_TEST(csv_exactly)
+{
+    char disposition[128];
+
+    accept = csv_answers[_i].accept;
+    get(csv_answers[_i].path, csv_answers[_i].query, ROLE_ADMIN, 0);
+    (void)snprintf(disposition, sizeof disposition, "attachment; filename=\"%s\"", csv_answers[_i].file);
+    ck_assert_int_eq(response.status, 200);
+    ck_assert_str_eq(response.content_type, "text/csv; charset=utf-8; header=present");
+    ck_assert_str_eq(header("Content-Disposition"), disposition);
+    ck_assert_str_eq(header("Vary"), "Accept");
+    ck_assert_str_eq(buf_cstr(&response.body), csv_answers[_i].body);
+}
+END_TEST
+
+START_TEST(format_wins_over_accept)
+{
+    accept = "text/csv";
+    get("/analytics/traffic", DAY "&format=json", ROLE_ADMIN, 0);
+    ck_assert_str_eq(response.content_type, "application/json");
+    ck_assert_str_eq(header("Vary"), "Accept");
+    ck_assert_str_eq(header("Content-Disposition"), "");
+    get("/analytics/traffic", DAY "&format=csv&limit=0", ROLE_USER, 0); /* not even identified: errors are JSON */
+    ck_assert_int_eq(response.status, 401);
+    ck_assert_str_eq(response.content_type, "application/json");
+}
+END_TEST
+
+START_TEST(pages_of_csv_are_counted)
+{
+    get("/analytics/websites", BOTH "&limit=2&format=csv", ROLE_ADMIN, 0);
+    ck_assert_str_eq(header("X-Total-Count"), "3");
+    ck_assert_str_eq(header("X-Total-Pages"), "2");
+    get("/analytics/websites", BOTH "&limit=2", ROLE_ADMIN, 0);
+    ck_assert_str_eq(header("X-Total-Count"), "");
+}
+END_TEST
+
 /* ---- keys ---- */
 
 static const struct {
@@ -262,6 +335,7 @@ static void ask_with_key(int row, const char *key, enum role role)
                               .route = rights[row].route,
                               .path = slice_of("/analytics/x"),
                               .query_string = DAY,
+                              .accept = "",
                               .caller = "",
                               .api_key = key,
                               .role = role,
@@ -350,6 +424,9 @@ int main(void)
     tcase_add_test(tcase, a_key_sees_its_own);
     tcase_add_test(tcase, longest_answer_fits);
     tcase_add_test(tcase, caches_privately);
+    tcase_add_loop_test(tcase, csv_exactly, 0, (int)ROWS(csv_answers));
+    tcase_add_test(tcase, format_wins_over_accept);
+    tcase_add_test(tcase, pages_of_csv_are_counted);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);

@@ -223,6 +223,37 @@ START_TEST(escape_nothing)
 }
 END_TEST
 
+/* CSV, RFC 4180 section 2 */
+
+static const struct {
+    const char *bytes;
+    size_t len;
+    const char *csv;
+} csv_rows[] = {
+    {BYTES(""), ""},
+    {BYTES("plain.example"), "plain.example"},
+    {BYTES(" a b "), " a b "},
+    {BYTES("a,b"), "\"a,b\""},
+    {BYTES("\""), "\"\"\"\""},
+    {BYTES("say \"x\""), "\"say \"\"x\"\"\""},
+    {BYTES("a\nb"), "\"a\nb\""},
+    {BYTES("a\rb"), "\"a\rb\""},
+    {BYTES("=1+1"), "=1+1"}, /* the data as it is: see SECURITY.md */
+    {BYTES("'<\\\t"), "'<\\\t"},
+    {BYTES("d\xc3\xbc"), "d\xc3\xbc"},
+    {BYTES("\xff,\xc3"), "\"\xef\xbf\xbd,\xef\xbf\xbd\""},
+};
+
+START_TEST(csv_fields)
+{
+    struct buf buf;
+    buf_init(&buf, 100);
+    text_put_csv(&buf, (struct slice){csv_rows[_i].bytes, csv_rows[_i].len});
+    ck_assert_str_eq(buf_cstr(&buf), csv_rows[_i].csv);
+    buf_release(&buf);
+}
+END_TEST
+
 /* The buffer */
 
 START_TEST(buf_ceiling)
@@ -391,6 +422,7 @@ static Suite *suite(void)
     tcase_add_loop_test(tc, number, 0, ROWS(number_rows));
     tcase_add_loop_test(tc, escape, 0, ROWS(escape_rows));
     tcase_add_test(tc, escape_nothing);
+    tcase_add_loop_test(tc, csv_fields, 0, ROWS(csv_rows));
     tcase_add_test(tc, slices);
     tcase_add_test(tc, lower_and_hex);
     suite_add_tcase(s, tc);
