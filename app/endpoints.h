@@ -21,5 +21,7 @@ ENDPOINT(reports_concurrency);
 ENDPOINT(reports_domains);
 ENDPOINT(reports_errors);
 ENDPOINT(reports_websites);
+ENDPOINT(reports_summary);
+ENDPOINT(reports_breakdown);
 
 #endif

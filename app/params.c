@@ -51,6 +51,10 @@ static const struct param_choice granularities[] = {
 };
 static const struct param_choice fills[] = {{"zero", true}, {"none", false}, {NULL, 0}};
 static const struct param_choice sorts[] = {{"bytes", DOMAIN_BY_BYTES}, {"count", DOMAIN_BY_COUNT}, {NULL, 0}};
+static const struct param_choice dimensions[] = {
+    {"worker", BY_WORKER}, {"peer", BY_PEER}, {"protocol", BY_PROTOCOL}, {"port", BY_PORT}, {"ip_out", BY_IP_OUT},
+    {"order", BY_ORDER},   {"user", BY_USER}, {"error", BY_ERROR},       {NULL, 0},
+};
 static const struct param_choice formats[] = {{"json", FORMAT_JSON}, {"csv", FORMAT_CSV}, {NULL, 0}};
 
 #define ACCEPTS_WHEN                                                                                                   \
@@ -96,6 +100,12 @@ static const struct param_row param_rows[PARAM_COUNT] = {
                     .accepts = "an integer from 1 to 2147483648"},
     [PARAM_FORMAT] =
         {.name = "format", .snake = "format", .parse = parse_choice, .choices = formats, .accepts = "json or csv"},
+    [PARAM_BY] = {.name = "by",
+                  .snake = "by",
+                  .required = true,
+                  .parse = parse_choice,
+                  .choices = dimensions,
+                  .accepts = "one of worker, peer, protocol, port, ip_out, order, user, error"},
 };
 
 /* ---- one value ---- */
@@ -159,6 +169,8 @@ static void set_choice(struct params *params, enum param param, int value)
         params->sort = (enum domain_order)value;
     if (param == PARAM_FORMAT)
         params->format = (enum format)value;
+    if (param == PARAM_BY)
+        params->by = (enum dimension)value;
 }
 
 static enum err parse_choice(const struct param_row *row, struct slice value, struct reading *reading)

@@ -21,6 +21,7 @@ enum param {
     PARAM_LIMIT,
     PARAM_PAGE,
     PARAM_FORMAT,
+    PARAM_BY,
     PARAM_COUNT
 };
 
@@ -42,6 +43,7 @@ struct params {
     int64_t page;
     int64_t limit;
     enum format format;
+    enum dimension by;
     char domain[LIMIT_DOMAIN_BYTES + 1];
 };
 

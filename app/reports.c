@@ -277,3 +277,110 @@ ENDPOINT(reports_errors)
     error_list_release(&list);
     return OK;
 }
+
+/* ---- summary ---- */
+
+static const struct column summary_columns[] = {
+    {"total_count", FIELD_COUNT},     {"total_errors", FIELD_ERRORS},
+    {"total_bytes_sent", FIELD_SENT}, {"total_bytes_received", FIELD_RECEIVED},
+    {"bytes_total", FIELD_BYTES},     {"max_concurrency", FIELD_CONCURRENCY},
+    {"first_seen", FIELD_FIRST},      {"last_seen", FIELD_LAST},
+};
+
+static struct table_row summary_row(const void *rows, size_t i)
+{
+    return (struct table_row){.totals = ((const struct totals *)rows)[i]};
+}
+
+static enum err get_summary(struct service *service, const struct params *params, struct totals *ret_totals,
+                            struct fault *fault)
+{
+    struct store_reader *reader = NULL;
+    enum err err = service_take_reader(service, &reader, fault);
+
+    if (err == OK)
+        err = store_summary(reader, &params->filter, ret_totals, fault);
+    service_give_reader(service, err);
+    return err;
+}
+
+ENDPOINT(reports_summary)
+{
+    struct totals totals;
+    int64_t start_us = clock_mono_us();
+    enum err err = get_summary(service, params, &totals, fault);
+
+    response_span(response, "store_ms", clock_mono_us() - start_us);
+    if (err != OK)
+        return err;
+    put_answer(response, request, params,
+               &(struct table){.columns = summary_columns,
+                               .column_count = ROWS(summary_columns),
+                               .is_one_row = true,
+                               .row_count = 1,
+                               .row = summary_row,
+                               .rows = &totals});
+    return OK;
+}
+
+/* ---- breakdown ---- */
+
+static const struct column breakdown_columns[] = {
+    {"value", FIELD_NAME},
+    {"total_count", FIELD_COUNT},
+    {"total_errors", FIELD_ERRORS},
+    {"bytes_total", FIELD_BYTES},
+    {"total_bytes_sent", FIELD_SENT},
+    {"total_bytes_received", FIELD_RECEIVED},
+    {"max_concurrency", FIELD_CONCURRENCY},
+};
+
+static struct table_row breakdown_row(const void *rows, size_t i)
+{
+    const struct breakdown_row *row = (const struct breakdown_row *)rows + i;
+
+    return (struct table_row){.name = row->value, .totals = row->totals};
+}
+
+static enum err get_breakdown(struct service *service, const struct params *params, struct breakdown *ret_breakdown,
+                              struct fault *fault)
+{
+    struct store_reader *reader = NULL;
+    enum err err = service_take_reader(service, &reader, fault);
+
+    if (err == OK)
+        err = store_breakdown(reader, &params->filter, params->by, params->sort, (size_t)params->limit, ret_breakdown,
+                              fault);
+    service_give_reader(service, err);
+    return err;
+}
+
+static void put_breakdown(struct response *response, const struct request *request, const struct params *params,
+                          const struct breakdown *breakdown)
+{
+    const struct table_number numbers[] = {{"total", "X-Total-Count", (int64_t)breakdown->total}};
+
+    put_answer(response, request, params,
+               &(struct table){.columns = breakdown_columns,
+                               .column_count = ROWS(breakdown_columns),
+                               .row_count = breakdown->count,
+                               .row = breakdown_row,
+                               .rows = breakdown->rows,
+                               .other = &breakdown->other,
+                               .numbers = numbers,
+                               .number_count = ROWS(numbers)});
+}
+
+ENDPOINT(reports_breakdown)
+{
+    struct breakdown breakdown = {0};
+    int64_t start_us = clock_mono_us();
+    enum err err = get_breakdown(service, params, &breakdown, fault);
+
+    response_span(response, "store_ms", clock_mono_us() - start_us);
+    if (err != OK)
+        return err;
+    put_breakdown(response, request, params, &breakdown);
+    breakdown_release(&breakdown);
+    return OK;
+}

@@ -25,6 +25,9 @@ static const struct param_set domains_params = {.takes = {EVERY_REPORT, [PARAM_S
 static const struct param_set errors_params = {.takes = {EVERY_REPORT, [PARAM_LIMIT] = true}, .default_limit = 50};
 static const struct param_set websites_params = {.takes = {EVERY_REPORT, [PARAM_PAGE] = true, [PARAM_LIMIT] = true},
                                                  .default_limit = 25};
+static const struct param_set summary_params = {.takes = {EVERY_REPORT}};
+static const struct param_set breakdown_params = {
+    .takes = {EVERY_REPORT, [PARAM_BY] = true, [PARAM_SORT_BY] = true, [PARAM_LIMIT] = true}, .default_limit = 30};
 
 static const struct route routes[] = {
     {"/analytics/ingest", PROGRAM_INGEST, METHODS_POST, RIGHT_INGEST, ingest_post, NULL},
@@ -35,6 +38,8 @@ static const struct route routes[] = {
     {"/analytics/domains", PROGRAM_QUERY, METHODS_READ, RIGHT_READ, reports_domains, &domains_params},
     {"/analytics/errors", PROGRAM_QUERY, METHODS_READ, RIGHT_READ, reports_errors, &errors_params},
     {"/analytics/websites", PROGRAM_QUERY, METHODS_READ, RIGHT_READ, reports_websites, &websites_params},
+    {"/analytics/summary", PROGRAM_QUERY, METHODS_READ, RIGHT_READ, reports_summary, &summary_params},
+    {"/analytics/breakdown", PROGRAM_QUERY, METHODS_READ, RIGHT_READ, reports_breakdown, &breakdown_params},
     {"/analytics/health", PROGRAM_QUERY, METHODS_READ, RIGHT_NONE, health_get, NULL},
     {"/analytics/openapi.json", PROGRAM_QUERY, METHODS_READ, RIGHT_NONE, openapi_get, NULL},
     {"/analytics/metrics", PROGRAM_QUERY, METHODS_READ, RIGHT_METRICS, metrics_get, NULL},

@@ -20,6 +20,7 @@
     X(ERR_CONTENT_TYPE_UNSUPPORTED, "analytics.content_type_unsupported", 415)                                         \
     X(ERR_CONTENT_ENCODING_UNSUPPORTED, "analytics.content_encoding_unsupported", 415)                                 \
     X(ERR_IDEMPOTENCY_KEY_REUSED, "analytics.idempotency_key_reused", 422)                                             \
+    X(ERR_LOGS_PRUNED, "analytics.logs_pruned", 422)                                                                   \
     X(ERR_INTERNAL, "analytics.internal_error", 500)                                                                   \
     X(ERR_UNAVAILABLE, "analytics.unavailable", 503)                                                                   \
     X(ERR_QUERY_TIMEOUT, "analytics.query_timeout", 503)

@@ -38,6 +38,14 @@ void chart_release(struct chart *chart)
     *chart = (struct chart){0};
 }
 
+void breakdown_release(struct breakdown *breakdown)
+{
+    for (size_t i = 0; i < breakdown->count; i++)
+        free(breakdown->rows[i].value);
+    free(breakdown->rows);
+    *breakdown = (struct breakdown){0};
+}
+
 void domain_list_release(struct domain_list *list)
 {
     for (size_t i = 0; i < list->count; i++)

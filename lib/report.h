@@ -58,6 +58,23 @@ void chart_release(struct chart *chart);
 
 enum domain_order { DOMAIN_BY_BYTES, DOMAIN_BY_COUNT };
 
+/* What a breakdown tells apart. */
+enum dimension { BY_WORKER, BY_PEER, BY_PROTOCOL, BY_PORT, BY_IP_OUT, BY_ORDER, BY_USER, BY_ERROR, DIMENSIONS };
+
+struct breakdown_row {
+    char *value; /* as text: NUL-terminated UTF-8 */
+    struct totals totals;
+};
+
+/* The values that come first, and the sums over all others. */
+struct breakdown {
+    struct breakdown_row *rows;
+    size_t count;
+    uint64_t total; /* distinct values in the range, listed or not */
+    struct totals other;
+};
+void breakdown_release(struct breakdown *breakdown);
+
 struct domain_row {
     char *domain; /* NUL-terminated UTF-8 */
     struct totals totals;

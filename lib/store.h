@@ -102,6 +102,15 @@ void store_reader_set_timeout(struct store_reader *reader, int64_t milliseconds)
 enum err store_chart(struct store_reader *reader, const struct report_filter *filter, enum granularity granularity,
                      bool fill_zero, struct chart *ret_chart, struct fault *fault);
 
+/* The totals of everything in the range. */
+enum err store_summary(struct store_reader *reader, const struct report_filter *filter, struct totals *ret_totals,
+                       struct fault *fault);
+
+/* The first `limit` values by the measure, descending, ties by value in byte order, and the sums over the others.
+ * "first" and "last" are not told. */
+enum err store_breakdown(struct store_reader *reader, const struct report_filter *filter, enum dimension by,
+                         enum domain_order order, size_t limit, struct breakdown *ret_breakdown, struct fault *fault);
+
 /* Domains by the measure, descending, ties by name: rows `offset` … `offset + limit - 1`. */
 enum err store_domains(struct store_reader *reader, const struct report_filter *filter, enum domain_order order,
                        uint64_t offset, size_t limit, struct domain_list *ret_list, struct fault *fault);

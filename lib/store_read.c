@@ -1,6 +1,6 @@
 /* store_read.c: rows into reports: charts, domains, errors. Knows how rows add up and in which order lists come. Knows
  * no tables: store_scan.c finds the rows. */
-#include "store_reader.h"
+#include "store_rank.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -94,119 +94,6 @@ enum err store_chart(struct store_reader *reader, const struct report_filter *fi
     return OK;
 }
 
-/* ---- lists: ranked by a measure, ties by name ---- */
-
-struct ranked {
-    int64_t measure;
-    const struct tally_entry *entry;
-    char *name; /* owned */
-};
-
-/* What one page shows: the rows from `begin` on of those that may stand on it. */
-struct page {
-    struct ranked *rows; /* in order; more than the page where rows of equal measure begin before it or end after it */
-    size_t count;
-    size_t begin, end; /* of the page within rows */
-};
-
-static int by_measure_and_name(const void *left, const void *right)
-{
-    const struct ranked *a = left, *b = right;
-    int order = (a->measure < b->measure) - (a->measure > b->measure);
-    return order ? order : strcmp(a->name, b->name);
-}
-
-/* What a list ranks: some entries, by a measure, under the names of their domains or errors. */
-struct ranking {
-    const struct tally_entry *entries;
-    const uint32_t *chosen; /* indexes of entries; NULL: all of them */
-    size_t count;
-    int64_t (*measure)(const struct totals *totals);
-    int64_t (*name_id)(const struct tally_key *key);
-};
-
-static const struct tally_entry *ranked_entry(const struct ranking *ranking, size_t i)
-{
-    return &ranking->entries[ranking->chosen ? ranking->chosen[i] : i];
-}
-
-/* The measures of the first and the last row of the page [begin, end), which is not empty. */
-static enum err find_bounds(const struct ranking *ranking, size_t begin, size_t end, int64_t *ret_most,
-                            int64_t *ret_least)
-{
-    int64_t *measures = calloc(ranking->count, sizeof *measures);
-    if (!measures)
-        return ERR_UNAVAILABLE;
-    for (size_t i = 0; i < ranking->count; i++)
-        measures[i] = ranking->measure(&ranked_entry(ranking, i)->totals);
-    *ret_least = tally_nth_greatest(measures, ranking->count, end - 1);
-    *ret_most = tally_nth_greatest(measures, ranking->count, begin);
-    free(measures);
-    return OK;
-}
-
-/* Takes the rows between the bounds; those above them come before the page. */
-static enum err take_between(const struct ranking *ranking, int64_t most, int64_t least, struct page *page)
-{
-    size_t above = 0, room = 0;
-    for (size_t i = 0; i < ranking->count; i++) {
-        int64_t measure = ranking->measure(&ranked_entry(ranking, i)->totals);
-        above += measure > most;
-        room += measure <= most && measure >= least;
-    }
-    page->rows = calloc(room + 1, sizeof *page->rows);
-    if (!page->rows)
-        return ERR_UNAVAILABLE;
-    for (size_t i = 0; i < ranking->count; i++) {
-        const struct tally_entry *entry = ranked_entry(ranking, i);
-        int64_t measure = ranking->measure(&entry->totals);
-        if (measure <= most && measure >= least)
-            page->rows[page->count++] = (struct ranked){.measure = measure, .entry = entry};
-    }
-    page->begin -= above;
-    page->end -= above;
-    return OK;
-}
-
-static void page_release(struct page *page)
-{
-    for (size_t i = 0; i < page->count; i++)
-        free(page->rows[i].name);
-    free(page->rows);
-    *page = (struct page){0};
-}
-
-/* Names are fetched, and rows put in order, only for the page that is asked for and its ties. */
-static enum err rank_page(struct store_reader *reader, const struct ranking *ranking, size_t begin, size_t end,
-                          struct page *ret_page, struct fault *fault)
-{
-    struct page page = {.begin = begin, .end = end};
-    int64_t most = 0, least = 0;
-    *ret_page = (struct page){0};
-    if (begin >= end)
-        return OK;
-    if (find_bounds(ranking, begin, end, &most, &least) || take_between(ranking, most, least, &page))
-        return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
-    enum err err = OK;
-    for (size_t i = 0; !err && i < page.count; i++)
-        err = scan_name(reader, ranking->name_id(&page.rows[i].entry->key), &page.rows[i].name, fault);
-    if (err) {
-        page_release(&page);
-        return err;
-    }
-    qsort(page.rows, page.count, sizeof *page.rows, by_measure_and_name);
-    *ret_page = page;
-    return OK;
-}
-
-/* The name, which the page then no longer owns. */
-static char *take_name(struct ranked *row)
-{
-    char *name = row->name;
-    row->name = NULL;
-    return name;
-}
-
 /* ---- adding up ---- */
 
 static enum err tally_sink(void *ctx, const struct scan_row *row)
@@ -268,24 +155,18 @@ static enum err add_up_all(struct store_reader *reader, const struct scan *scan,
     return err ? err : add_up(reader, scan, source, closed_to, scan->filter->to, tally, fault);
 }
 
-static int64_t domain_of(const struct tally_key *key)
+static enum err domain_name(struct store_reader *reader, const void *ctx, const struct tally_key *key, char **ret_name,
+                            struct fault *fault)
 {
-    return key->domain;
+    (void)ctx;
+    return scan_name(reader, key->domain, ret_name, fault);
 }
 
-static int64_t error_of(const struct tally_key *key)
+static enum err error_name(struct store_reader *reader, const void *ctx, const struct tally_key *key, char **ret_name,
+                           struct fault *fault)
 {
-    return key->error;
-}
-
-static int64_t measure_count(const struct totals *totals)
-{
-    return totals->count;
-}
-
-static int64_t measure_bytes(const struct totals *totals)
-{
-    return totals_bytes(totals);
+    (void)ctx;
+    return scan_name(reader, key->error, ret_name, fault);
 }
 
 static int64_t measure_errors(const struct totals *totals)
@@ -295,32 +176,30 @@ static int64_t measure_errors(const struct totals *totals)
 
 /* ---- domains ---- */
 
-static enum err take_domains(struct page *page, struct domain_list *list, struct fault *fault)
+static enum err take_domains(struct rank_page *page, struct domain_list *list, struct fault *fault)
 {
     list->rows = calloc(page->end - page->begin + 1, sizeof *list->rows);
     if (!list->rows)
         return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
     for (size_t i = page->begin; i < page->end; i++)
         list->rows[list->count++] =
-            (struct domain_row){.domain = take_name(&page->rows[i]), .totals = page->rows[i].entry->totals};
+            (struct domain_row){.domain = rank_take_name(&page->rows[i]), .totals = page->rows[i].entry->totals};
     return OK;
 }
 
 static enum err list_domains(struct store_reader *reader, const struct tally *tally, enum domain_order order,
                              uint64_t offset, size_t limit, struct domain_list *ret_list, struct fault *fault)
 {
-    struct ranking ranking = {.entries = tally->entries,
-                              .count = tally->count,
-                              .measure = order == DOMAIN_BY_COUNT ? measure_count : measure_bytes,
-                              .name_id = domain_of};
+    struct ranking ranking = {
+        .entries = tally->entries, .count = tally->count, .measure = rank_measure(order), .name = domain_name};
     struct domain_list list = {.total = tally->count};
-    struct page page;
+    struct rank_page page;
     size_t begin = offset < tally->count ? (size_t)offset : tally->count;
     size_t end = limit < tally->count - begin ? begin + limit : tally->count;
-    enum err err = rank_page(reader, &ranking, begin, end, &page, fault);
+    enum err err = rank_find(reader, &ranking, begin, end, &page, fault);
     if (!err)
         err = take_domains(&page, &list, fault);
-    page_release(&page);
+    rank_release(&page);
     if (!err)
         *ret_list = list;
     return err;
@@ -403,13 +282,13 @@ static enum err sample_domains(struct store_reader *reader, const struct error_s
                               .chosen = sums->order + sums->begin[error],
                               .count = sums->begin[error + 1] - sums->begin[error],
                               .measure = measure_errors,
-                              .name_id = domain_of};
-    struct page page;
+                              .name = domain_name};
+    struct rank_page page;
     size_t wanted = ranking.count < LIMIT_SAMPLE_DOMAINS ? ranking.count : LIMIT_SAMPLE_DOMAINS;
-    enum err err = rank_page(reader, &ranking, 0, wanted, &page, fault);
+    enum err err = rank_find(reader, &ranking, 0, wanted, &page, fault);
     for (size_t i = 0; !err && i < wanted; i++)
-        row->samples[row->sample_count++] = take_name(&page.rows[i]);
-    page_release(&page);
+        row->samples[row->sample_count++] = rank_take_name(&page.rows[i]);
+    rank_release(&page);
     return err;
 }
 
@@ -418,7 +297,7 @@ static enum err take_error(struct store_reader *reader, const struct error_sums 
 {
     const struct totals *totals = &ranked->entry->totals;
     struct error_row *row = &list->rows[list->count++];
-    *row = (struct error_row){.error = take_name(ranked),
+    *row = (struct error_row){.error = rank_take_name(ranked),
                               .total_errors = totals->errors,
                               .first_seen = totals->first,
                               .last_seen = totals->last};
@@ -429,17 +308,17 @@ static enum err list_errors(struct store_reader *reader, struct error_sums *sums
                             struct error_list *ret_list, struct fault *fault)
 {
     struct ranking ranking = {
-        .entries = sums->errors.entries, .count = sums->errors.count, .measure = measure_errors, .name_id = error_of};
+        .entries = sums->errors.entries, .count = sums->errors.count, .measure = measure_errors, .name = error_name};
     struct error_list list = {0};
-    struct page page;
+    struct rank_page page;
     size_t wanted = limit < ranking.count ? limit : ranking.count;
-    enum err err = rank_page(reader, &ranking, 0, wanted, &page, fault);
+    enum err err = rank_find(reader, &ranking, 0, wanted, &page, fault);
     list.rows = calloc(wanted + 1, sizeof *list.rows);
     if (!err && !list.rows)
         err = fault_set(fault, ERR_UNAVAILABLE, "out of memory");
     for (size_t i = 0; !err && i < wanted; i++)
         err = take_error(reader, sums, &page.rows[i], &list, fault);
-    page_release(&page);
+    rank_release(&page);
     if (err)
         error_list_release(&list);
     else

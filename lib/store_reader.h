@@ -14,7 +14,17 @@
     " WHERE quarter = ?2"
 #define RAW_CUT " AND second >= ?6 AND second < ?7"
 #define ANY_ORDER " AND (?5 = 0 OR order_id = ?5)"
+#define VALUE_ROWS(value)                                                                                              \
+    "SELECT " value ", count, bytes_sent, bytes_received, error_count, max_concurrency FROM raw_log WHERE "
+#define TRAFFIC "count, bytes_sent, bytes_received, errors, max_concurrency"
 #define CHUNKS "SELECT entries FROM rollup_chunk WHERE tier = ?1 AND bucket = ?2 AND user_id = ?3 AND kind = ?8"
+
+/* A breakdown's raw logs: everyone's in one run, or one user's, quarter by quarter; three statements for each
+ * dimension, in this order. */
+#define VALUE_SQL(X, name, value)                                                                                      \
+    X(name, VALUE_ROWS(value) "quarter >= ?2 AND quarter < ?9 AND (?4 = -1 OR domain = ?4)" ANY_ORDER RAW_CUT)         \
+    X(name##_OF_USER, VALUE_ROWS(value) "quarter = ?2 AND user_id = ?3" ANY_ORDER RAW_CUT)                             \
+    X(name##_OF_USER_DOMAIN, VALUE_ROWS(value) "quarter = ?2 AND user_id = ?3 AND domain = ?4" ANY_ORDER RAW_CUT)
 
 #define READER_SQL(X)                                                                                                  \
     X(R_BEGIN, "BEGIN")                                                                                                \
@@ -34,7 +44,24 @@
     X(R_CHUNK_OF_DOMAIN, CHUNKS " AND domain <= ?4 ORDER BY domain DESC LIMIT 1")                                      \
     X(R_RAW_USER_DOMAIN, RAW_ROWS " AND user_id = ?3 AND domain = ?4" ANY_ORDER RAW_CUT)                               \
     X(R_RAW_USER, RAW_ROWS " AND user_id = ?3" ANY_ORDER RAW_CUT)                                                      \
-    X(R_RAW_ALL, RAW_ROWS " AND (?4 = -1 OR domain = ?4)" RAW_CUT)
+    X(R_RAW_ALL, RAW_ROWS " AND (?4 = -1 OR domain = ?4)" RAW_CUT)                                                     \
+    X(R_USERS, "SELECT DISTINCT user_id FROM order_user ORDER BY user_id")                                             \
+    X(R_QUARTER_OF_USERS, "SELECT user_id, 0, " TRAFFIC " FROM traffic_quarter WHERE bucket = ?2 AND user_id > 0")     \
+    X(R_HOUR_OF_ORDERS, "SELECT user_id, order_id, " TRAFFIC " FROM traffic_hour WHERE bucket = ?2 AND order_id > 0")  \
+    X(R_HOUR_OF_USER, "SELECT user_id, order_id, " TRAFFIC                                                             \
+                      " FROM traffic_hour WHERE bucket = ?2 AND user_id = ?3 AND order_id > 0" ANY_ORDER)              \
+    X(R_DAYS_OF_ORDERS, "SELECT t.user_id, t.order_id, " TRAFFIC                                                       \
+                        " FROM order_user AS o CROSS JOIN traffic_day AS t ON t.user_id = o.user_id AND"               \
+                        " t.order_id = o.order_id AND t.bucket >= ?2 AND t.bucket < ?9"                                \
+                        " WHERE (?3 = 0 OR o.user_id = ?3) AND (?5 = 0 OR o.order_id = ?5)")                           \
+    VALUE_SQL(X, R_BY_WORKER, "worker")                                                                                \
+    VALUE_SQL(X, R_BY_PEER, "peer")                                                                                    \
+    VALUE_SQL(X, R_BY_PROTOCOL, "protocol")                                                                            \
+    VALUE_SQL(X, R_BY_PORT, "port")                                                                                    \
+    VALUE_SQL(X, R_BY_IP_OUT, "ip_out")                                                                                \
+    VALUE_SQL(X, R_BY_ORDER, "order_id")                                                                               \
+    VALUE_SQL(X, R_BY_USER, "user_id")                                                                                 \
+    VALUE_SQL(X, R_BY_ERROR, "error")
 
 enum reader_statement {
 #define READER_ENUM(name, sql) name,
@@ -59,18 +86,23 @@ struct scan {
     int64_t closed_hour; /* as of this read transaction */
     int64_t closed_day;
     int64_t changes;   /* of closed hours, ever */
+    int64_t raw_from;  /* raw logs before it are gone, Unix seconds; 0: none are */
     int64_t *users;    /* whose rows to read; a single 0 stands for everyone */
     size_t user_count; /* 0: nothing can match */
 };
 
-/* What a report counts: all logs; all logs, by domain; logs that name an error, by error and domain. */
-enum scan_source { SCAN_TRAFFIC, SCAN_DOMAINS, SCAN_ERRORS };
+/* What a report counts: all logs; all logs, by domain; logs that name an error, by error and domain; all logs, by the
+ * value of a dimension. */
+enum scan_source { SCAN_TRAFFIC, SCAN_DOMAINS, SCAN_ERRORS, SCAN_VALUES };
 
-/* Some of the logs. `at` lies in the chart bucket that they count for. Rows of SCAN_TRAFFIC have no first and last. */
+/* Some of the logs. `at` lies in the chart bucket that they count for. Rows of SCAN_TRAFFIC have no first and last,
+ * rows of SCAN_VALUES neither these nor `at`. */
 struct scan_row {
     int64_t at;
     int64_t error; /* name ids; 0 where the source does not tell */
     int64_t domain;
+    int64_t value; /* of SCAN_VALUES: a name id or a number; an address' bytes stand in `ip` */
+    struct slice ip;
     struct totals totals;
 };
 
@@ -86,8 +118,9 @@ void scan_end(struct store_reader *reader, struct scan *scan);
 /* Which logs, and where the rows go. */
 struct scan_order {
     enum scan_source source;
-    enum tier widest; /* rows are of this tier at the most */
-    int64_t from, to; /* within the filter's range */
+    enum dimension by; /* of SCAN_VALUES */
+    enum tier widest;  /* rows are of this tier at the most */
+    int64_t from, to;  /* within the filter's range */
     scan_sink sink;
     void *ctx;
 };
@@ -99,6 +132,13 @@ enum err scan_run(struct store_reader *reader, const struct scan *scan, const st
 
 /* The part of the filter's range that is whole closed hours; empty (*ret_from == *ret_to) when there is none. */
 void scan_closed_part(const struct scan *scan, int64_t *ret_from, int64_t *ret_to);
+
+/* Makes the scan one of each user by themselves, where it is of everyone: what is packed knows everyone only as one. */
+enum err scan_split_users(struct store_reader *reader, struct scan *scan, struct fault *fault);
+
+/* The first and the last second of a quarter that has logs of the user (0: of anyone); 900 and -1 for no logs. */
+enum err scan_seconds(struct store_reader *reader, int64_t user, int64_t quarter, int64_t *ret_first, int64_t *ret_last,
+                      struct fault *fault);
 
 /* The text of a name, to be freed. */
 enum err scan_name(struct store_reader *reader, int64_t id, char **ret_text, struct fault *fault);

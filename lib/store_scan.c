@@ -146,17 +146,17 @@ static enum err add_user(struct scan *scan, int64_t user, struct fault *fault)
     return OK;
 }
 
-/* An order is several users' when they share its id. */
-static enum err add_order_users(struct store_reader *reader, struct scan *scan, struct fault *fault)
+/* Every user that the statement gives. */
+static enum err add_users(struct store_reader *reader, struct scan *scan, enum reader_statement which,
+                          struct fault *fault)
 {
-    sqlite3_stmt *statement = reader_statement(reader, R_ORDER_USERS);
+    sqlite3_stmt *statement = reader_statement(reader, which);
     bool row = true;
-    sqlite3_bind_int64(statement, 1, scan->filter->order_id);
-    enum err err = db_step(&reader->db, statement, "read an order's users", &row, fault);
+    enum err err = db_step(&reader->db, statement, "read users", &row, fault);
     while (!err && row) {
         err = add_user(scan, sqlite3_column_int64(statement, 0), fault);
         if (!err)
-            err = db_step(&reader->db, statement, "read an order's users", &row, fault);
+            err = db_step(&reader->db, statement, "read users", &row, fault);
     }
     sqlite3_reset(statement);
     return err;
@@ -168,7 +168,17 @@ static enum err find_users(struct store_reader *reader, struct scan *scan, struc
         return OK; /* nobody */
     if (scan->filter->user_id || !scan->filter->order_id)
         return add_user(scan, scan->filter->user_id, fault);
-    return add_order_users(reader, scan, fault);
+    /* An order is several users' when they share its id. */
+    sqlite3_bind_int64(reader_statement(reader, R_ORDER_USERS), 1, scan->filter->order_id);
+    return add_users(reader, scan, R_ORDER_USERS, fault);
+}
+
+enum err scan_split_users(struct store_reader *reader, struct scan *scan, struct fault *fault)
+{
+    if (scan->user_count != 1 || scan->users[0])
+        return OK;
+    scan->user_count = 0;
+    return add_users(reader, scan, R_USERS, fault);
 }
 
 /* The first read: it fixes the moment that the whole transaction sees. */
@@ -218,6 +228,7 @@ struct pass {
     struct store_reader *reader;
     const struct scan *scan;
     enum scan_source source;
+    enum dimension by;
     int64_t user;
     scan_sink sink;
     void *ctx;
@@ -262,6 +273,36 @@ static enum err take_raw(const struct pass *pass, sqlite3_stmt *statement, int64
     return give(pass, &row);
 }
 
+static struct totals column_totals(sqlite3_stmt *statement, int first)
+{
+    return (struct totals){.count = sqlite3_column_int64(statement, first),
+                           .bytes_sent = sqlite3_column_int64(statement, first + 1),
+                           .bytes_received = sqlite3_column_int64(statement, first + 2),
+                           .errors = sqlite3_column_int64(statement, first + 3),
+                           .max_concurrency = sqlite3_column_int64(statement, first + 4)};
+}
+
+/* A log of a breakdown. */
+static enum err take_value(const struct pass *pass, sqlite3_stmt *statement, int64_t start)
+{
+    (void)start;
+    struct scan_row row = {.totals = column_totals(statement, 1)};
+    if (pass->by == BY_IP_OUT)
+        row.ip = (struct slice){sqlite3_column_blob(statement, 0), (size_t)sqlite3_column_bytes(statement, 0)};
+    else
+        row.value = sqlite3_column_int64(statement, 0);
+    return give(pass, &row);
+}
+
+/* A row of a traffic table, of one user and order. */
+static enum err take_owner(const struct pass *pass, sqlite3_stmt *statement, int64_t start)
+{
+    (void)start;
+    struct scan_row row = {.value = sqlite3_column_int64(statement, pass->by == BY_USER ? 0 : 1),
+                           .totals = column_totals(statement, 2)};
+    return give(pass, &row);
+}
+
 static bool wanted(const struct scan *scan, const struct fold_key *key)
 {
     int64_t order = scan->filter->order_id;
@@ -275,10 +316,11 @@ static enum err take_chunk(const struct pass *pass, sqlite3_stmt *statement, int
     struct scan_row row = {.at = start};
     enum err err = OK;
     pack_open(&chunk, sqlite3_column_blob(statement, 0), (size_t)sqlite3_column_bytes(statement, 0), start,
-              pass->scan->filter->order_id != 0);
+              pass->scan->filter->order_id != 0 || (pass->source == SCAN_VALUES && pass->by == BY_ORDER));
     while (!err && pack_next(&chunk, &row.totals)) {
         row.error = chunk.key.error;
         row.domain = chunk.key.domain;
+        row.value = pass->by == BY_USER ? pass->user : chunk.key.order_id;
         if (wanted(pass->scan, &chunk.key))
             err = give(pass, &row);
     }
@@ -292,9 +334,37 @@ struct method {
     enum err (*take)(const struct pass *pass, sqlite3_stmt *statement, int64_t start);
 };
 
+static enum reader_statement value_statement(const struct pass *pass)
+{
+    static const enum reader_statement first[DIMENSIONS] = {
+        [BY_WORKER] = R_BY_WORKER, [BY_PEER] = R_BY_PEER,   [BY_PROTOCOL] = R_BY_PROTOCOL, [BY_PORT] = R_BY_PORT,
+        [BY_IP_OUT] = R_BY_IP_OUT, [BY_ORDER] = R_BY_ORDER, [BY_USER] = R_BY_USER,         [BY_ERROR] = R_BY_ERROR,
+    };
+    if (!pass->user)
+        return first[pass->by];
+    return first[pass->by] + (pass->scan->domain == DOMAIN_ANY ? 1 : 2);
+}
+
+/* Of a breakdown: orders and users from what is rolled up, everything else from the logs. */
+static struct method value_method(const struct pass *pass, const struct piece *piece)
+{
+    bool any_domain = pass->scan->domain == DOMAIN_ANY, everyone = pass->user == 0;
+    if (piece->tier == TIER_DAY && any_domain)
+        return (struct method){R_DAYS_OF_ORDERS, true, take_owner};
+    if (piece->tier == TIER_HOUR && any_domain)
+        return (struct method){everyone ? R_HOUR_OF_ORDERS : R_HOUR_OF_USER, false, take_owner};
+    if (piece->tier != TIER_QUARTER)
+        return (struct method){R_CHUNK_OF_DOMAIN, false, take_chunk};
+    if (pass->by == BY_USER && everyone && any_domain && !piece_is_partial(piece))
+        return (struct method){R_QUARTER_OF_USERS, false, take_owner};
+    return (struct method){value_statement(pass), everyone, take_value};
+}
+
 static struct method method_for(const struct pass *pass, const struct piece *piece)
 {
     bool any_domain = pass->scan->domain == DOMAIN_ANY;
+    if (pass->source == SCAN_VALUES)
+        return value_method(pass, piece);
     if (piece->tier == TIER_DAY && pass->source == SCAN_TRAFFIC)
         return (struct method){R_DAYS, true, take_traffic};
     if (piece->tier == TIER_HOUR && pass->source == SCAN_TRAFFIC)
@@ -343,20 +413,30 @@ static enum err scan_bucket(const struct pass *pass, const struct method *method
     return err;
 }
 
+enum err scan_seconds(struct store_reader *reader, int64_t user, int64_t quarter, int64_t *ret_first, int64_t *ret_last,
+                      struct fault *fault)
+{
+    sqlite3_stmt *statement = reader_statement(reader, R_SECONDS);
+    bool row = false;
+    sqlite3_bind_int64(statement, 2, quarter);
+    sqlite3_bind_int64(statement, 3, user);
+    enum err err = db_step(&reader->db, statement, "read", &row, fault);
+    if (err)
+        return err;
+    *ret_first = row ? sqlite3_column_int64(statement, 0) : WHEN_QUARTER;
+    *ret_last = row ? sqlite3_column_int64(statement, 1) : -1;
+    sqlite3_reset(statement);
+    return OK;
+}
+
 /* A part of a quarter: *ret_none when the user's logs of the quarter lie outside of it; the whole quarter when they all
  * lie inside. */
 static enum err settle_partial(const struct pass *pass, struct piece *piece, bool *ret_none)
 {
-    sqlite3_stmt *statement = reader_statement(pass->reader, R_SECONDS);
-    bool row = false;
-    sqlite3_bind_int64(statement, 2, piece->begin);
-    sqlite3_bind_int64(statement, 3, pass->user);
-    enum err err = db_step(&pass->reader->db, statement, "read", &row, pass->fault);
+    int64_t first, last;
+    enum err err = scan_seconds(pass->reader, pass->user, piece->begin, &first, &last, pass->fault);
     if (err)
         return err;
-    int64_t first = row ? sqlite3_column_int64(statement, 0) : WHEN_QUARTER;
-    int64_t last = row ? sqlite3_column_int64(statement, 1) : -1;
-    sqlite3_reset(statement);
     *ret_none = first >= piece->to_second || last < piece->from_second;
     if (first >= piece->from_second && last < piece->to_second) {
         piece->from_second = 0;
@@ -411,7 +491,7 @@ void scan_closed_part(const struct scan *scan, int64_t *ret_from, int64_t *ret_t
 enum err scan_run(struct store_reader *reader, const struct scan *scan, const struct scan_order *order,
                   struct fault *fault)
 {
-    struct pass pass = {reader, scan, order->source, 0, order->sink, order->ctx, fault};
+    struct pass pass = {reader, scan, order->source, order->by, 0, order->sink, order->ctx, fault};
     struct piece pieces[PIECE_MAX];
     struct tier_set tiers = tiers_of(scan, order->source, order->widest);
     size_t count = tier_cover(order->from, order->to, &tiers, pieces);

@@ -125,6 +125,16 @@ static void get(const char *path, const char *query, enum role role, int64_t use
 #define POINT(bucket, sent, received, total, count)                                                                    \
     "{\"bucket\":\"" bucket "\",\"total_bytes_sent\":\"" sent "\",\"total_bytes_received\":\"" received                \
     "\",\"bytes_total\":\"" total "\",\"total_count\":\"" count "\"}"
+#define MEASURES(count, errors, bytes, sent, received, concurrency)                                                    \
+    "\"total_count\":\"" count "\",\"total_errors\":\"" errors "\",\"bytes_total\":\"" bytes                           \
+    "\",\"total_bytes_sent\":\"" sent "\",\"total_bytes_received\":\"" received                                        \
+    "\",\"max_concurrency\":\"" concurrency "\"}"
+#define VALUE(value, ...) "{\"value\":\"" value "\"," MEASURES(__VA_ARGS__)
+#define OTHER(...) "\"other\":{" MEASURES(__VA_ARGS__)
+#define SUMMARY(count, errors, sent, received, bytes, concurrency, first, last)                                        \
+    "{\"data\":{\"total_count\":\"" count "\",\"total_errors\":\"" errors "\",\"total_bytes_sent\":\"" sent            \
+    "\",\"total_bytes_received\":\"" received "\",\"bytes_total\":\"" bytes "\",\"max_concurrency\":\"" concurrency    \
+    "\",\"first_seen\":" first ",\"last_seen\":" last "}}"
 #define ODD "\\\"\\u003cx\\u003e"
 
 static const struct {
@@ -192,6 +202,30 @@ static const struct {
     {"/analytics/websites", BOTH "&page=2147483648&limit=100", ROLE_ADMIN, 0,
      "{\"data\":[],\"page\":2147483648,\"limit\":100,\"total\":3,\"totalPages\":1}"},
     {"/analytics/websites", DAY, ROLE_USER, 9, "{\"data\":[],\"page\":1,\"limit\":25,\"total\":0,\"totalPages\":0}"},
+    /* summary */
+    {"/analytics/summary", BOTH, ROLE_ADMIN, 0,
+     SUMMARY("22", "7", "175", "1536", "1711", "9", "\"2026-03-15 00:00:00\"", "\"2026-03-16 00:00:00\"")},
+    {"/analytics/summary", DAY "&userId=1", ROLE_USER, 2,
+     SUMMARY("2", "4", "20", "30", "50", "2", "\"2026-03-15 23:59:59\"", "\"2026-03-15 23:59:59\"")},
+    {"/analytics/summary", BOTH "&domain=a.com", ROLE_ADMIN, 0,
+     SUMMARY("6", "2", "51", "502", "553", "7", "\"2026-03-15 00:14:59\"", "\"2026-03-15 00:15:00\"")},
+    {"/analytics/summary", BOTH, ROLE_USER, 9, SUMMARY("0", "0", "0", "0", "0", "0", "null", "null")},
+    {"/analytics/summary", BOTH "&domain=x", ROLE_ADMIN, 0, SUMMARY("0", "0", "0", "0", "0", "0", "null", "null")},
+    /* breakdowns */
+    {"/analytics/breakdown", BOTH "&by=order", ROLE_ADMIN, 0,
+     "{\"data\":[" VALUE("3", "17", "6", "1700", "170", "1530", "7") "," VALUE(
+         "5", "4", "1", "8", "4", "4", "9") "," VALUE("4", "1", "0", "3", "1", "2",
+                                                      "1") "]," OTHER("0", "0", "0", "0", "0", "0") ",\"total\":3}"},
+    {"/analytics/breakdown", BOTH "&by=error&limit=1&sortBy=count", ROLE_ADMIN, 0,
+     "{\"data\":[" VALUE("", "11", "0", "1103", "101", "1002", "5") "]," OTHER("11", "7", "608", "74", "534",
+                                                                               "9") ",\"total\":3}"},
+    {"/analytics/breakdown", BOTH "&by=user", ROLE_USER, 2,
+     "{\"data\":[" VALUE("2", "6", "5", "58", "24", "34", "9") "]," OTHER("0", "0", "0", "0", "0",
+                                                                          "0") ",\"total\":1}"},
+    {"/analytics/breakdown", BOTH "&by=ip_out", ROLE_USER, 2,
+     "{\"data\":[" VALUE("", "6", "5", "58", "24", "34", "9") "]," OTHER("0", "0", "0", "0", "0", "0") ",\"total\":1}"},
+    {"/analytics/breakdown", BOTH "&by=port&userId=3", ROLE_ADMIN, 0,
+     "{\"data\":[]," OTHER("0", "0", "0", "0", "0", "0") ",\"total\":0}"},
     {"/analytics/health", "", ROLE_NONE, 0, "{\"status\":\"ok\",\"read\":true,\"schema_version\":1}"},
 };
 
@@ -258,7 +292,18 @@ static const struct {
     {"/analytics/websites", BOTH "&limit=2&page=2", "text/csv", "websites_2026-03-15_2026-03-16.csv",
      "domain,total_count,bytes_total,first_visit,last_visit\r\n"
      "\"\"\"<x>\",2,50,2026-03-15 23:59:59,2026-03-15 23:59:59\r\n"},
+    {"/analytics/summary", BOTH, "text/csv", "summary_2026-03-15_2026-03-16.csv",
+     "total_count,total_errors,total_bytes_sent,total_bytes_received,bytes_total,max_concurrency,first_seen,last_"
+     "seen\r\n"
+     "22,7,175,1536,1711,9,2026-03-15 00:00:00,2026-03-16 00:00:00\r\n"},
+    {"/analytics/breakdown", BOTH "&by=error&sortBy=count&limit=2", "text/csv", "breakdown_2026-03-15_2026-03-16.csv",
+     "value,total_count,total_errors,bytes_total,total_bytes_sent,total_bytes_received,max_concurrency\r\n"
+     ",11,0,1103,101,1002,5\r\ntimeout,9,3,558,54,504,9\r\n"},
     /* nothing */
+    {"/analytics/summary", BOTH "&userId=9", "text/csv", "summary_2026-03-15_2026-03-16.csv",
+     "total_count,total_errors,total_bytes_sent,total_bytes_received,bytes_total,max_concurrency,first_seen,last_"
+     "seen\r\n"
+     "0,0,0,0,0,0,,\r\n"},
     {"/analytics/requests", "from=2026-03-15T10:00:00&to=2026-03-15T10:00:00", "text/csv",
      "requests_2026-03-15_2026-03-15.csv", "bucket,total_count,total_errors\r\n"},
     {"/analytics/requests", "from=2026-03-15T10:00:00&to=2026-03-16T00:00:00&orderId=99", "text/csv",

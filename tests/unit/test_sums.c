@@ -1,0 +1,440 @@
+/* test_sums.c: summary, charts, domains and breakdowns of one range and filter add up to the same totals, over random
+ * logs; and each is what plain SQL over raw_log says. The SQL reads a flat copy of raw_log and its names, and nothing
+ * that is derived.
+ *
+ * Each of these was planted, and found:
+ *   a user's hours also from the row that sums its orders         order: row 4, '0'
+ *   IPv6 addresses known by their first half alone                ip_out: row 1, '2001:db8::'
+ *   everyone not split into users where a domain is asked for     order: row 1, '0'
+ *   `other` counts what is listed, too                            worker: sums
+ *   the last log looked for in the first bucket                   summary: last 1832123661, not 1832189444
+ *   a quarter's seconds taken from all orders                     summary: first 1831420800, not 1831419900
+ *   packed entries not read order by order                        order: row 1, '0'
+ *   a part of a quarter taken for all of it                       user: row 1, '3'
+ *   a run of logs not cut at the range's ends                     worker: row 2, 'worker-01' */
+#include "batch.h"
+#include "store.h"
+#include "when.h"
+
+#include <check.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ROWS(table) (sizeof(table) / sizeof *(table))
+
+/* ---- random logs ---- */
+
+#define BEGIN INT64_C(1829606400) /* 2027-12-24: to 2028-03-08, over a year's end and a 29 February */
+#define DAYS 75
+#define USERS 4
+#define ORDERS 6 /* several users share each */
+
+static const char *const domains[] = {"a.example", "b.example", "c.example", "d.example", "", "\"q\",=1+1"};
+static const char *const errors[] = {"", "", "", "timeout", "line\r\nbreak", "a \"quoted\", one"};
+static const char *const workers[] = {"", "worker-01", "worker-02", "=HYPERLINK(\"x\")"};
+static const char *const peers[] = {"", "peer-1", "peer-2", "peer,3",
+                                    "p\xc3\xa9"
+                                    "er"};
+static const char *const protocols[] = {"", "HTTP", "HTTPS", "SOCKS5"};
+static const uint16_t ports[] = {0, 80, 443, 8080, 65535};
+/* The same bits as IPv4 and IPv6, none, and all zero; two that share a half. */
+static const struct {
+    const char *text;
+    const char *hex;
+} addresses[] = {
+    {"", ""},
+    {"1.2.3.4", "01020304"},
+    {"4.3.2.1", "04030201"},
+    {"0.0.0.0", "00000000"},
+    {"::", "00000000000000000000000000000000"},
+    {"::ffff:1.2.3.4", "00000000000000000000FFFF01020304"},
+    {"2001:db8::1", "20010DB8000000000000000000000001"},
+    {"2001:db8::2", "20010DB8000000000000000000000002"},
+};
+
+static unsigned long rng;
+
+static int64_t pick(int64_t n)
+{
+    rng = rng * 6364136223846793005ul + 1442695040888963407ul;
+    return (int64_t)((rng >> 33) % (unsigned long)n);
+}
+
+static uint32_t intern(struct batch *batch, const char *text)
+{
+    uint32_t index = 0;
+    ck_assert_int_eq(batch_intern(batch, slice_of(text), &index), OK);
+    return index;
+}
+
+static int64_t counter(void)
+{
+    return pick(30) == 0 ? LIMIT_ID / 1000000 : pick(500);
+}
+
+/* A second of one of a few hours that hold many logs: most ranges that end in one cut a quarter in two. */
+static int64_t busy_second(void)
+{
+    static const int64_t days[] = {9, 10, 40, DAYS - 1};
+    return BEGIN + days[pick((int64_t)ROWS(days))] * WHEN_DAY + 7 * WHEN_HOUR + pick(WHEN_HOUR);
+}
+
+/* Nearly in order, some late; a third on the quarter, as workers stamp them. */
+static int64_t stamp(int step, int steps)
+{
+    int64_t newest = DAYS * (int64_t)WHEN_DAY * (step + 1) / steps, busy = busy_second();
+    int64_t ts = newest - 1 - pick(pick(5) ? 2 * WHEN_DAY : newest);
+    if (busy < BEGIN + newest && pick(3) == 0)
+        return busy;
+    ts = BEGIN + (ts > 0 ? ts : 0);
+    return pick(3) ? ts : ts - ts % WHEN_QUARTER;
+}
+
+static void add_log(struct batch *batch, int step, int steps)
+{
+    struct log_record log = {.ts = stamp(step, steps),
+                             .user_id = 1 + pick(USERS),
+                             .order_id = 1 + pick(ORDERS),
+                             .port = ports[pick((int64_t)ROWS(ports))],
+                             .count = counter(),
+                             .bytes_sent = counter(),
+                             .bytes_received = counter(),
+                             .error_count = pick(3),
+                             .max_concurrency = pick(12)}; /* few values: groups often share their greatest */
+    log.name[NAME_DOMAIN] = intern(batch, domains[pick((int64_t)ROWS(domains))]);
+    log.name[NAME_ERROR] = intern(batch, errors[pick((int64_t)ROWS(errors))]);
+    log.name[NAME_WORKER] = intern(batch, workers[pick((int64_t)ROWS(workers))]);
+    log.name[NAME_PEER] = intern(batch, peers[pick((int64_t)ROWS(peers))]);
+    log.name[NAME_PROTOCOL] = intern(batch, protocols[pick((int64_t)ROWS(protocols))]);
+    ck_assert(ip_parse(slice_of(addresses[pick((int64_t)ROWS(addresses))].text), &log.ip_out));
+    ck_assert_int_eq(batch_add(batch, &log), OK);
+}
+
+/* ---- a store of its own, and a flat copy of its facts ---- */
+
+static char folder[64];
+static struct store_writer *writer;
+static struct store_reader *reader;
+static sqlite3 *db;
+
+static void write_step(int step, int steps)
+{
+    struct batch batch;
+    struct store_item item = {.batch = &batch, .caller = "worker"};
+    struct store_times times;
+    batch_init(&batch, NULL);
+    for (int64_t i = 1 + pick(80); i > 0; i--)
+        add_log(&batch, step, steps);
+    store_write(writer, &item, 1, 1000, &times);
+    ck_assert_msg(item.result == OK, "%s", item.fault.detail);
+    batch_release(&batch);
+}
+
+static void upkeep(int64_t slices)
+{
+    bool more = true;
+    struct fault fault;
+    while (more && slices-- > 0)
+        ck_assert_int_eq(store_maintain(writer, INT64_MAX / 4, 1000000, &more, &fault), OK);
+}
+
+static void run_sql(const char *sql)
+{
+    ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s: %s", sql, sqlite3_errmsg(db));
+}
+
+static void copy_facts(void)
+{
+    run_sql("DROP TABLE IF EXISTS temp.fact; CREATE TEMP TABLE fact AS"
+            " SELECT quarter * 900 + second AS t, user_id, order_id, port, hex(ip_out) AS ip, count AS c,"
+            " bytes_sent AS s, bytes_received AS r, error_count AS x, max_concurrency AS m,"
+            " (SELECT text FROM name WHERE id = domain) AS domain, (SELECT text FROM name WHERE id = error) AS error,"
+            " (SELECT text FROM name WHERE id = worker) AS worker, (SELECT text FROM name WHERE id = peer) AS peer,"
+            " (SELECT text FROM name WHERE id = protocol) AS protocol FROM raw_log");
+}
+
+static void set_up(void)
+{
+    char path[128];
+    struct fault fault;
+    memcpy(folder, "/tmp/test_sums.XXXXXX", sizeof "/tmp/test_sums.XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_msg(store_writer_open(folder, &writer, &fault) == OK, "%s", fault.detail);
+    ck_assert_msg(store_reader_open(folder, &reader, &fault) == OK, "%s", fault.detail);
+    snprintf(path, sizeof path, "%s/analytics.db", folder);
+    ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+}
+
+static void tear_down(void)
+{
+    static const char *const files[] = {"analytics.db", "analytics.db-wal", "analytics.db-shm", "lock"};
+    char path[128];
+    sqlite3_close(db);
+    store_reader_close(reader);
+    store_writer_close(writer);
+    for (size_t i = 0; i < ROWS(files); i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, files[i]);
+        unlink(path);
+    }
+    ck_assert_int_eq(rmdir(folder), 0);
+}
+
+/* ---- random questions ---- */
+
+struct question {
+    struct report_filter filter;
+    char where[256];
+};
+
+static int64_t edge(void)
+{
+    static const int64_t grids[] = {WHEN_DAY, WHEN_HOUR, WHEN_QUARTER, 1};
+    int64_t at = BEGIN - WHEN_DAY + pick((DAYS + 2) * (int64_t)WHEN_DAY);
+    if (pick(3) == 0)
+        return busy_second();
+    return at - at % grids[pick(4)];
+}
+
+/* Wide ranges and narrow ones: a day, an hour, a few seconds. */
+static void pick_question(struct question *question)
+{
+    static const int64_t widths[] = {WHEN_DAY, WHEN_HOUR, 700};
+    int64_t a = edge(), b = pick(2) ? edge() : a + widths[pick(3)];
+    char *quoted;
+    *question = (struct question){.filter = {.from = a < b ? a : b, .to = a < b ? b : a}};
+    struct report_filter *filter = &question->filter;
+    filter->user_id = pick(2) ? 0 : 1 + pick(USERS + 1);
+    filter->order_id = pick(3) ? 0 : 1 + pick(ORDERS + 1);
+    const char *domain = pick(20) ? domains[pick((int64_t)ROWS(domains))] : "unknown.example";
+    filter->has_domain = pick(3) == 0;
+    filter->domain = slice_of(domain);
+    quoted =
+        sqlite3_mprintf("t >= %lld AND t < %lld AND (%lld IN (0, user_id)) AND (%lld IN (0, order_id))%s%Q",
+                        (long long)filter->from, (long long)filter->to, (long long)filter->user_id,
+                        (long long)filter->order_id, filter->has_domain ? " AND domain = " : " AND 'x' <> ", domain);
+    snprintf(question->where, sizeof question->where, "%s", quoted);
+    sqlite3_free(quoted);
+}
+
+#define SUMS "coalesce(sum(c), 0), coalesce(sum(x), 0), coalesce(sum(s), 0), coalesce(sum(r), 0), coalesce(max(m), 0)"
+
+static sqlite3_stmt *ask(const char *before, const struct question *question, const char *after)
+{
+    sqlite3_stmt *statement = NULL;
+    char *sql = sqlite3_mprintf("%s FROM temp.fact WHERE %s %s", before, question->where, after);
+    ck_assert_msg(sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK, "%s: %s", sql, sqlite3_errmsg(db));
+    sqlite3_free(sql);
+    return statement;
+}
+
+/* The five sums, from the statement's first five columns after `first`. */
+static bool sums_are(const struct totals *totals, sqlite3_stmt *row, int first)
+{
+    return totals->count == sqlite3_column_int64(row, first) &&
+           totals->errors == sqlite3_column_int64(row, first + 1) &&
+           totals->bytes_sent == sqlite3_column_int64(row, first + 2) &&
+           totals->bytes_received == sqlite3_column_int64(row, first + 3) &&
+           totals->max_concurrency == sqlite3_column_int64(row, first + 4);
+}
+
+static void add_totals(struct totals *to, const struct totals *more)
+{
+    to->count += more->count;
+    to->errors += more->errors;
+    to->bytes_sent += more->bytes_sent;
+    to->bytes_received += more->bytes_received;
+    if (more->max_concurrency > to->max_concurrency)
+        to->max_concurrency = more->max_concurrency;
+}
+
+static bool same_sums(const struct totals *a, const struct totals *b)
+{
+    return a->count == b->count && a->errors == b->errors && a->bytes_sent == b->bytes_sent &&
+           a->bytes_received == b->bytes_received && a->max_concurrency == b->max_concurrency;
+}
+
+/* ---- each report, added up ---- */
+
+static void check_summary(const struct question *question, struct totals *ret_summary)
+{
+    struct fault fault;
+    sqlite3_stmt *row = ask("SELECT " SUMS ", count(*), min(t), max(t)", question, "");
+    ck_assert_int_eq(store_summary(reader, &question->filter, ret_summary, &fault), OK);
+    ck_assert_int_eq(sqlite3_step(row), SQLITE_ROW);
+    ck_assert_msg(sums_are(ret_summary, row, 0), "summary: sums: %s", question->where);
+    bool none = sqlite3_column_int64(row, 5) == 0;
+    int64_t first = none ? INT64_MAX : sqlite3_column_int64(row, 6);
+    int64_t last = none ? INT64_MIN : sqlite3_column_int64(row, 7);
+    ck_assert_msg(ret_summary->first == first, "summary: first %" PRId64 ", not %" PRId64 ": %s", ret_summary->first,
+                  first, question->where);
+    ck_assert_msg(ret_summary->last == last, "summary: last %" PRId64 ", not %" PRId64 ": %s", ret_summary->last, last,
+                  question->where);
+    sqlite3_finalize(row);
+}
+
+static void check_charts(const struct question *question, const struct totals *summary)
+{
+    struct fault fault;
+    for (int granularity = GRANULARITY_15M; granularity <= GRANULARITY_MONTH; granularity++) {
+        struct chart chart = {0};
+        struct totals sum = {0};
+        ck_assert_int_eq(store_chart(reader, &question->filter, (enum granularity)granularity, pick(2), &chart, &fault),
+                         OK);
+        for (size_t i = 0; i < chart.count; i++)
+            add_totals(&sum, &chart.points[i].totals);
+        ck_assert_msg(same_sums(&sum, summary), "chart %d: sums: %s", granularity, question->where);
+        chart_release(&chart);
+    }
+}
+
+/* Page by page. */
+static void check_domains(const struct question *question, const struct totals *summary)
+{
+    enum domain_order order = pick(2) ? DOMAIN_BY_BYTES : DOMAIN_BY_COUNT;
+    size_t limit = 1 + (size_t)pick(8);
+    struct totals sum = {0};
+    struct fault fault;
+    for (uint64_t offset = 0, total = 1; offset < total; offset += limit) {
+        struct domain_list list = {0};
+        ck_assert_int_eq(store_domains(reader, &question->filter, order, offset, limit, &list, &fault), OK);
+        total = list.total;
+        for (size_t i = 0; i < list.count; i++)
+            add_totals(&sum, &list.rows[i].totals);
+        domain_list_release(&list);
+    }
+    ck_assert_msg(same_sums(&sum, summary), "domains: sums: %s", question->where);
+}
+
+static const struct {
+    enum dimension by;
+    const char *name;
+    const char *value; /* in SQL, as text */
+} dimensions[] = {
+    {BY_WORKER, "worker", "worker"},
+    {BY_PEER, "peer", "peer"},
+    {BY_PROTOCOL, "protocol", "protocol"},
+    {BY_PORT, "port", "cast(port AS TEXT)"},
+    {BY_IP_OUT, "ip_out", "(SELECT text FROM temp.address WHERE hex = ip)"},
+    {BY_ORDER, "order", "cast(order_id AS TEXT)"},
+    {BY_USER, "user", "cast(user_id AS TEXT)"},
+    {BY_ERROR, "error", "error"},
+};
+
+static void know_addresses(void)
+{
+    run_sql("CREATE TEMP TABLE address (text TEXT, hex TEXT PRIMARY KEY)");
+    for (size_t i = 0; i < ROWS(addresses); i++) {
+        char *sql = sqlite3_mprintf("INSERT INTO temp.address VALUES (%Q, %Q)", addresses[i].text, addresses[i].hex);
+        run_sql(sql);
+        sqlite3_free(sql);
+    }
+}
+
+/* The rows as SQL ranks them; the sums over rows and `other`; how many values there are. */
+static void check_breakdown(const struct question *question, size_t dimension, const struct totals *summary)
+{
+    const char *name = dimensions[dimension].name;
+    enum domain_order order = pick(2) ? DOMAIN_BY_BYTES : DOMAIN_BY_COUNT;
+    size_t limit = pick(2) ? 100 : 1 + (size_t)pick(5), listed = 0;
+    struct breakdown breakdown = {0};
+    struct totals sum = {0};
+    struct fault fault;
+    uint64_t total = 0;
+    char *before = sqlite3_mprintf("SELECT %s AS value, " SUMS, dimensions[dimension].value);
+    sqlite3_stmt *row = ask(before, question,
+                            order == DOMAIN_BY_BYTES ? "GROUP BY value ORDER BY sum(s) + sum(r) DESC, value"
+                                                     : "GROUP BY value ORDER BY sum(c) DESC, value");
+    ck_assert_msg(
+        store_breakdown(reader, &question->filter, dimensions[dimension].by, order, limit, &breakdown, &fault) == OK,
+        "%s: %s", name, fault.detail);
+    for (; sqlite3_step(row) == SQLITE_ROW; total++) {
+        if (total >= limit)
+            continue;
+        ck_assert_msg(listed < breakdown.count, "%s: a row too few: %s", name, question->where);
+        const struct breakdown_row *got = &breakdown.rows[listed++];
+        ck_assert_msg(!strcmp(got->value, (const char *)sqlite3_column_text(row, 0)) && sums_are(&got->totals, row, 1),
+                      "%s: row %zu, '%s': %s", name, listed, got->value, question->where);
+        add_totals(&sum, &got->totals);
+    }
+    add_totals(&sum, &breakdown.other);
+    ck_assert_msg(breakdown.count == listed && breakdown.total == total, "%s: %zu rows: %s", name, breakdown.count,
+                  question->where);
+    ck_assert_msg(same_sums(&sum, summary), "%s: sums: %s", name, question->where);
+    sqlite3_finalize(row);
+    sqlite3_free(before);
+    breakdown_release(&breakdown);
+}
+
+static void check_question(void)
+{
+    struct question question;
+    struct totals summary;
+    pick_question(&question);
+    check_summary(&question, &summary);
+    check_charts(&question, &summary);
+    check_domains(&question, &summary);
+    for (size_t i = 0; i < ROWS(dimensions); i++)
+        check_breakdown(&question, i, &summary);
+}
+
+static void check_questions(int count)
+{
+    copy_facts();
+    for (int i = 0; i < count; i++)
+        check_question();
+}
+
+#define SEEDS 4
+#define STEPS 40
+#define QUESTIONS 60
+
+/* Nothing closed; some periods closed, some half packed; all closed; late logs in closed periods. */
+START_TEST(everything_adds_up)
+{
+    rng = (unsigned long)_i + 1;
+    know_addresses();
+    for (int step = 0; step < STEPS; step++) {
+        write_step(step, STEPS);
+        store_writer_set_slice(writer, 1 + (size_t)pick(50));
+        if (step == STEPS / 4)
+            check_questions(QUESTIONS / 4);
+        if (step >= STEPS / 4)
+            upkeep(pick(60));
+    }
+    check_questions(QUESTIONS);
+    upkeep(INT_MAX);
+    check_questions(QUESTIONS);
+    for (int i = 0; i < 4; i++)
+        write_step(STEPS - 1, STEPS);
+    check_questions(QUESTIONS);
+}
+END_TEST
+
+START_TEST(nothing_adds_up_to_nothing)
+{
+    rng = 1;
+    know_addresses();
+    check_questions(QUESTIONS / 4);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("sums");
+    TCase *tcase = tcase_create("sums");
+    tcase_set_timeout(tcase, 120);
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_loop_test(tcase, everything_adds_up, 0, SEEDS);
+    tcase_add_test(tcase, nothing_adds_up_to_nothing);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
