@@ -139,10 +139,11 @@ static void post_logs(int count, int seed)
 
 static void read_all(void)
 {
-    static const char *const paths[] = {"traffic", "requests", "concurrency", "domains", "errors", "websites"};
+    static const char *const paths[] = {"traffic", "requests", "concurrency", "domains",
+                                        "errors",  "websites", "summary",     "breakdown"};
     for (int i = 0; i < ROWS(paths); i++) {
         char path[128];
-        snprintf(path, sizeof path, "/analytics/%s?from=2026-04-01&to=2026-04-28%s", paths[i],
+        snprintf(path, sizeof path, "/analytics/%s?by=peer&from=2026-04-01&to=2026-04-28%s", paths[i],
                  i % 2 ? "&domain=d7.example" : "");
         expect_status(stack_send(&shared, &(struct request_spec){.path = path, .key = shared.admin_key}), 200);
     }

@@ -131,6 +131,8 @@ static const struct {
     {"/analytics/ingest", true, false},
     {"/analytics/health", false, true},
     {"/analytics/openapi.json", false, true},
+    {"/analytics/summary?" RANGE, false, false},
+    {"/analytics/breakdown?by=worker&" RANGE, false, false},
 };
 
 /* Where the key stands: a header's beginning, or NULL for the query. */

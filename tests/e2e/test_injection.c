@@ -344,6 +344,8 @@ static const struct {
     {"sortBy", "analytics.sort_by_invalid", "/analytics/domains"},
     {"limit", "analytics.limit_invalid", "/analytics/errors"},
     {"page", "analytics.page_invalid", "/analytics/websites"},
+    {"format", "analytics.format_invalid", "/analytics/summary"},
+    {"by", "analytics.by_invalid", "/analytics/breakdown"},
     {"nothing", NULL, "/analytics/traffic"},
 };
 

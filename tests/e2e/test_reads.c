@@ -67,8 +67,10 @@ static int64_t counter(void)
 
 static void print_log(FILE *file, int step)
 {
-    static const char *const errors[] = {"", "", "", "timeout", "dns \\\"failure\\\"", "tls"};
+    static const char *const errors[] = {"", "", "", "timeout", "dns \\\"failure\\\", twice", "line\\r\\nbreak"};
     static const char *const ips[] = {"", "185.199.100.10", "2001:db8::10"};
+    static const char *const workers[] = {"", "worker-01", "=1+1", "\\\"\\\"", "\\t,\\n"};
+    static const char *const protocols[] = {"", "HTTP", "HTTPS"};
     int64_t newest = DAYS * DAY * (step + 1) / 40;
     int64_t at = BEGIN + (pick(3) ? newest - 1 - pick(newest < 2 * DAY ? newest : 2 * DAY) : pick(newest));
     fprintf(file, "{\"ts\":\"");
@@ -79,8 +81,10 @@ static void print_log(FILE *file, int step)
             (int)(1 + pick(ORDERS)), errors[pick(6)], ips[pick(3)]);
     fprintf(file,
             "\"count\":%" PRId64 ",\"bytes_sent\":%" PRId64 ",\"bytes_received\":%" PRId64
-            ",\"error_count\":%d,\"max_concurrency\":%d}",
-            counter(), counter(), counter(), (int)pick(5), (int)pick(90));
+            ",\"error_count\":%d,\"max_concurrency\":%d,\"worker\":\"%s\",\"peer_id\":\"p%d\",\"protocol\":\"%s\","
+            "\"port\":%d}",
+            counter(), counter(), counter(), (int)pick(5), (int)pick(90), workers[pick(5)], (int)pick(120),
+            protocols[pick(3)], (int)pick(3) * 40);
 }
 
 static void post_step(int step)
@@ -187,6 +191,79 @@ static char *expect(const char *sql)
     return text;
 }
 
+/* ---- CSV: the same rows as in JSON ---- */
+
+/* One field, by the grammar of RFC 4180: *at moves behind it, to the comma or the line's end. To be freed. */
+static char *take_field(const char **at)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *file = open_memstream(&text, &len);
+    bool quoted = **at == '"';
+    *at += quoted;
+    while (quoted ? **at != '"' || (*at)[1] == '"' : **at && !strchr(",\r\n", **at)) {
+        ck_assert_msg(**at && (quoted || **at != '"'), "a quote in a bare field, or none at its end");
+        *at += quoted && **at == '"';
+        fputc(*(*at)++, file);
+    }
+    *at += quoted;
+    fclose(file);
+    return text;
+}
+
+/* The next field is `expected`, and `end` follows. */
+static void expect_field(const char **at, const char *expected, const char *end)
+{
+    char *field = take_field(at);
+    ck_assert_msg(!strcmp(field, expected), "got '%s', expected '%s'", field, expected);
+    ck_assert_msg(!strncmp(*at, end, strlen(end)), "'%s' is followed by '%.10s'", field, *at);
+    *at += strlen(end);
+    free(field);
+}
+
+static void expect_line(const char **at, json_object *row, bool names)
+{
+    int left = json_object_object_length(row);
+    json_object_object_foreach(row, name, value)
+    {
+        char joined[2048] = "";
+        for (size_t i = 0; json_object_is_type(value, json_type_array) && i < json_object_array_length(value); i++) {
+            strcat(joined, i ? " " : "");
+            strcat(joined, json_object_get_string(json_object_array_get_idx(value, i)));
+        }
+        const char *text = json_object_is_type(value, json_type_array) ? joined : json_object_get_string(value);
+        expect_field(at, names ? name : text ? text : "", --left ? "," : "\r\n");
+    }
+}
+
+/* `expected`: the answer in JSON. What has no row tells no names. */
+static void compare_csv(const char *path, const struct question *q, json_object *expected)
+{
+    static const char *const accept[] = {"Accept: application/json;q=0.5, text/csv", NULL};
+    char csv_path[1100];
+    json_object *data = json_object_object_get(expected, "data");
+    bool by_header = pick(2), list = json_object_is_type(data, json_type_array);
+    snprintf(csv_path, sizeof csv_path, "%s%s", path, by_header ? "" : "&format=csv");
+    struct reply reply = stack_send(
+        &shared, &(struct request_spec){.path = csv_path, .key = q->key, .headers = by_header ? accept : NULL});
+    char *type = reply_header(&reply, "content-type");
+    const char *at = reply.body;
+    ck_assert_msg(reply.status == 200 && type && !strcmp(type, "text/csv; charset=utf-8; header=present"), "%s: %ld %s",
+                  csv_path, reply.status, type);
+    size_t count = list ? json_object_array_length(data) : 1;
+    for (size_t i = 0; i < count; i++) {
+        json_object *row = list ? json_object_array_get_idx(data, i) : data;
+        if (i == 0)
+            expect_line(&at, row, true);
+        expect_line(&at, row, false);
+    }
+    if (count == 0)
+        at = strstr(at, "\r\n") + 2;
+    ck_assert_str_eq(at, "");
+    free(type);
+    reply_release(&reply);
+}
+
 static void compare(const char *path, const struct question *q, const char *sql)
 {
     struct reply reply = stack_send(&shared, &(struct request_spec){.path = path, .key = q->key});
@@ -194,6 +271,7 @@ static void compare(const char *path, const struct question *q, const char *sql)
     json_object *got = json_tokener_parse(reply.body), *expected = json_tokener_parse(expected_text);
     ck_assert_msg(reply.status == 200 && got && expected, "%s: %ld %s", path, reply.status, reply.body);
     ck_assert_msg(json_object_equal(got, expected), "%s\ngot      %s\nexpected %s", path, reply.body, expected_text);
+    compare_csv(path, q, expected);
     json_object_put(got);
     json_object_put(expected);
     reply_release(&reply);
@@ -299,17 +377,81 @@ static void check_websites(struct question *q)
     compare(path, q, sql);
 }
 
-#define QUESTIONS_PER_TEST 60
+static void check_summary(struct question *q)
+{
+    char path[1024], sql[4096];
+    snprintf(path, sizeof path, "/analytics/summary?%s", q->query);
+    snprintf(sql, sizeof sql,
+             "SELECT json_object('data', json_object('total_count', cast(coalesce(sum(count), 0) AS TEXT),"
+             " 'total_errors', cast(coalesce(sum(error_count), 0) AS TEXT),"
+             " 'total_bytes_sent', cast(coalesce(sum(bytes_sent), 0) AS TEXT),"
+             " 'total_bytes_received', cast(coalesce(sum(bytes_received), 0) AS TEXT),"
+             " 'bytes_total', cast(coalesce(sum(bytes_sent + bytes_received), 0) AS TEXT),"
+             " 'max_concurrency', cast(coalesce(max(max_concurrency), 0) AS TEXT),"
+             " 'first_seen', min(ts), 'last_seen', max(ts))) FROM log WHERE %s",
+             q->where);
+    compare(path, q, sql);
+}
+
+static const struct {
+    const char *by;
+    const char *value; /* in SQL */
+} dimensions[] = {
+    {"worker", "worker"},
+    {"peer", "peer_id"},
+    {"protocol", "protocol"},
+    {"port", "cast(port AS TEXT)"},
+    {"ip_out", "CASE ip_out WHEN '' THEN '' WHEN 'B9C7640A' THEN '185.199.100.10'"
+               " WHEN '20010DB8000000000000000000000010' THEN '2001:db8::10' END"},
+    {"order", "cast(order_id AS TEXT)"},
+    {"user", "cast(user_id AS TEXT)"},
+    {"error", "error"},
+};
+
+#define TEXT_OF(value) "cast(coalesce(" value ", 0) AS TEXT)"
+#define MEASURES                                                                                                             \
+    "'total_count', " TEXT_OF("sum(n)") ", 'total_errors', " TEXT_OF("sum(x)") ", 'bytes_total', " TEXT_OF(                  \
+        "sum(s + r)") ", 'total_bytes_sent', " TEXT_OF("sum(s)") ", 'total_bytes_received', " TEXT_OF("sum(r)") ", "         \
+                                                                                                                "'max"       \
+                                                                                                                "_con"       \
+                                                                                                                "curr"       \
+                                                                                                                "ency"       \
+                                                                                                                "',"         \
+                                                                                                                " " TEXT_OF( \
+                                                                                                                    "max(m)")
+
+static void check_breakdown(struct question *q)
+{
+    char path[1024], sql[4096];
+    size_t row = (size_t)pick(ROWS(dimensions));
+    bool by_count = pick(2);
+    int limit = 1 + (int)pick(100);
+    snprintf(path, sizeof path, "/analytics/breakdown?%s&by=%s&limit=%d%s", q->query, dimensions[row].by, limit,
+             by_count ? "&sortBy=count" : "");
+    snprintf(sql, sizeof sql,
+             "WITH sums AS (SELECT %s AS v, sum(count) AS n, sum(error_count) AS x, sum(bytes_sent) AS s,"
+             " sum(bytes_received) AS r, max(max_concurrency) AS m FROM log WHERE %s GROUP BY v),"
+             " ranked AS (SELECT *, row_number() OVER (ORDER BY %s DESC, v) AS place FROM sums)"
+             " SELECT json_object('data', json(coalesce((SELECT json_group_array(json(row)) FROM (SELECT"
+             " json_object('value', v, " MEASURES ") AS row FROM ranked WHERE place <= %d GROUP BY place"
+             " ORDER BY place)), '[]')), 'other', json((SELECT json_object(" MEASURES
+             ") FROM ranked WHERE place > %d)), 'total', (SELECT count(*) FROM sums))",
+             dimensions[row].value, q->where, by_count ? "n" : "s + r", limit, limit);
+    compare(path, q, sql);
+}
+
+#define QUESTIONS_PER_TEST 72
 #define TESTS 8
 
 START_TEST(answers_equal_a_recount)
 {
-    static void (*const checks[])(struct question *) = {check_chart, check_domains, check_errors, check_websites};
+    static void (*const checks[])(struct question *) = {check_chart,    check_domains, check_errors,
+                                                        check_websites, check_summary, check_breakdown};
     struct question question;
     rng = (uint64_t)_i * 7919 + 1;
     for (int i = 0; i < QUESTIONS_PER_TEST; i++) {
         pick_question(&question);
-        checks[i % 4](&question);
+        checks[i % ROWS(checks)](&question);
     }
 }
 END_TEST
@@ -373,6 +515,24 @@ static const struct {
     {"/analytics/websites?" RANGE "&page=1000000", NULL},
     {"/analytics/errors?" RANGE "&limit=1", NULL},
     {"/analytics/traffic?" RANGE "&limit=10x", NULL}, /* unknown here */
+    {"/analytics/traffic?" RANGE "&by=nothing", NULL},
+    {"/analytics/traffic?" RANGE "&format=xml", "analytics.format_invalid"},
+    {"/analytics/traffic?" RANGE "&format=", "analytics.format_invalid"},
+    {"/analytics/websites?" RANGE "&format=CSV", "analytics.format_invalid"},
+    {"/analytics/errors?" RANGE "&format=csv&format=csv", "analytics.format_invalid"},
+    {"/analytics/domains?" RANGE "&format=csv&limit=0", "analytics.limit_invalid"}, /* in JSON */
+    {"/analytics/summary?" RANGE "&limit=0&by=x&granularity=x", NULL},
+    {"/analytics/summary?from=2026-01-01", "analytics.to_required"},
+    {"/analytics/breakdown?" RANGE, "analytics.by_required"},
+    {"/analytics/breakdown?" RANGE "&by=", "analytics.by_invalid"},
+    {"/analytics/breakdown?" RANGE "&by=domain", "analytics.by_invalid"},
+    {"/analytics/breakdown?" RANGE "&by=ip_from", "analytics.by_invalid"},
+    {"/analytics/breakdown?" RANGE "&by=Worker", "analytics.by_invalid"},
+    {"/analytics/breakdown?" RANGE "&by=worker,peer", "analytics.by_invalid"},
+    {"/analytics/breakdown?" RANGE "&by=worker&by=peer", "analytics.by_invalid"},
+    {"/analytics/breakdown?" RANGE "&by=worker&sortBy=value", "analytics.sort_by_invalid"},
+    {"/analytics/breakdown?" RANGE "&by=worker&limit=101", "analytics.limit_invalid"},
+    {"/analytics/breakdown?" RANGE "&by=ip_out&limit=100&sortBy=count&format=json", NULL},
 };
 
 START_TEST(parameters_are_checked)
@@ -403,22 +563,40 @@ START_TEST(zero_filled_charts)
 END_TEST
 
 static const char *const readable[] = {"/analytics/traffic", "/analytics/requests", "/analytics/concurrency",
-                                       "/analytics/domains", "/analytics/errors",   "/analytics/websites"};
+                                       "/analytics/domains", "/analytics/errors",   "/analytics/websites",
+                                       "/analytics/summary", "/analytics/breakdown"};
 
+static char *headers_but_the_date(const struct reply *reply)
+{
+    char *text = strdup(reply->headers), *date = strstr(text, "date: ");
+    if (date)
+        memmove(date, strchr(date, '\n') + 1, strlen(strchr(date, '\n')));
+    return text;
+}
+
+/* In both formats: what a GET says of its body, HEAD says too. */
 START_TEST(head_is_get_without_a_body)
 {
+    bool csv = _i >= ROWS(readable);
     char path[128];
-    snprintf(path, sizeof path, "%s?" RANGE, readable[_i]);
+    snprintf(path, sizeof path, "%s?" RANGE "&by=worker%s", readable[_i % ROWS(readable)], csv ? "&format=csv" : "");
     struct reply get = stack_send(&shared, &(struct request_spec){.path = path, .key = shared.admin_key});
     struct reply head =
         stack_send(&shared, &(struct request_spec){.method = "HEAD", .path = path, .key = shared.admin_key});
-    char *type = reply_header(&head, "content-type");
+    char *type = reply_header(&head, "content-type"), *vary = reply_header(&head, "vary");
+    char *of_get = headers_but_the_date(&get), *of_head = headers_but_the_date(&head);
     ck_assert_int_eq(get.status, 200);
     ck_assert_int_eq(head.status, 200);
     ck_assert_uint_eq(head.body_len, 0);
     ck_assert_uint_gt(get.body_len, 10);
-    ck_assert(type && !strcmp(type, "application/json"));
+    ck_assert_str_eq(of_head, of_get);
+    ck_assert_str_eq(type, csv ? "text/csv; charset=utf-8; header=present" : "application/json");
+    ck_assert(vary && strstr(vary, "Accept"));
+    ck_assert((strstr(of_get, "content-disposition: attachment; filename=\"") != NULL) == csv);
     free(type);
+    free(vary);
+    free(of_get);
+    free(of_head);
     reply_release(&get);
     reply_release(&head);
 }
@@ -451,7 +629,7 @@ int main(void)
     tcase_add_loop_test(tcase, answers_equal_a_recount, 0, TESTS);
     tcase_add_loop_test(tcase, parameters_are_checked, 0, ROWS(parameters));
     tcase_add_test(tcase, zero_filled_charts);
-    tcase_add_loop_test(tcase, head_is_get_without_a_body, 0, ROWS(readable));
+    tcase_add_loop_test(tcase, head_is_get_without_a_body, 0, 2 * ROWS(readable));
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
