@@ -15,14 +15,17 @@
 #define RAW_CUT " AND second >= ?6 AND second < ?7"
 #define ANY_ORDER " AND (?5 = 0 OR order_id = ?5)"
 #define VALUE_ROWS(value)                                                                                              \
-    "SELECT " value ", count, bytes_sent, bytes_received, error_count, max_concurrency FROM raw_log WHERE "
+    "SELECT tally(" value ", count, bytes_sent, bytes_received, error_count, max_concurrency) FROM raw_log WHERE "
+#define RUN "quarter >= ?2 AND quarter < ?9"
 #define TRAFFIC "count, bytes_sent, bytes_received, errors, max_concurrency"
 #define CHUNKS "SELECT entries FROM rollup_chunk WHERE tier = ?1 AND bucket = ?2 AND user_id = ?3 AND kind = ?8"
 
-/* A breakdown's raw logs: everyone's in one run, or one user's, quarter by quarter; three statements for each
- * dimension, in this order. */
+/* A breakdown's raw logs: everyone's in one run, or one user's, quarter by quarter. Four statements for each dimension,
+ * in this order. */
+enum value_statement { VALUES_OF_RUN, VALUES_OF_PART, VALUES_OF_USER, VALUES_OF_USER_DOMAIN };
 #define VALUE_SQL(X, name, value)                                                                                      \
-    X(name, VALUE_ROWS(value) "quarter >= ?2 AND quarter < ?9 AND (?4 = -1 OR domain = ?4)" ANY_ORDER RAW_CUT)         \
+    X(name, VALUE_ROWS(value) RUN)                                                                                     \
+    X(name##_OF_PART, VALUE_ROWS(value) RUN " AND (?4 = -1 OR domain = ?4)" RAW_CUT)                                   \
     X(name##_OF_USER, VALUE_ROWS(value) "quarter = ?2 AND user_id = ?3" ANY_ORDER RAW_CUT)                             \
     X(name##_OF_USER_DOMAIN, VALUE_ROWS(value) "quarter = ?2 AND user_id = ?3 AND domain = ?4" ANY_ORDER RAW_CUT)
 
@@ -70,11 +73,14 @@ enum reader_statement {
         READER_STATEMENTS
 };
 
+struct pass;
+
 struct store_reader {
     struct db db;
     int64_t timeout_ms;  /* 0: none */
     int64_t deadline_ms; /* of the report under way, monotonic; 0: none */
     struct tally_cache cache;
+    const struct pass *pass; /* store_scan.c: the reading under way */
 };
 
 #define DOMAIN_ANY INT64_C(-1)

@@ -24,6 +24,59 @@ static int is_late(void *ctx)
     return reader->deadline_ms && monotonic_ms() > reader->deadline_ms;
 }
 
+/* ---- one reading ---- */
+
+/* One reading of one piece of the range. */
+struct pass {
+    struct store_reader *reader;
+    const struct scan *scan;
+    enum scan_source source;
+    enum dimension by;
+    int64_t user;
+    scan_sink sink;
+    void *ctx;
+    struct fault *fault;
+};
+
+static enum err give(const struct pass *pass, const struct scan_row *row)
+{
+    if (pass->sink(pass->ctx, row))
+        return fault_set(pass->fault, ERR_UNAVAILABLE, "out of memory");
+    return OK;
+}
+
+/* The aggregate "tally" of the statements for breakdowns: a value and the measures of one log. Ten million logs are
+ * stepped through inside of SQLite a third faster than row by row out here. */
+static void add_value(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    const struct store_reader *reader = sqlite3_user_data(context);
+    struct scan_row row = {.totals = {.count = sqlite3_value_int64(values[1]),
+                                      .bytes_sent = sqlite3_value_int64(values[2]),
+                                      .bytes_received = sqlite3_value_int64(values[3]),
+                                      .errors = sqlite3_value_int64(values[4]),
+                                      .max_concurrency = sqlite3_value_int64(values[5])}};
+    (void)count;
+    if (reader->pass->by == BY_IP_OUT)
+        row.ip = (struct slice){sqlite3_value_blob(values[0]), (size_t)sqlite3_value_bytes(values[0])};
+    else
+        row.value = sqlite3_value_int64(values[0]);
+    if (give(reader->pass, &row))
+        sqlite3_result_error_nomem(context);
+}
+
+static void add_no_more(sqlite3_context *context)
+{
+    sqlite3_result_null(context);
+}
+
+static enum err make_aggregate(struct store_reader *reader, struct fault *fault)
+{
+    int flags = SQLITE_UTF8 | SQLITE_DIRECTONLY;
+    if (sqlite3_create_function_v2(reader->db.handle, "tally", 6, flags, reader, NULL, add_value, add_no_more, NULL))
+        return db_fault(&reader->db, "tally", fault);
+    return OK;
+}
+
 /* ---- open and close ---- */
 
 static const char *const reader_sql[] = {
@@ -47,6 +100,8 @@ static enum err prepare(struct store_reader *reader, const char *data_dir, struc
         err = db_check_version(&reader->db, &schema_analytics, fault);
     if (!err)
         err = db_exec(&reader->db, "PRAGMA cache_size=-8192", fault);
+    if (!err)
+        err = make_aggregate(reader, fault);
     if (!err)
         err = db_prepare(&reader->db, reader_sql, READER_STATEMENTS, fault);
     return err;
@@ -223,25 +278,6 @@ void scan_end(struct store_reader *reader, struct scan *scan)
 
 /* ---- rows ---- */
 
-/* One reading of one piece of the range. */
-struct pass {
-    struct store_reader *reader;
-    const struct scan *scan;
-    enum scan_source source;
-    enum dimension by;
-    int64_t user;
-    scan_sink sink;
-    void *ctx;
-    struct fault *fault;
-};
-
-static enum err give(const struct pass *pass, const struct scan_row *row)
-{
-    if (pass->sink(pass->ctx, row))
-        return fault_set(pass->fault, ERR_UNAVAILABLE, "out of memory");
-    return OK;
-}
-
 /* A row of traffic_quarter, traffic_hour or traffic_day. */
 static enum err take_traffic(const struct pass *pass, sqlite3_stmt *statement, int64_t start)
 {
@@ -282,16 +318,13 @@ static struct totals column_totals(sqlite3_stmt *statement, int first)
                            .max_concurrency = sqlite3_column_int64(statement, first + 4)};
 }
 
-/* A log of a breakdown. */
-static enum err take_value(const struct pass *pass, sqlite3_stmt *statement, int64_t start)
+/* The logs of a breakdown have gone to the sink by now: see add_value. */
+static enum err take_nothing(const struct pass *pass, sqlite3_stmt *statement, int64_t start)
 {
+    (void)pass;
+    (void)statement;
     (void)start;
-    struct scan_row row = {.totals = column_totals(statement, 1)};
-    if (pass->by == BY_IP_OUT)
-        row.ip = (struct slice){sqlite3_column_blob(statement, 0), (size_t)sqlite3_column_bytes(statement, 0)};
-    else
-        row.value = sqlite3_column_int64(statement, 0);
-    return give(pass, &row);
+    return OK;
 }
 
 /* A row of a traffic table, of one user and order. */
@@ -334,15 +367,16 @@ struct method {
     enum err (*take)(const struct pass *pass, sqlite3_stmt *statement, int64_t start);
 };
 
-static enum reader_statement value_statement(const struct pass *pass)
+static enum reader_statement value_statement(const struct pass *pass, const struct piece *piece)
 {
     static const enum reader_statement first[DIMENSIONS] = {
         [BY_WORKER] = R_BY_WORKER, [BY_PEER] = R_BY_PEER,   [BY_PROTOCOL] = R_BY_PROTOCOL, [BY_PORT] = R_BY_PORT,
         [BY_IP_OUT] = R_BY_IP_OUT, [BY_ORDER] = R_BY_ORDER, [BY_USER] = R_BY_USER,         [BY_ERROR] = R_BY_ERROR,
     };
-    if (!pass->user)
-        return first[pass->by];
-    return first[pass->by] + (pass->scan->domain == DOMAIN_ANY ? 1 : 2);
+    bool any_domain = pass->scan->domain == DOMAIN_ANY;
+    if (pass->user)
+        return first[pass->by] + (any_domain ? VALUES_OF_USER : VALUES_OF_USER_DOMAIN);
+    return first[pass->by] + (any_domain && !piece_is_partial(piece) ? VALUES_OF_RUN : VALUES_OF_PART);
 }
 
 /* Of a breakdown: orders and users from what is rolled up, everything else from the logs. */
@@ -357,7 +391,7 @@ static struct method value_method(const struct pass *pass, const struct piece *p
         return (struct method){R_CHUNK_OF_DOMAIN, false, take_chunk};
     if (pass->by == BY_USER && everyone && any_domain && !piece_is_partial(piece))
         return (struct method){R_QUARTER_OF_USERS, false, take_owner};
-    return (struct method){value_statement(pass), everyone, take_value};
+    return (struct method){value_statement(pass, piece), everyone, take_nothing};
 }
 
 static struct method method_for(const struct pass *pass, const struct piece *piece)
@@ -402,6 +436,7 @@ static enum err scan_bucket(const struct pass *pass, const struct method *method
     struct db *db = &pass->reader->db;
     sqlite3_stmt *statement = reader_statement(pass->reader, method->statement);
     bool more = true;
+    pass->reader->pass = pass;
     sqlite3_bind_int64(statement, 2, bucket);
     enum err err = db_step(db, statement, "read", &more, pass->fault);
     while (!err && more) {
@@ -410,6 +445,7 @@ static enum err scan_bucket(const struct pass *pass, const struct method *method
             err = db_step(db, statement, "read", &more, pass->fault);
     }
     sqlite3_reset(statement);
+    pass->reader->pass = NULL;
     return err;
 }
 

@@ -220,6 +220,27 @@ static int64_t domains_sum(struct store_reader *reader, const struct report_filt
     return sum;
 }
 
+static int64_t summary_sum(struct store_reader *reader, const struct report_filter *filter)
+{
+    struct totals totals = {0};
+    struct fault fault;
+    return store_summary(reader, filter, &totals, &fault) ? -1 : totals.count;
+}
+
+/* With as few rows as can be: the rest is in the sums over the others. */
+static int64_t breakdown_sum(struct store_reader *reader, const struct report_filter *filter, enum dimension by)
+{
+    struct breakdown breakdown = {0};
+    struct fault fault;
+    if (store_breakdown(reader, filter, by, DOMAIN_BY_COUNT, 1, &breakdown, &fault))
+        return -1;
+    int64_t sum = breakdown.other.count;
+    for (size_t i = 0; i < breakdown.count; i++)
+        sum += breakdown.rows[i].totals.count;
+    breakdown_release(&breakdown);
+    return sum;
+}
+
 static void check_sum(const char *report, int64_t sum)
 {
     ck_assert_msg(sum == stored_count() || (sum < 0 && has_failed()), "%s: %s says %lld instead of %lld", about, report,
@@ -232,13 +253,16 @@ static void read_reports(void)
     struct store_reader *reader = NULL;
     struct error_list errors = {0};
     struct fault fault;
-    int64_t chart = -1, domains = -1;
+    int64_t chart = -1, domains = -1, summary = -1, addresses = -1, orders = -1;
     struct report_filter filter = {.from = LEDGER_BEGIN - 4 * INT64_C(86400), .to = LEDGER_BEGIN + 4 * INT64_C(86400)};
     memory_enter();
     enum err err = store_reader_open(folder, &reader, &fault);
     if (!err) {
         chart = chart_sum(reader, &filter);
         domains = domains_sum(reader, &filter);
+        summary = summary_sum(reader, &filter);
+        addresses = breakdown_sum(reader, &filter, BY_IP_OUT);
+        orders = breakdown_sum(reader, &filter, BY_ORDER);
         err = store_errors(reader, &filter, 100, &errors, &fault);
     }
     store_reader_close(reader);
@@ -246,6 +270,9 @@ static void read_reports(void)
     ck_assert_msg(!err || has_failed(), "%s: %s", about, fault.detail);
     check_sum("the chart", chart);
     check_sum("the list of domains", domains);
+    check_sum("the summary", summary);
+    check_sum("the breakdown by address", addresses);
+    check_sum("the breakdown by order", orders);
     error_list_release(&errors);
 }
 
