@@ -41,6 +41,7 @@ static void check_taken(const struct answer *answer, const struct param_set *set
     CHECK(params->limit == set->default_limit || (params->limit >= 1 && params->limit <= 100));
     CHECK(params->page >= 1 && params->page <= INT64_C(2147483648));
     CHECK(params->granularity <= GRANULARITY_MONTH && params->sort <= DOMAIN_BY_COUNT);
+    CHECK(params->format <= FORMAT_CSV && params->by < DIMENSIONS);
     if (!filter->has_domain)
         return;
     CHECK(filter->domain.data == params->domain && filter->domain.len <= LIMIT_DOMAIN_BYTES);
@@ -73,6 +74,7 @@ static void check_same(const struct answer *one, const struct answer *other)
     CHECK(a->filter.user_id == b->filter.user_id && a->filter.order_id == b->filter.order_id);
     CHECK(a->filter.has_domain == b->filter.has_domain && strcmp(a->domain, b->domain) == 0);
     CHECK(a->granularity == b->granularity && a->fill_zero == b->fill_zero && a->sort == b->sort);
+    CHECK(a->format == b->format && a->by == b->by);
     CHECK(a->page == b->page && a->limit == b->limit);
 }
 
@@ -139,10 +141,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct answer answer;
     if (size < 1 || size - 1 > LIMIT_QUERY_STRING_BYTES + 90)
         return 0;
-    for (int p = PARAM_DOMAIN; p < PARAM_COUNT; p++)
+    for (int p = PARAM_DOMAIN; p <= PARAM_PAGE; p++)
         set.takes[p] = data[0] >> (p - PARAM_DOMAIN) & 1;
     memcpy(query + 2, data + 1, size - 1);
     query[2 + size - 1] = '\0';
+    set.takes[PARAM_FORMAT] = true;
+    set.takes[PARAM_BY] = strstr(query + 2, "by=") != NULL; /* where it is taken, it is required */
     parse(query + 2, &set, &answer);
     if (answer.err)
         check_refused(&answer);
