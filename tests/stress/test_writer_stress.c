@@ -94,6 +94,12 @@ void store_writer_probe(struct store_writer *store)
     (void)store;
 }
 
+int64_t store_writer_wal_bytes(const struct store_writer *store)
+{
+    (void)store;
+    return 0;
+}
+
 void store_writer_close(struct store_writer *store)
 {
     (void)store;
