@@ -3,8 +3,10 @@
 #include "params.h"
 
 #include "batch.h"
+#include "bucket.h"
 #include "text.h"
 #include "when.h"
+#include "zone_file.h"
 
 #include <assert.h>
 #include <string.h>
@@ -44,6 +46,7 @@ static enum err parse_when(const struct param_row *row, struct slice value, stru
 static enum err parse_domain(const struct param_row *row, struct slice value, struct reading *reading);
 static enum err parse_integer(const struct param_row *row, struct slice value, struct reading *reading);
 static enum err parse_choice(const struct param_row *row, struct slice value, struct reading *reading);
+static enum err parse_zone(const struct param_row *row, struct slice value, struct reading *reading);
 
 static const struct param_choice granularities[] = {
     {"15m", GRANULARITY_15M},   {"hour", GRANULARITY_HOUR},   {"day", GRANULARITY_DAY},
@@ -106,6 +109,11 @@ static const struct param_row param_rows[PARAM_COUNT] = {
                   .parse = parse_choice,
                   .choices = dimensions,
                   .accepts = "one of worker, peer, protocol, port, ip_out, order, user, error"},
+    [PARAM_TIMEZONE] = {.name = "timezone",
+                        .snake = "timezone",
+                        .parse = parse_zone,
+                        .accepts = "the IANA name of a time zone, such as Europe/Kyiv (in a URL, the + of Etc/GMT+3 "
+                                   "is written %2B)"},
 };
 
 /* ---- one value ---- */
@@ -182,6 +190,17 @@ static enum err parse_choice(const struct param_row *row, struct slice value, st
         }
     }
     return refuse(row, reading->fault);
+}
+
+static enum err parse_zone(const struct param_row *row, struct slice value, struct reading *reading)
+{
+    struct params *params = reading->params;
+    enum err err = zone_load(value, &params->zone, reading->fault);
+
+    if (err == ERR_PARAMETER_INVALID)
+        return refuse(row, reading->fault);
+    params->filter.zone = &params->zone;
+    return err;
 }
 
 /* ---- the query string ---- */
@@ -302,42 +321,72 @@ static enum err read_param(const struct param_row *row, const struct raw *raw, s
 
 /* ---- from and to ---- */
 
-/* The first whole second at or after what was written: logs have whole seconds, so `ts >= 10:00:00.5` is
- * `ts >= 10:00:01`, and `ts < 10:00:00.5` is `ts < 10:00:01`. */
-static int64_t whole_second(const struct when *when)
+/* When it is as the clocks of `zone` show it, unless it says itself. */
+static int64_t instant_of(const struct when *when, const struct zone *zone)
 {
-    return when->seconds + (when->has_fraction ? 1 : 0);
+    return when->has_zone ? when->seconds : zone_first(zone, when->seconds);
+}
+
+/* The first whole second at or after what was written: logs have whole seconds, so `ts >= 10:00:00.5` is
+ * `ts >= 10:00:01`, and `ts < 10:00:00.5` is `ts < 10:00:01`. (Where clocks jump over it, that is the jump.) */
+static int64_t whole_second(const struct when *when, const struct zone *zone)
+{
+    int64_t at = instant_of(when, zone);
+    bool is_left_out = !when->has_zone && zone_clock(zone, at) != when->seconds;
+
+    return at + (when->has_fraction && !is_left_out ? 1 : 0);
+}
+
+/* A date-only `to` means to the end of that day, which begins the next. */
+static int64_t end_of_range(const struct when *to, const struct zone *zone)
+{
+    if (to->date_only)
+        return zone_first(zone, to->seconds + WHEN_DAY);
+    return whole_second(to, zone);
 }
 
 /* Two calendar months after `from`, on the clock that `from` was written by. */
-static int64_t latest_to(const struct when *from)
+static struct when latest_to(const struct when *from)
 {
+    struct when latest = *from;
     int64_t local = from->seconds + from->offset_seconds;
     int64_t days = when_floor(local, WHEN_DAY) / WHEN_DAY;
     struct civil end = when_add_months(when_civil_from_days(days), LIMIT_RANGE_MONTHS);
 
-    return when_days_from_civil(end) * WHEN_DAY + (local - days * WHEN_DAY) - from->offset_seconds;
+    latest.seconds = when_days_from_civil(end) * WHEN_DAY + (local - days * WHEN_DAY) - from->offset_seconds;
+    return latest;
 }
 
-/* docs/api.md, Times: the values as given are compared, so a date-only `to` counts from its midnight. */
-static bool too_long(const struct when *from, const struct when *to)
+/* docs/api.md, Times: the values as given are compared, so a date-only `to` counts from its midnight; as instants only
+ * where one of them has a zone of its own. */
+static bool too_long(const struct when *from, const struct when *to, const struct zone *zone)
 {
-    int64_t latest = latest_to(from);
+    struct when latest = latest_to(from);
+    bool one_clock = !from->has_zone && !to->has_zone;
+    int64_t last = one_clock ? latest.seconds : instant_of(&latest, zone);
+    int64_t asked = one_clock ? to->seconds : instant_of(to, zone);
 
-    if (to->seconds != latest)
-        return to->seconds > latest;
+    if (asked != last)
+        return asked > last;
     return to->has_fraction && !from->has_fraction;
+}
+
+/* No log is older than 1970, and no bucket of the store. */
+static int64_t not_before_1970(int64_t at)
+{
+    return at < 0 ? 0 : at;
 }
 
 static enum err join_range(struct reading *reading)
 {
     struct report_filter *filter = &reading->params->filter;
+    const struct zone *zone = filter->zone;
 
-    filter->from = whole_second(&reading->from);
-    filter->to = whole_second(&reading->to) + (reading->to.date_only ? WHEN_DAY : 0);
+    filter->from = not_before_1970(whole_second(&reading->from, zone));
+    filter->to = not_before_1970(end_of_range(&reading->to, zone));
     if (filter->from > filter->to)
         return fault_set(reading->fault, ERR_RANGE_INVALID, "from must not be after to");
-    if (too_long(&reading->from, &reading->to))
+    if (too_long(&reading->from, &reading->to, zone))
         return fault_set(reading->fault, ERR_RANGE_TOO_LONG, "to may be at most %d months after from",
                          LIMIT_RANGE_MONTHS);
     return OK;
@@ -358,6 +407,7 @@ enum err params_parse(const char *query_string, const struct param_set *set, str
     if (err == OK && set->takes[PARAM_FROM])
         err = join_range(&reading);
     if (err == OK && scan.raws[PARAM_GRANULARITY].times == 0)
-        ret_params->granularity = granularity_for(ret_params->filter.from, ret_params->filter.to);
+        ret_params->granularity =
+            bucket_granularity(ret_params->filter.zone, ret_params->filter.from, ret_params->filter.to);
     return err;
 }

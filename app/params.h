@@ -22,6 +22,7 @@ enum param {
     PARAM_PAGE,
     PARAM_FORMAT,
     PARAM_BY,
+    PARAM_TIMEZONE,
     PARAM_COUNT
 };
 
@@ -34,7 +35,7 @@ struct param_set {
     int64_t default_limit; /* of PARAM_LIMIT */
 };
 
-/* filter.domain points into `domain`: keep it where params_parse filled it. */
+/* filter.domain points into `domain`, and filter.zone at `zone`: keep it where params_parse filled it. */
 struct params {
     struct report_filter filter; /* user_id: what `userId` asks for, 0 without */
     enum granularity granularity;
@@ -45,11 +46,13 @@ struct params {
     enum format format;
     enum dimension by;
     char domain[LIMIT_DOMAIN_BYTES + 1];
+    struct zone zone;
 };
 
 /* Parses the whole query string for one route. OK; ERR_QUERY_INVALID when it is too long or has too many parameters;
  * ERR_PARAMETER_REQUIRED, ERR_PARAMETER_INVALID, ERR_RANGE_INVALID or ERR_RANGE_TOO_LONG for the first parameter, in
- * the order of the table, that is not as docs/api.md says. *ret_params may be half filled after an error. */
+ * the order of the table, that is not as docs/api.md says; ERR_UNAVAILABLE when time zones can't be read. *ret_params
+ * may be half filled after an error. */
 enum err params_parse(const char *query_string, const struct param_set *set, struct params *ret_params,
                       struct fault *fault);
 

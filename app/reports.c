@@ -30,8 +30,8 @@ static void put_file_name(struct response *response, const struct request *reque
     char first[WHEN_TEXT_BYTES], last[WHEN_TEXT_BYTES], value[128];
     const char *report = strrchr(request->route, '/') + 1; /* a row of the table of routes */
 
-    when_format(filter->from, first);
-    when_format(filter->to > filter->from ? filter->to - 1 : filter->to, last);
+    when_format(zone_clock(filter->zone, filter->from), first);
+    when_format(zone_clock(filter->zone, filter->to > filter->from ? filter->to - 1 : filter->to), last);
     (void)snprintf(value, sizeof value, "attachment; filename=\"%s_%.10s_%.10s.csv\"", report, first, last);
     response_header(response, "Content-Disposition", value);
 }
@@ -207,6 +207,7 @@ static void put_websites(struct response *response, const struct request *reques
     put_answer(response, request, params,
                &(struct table){.columns = websites_columns,
                                .column_count = ROWS(websites_columns),
+                               .zone = params->filter.zone,
                                .row_count = list->count,
                                .row = domain_row,
                                .rows = list->rows,
@@ -271,6 +272,7 @@ ENDPOINT(reports_errors)
     put_answer(response, request, params,
                &(struct table){.columns = errors_columns,
                                .column_count = ROWS(errors_columns),
+                               .zone = params->filter.zone,
                                .row_count = list.count,
                                .row = error_row,
                                .rows = list.rows});
@@ -316,6 +318,7 @@ ENDPOINT(reports_summary)
     put_answer(response, request, params,
                &(struct table){.columns = summary_columns,
                                .column_count = ROWS(summary_columns),
+                               .zone = params->filter.zone,
                                .is_one_row = true,
                                .row_count = 1,
                                .row = summary_row,

@@ -17,7 +17,7 @@
 
 #define EVERY_REPORT                                                                                                   \
     [PARAM_FROM] = true, [PARAM_TO] = true, [PARAM_DOMAIN] = true, [PARAM_ORDER_ID] = true, [PARAM_USER_ID] = true,    \
-    [PARAM_FORMAT] = true
+    [PARAM_FORMAT] = true, [PARAM_TIMEZONE] = true
 
 static const struct param_set chart_params = {.takes = {EVERY_REPORT, [PARAM_GRANULARITY] = true, [PARAM_FILL] = true}};
 static const struct param_set domains_params = {.takes = {EVERY_REPORT, [PARAM_SORT_BY] = true, [PARAM_LIMIT] = true},

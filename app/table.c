@@ -24,12 +24,14 @@ static struct cell decimal(int64_t number)
 }
 
 /* `seconds` of a log: none when there is no log. */
-static struct cell time_of_log(const struct totals *totals, int64_t seconds)
+static struct cell time_of_log(const struct table *table, const struct totals *totals, int64_t seconds)
 {
-    return (struct cell){.kind = totals->first == INT64_MAX ? CELL_NULL : CELL_TIME, .number = seconds};
+    if (totals->first == INT64_MAX)
+        return (struct cell){.kind = CELL_NULL};
+    return (struct cell){.kind = CELL_TIME, .number = zone_clock(table->zone, seconds)};
 }
 
-static struct cell get_cell(const struct table_row *row, enum table_field field)
+static struct cell get_cell(const struct table *table, const struct table_row *row, enum table_field field)
 {
     switch (field) {
     case FIELD_BUCKET:
@@ -49,19 +51,13 @@ static struct cell get_cell(const struct table_row *row, enum table_field field)
     case FIELD_CONCURRENCY:
         return decimal(row->totals.max_concurrency);
     case FIELD_FIRST:
-        return time_of_log(&row->totals, row->totals.first);
+        return time_of_log(table, &row->totals, row->totals.first);
     case FIELD_LAST:
-        return time_of_log(&row->totals, row->totals.last);
+        return time_of_log(table, &row->totals, row->totals.last);
     case FIELD_SAMPLES:
         return (struct cell){.kind = CELL_TEXTS, .texts = row->samples, .text_count = row->sample_count};
     }
     return (struct cell){.kind = CELL_NULL};
-}
-
-/* Every time that an answer shows passes here. */
-static void format_time(int64_t seconds, char ret_text[WHEN_TEXT_BYTES])
-{
-    when_format(seconds, ret_text);
 }
 
 /* ---- JSON ---- */
@@ -89,7 +85,7 @@ static void put_json_cell(struct json_out *out, const struct cell *cell)
         json_out_decimal(out, cell->number);
         return;
     case CELL_TIME:
-        format_time(cell->number, text);
+        when_format(cell->number, text);
         json_out_cstr(out, text);
         return;
     case CELL_TEXTS:
@@ -102,7 +98,7 @@ static void put_json_row(const struct table *table, const struct table_row *row,
 {
     json_out_begin_object(out);
     for (size_t i = 0; i < table->column_count; i++) {
-        struct cell cell = get_cell(row, table->columns[i].field);
+        struct cell cell = get_cell(table, row, table->columns[i].field);
 
         json_out_name(out, table->columns[i].name);
         put_json_cell(out, &cell);
@@ -189,7 +185,7 @@ static void put_csv_cell(struct buf *buf, const struct cell *cell)
         buf_put_i64(buf, cell->number);
         return;
     case CELL_TIME:
-        format_time(cell->number, text);
+        when_format(cell->number, text);
         buf_puts(buf, text);
         return;
     case CELL_TEXTS:
@@ -209,7 +205,7 @@ void table_put_csv(const struct table *table, struct buf *buf)
         struct table_row row = table->row(table->rows, i);
 
         for (size_t j = 0; j < table->column_count; j++) {
-            struct cell cell = get_cell(&row, table->columns[j].field);
+            struct cell cell = get_cell(table, &row, table->columns[j].field);
 
             buf_puts(buf, j > 0 ? "," : "");
             put_csv_cell(buf, &cell);

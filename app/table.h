@@ -6,6 +6,7 @@
 #include "buf.h"
 #include "json_out.h"
 #include "report.h"
+#include "zone.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,7 +14,7 @@
 
 /* A row: what it is of, and its measures. All borrowed. */
 struct table_row {
-    int64_t bucket;   /* of a chart */
+    int64_t bucket;   /* of a chart: what the clocks show at its beginning */
     const char *name; /* a domain, an error, a value */
     struct totals totals;
     char *const *samples;
@@ -49,7 +50,8 @@ struct table_number {
 struct table {
     const struct column *columns;
     size_t column_count;
-    bool is_one_row; /* and no list: an object in JSON */
+    const struct zone *zone; /* whose clocks show the times of logs */
+    bool is_one_row;         /* and no list: an object in JSON */
     size_t row_count;
     struct table_row (*row)(const void *rows, size_t i);
     const void *rows;

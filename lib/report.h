@@ -5,6 +5,7 @@
 #include "err.h"
 #include "limit.h"
 #include "text.h"
+#include "zone.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,10 +15,11 @@
 struct report_filter {
     int64_t from; /* Unix seconds; from <= ts < to */
     int64_t to;
-    int64_t user_id;     /* 0: everyone */
-    int64_t order_id;    /* 0: every order */
-    bool has_domain;     /* false: every domain */
-    struct slice domain; /* normalised by domain_normalise; borrowed */
+    int64_t user_id;         /* 0: everyone */
+    int64_t order_id;        /* 0: every order */
+    bool has_domain;         /* false: every domain */
+    struct slice domain;     /* normalised by domain_normalise; borrowed */
+    const struct zone *zone; /* whose clocks cut a chart into buckets; NULL: UTC; borrowed */
 };
 
 /* How wide a chart's buckets are. Weeks start on Monday. */
@@ -45,11 +47,11 @@ void totals_add(struct totals *totals, const struct totals *more);
 int64_t totals_bytes(const struct totals *totals);
 
 struct chart_point {
-    int64_t bucket; /* start, Unix seconds; may lie before `from` */
+    int64_t bucket; /* its beginning as the zone's clocks show it (zone_clock); may lie before `from` */
     struct totals totals;
 };
 
-/* Ascending. */
+/* Ascending in time. In an hour that the clocks show twice, two have the same `bucket`. */
 struct chart {
     struct chart_point *points;
     size_t count;

@@ -2,6 +2,8 @@
  * no tables: store_scan.c finds the rows. */
 #include "store_rank.h"
 
+#include "bucket.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,10 +19,7 @@ struct chart_builder {
 static size_t count_buckets(const struct report_filter *filter, enum granularity granularity)
 {
     size_t count = 0;
-    if (filter->from >= filter->to)
-        return 0;
-    for (int64_t at = granularity_floor(granularity, filter->from); at < filter->to;
-         at = granularity_next(granularity, at))
+    for (int64_t at = filter->from; at < filter->to; at = bucket_at(filter->zone, granularity, at).end)
         count++;
     return count;
 }
@@ -32,10 +31,19 @@ static enum err make_buckets(struct chart *chart, const struct report_filter *fi
     chart->points = calloc(count ? count : 1, sizeof *chart->points);
     if (!chart->points)
         return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
-    int64_t at = granularity_floor(granularity, filter->from);
-    for (; chart->count < count; at = granularity_next(granularity, at))
-        chart->points[chart->count++] = (struct chart_point){.bucket = at, .totals = TOTALS_NONE};
+    for (int64_t at = filter->from; chart->count < count;) {
+        struct bucket bucket = bucket_at(filter->zone, granularity, at);
+        chart->points[chart->count++] = (struct chart_point){.bucket = bucket.label, .totals = TOTALS_NONE};
+        at = bucket.end;
+    }
     return OK;
+}
+
+static void add_to_point(struct chart_builder *builder, const struct scan_row *row)
+{
+    struct totals totals = row->totals;
+    totals.first = totals.last = row->at; /* marks the bucket as one that has logs */
+    totals_add(&builder->chart.points[builder->near].totals, &totals);
 }
 
 /* The last bucket that begins at or before `at`. */
@@ -47,14 +55,52 @@ static size_t find_bucket(const struct chart *chart, size_t near, int64_t at)
     return i;
 }
 
-static enum err chart_sink(void *ctx, const struct scan_row *row)
+/* Rows of the whole range. */
+static enum err range_sink(void *ctx, const struct scan_row *row)
 {
     struct chart_builder *builder = ctx;
-    struct totals totals = row->totals;
-    totals.first = totals.last = row->at; /* marks the bucket as one that has logs */
     builder->near = find_bucket(&builder->chart, builder->near, row->at);
-    totals_add(&builder->chart.points[builder->near].totals, &totals);
+    add_to_point(builder, row);
     return OK;
+}
+
+/* Rows of one bucket. */
+static enum err bucket_sink(void *ctx, const struct scan_row *row)
+{
+    add_to_point(ctx, row);
+    return OK;
+}
+
+/* Bucket by bucket, each from the widest tiers that lie in it: those are cut by UTC, and the buckets are not. */
+static enum err fill_buckets(struct store_reader *reader, const struct scan *scan, enum granularity granularity,
+                             struct scan_order *order, struct chart_builder *builder, struct fault *fault)
+{
+    const struct report_filter *filter = scan->filter;
+    enum err err = OK;
+    order->sink = bucket_sink;
+    for (int64_t at = filter->from; !err && at < filter->to; builder->near++) {
+        int64_t end = bucket_at(filter->zone, granularity, at).end;
+        order->from = at;
+        order->to = end < filter->to ? end : filter->to;
+        err = scan_run(reader, scan, order, fault);
+        at = end;
+    }
+    return err;
+}
+
+static enum err fill_chart(struct store_reader *reader, const struct scan *scan, enum granularity granularity,
+                           struct chart_builder *builder, struct fault *fault)
+{
+    const struct report_filter *filter = scan->filter;
+    struct scan_order order = {.source = filter->has_domain ? SCAN_DOMAINS : SCAN_TRAFFIC,
+                               .widest = granularity_tier(granularity),
+                               .from = filter->from,
+                               .to = filter->to,
+                               .sink = range_sink,
+                               .ctx = builder};
+    if (!zone_is_utc(filter->zone))
+        return fill_buckets(reader, scan, granularity, &order, builder, fault);
+    return scan_run(reader, scan, &order, fault);
 }
 
 static void drop_empty(struct chart *chart)
@@ -75,14 +121,7 @@ enum err store_chart(struct store_reader *reader, const struct report_filter *fi
     if (!err)
         err = make_buckets(&builder.chart, filter, granularity, fault);
     if (!err)
-        err = scan_run(reader, &scan,
-                       &(struct scan_order){.source = filter->has_domain ? SCAN_DOMAINS : SCAN_TRAFFIC,
-                                            .widest = granularity_tier(granularity),
-                                            .from = filter->from,
-                                            .to = filter->to,
-                                            .sink = chart_sink,
-                                            .ctx = &builder},
-                       fault);
+        err = fill_chart(reader, &scan, granularity, &builder, fault);
     scan_end(reader, &scan);
     if (err) {
         chart_release(&builder.chart);

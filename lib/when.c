@@ -179,6 +179,7 @@ bool when_parse(struct slice text, struct when *ret_when)
         when.date_only = false;
         if (!take(&reader, "Tt ") || !take_time(&reader, &second_of_day, &when.has_fraction))
             return false;
+        when.has_zone = reader.at < reader.end;
         if (!take_zone(&reader, &when.offset_seconds) || reader.at < reader.end)
             return false;
     }

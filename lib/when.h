@@ -27,12 +27,14 @@ struct when {
     bool has_fraction; /* a fraction other than zero was cut off */
     bool date_only;
     int offset_seconds; /* the zone as written, east positive; 0 when none was */
+    bool has_zone;      /* else the reader's own zone is meant, and `seconds` counts what its clocks show */
 };
 
 /* Parses the whole of `text`: YYYY-MM-DD, YYYY-MM-DD HH:MM:SS, or ISO 8601
  * YYYY-MM-DDTHH:MM[:SS[.fraction]][Z|±hh:mm|±hhmm|±hh] (a space may stand for the T, the comma for the point;
- * lower-case t and z too; 1 to 9 digits of fraction). No zone means UTC. Refuses impossible dates, 24:00, second 60,
- * offsets over 14:00, years before 1970 and after 2999, and instants before 1970-01-01 00:00:00 UTC. */
+ * lower-case t and z too; 1 to 9 digits of fraction). Without a zone, `seconds` is as for UTC. Refuses impossible
+ * dates, 24:00, second 60, offsets over 14:00, years before 1970 and after 2999, and instants before 1970-01-01
+ * 00:00:00 UTC. */
 bool when_parse(struct slice text, struct when *ret_when);
 
 /* Days since 1970-01-01 of a civil date, and back. */

@@ -36,12 +36,13 @@ static void check_taken(const struct answer *answer, const struct param_set *set
     const struct report_filter *filter = &params->filter;
     CHECK(filter->from <= filter->to && filter->from >= 0);
     CHECK(filter->to <= INT64_C(32503680000) + WHEN_DAY);
-    CHECK(filter->to - filter->from <= 63 * WHEN_DAY && month_of(filter->to) - month_of(filter->from) <= 3);
+    CHECK(filter->to - filter->from <= 65 * WHEN_DAY && month_of(filter->to) - month_of(filter->from) <= 3);
     CHECK(filter->user_id >= 0 && filter->user_id <= LIMIT_ID && filter->order_id >= 0 && filter->order_id <= LIMIT_ID);
     CHECK(params->limit == set->default_limit || (params->limit >= 1 && params->limit <= 100));
     CHECK(params->page >= 1 && params->page <= INT64_C(2147483648));
     CHECK(params->granularity <= GRANULARITY_MONTH && params->sort <= DOMAIN_BY_COUNT);
     CHECK(params->format <= FORMAT_CSV && params->by < DIMENSIONS);
+    CHECK(!filter->zone || filter->zone == &params->zone);
     if (!filter->has_domain)
         return;
     CHECK(filter->domain.data == params->domain && filter->domain.len <= LIMIT_DOMAIN_BYTES);
@@ -71,6 +72,7 @@ static void check_same(const struct answer *one, const struct answer *other)
     if (one->err)
         return;
     CHECK(a->filter.from == b->filter.from && a->filter.to == b->filter.to);
+    CHECK(!a->filter.zone == !b->filter.zone && a->zone.count == b->zone.count);
     CHECK(a->filter.user_id == b->filter.user_id && a->filter.order_id == b->filter.order_id);
     CHECK(a->filter.has_domain == b->filter.has_domain && strcmp(a->domain, b->domain) == 0);
     CHECK(a->granularity == b->granularity && a->fill_zero == b->fill_zero && a->sort == b->sort);
@@ -137,7 +139,8 @@ static void check_other_ways(const char *query, const struct param_set *set, con
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static char query[2 + LIMIT_QUERY_STRING_BYTES + 100]; /* two NULs before it: encode looks back */
-    struct param_set set = {.takes = {[PARAM_FROM] = true, [PARAM_TO] = true}, .default_limit = 30};
+    struct param_set set = {.takes = {[PARAM_FROM] = true, [PARAM_TO] = true, [PARAM_TIMEZONE] = true},
+                            .default_limit = 30};
     struct answer answer;
     if (size < 1 || size - 1 > LIMIT_QUERY_STRING_BYTES + 90)
         return 0;

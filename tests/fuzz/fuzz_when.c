@@ -61,6 +61,7 @@ struct written {
     struct tm tm;
     bool date_only;
     bool fraction;
+    bool has_zone;
     int zone;
 };
 
@@ -75,6 +76,7 @@ static bool find_clock(const char *at, const char *end, struct written *written)
             written->tm.tm_hour = number(at + 1, 2);
             written->tm.tm_min = number(at + 4, 2);
             written->tm.tm_sec = c > 0 ? number(at + 7, 2) : 0;
+            written->has_zone = z > 0;
             for (const char *digit = at + 10; c == 2 && digit < zone; digit++)
                 written->fraction |= *digit != '0';
             if (zones[z][0] == '=')
@@ -142,6 +144,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     CHECK(when.seconds == seconds && when.date_only == written.date_only);
     CHECK(when.has_fraction == written.fraction && when.offset_seconds == written.zone);
+    CHECK(when.has_zone == written.has_zone);
     check_printed(seconds);
     return 0;
 }

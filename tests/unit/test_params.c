@@ -1,5 +1,6 @@
 /* test_params.c: query strings as rows, hostile ones first. Instants were worked out with date(1). */
 #include "params.h"
+#include "when.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -24,7 +25,8 @@ static const struct param_set every = {
               [PARAM_FILL] = true,
               [PARAM_SORT_BY] = true,
               [PARAM_LIMIT] = true,
-              [PARAM_PAGE] = true},
+              [PARAM_PAGE] = true,
+              [PARAM_TIMEZONE] = true},
     .default_limit = 30,
 };
 static const struct param_set range_only = {.takes = {[PARAM_FROM] = true, [PARAM_TO] = true}};
@@ -91,7 +93,21 @@ static const struct {
     {RANGE "&limit=010", ERR_PARAMETER_INVALID, "limit"},
     {RANGE "&page=0", ERR_PARAMETER_INVALID, "page"},
     {RANGE "&page=2147483649", ERR_PARAMETER_INVALID, "page"},
+    {RANGE "&timezone=", ERR_PARAMETER_INVALID, "timezone"},
+    {RANGE "&timezone", ERR_PARAMETER_INVALID, "timezone"},
+    {RANGE "&timezone=Kyiv", ERR_PARAMETER_INVALID, "timezone"},
+    {RANGE "&timezone=europe/kyiv", ERR_PARAMETER_INVALID, "timezone"},
+    {RANGE "&timezone=Europe/Kyiv%20", ERR_PARAMETER_INVALID, "timezone"},
+    {RANGE "&timezone=Europe/Kyiv%00", ERR_PARAMETER_INVALID, "timezone"},
+    {RANGE "&timezone=../../../etc/passwd", ERR_PARAMETER_INVALID, "timezone"},
+    {RANGE "&timezone=%2Fusr%2Fshare%2Fzoneinfo%2FUTC", ERR_PARAMETER_INVALID, "timezone"},
+    {RANGE "&timezone=posix/Europe/Kyiv", ERR_PARAMETER_INVALID, "timezone"},
+    {RANGE "&timezone=right/Europe/Kyiv", ERR_PARAMETER_INVALID, "timezone"},
+    {RANGE "&timezone=Etc/GMT+3", ERR_PARAMETER_INVALID, "timezone"}, /* the + is a space */
+    {RANGE "&timezone=%2B03:00", ERR_PARAMETER_INVALID, "timezone"},
+    {RANGE "&timezone=UTC&timezone=UTC", ERR_PARAMETER_INVALID, "timezone"},
     /* the first of the table is named, wherever it stands */
+    {"timezone=x&limit=x&to=2026-03-15&from=2026-03-15", ERR_PARAMETER_INVALID, "limit"},
     {"limit=x&to=x&from=x", ERR_PARAMETER_INVALID, "from"},
     {"from=2026-03-16&to=2026-03-14", ERR_RANGE_INVALID, ""},
     {"from=2026-03-15T10:00:01&to=2026-03-15T10:00:00", ERR_RANGE_INVALID, ""},
@@ -108,6 +124,14 @@ static const struct {
     {"from=2999-12-31&to=2999-12-31T00:00:00-13:00&fill=x", ERR_PARAMETER_INVALID, "fill"},
     /* 31 January on the clock of from: two months later is 31 March 23:30 there, 1 April 04:30 UTC */
     {"from=2026-01-31T23:30:00-05:00&to=2026-04-01T04:30:01Z", ERR_RANGE_TOO_LONG, ""},
+    /* on Kyiv's clocks, which are an hour further on 29 March: as given, though an hour less has passed … */
+    {"from=2026-02-15&to=2026-04-15T00:00:01&timezone=Europe/Kyiv", ERR_RANGE_TOO_LONG, ""},
+    {"from=2026-02-15&to=2026-04-16&timezone=Europe/Kyiv", ERR_RANGE_TOO_LONG, ""},
+    /* … and as instants where `to` says its own zone: 15 April 00:00 there is 14 April 21:00 UTC */
+    {"from=2026-02-15&to=2026-04-14T21:00:01Z&timezone=Europe/Kyiv", ERR_RANGE_TOO_LONG, ""},
+    {"from=2026-01-29T03:30:00&to=2026-03-29T03:30:01&timezone=Europe/Kyiv", ERR_RANGE_TOO_LONG, ""},
+    {"from=2026-03-15T03:00:00&to=2026-03-15T00:59:59Z&timezone=Europe/Kyiv", ERR_RANGE_INVALID, ""},
+    {"from=2026-03-15T02:00:00Z&to=2026-03-15T03:00:00&timezone=Europe/Kyiv", ERR_RANGE_INVALID, ""},
 };
 
 START_TEST(refuses)
@@ -158,6 +182,59 @@ START_TEST(reads_ranges)
 }
 END_TEST
 
+#define KYIV "&timezone=Europe/Kyiv"
+
+/* In zones. Kyiv is two hours ahead in winter and three in summer; see test_zone.c for the rest. */
+static const struct {
+    const char *query;
+    const char *from, *to; /* UTC */
+} zone_ranges[] = {
+    {RANGE "&timezone=UTC", "2026-03-15 00:00:00", "2026-03-16 00:00:00"},
+    {RANGE KYIV, "2026-03-14 22:00:00", "2026-03-15 22:00:00"},
+    {"timezone=Europe%2FKyiv&" RANGE, "2026-03-14 22:00:00", "2026-03-15 22:00:00"},
+    {RANGE "&timezone=Etc/GMT%2B3", "2026-03-15 03:00:00", "2026-03-16 03:00:00"},
+    {"from=2026-03-15+10:15:00&to=2026-03-15T12:00" KYIV, "2026-03-15 08:15:00", "2026-03-15 10:00:00"},
+    {"from=2026-03-15T10:15:00.5&to=2026-03-15T12:00:00.5" KYIV, "2026-03-15 08:15:01", "2026-03-15 10:00:01"},
+    /* with a zone of their own, times are what they say */
+    {"from=2026-03-15T10:15:00Z&to=2026-03-15T12:00:00-05:00" KYIV, "2026-03-15 10:15:00", "2026-03-15 17:00:00"},
+    {"from=2026-03-15T00:00:00Z&to=2026-03-15" KYIV, "2026-03-15 00:00:00", "2026-03-15 22:00:00"},
+    /* days of 23, 25 and 0 hours, and one that begins at 1:00 */
+    {"from=2026-03-29&to=2026-03-29" KYIV, "2026-03-28 22:00:00", "2026-03-29 21:00:00"},
+    {"from=2026-10-25&to=2026-10-25" KYIV, "2026-10-24 21:00:00", "2026-10-25 22:00:00"},
+    {"from=2011-12-30&to=2011-12-30&timezone=Pacific/Apia", "2011-12-30 10:00:00", "2011-12-30 10:00:00"},
+    {"from=2018-11-04&to=2018-11-04&timezone=America/Sao_Paulo", "2018-11-04 03:00:00", "2018-11-05 02:00:00"},
+    {"from=2018-11-03&to=2018-11-03&timezone=America/Sao_Paulo", "2018-11-03 03:00:00", "2018-11-04 03:00:00"},
+    /* left out between 3:00 and 4:00: the jump, at either end */
+    {"from=2026-03-29T03:10:00&to=2026-03-29T03:50:00" KYIV, "2026-03-29 01:00:00", "2026-03-29 01:00:00"},
+    {"from=2026-03-29T03:10:00.5&to=2026-03-29T04:00:00.5" KYIV, "2026-03-29 01:00:00", "2026-03-29 01:00:01"},
+    /* twice between 3:00 and 4:00: the first time, at either end */
+    {"from=2026-10-25T03:10:00&to=2026-10-25T03:50:00" KYIV, "2026-10-25 00:10:00", "2026-10-25 00:50:00"},
+    {"from=2026-10-25T03:59:59.5&to=2026-10-25T04:00:00" KYIV, "2026-10-25 01:00:00", "2026-10-25 02:00:00"},
+    /* two months on the clock: an hour less in fact, and an hour more */
+    {"from=2026-02-15&to=2026-04-15T00:00:00" KYIV, "2026-02-14 22:00:00", "2026-04-14 21:00:00"},
+    {"from=2026-09-15&to=2026-11-15T00:00:00" KYIV, "2026-09-14 21:00:00", "2026-11-14 22:00:00"},
+    {"from=2026-09-15&to=2026-11-15" KYIV, "2026-09-14 21:00:00", "2026-11-15 22:00:00"},
+    {"from=2026-02-15&to=2026-04-14T21:00:00Z" KYIV, "2026-02-14 22:00:00", "2026-04-14 21:00:00"},
+    {"from=2026-01-31T23:30:00-05:00&to=2026-04-01T04:30:00Z" KYIV, "2026-02-01 04:30:00", "2026-04-01 04:30:00"},
+    /* the ends of what is stored */
+    {"from=1970-01-01&to=1970-01-01" KYIV, "1970-01-01 00:00:00", "1970-01-01 21:00:00"},
+    {"from=2999-12-31&to=2999-12-31&timezone=Etc/GMT%2B12", "2999-12-31 12:00:00", "3000-01-01 12:00:00"},
+};
+
+START_TEST(reads_ranges_in_zones)
+{
+    char from[WHEN_TEXT_BYTES], to[WHEN_TEXT_BYTES];
+    enum err err = params_parse(zone_ranges[_i].query, &every, &params, &fault);
+
+    ck_assert_msg(err == OK, "%s: %s", zone_ranges[_i].query, fault.detail);
+    when_format(params.filter.from, from);
+    when_format(params.filter.to, to);
+    ck_assert_str_eq(from, zone_ranges[_i].from);
+    ck_assert_str_eq(to, zone_ranges[_i].to);
+    ck_assert_ptr_eq(params.filter.zone, &params.zone);
+}
+END_TEST
+
 /* ---- accepted: the rest ---- */
 
 START_TEST(has_defaults)
@@ -171,6 +248,7 @@ START_TEST(has_defaults)
     ck_assert_int_eq(params.sort, DOMAIN_BY_BYTES);
     ck_assert_int_eq(params.limit, 30);
     ck_assert_int_eq(params.page, 1);
+    ck_assert_ptr_null(params.filter.zone);
 }
 END_TEST
 
@@ -205,6 +283,10 @@ static const struct {
     {"from=2026-03-15&to=2026-03-15&granularity=hour", GRANULARITY_HOUR},
     {"from=2026-03-15&to=2026-03-15&granularity=day", GRANULARITY_DAY},
     {"from=2026-03-15&to=2026-03-15&granularity=week", GRANULARITY_WEEK},
+    {"from=2026-10-25&to=2026-10-25" KYIV, GRANULARITY_15M}, /* 25 hours, but a day */
+    {"from=2026-10-19&to=2026-10-25" KYIV, GRANULARITY_HOUR},
+    {"from=2026-10-19&to=2026-10-26T00:00:01" KYIV, GRANULARITY_DAY},
+    {"from=2026-03-28T12:00:00Z&to=2026-03-29T12:00:00Z" KYIV, GRANULARITY_15M}, /* 24 hours, 25 on the clock */
 };
 
 START_TEST(chooses_widths)
@@ -282,6 +364,7 @@ int main(void)
     suite_add_tcase(suite, tcase);
     tcase_add_loop_test(tcase, refuses, 0, (int)ROWS(refused));
     tcase_add_loop_test(tcase, reads_ranges, 0, (int)ROWS(ranges));
+    tcase_add_loop_test(tcase, reads_ranges_in_zones, 0, (int)ROWS(zone_ranges));
     tcase_add_loop_test(tcase, chooses_widths, 0, (int)ROWS(widths));
     tcase_add_test(tcase, has_defaults);
     tcase_add_test(tcase, reads_everything);

@@ -226,6 +226,26 @@ static const struct {
      "{\"data\":[" VALUE("", "6", "5", "58", "24", "34", "9") "]," OTHER("0", "0", "0", "0", "0", "0") ",\"total\":1}"},
     {"/analytics/breakdown", BOTH "&by=port&userId=3", ROLE_ADMIN, 0,
      "{\"data\":[]," OTHER("0", "0", "0", "0", "0", "0") ",\"total\":0}"},
+    /* other clocks: Kyiv is two hours ahead, Kolkata five and a half */
+    {"/analytics/traffic", DAY "&timezone=UTC&granularity=day", ROLE_ADMIN, 0,
+     "{\"data\":[" POINT("2026-03-15 00:00:00", "171", "1532", "1703", "18") "]}"},
+    {"/analytics/traffic", DAY "&timezone=Europe/Kyiv&granularity=day", ROLE_ADMIN, 0,
+     "{\"data\":[" POINT("2026-03-15 00:00:00", "151", "1502", "1653", "16") "]}"},
+    {"/analytics/traffic", DAY "&timezone=Asia/Kolkata", ROLE_ADMIN, 0,
+     "{\"data\":[" POINT("2026-03-15 05:30:00", "150", "1500", "1650", "15") "," POINT("2026-03-15 05:45:00", "1", "2",
+                                                                                       "3", "1") "]}"},
+    {"/analytics/requests", BOTH "&timezone=Asia/Kolkata&granularity=hour&fill=none", ROLE_ADMIN, 0,
+     "{\"data\":[{\"bucket\":\"2026-03-15 05:00:00\",\"total_count\":\"16\",\"total_errors\":\"2\"},"
+     "{\"bucket\":\"2026-03-16 05:00:00\",\"total_count\":\"6\",\"total_errors\":\"5\"}]}"},
+    {"/analytics/concurrency", "from=2026-03-01&to=2026-03-31&timezone=America/New_York&granularity=week", ROLE_ADMIN,
+     0, "{\"data\":[{\"bucket\":\"2026-03-09 00:00:00\",\"max_concurrency\":\"9\",\"total_count\":\"22\"}]}"},
+    {"/analytics/errors", BOTH "&limit=1&timezone=Europe/Kyiv", ROLE_USER, 2,
+     "{\"data\":[{\"error\":\"\\\"reset\\\"\",\"total_errors\":\"4\",\"first_seen\":\"2026-03-16 01:59:59\","
+     "\"last_seen\":\"2026-03-16 01:59:59\",\"sample_domains\":[\"" ODD "\"]}]}"},
+    {"/analytics/websites", BOTH "&limit=1&timezone=Asia/Kathmandu", ROLE_USER, 2,
+     "{\"data\":[{\"domain\":\"b.com\",\"total_count\":\"4\",\"bytes_total\":\"8\","
+     "\"first_visit\":\"2026-03-16 05:45:00\",\"last_visit\":\"2026-03-16 05:45:00\"}],"
+     "\"page\":1,\"limit\":1,\"total\":2,\"totalPages\":2}"},
     {"/analytics/health", "", ROLE_NONE, 0, "{\"status\":\"ok\",\"read\":true,\"schema_version\":1}"},
 };
 

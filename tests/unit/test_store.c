@@ -4,6 +4,7 @@
 #include "batch.h"
 #include "store.h"
 #include "when.h"
+#include "zone_file.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- a store in a folder of its own ---- */
@@ -92,6 +94,7 @@ static struct store_item write_one(struct store_writer *writer, const struct bat
 
 #define SPAN_BEGIN INT64_C(1829606400) /* 2027-12-24 00:00:00 */
 #define SPAN_DAYS 75                   /* to 2028-03-08: 2028 has a 29 February */
+static int64_t span_begin = SPAN_BEGIN;
 #define USERS 5
 #define ORDERS 7
 #define DOMAINS 30
@@ -114,7 +117,7 @@ static int64_t random_ts(int step, int steps)
 {
     int64_t newest = (int64_t)SPAN_DAYS * WHEN_DAY * (step + 1) / steps;
     int64_t back = pick(4) == 0 ? pick(newest) : pick(3 * WHEN_DAY);
-    int64_t ts = SPAN_BEGIN + (back < newest ? newest - back - 1 : 0);
+    int64_t ts = span_begin + (back < newest ? newest - back - 1 : 0);
     return pick(2) ? ts - ts % WHEN_QUARTER : ts;
 }
 
@@ -184,7 +187,7 @@ struct question {
 static int64_t random_edge(void)
 {
     static const int64_t grids[] = {WHEN_DAY, WHEN_DAY, WHEN_HOUR, WHEN_QUARTER, 1, 1};
-    int64_t at = SPAN_BEGIN - WHEN_DAY + pick((SPAN_DAYS + 2) * (int64_t)WHEN_DAY);
+    int64_t at = span_begin - WHEN_DAY + pick((SPAN_DAYS + 2) * (int64_t)WHEN_DAY);
     return at - at % grids[pick(6)];
 }
 
@@ -238,22 +241,37 @@ static const struct {
     enum granularity granularity;
     const char *bucket; /* the same in SQLite's date functions */
 } chart_rows[] = {
-    {GRANULARITY_15M, "unixepoch(ts) / 900 * 900"},
-    {GRANULARITY_HOUR, "unixepoch(strftime('%Y-%m-%d %H:00:00', ts))"},
-    {GRANULARITY_DAY, "unixepoch(ts, 'start of day')"},
-    {GRANULARITY_WEEK, "unixepoch(ts, 'start of day', '-6 days', 'weekday 1')"},
-    {GRANULARITY_MONTH, "unixepoch(ts, 'start of month')"},
+    {GRANULARITY_15M, "unixepoch(shown) / 900 * 900"},
+    {GRANULARITY_HOUR, "unixepoch(strftime('%Y-%m-%d %H:00:00', shown))"},
+    {GRANULARITY_DAY, "unixepoch(shown, 'start of day')"},
+    {GRANULARITY_WEEK, "unixepoch(shown, 'start of day', '-6 days', 'weekday 1')"},
+    {GRANULARITY_MONTH, "unixepoch(shown, 'start of month')"},
 };
 
+/* offset(at) for SQL: how far the C library's clocks are ahead of UTC, in the zone that TZ names. */
+static void sql_offset(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    time_t at = (time_t)sqlite3_value_int64(values[0]);
+    struct tm tm;
+    ck_assert_int_eq(count, 1);
+    ck_assert_ptr_nonnull(localtime_r(&at, &tm));
+    sqlite3_result_int64(context, tm.tm_gmtoff);
+}
+
+/* In quarters and hours, one that the clocks show twice counts as two. */
 static void check_chart(struct store_reader *reader, sqlite3 *db, size_t row, const struct question *question)
 {
     struct chart chart = {0};
     struct fault fault;
-    sqlite3_stmt *expected = ask(
-        db,
-        "SELECT {extra} AS b, sum(count), sum(bytes_sent), sum(bytes_received), sum(error_count), max(max_concurrency)"
-        " FROM log WHERE {where} GROUP BY b ORDER BY b",
-        question, chart_rows[row].bucket);
+    char group[128];
+    bool narrow = chart_rows[row].granularity <= GRANULARITY_HOUR;
+    snprintf(group, sizeof group, "%s AS b, %s AS which", chart_rows[row].bucket, narrow ? "ahead" : "0");
+    sqlite3_stmt *expected =
+        ask(db,
+            "SELECT b, sum(count), sum(bytes_sent), sum(bytes_received), sum(error_count), max(max_concurrency)"
+            " FROM (SELECT *, {extra} FROM (SELECT *, datetime(unixepoch(ts) + ahead, 'unixepoch') AS shown FROM"
+            " (SELECT *, offset(unixepoch(ts)) AS ahead FROM log WHERE {where}))) GROUP BY b, which ORDER BY min(ts)",
+            question, group);
     ck_assert_int_eq(store_chart(reader, &question->filter, chart_rows[row].granularity, false, &chart, &fault), OK);
     for (size_t i = 0; i < chart.count; i++) {
         const struct chart_point *point = &chart.points[i];
@@ -356,6 +374,8 @@ START_TEST(reports_equal_a_recount)
     struct store_writer *writer = write_random_logs();
     struct store_reader *reader = open_reader();
     sqlite3 *db = open_plain();
+    setenv("TZ", "UTC0", 1);
+    ck_assert_int_eq(sqlite3_create_function(db, "offset", 1, SQLITE_UTF8, NULL, sql_offset, NULL, NULL), SQLITE_OK);
     ck_assert_int_gt(recount_i64(db, "SELECT count(*) FROM log"), 1000);
     for (int i = 0; i < QUESTIONS; i++) {
         if (i == QUESTIONS / 2)
@@ -373,6 +393,66 @@ START_TEST(reports_equal_a_recount)
     }
     sqlite3_close(db);
     store_reader_close(reader);
+    store_writer_close(writer);
+}
+END_TEST
+
+/* Where clocks are changed, each with a time for the logs to begin. */
+static const struct {
+    const char *zone;
+    int64_t begin;
+} zone_rows[] = {
+    {"Etc/UTC", 1774310400},             /* 2026-03-24 */
+    {"Europe/Kyiv", 1771545600},         /* 2026-02-20: to summer time */
+    {"Europe/Kyiv", 1789862400},         /* 2026-09-20: and back */
+    {"Asia/Kolkata", 1767225600},        /* 2026-01-01: +05:30 */
+    {"Asia/Kathmandu", 502243200},       /* 1985-12-01: +05:30 to +05:45 */
+    {"Australia/Lord_Howe", 1772323200}, /* 2026-03-01: half an hour back */
+    {"Australia/Lord_Howe", 1788220800}, /* 2026-09-01: and forth */
+    {"America/Sao_Paulo", 1538352000},   /* 2018-10-01: a day begins at 1:00 */
+    {"America/Sao_Paulo", 1547510400},   /* 2019-01-15: and another has 25 hours */
+    {"Pacific/Apia", 1322697600},        /* 2011-12-01: a day is left out */
+    {"Africa/Casablanca", 1768867200},   /* 2026-01-20: Ramadan */
+    {"Europe/Istanbul", 1472688000},     /* 2016-09-01: summer time stays */
+    {"Africa/Monrovia", 61171200},       /* 1971-12-10: -0:44:30 to 0 */
+    {"Antarctica/Troll", 1771977600},    /* 2026-02-25: two hours */
+    {"America/Havana", 1790812800},      /* 2026-10-01: midnight comes twice */
+    {"Asia/Pyongyang", 1438387200},      /* 2015-08-01: +9 to +8:30 */
+    {"America/Caracas", 1195084800},     /* 2007-11-15: -4 to -4:30 */
+    {"Europe/Kyiv", 4927996800},         /* 2126-03-01: beyond what the file lists */
+};
+
+/* First from what is not closed, then from what is half packed, then from rollups. */
+static void check_zone_charts(struct store_writer *writer, const struct zone *zone)
+{
+    struct store_reader *reader = open_reader();
+    struct question question;
+    sqlite3 *db = open_plain();
+    ck_assert_int_eq(sqlite3_create_function(db, "offset", 1, SQLITE_UTF8, NULL, sql_offset, NULL, NULL), SQLITE_OK);
+    for (int i = 0; i < 60; i++) {
+        if (i == 20 || i == 40)
+            upkeep(writer, i == 20 ? (int)pick(20) : INT_MAX);
+        random_question(&question);
+        question.filter.zone = zone;
+        check_chart(reader, db, (size_t)pick(5), &question);
+    }
+    sqlite3_close(db);
+    store_reader_close(reader);
+}
+
+START_TEST(charts_in_zones_equal_a_recount)
+{
+    struct zone zone;
+    struct fault fault;
+    rng = (unsigned long)_i + 200;
+    span_begin = zone_rows[_i].begin;
+    ck_assert_int_eq(zone_load(slice_of(zone_rows[_i].zone), &zone, &fault), OK);
+    setenv("TZ", zone_rows[_i].zone, 1);
+    tzset();
+    struct store_writer *writer = open_writer();
+    for (int step = 0; step < STEPS; step++)
+        write_step(writer, step);
+    check_zone_charts(writer, &zone);
     store_writer_close(writer);
 }
 END_TEST
@@ -645,6 +725,11 @@ int main(void)
     tcase_add_loop_test(tcase, another_file_is_refused, 0, sizeof refused_files / sizeof *refused_files);
     tcase_add_test(tcase, the_file_is_its_owners_alone);
     tcase_add_test(tcase, a_long_report_is_ended);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("zones");
+    tcase_set_timeout(tcase, 300);
+    tcase_add_checked_fixture(tcase, make_folder, remove_folder);
+    tcase_add_loop_test(tcase, charts_in_zones_equal_a_recount, 0, sizeof zone_rows / sizeof *zone_rows);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -105,34 +105,34 @@ static const struct {
     const char *text;
     struct when when;
 } parsed_rows[] = {
-    {"1970-01-01", {0, false, true, 0}},
-    {"1970-01-01 00:00:00", {0, false, false, 0}},
-    {"1970-01-01T14:00:00+14:00", {0, false, false, 50400}},
-    {"1970-01-02", {86400, false, true, 0}},
-    {"2000-02-29", {951782400, false, true, 0}},             /* 11016 days: 30 years, 7 leap days, 31 + 28 days */
-    {"2001-09-09T01:46:40Z", {1000000000, false, false, 0}}, /* the billenium */
-    {"2009-02-13T23:31:30Z", {1234567890, false, false, 0}}, /* 1234567890 day */
-    {"2038-01-19T03:14:07Z", {2147483647, false, false, 0}}, /* the end of 32 bits */
-    {"2038-01-19T03:14:08Z", {INT64_C(2147483648), false, false, 0}},
-    {"2106-02-07 06:28:15", {INT64_C(4294967295), false, false, 0}},
-    {"2999-12-31T23:59:59", {END_OF_2999, false, false, 0}},
-    {"2999-12-31T23:59:59.999999999Z", {END_OF_2999, true, false, 0}},
-    {"2026-03-15 10:15:00", {1773569700, false, false, 0}}, /* 56 years, 14 leap days, 31 + 28 + 14 days */
-    {"2026-03-15T10:15", {1773569700, false, false, 0}},
-    {"2026-03-15 10:15Z", {1773569700, false, false, 0}},
-    {"2026-03-15t10:15:00z", {1773569700, false, false, 0}},
-    {"2026-03-15T12:15:00+02:00", {1773569700, false, false, 7200}},
-    {"2026-03-15T12:15:00+0200", {1773569700, false, false, 7200}},
-    {"2026-03-15T12:15:00+02", {1773569700, false, false, 7200}},
-    {"2026-03-15T12:15+02", {1773569700, false, false, 7200}},
-    {"2026-03-15T04:45:00-05:30", {1773569700, false, false, -19800}},
-    {"2026-03-15T10:15:00-00:00", {1773569700, false, false, 0}},
-    {"2026-03-14T20:15:00-14:00", {1773569700, false, false, -50400}},
-    {"2026-03-15T10:15:00.0", {1773569700, false, false, 0}},
-    {"2026-03-15T10:15:00.000000000Z", {1773569700, false, false, 0}},
-    {"2026-03-15T10:15:00.000000001Z", {1773569700, true, false, 0}},
-    {"2026-03-15 10:15:00,5+00:00", {1773569700, true, false, 0}},
-    {"2026-03-15T10:15:00.999999999Z", {1773569700, true, false, 0}}, /* down, never to the nearest */
+    {"1970-01-01", {0, false, true, 0, false}},
+    {"1970-01-01 00:00:00", {0, false, false, 0, false}},
+    {"1970-01-01T14:00:00+14:00", {0, false, false, 50400, true}},
+    {"1970-01-02", {86400, false, true, 0, false}},
+    {"2000-02-29", {951782400, false, true, 0, false}},            /* 11016 days: 30 years, 7 leap days, 31 + 28 days */
+    {"2001-09-09T01:46:40Z", {1000000000, false, false, 0, true}}, /* the billenium */
+    {"2009-02-13T23:31:30Z", {1234567890, false, false, 0, true}}, /* 1234567890 day */
+    {"2038-01-19T03:14:07Z", {2147483647, false, false, 0, true}}, /* the end of 32 bits */
+    {"2038-01-19T03:14:08Z", {INT64_C(2147483648), false, false, 0, true}},
+    {"2106-02-07 06:28:15", {INT64_C(4294967295), false, false, 0, false}},
+    {"2999-12-31T23:59:59", {END_OF_2999, false, false, 0, false}},
+    {"2999-12-31T23:59:59.999999999Z", {END_OF_2999, true, false, 0, true}},
+    {"2026-03-15 10:15:00", {1773569700, false, false, 0, false}}, /* 56 years, 14 leap days, 31 + 28 + 14 days */
+    {"2026-03-15T10:15", {1773569700, false, false, 0, false}},
+    {"2026-03-15 10:15Z", {1773569700, false, false, 0, true}},
+    {"2026-03-15t10:15:00z", {1773569700, false, false, 0, true}},
+    {"2026-03-15T12:15:00+02:00", {1773569700, false, false, 7200, true}},
+    {"2026-03-15T12:15:00+0200", {1773569700, false, false, 7200, true}},
+    {"2026-03-15T12:15:00+02", {1773569700, false, false, 7200, true}},
+    {"2026-03-15T12:15+02", {1773569700, false, false, 7200, true}},
+    {"2026-03-15T04:45:00-05:30", {1773569700, false, false, -19800, true}},
+    {"2026-03-15T10:15:00-00:00", {1773569700, false, false, 0, true}},
+    {"2026-03-14T20:15:00-14:00", {1773569700, false, false, -50400, true}},
+    {"2026-03-15T10:15:00.0", {1773569700, false, false, 0, false}},
+    {"2026-03-15T10:15:00.000000000Z", {1773569700, false, false, 0, true}},
+    {"2026-03-15T10:15:00.000000001Z", {1773569700, true, false, 0, true}},
+    {"2026-03-15 10:15:00,5+00:00", {1773569700, true, false, 0, true}},
+    {"2026-03-15T10:15:00.999999999Z", {1773569700, true, false, 0, true}}, /* down, never to the nearest */
 };
 
 START_TEST(parsed)
@@ -144,6 +144,7 @@ START_TEST(parsed)
     ck_assert_int_eq(when.has_fraction, wanted->has_fraction);
     ck_assert_int_eq(when.date_only, wanted->date_only);
     ck_assert_int_eq(when.offset_seconds, wanted->offset_seconds);
+    ck_assert_int_eq(when.has_zone, wanted->has_zone);
 }
 END_TEST
 
