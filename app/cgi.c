@@ -17,6 +17,7 @@ enum variable {
     HTTP_CONTENT_ENCODING,
     HTTP_IDEMPOTENCY_KEY,
     HTTP_ACCEPT,
+    HTTP_IF_NONE_MATCH,
     ANALYTICS_ROLE,
     ANALYTICS_USER_ID,
     ANALYTICS_CALLER,
@@ -34,13 +35,14 @@ static const char *const variable_names[VARIABLES] = {
     [HTTP_CONTENT_ENCODING] = "HTTP_CONTENT_ENCODING",
     [HTTP_IDEMPOTENCY_KEY] = "HTTP_IDEMPOTENCY_KEY",
     [HTTP_ACCEPT] = "HTTP_ACCEPT",
+    [HTTP_IF_NONE_MATCH] = "HTTP_IF_NONE_MATCH",
     [ANALYTICS_ROLE] = "ANALYTICS_ROLE",
     [ANALYTICS_USER_ID] = "ANALYTICS_USER_ID",
     [ANALYTICS_CALLER] = "ANALYTICS_CALLER",
     [ANALYTICS_API_KEY] = "ANALYTICS_API_KEY",
 };
 
-/* Stands for a header field that came more than once: no media type, encoding, number or key looks like this. */
+/* Stands for a header field that came more than once: no media type, encoding, number, tag or key looks like this. */
 static const char given_twice[] = ", ";
 
 /* The variable that `entry` sets, or VARIABLES; *ret_value is what follows the '='. */
@@ -147,6 +149,7 @@ void cgi_request(const char *const *env, struct cgi_room *room, struct request *
         .content_type = values[CONTENT_TYPE],
         .content_encoding = values[HTTP_CONTENT_ENCODING],
         .accept = values[HTTP_ACCEPT],
+        .if_none_match = values[HTTP_IF_NONE_MATCH],
         .idempotency_key = idempotency_key,
         .content_length = length_parse(values[CONTENT_LENGTH]),
         .role = ROLE_NONE,

@@ -35,6 +35,7 @@ struct request {
     const char *content_type;
     const char *content_encoding;
     const char *accept;
+    const char *if_none_match; /* may be NULL too */
     const char *idempotency_key;
     int64_t content_length; /* -1: absent or not a number */
     enum role role;         /* ANALYTICS_ROLE: never from a header; ROLE_NONE unless the identity is whole */

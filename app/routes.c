@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "auth.h"
 #include "endpoints.h"
+#include "etag.h"
 #include "log.h"
 
 #include <string.h>
@@ -99,6 +100,30 @@ static void scope(const struct request *request, struct report_filter *filter)
         filter->user_id = request->user_id;
 }
 
+/* A report, or 304 without making it when the client has it already. */
+static enum err run_report(const struct route *route, struct service *service, const struct request *request,
+                           const struct params *params, struct response *response, struct fault *fault)
+{
+    struct store_state state;
+    char etag[ETAG_BYTES];
+    enum err err = service_hold(service, &params->filter, &state, fault);
+
+    if (err != OK)
+        return err;
+    etag_make(request, params, &state, etag);
+    if (etag_matches(request->if_none_match, etag)) {
+        response->status = 304;
+        response_header(response, "Cache-Control", "private, no-cache");
+        response_header(response, "Vary", "Accept");
+    } else {
+        err = route->handle(service, request, params, response, fault);
+    }
+    service_let_go(service);
+    if (err == OK)
+        response_header(response, "ETag", etag);
+    return err;
+}
+
 static enum err run(const struct route *route, struct service *service, const struct request *request,
                     struct response *response, struct fault *fault)
 {
@@ -108,12 +133,13 @@ static enum err run(const struct route *route, struct service *service, const st
     if (!method_allowed(route->methods, request->method))
         return fault_set(fault, ERR_METHOD_NOT_ALLOWED, "this path takes %s",
                          route->methods == METHODS_POST ? "POST" : "GET and HEAD");
-    if (route->params != NULL)
-        err = params_parse(request->query_string, route->params, &params, fault);
+    if (route->params == NULL)
+        return route->handle(service, request, &params, response, fault);
+    err = params_parse(request->query_string, route->params, &params, fault);
     if (err != OK)
         return err;
     scope(request, &params.filter);
-    return route->handle(service, request, &params, response, fault);
+    return run_report(route, service, request, &params, response, fault);
 }
 
 /* Strangers do not even learn which paths there are. */

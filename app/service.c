@@ -45,6 +45,26 @@ void service_give_reader(struct service *service, enum err outcome)
     (void)pthread_mutex_unlock(&service->lock);
 }
 
+enum err service_hold(struct service *service, const struct report_filter *filter, struct store_state *ret_state,
+                      struct fault *fault)
+{
+    struct store_reader *reader = NULL;
+    enum err err = service_take_reader(service, &reader, fault);
+
+    if (err == OK)
+        err = store_hold(reader, filter, ret_state, fault);
+    service_give_reader(service, err);
+    return err;
+}
+
+void service_let_go(struct service *service)
+{
+    (void)pthread_mutex_lock(&service->lock);
+    if (service->reader != NULL)
+        store_let_go(service->reader);
+    (void)pthread_mutex_unlock(&service->lock);
+}
+
 enum err service_take_keys(struct service *service, struct key_store **ret_keys, struct fault *fault)
 {
     enum err err = OK;

@@ -36,6 +36,12 @@ void service_release(struct service *service);
 enum err service_take_reader(struct service *service, struct store_reader **ret_reader, struct fault *fault);
 void service_give_reader(struct service *service, enum err outcome);
 
+/* Holds the moment that *ret_state tells of for the reports that follow, until service_let_go: see store_hold. For a
+ * program of one thread. */
+enum err service_hold(struct service *service, const struct report_filter *filter, struct store_state *ret_state,
+                      struct fault *fault);
+void service_let_go(struct service *service);
+
 /* The same for the keys. */
 enum err service_take_keys(struct service *service, struct key_store **ret_keys, struct fault *fault);
 void service_give_keys(struct service *service, enum err outcome);

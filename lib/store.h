@@ -98,6 +98,22 @@ void store_reader_close(struct store_reader *reader);
 /* Ends any report that runs longer: ERR_QUERY_TIMEOUT. 0: no bound. */
 void store_reader_set_timeout(struct store_reader *reader, int64_t milliseconds);
 
+/* What is stored about a range, told from whatever else was stored about it before or will be: from equal states the
+ * same program gives equal answers. To be compared, not read. */
+struct store_state {
+    int64_t file[4];
+    int64_t is_closed; /* the range, so that only late logs change it */
+    int64_t changes;
+    int64_t batch; /* the newest, unless the range is closed */
+    int64_t received_at;
+};
+
+/* Reads it in some microseconds, and holds the moment: the reports that follow are of this state, until store_let_go
+ * (or the next store_hold). */
+enum err store_hold(struct store_reader *reader, const struct report_filter *filter, struct store_state *ret_state,
+                    struct fault *fault);
+void store_let_go(struct store_reader *reader);
+
 /* Buckets in order; those with no logs are left out unless `fill_zero`. */
 enum err store_chart(struct store_reader *reader, const struct report_filter *filter, enum granularity granularity,
                      bool fill_zero, struct chart *ret_chart, struct fault *fault);

@@ -33,6 +33,8 @@ enum value_statement { VALUES_OF_RUN, VALUES_OF_PART, VALUES_OF_USER, VALUES_OF_
     X(R_BEGIN, "BEGIN")                                                                                                \
     X(R_END, "COMMIT")                                                                                                 \
     X(R_CLOSING, "SELECT closed_hour, closed_day, changes FROM closing")                                               \
+    X(R_STATE, "SELECT closed_hour, changes, b.id, b.received_at FROM closing LEFT JOIN"                               \
+               " (SELECT id, received_at FROM batch ORDER BY id DESC LIMIT 1) AS b")                                   \
     X(R_NAME_FIND, "SELECT id FROM name WHERE text = ?1")                                                              \
     X(R_NAME_TEXT, "SELECT text FROM name WHERE id = ?1")                                                              \
     X(R_ORDER_USERS, "SELECT user_id FROM order_user WHERE order_id = ?1 ORDER BY user_id")                            \
@@ -79,6 +81,8 @@ struct store_reader {
     struct db db;
     int64_t timeout_ms;  /* 0: none */
     int64_t deadline_ms; /* of the report under way, monotonic; 0: none */
+    bool held;           /* in a read transaction of store_hold's */
+    int64_t file[4];     /* which file it is: see store_state.c */
     struct tally_cache cache;
     const struct pass *pass; /* store_scan.c: the reading under way */
 };
@@ -114,9 +118,13 @@ struct scan_row {
 
 typedef enum err (*scan_sink)(void *ctx, const struct scan_row *row);
 
+/* store_state.c */
+
+void state_identify(struct store_reader *reader, const char *path);
+
 /* store_scan.c */
 
-/* Begins a read transaction, and the report's time. Always followed by scan_end. */
+/* Begins a read transaction, unless one is held, and the report's time. Always followed by scan_end. */
 enum err scan_begin(struct store_reader *reader, const struct report_filter *filter, struct scan *ret_scan,
                     struct fault *fault);
 void scan_end(struct store_reader *reader, struct scan *scan);

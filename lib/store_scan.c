@@ -97,6 +97,8 @@ static enum err prepare(struct store_reader *reader, const char *data_dir, struc
                         : fault_set(fault, ERR_UNAVAILABLE, "the data folder's name is too long");
     buf_release(&text);
     if (!err)
+        state_identify(reader, reader->db.path);
+    if (!err)
         err = db_check_version(&reader->db, &schema_analytics, fault);
     if (!err)
         err = db_exec(&reader->db, "PRAGMA cache_size=-8192", fault);
@@ -256,7 +258,7 @@ enum err scan_begin(struct store_reader *reader, const struct report_filter *fil
 {
     *ret_scan = (struct scan){.filter = filter};
     reader->deadline_ms = reader->timeout_ms ? monotonic_ms() + reader->timeout_ms : 0;
-    enum err err = db_run(&reader->db, reader_statement(reader, R_BEGIN), "begin to read", fault);
+    enum err err = reader->held ? OK : db_run(&reader->db, reader_statement(reader, R_BEGIN), "begin to read", fault);
     if (!err)
         err = read_closing(reader, ret_scan, fault);
     if (!err)
@@ -270,7 +272,7 @@ void scan_end(struct store_reader *reader, struct scan *scan)
 {
     struct fault ignored;
     reader->deadline_ms = 0;
-    if (db_run(&reader->db, reader_statement(reader, R_END), "end reading", &ignored))
+    if (!reader->held && db_run(&reader->db, reader_statement(reader, R_END), "end reading", &ignored))
         db_rollback(&reader->db);
     free(scan->users);
     scan->users = NULL;

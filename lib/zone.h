@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ZONE_SHIFTS 512             /* changes since 1970 that a file may list; the longest of tzdata 2025b has 223 */
+#define ZONE_SHIFTS 512             /* changes since 1970 that a file may list; Hebron has 275 in tzdata 2025b */
 #define ZONE_MAX_OFFSET (26 * 3600) /* RFC 8536, 3.2: utoff */
 
 /* From the instant `at` on, clocks are `offset` seconds ahead of UTC. */

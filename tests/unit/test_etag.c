@@ -1,0 +1,445 @@
+/* test_etag.c: entity tags: the header that asks with them, by the grammar of RFC 9110, 8.8.3 and 13.1.2; what a tag
+ * depends on; and when a report's tag changes as logs come. */
+#include "etag.h"
+#include "routes.h"
+#include "zone_file.h"
+
+#include <check.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "banned.h"
+
+#define ROWS(table) (int)(sizeof(table) / sizeof *(table))
+#define MAR_15 INT64_C(1773532800) /* 2026-03-15 00:00:00 */
+
+/* ---- the header ---- */
+
+#define TAG "\"abc\""
+
+static const struct {
+    const char *field;
+    bool matches;
+} fields[] = {
+    {NULL, false},
+    {"", false},
+    {" ", false},
+    {",", false},
+    {TAG, true},
+    {" " TAG "\t", true},
+    {"W/" TAG, true},
+    {"*", true},
+    {" * ", true},
+    {"\"x\", " TAG, true},
+    {"\"x\"," TAG ",\"y\"", true},
+    {"W/\"x\" , W/" TAG, true},
+    {",, ," TAG ",,", true},
+    {"\"\", " TAG, true},
+    {"\"a,b\", " TAG, true}, /* commas may stand in a tag */
+    {"\"\xc3\xa9\", " TAG, true},
+    {"\"x\"", false},
+    {"abc", false},
+    {"\"abc", false},
+    {"abc\"", false},
+    {"\"ABC\"", false},
+    {"\"ab\"", false},
+    {"\"abcd\"", false},
+    {"\" abc\"", false},
+    {"w/" TAG, false},
+    {"W/ " TAG, false},
+    {"W/abc", false},
+    {"W", false},
+    {"W/", false},
+    {"*, " TAG, false},
+    {"**", false},
+    {"\"*\"", false},
+    {"\"x\" " TAG, false},
+    {"x, " TAG, false}, /* no list of tags: names nothing */
+    {"\"a b\", " TAG, false},
+    {"\"a\x7f\", " TAG, false},
+    {TAG "x", false},
+    {"\"x\"; " TAG, false},
+    {"'abc'", false},
+};
+
+START_TEST(the_header_names)
+{
+    ck_assert_msg(etag_matches(fields[_i].field, TAG) == fields[_i].matches, "%s", fields[_i].field);
+}
+END_TEST
+
+/* ---- what a tag depends on ---- */
+
+static struct zone kyiv, chisinau;
+
+static const struct {
+    const char *route, *query, *accept;
+    int64_t user_id;
+    const struct zone *zone;
+    struct store_state state;
+} inputs[] = {
+    {"/a", "q", "", 0, NULL, {{0}, 0, 0, 0, 0}},          {"/b", "q", "", 0, NULL, {{0}, 0, 0, 0, 0}},
+    {"/a", "r", "", 0, NULL, {{0}, 0, 0, 0, 0}},          {"/aq", "", "", 0, NULL, {{0}, 0, 0, 0, 0}},
+    {"/a", "", "q", 0, NULL, {{0}, 0, 0, 0, 0}},          {"/a", "q", "text/csv", 0, NULL, {{0}, 0, 0, 0, 0}},
+    {"/a", "q", "", 1, NULL, {{0}, 0, 0, 0, 0}},          {"/a", "q", "", 0, &kyiv, {{0}, 0, 0, 0, 0}},
+    {"/a", "q", "", 0, &chisinau, {{0}, 0, 0, 0, 0}},     {"/a", "q", "", 0, NULL, {{1}, 0, 0, 0, 0}},
+    {"/a", "q", "", 0, NULL, {{0, 1}, 0, 0, 0, 0}},       {"/a", "q", "", 0, NULL, {{0, 0, 1}, 0, 0, 0, 0}},
+    {"/a", "q", "", 0, NULL, {{0, 0, 0, 1}, 0, 0, 0, 0}}, {"/a", "q", "", 0, NULL, {{0}, 1, 0, 0, 0}},
+    {"/a", "q", "", 0, NULL, {{0}, 0, 1, 0, 0}},          {"/a", "q", "", 0, NULL, {{0}, 0, 0, 1, 0}},
+    {"/a", "q", "", 0, NULL, {{0}, 0, 0, 0, 1}},
+};
+
+static void make(int row, char ret_etag[ETAG_BYTES])
+{
+    struct request request = {
+        .route = inputs[row].route, .query_string = inputs[row].query, .accept = inputs[row].accept};
+    struct params params = {.filter = {.user_id = inputs[row].user_id, .zone = inputs[row].zone}};
+    etag_make(&request, &params, &inputs[row].state, ret_etag);
+}
+
+START_TEST(every_input_counts)
+{
+    static char tags[ROWS(inputs)][ETAG_BYTES];
+    char again[ETAG_BYTES];
+    struct fault fault;
+    ck_assert_int_eq(zone_load(slice_of("Europe/Kyiv"), &kyiv, &fault), OK);
+    chisinau = kyiv; /* as if it had other rules for the future alone */
+    chisinau.rule.end.second += 3600;
+    for (int i = 0; i < ROWS(inputs); i++) {
+        make(i, tags[i]);
+        make(i, again);
+        ck_assert_str_eq(tags[i], again);
+        ck_assert_uint_eq(strspn(tags[i] + 1, "0123456789abcdef"), 32);
+        ck_assert(tags[i][0] == '"' && !strcmp(tags[i] + 33, "\""));
+        for (int j = 0; j < i; j++)
+            ck_assert_msg(strcmp(tags[i], tags[j]) != 0, "%d and %d", i, j);
+    }
+}
+END_TEST
+
+/* ---- as logs come ---- */
+
+static char dir[64];
+static struct store_writer
+    *writer; /* opened when first needed: it begins a new log, which nobody may be reading then */
+static struct service service;
+static struct response response;
+
+static void open_writer(void)
+{
+    struct fault fault;
+    if (!writer)
+        ck_assert_msg(store_writer_open(dir, &writer, &fault) == OK, "%s", fault.detail);
+}
+
+static void add(int64_t ts, int64_t count)
+{
+    struct batch batch;
+    struct store_item item = {.batch = &batch, .caller = "worker"};
+    struct log_record log = {.ts = ts, .user_id = 1, .order_id = 1, .count = count};
+    struct store_times times;
+    batch_init(&batch, NULL);
+    ck_assert_int_eq(batch_intern(&batch, slice_of("a.com"), &log.name[NAME_DOMAIN]), OK);
+    ck_assert_int_eq(batch_add(&batch, &log), OK);
+    open_writer();
+    store_write(writer, &item, 1, MAR_15, &times);
+    ck_assert_msg(item.result == OK, "%s", item.fault.detail);
+    batch_release(&batch);
+}
+
+/* Closes hours up to half an hour before the newest log. */
+static void upkeep(void)
+{
+    struct fault fault;
+    bool more = true;
+    while (more)
+        ck_assert_int_eq(store_maintain(writer, INT64_MAX / 4, 1000000, &more, &fault), OK);
+}
+
+static void remove_files(void)
+{
+    static const char *const files[] = {"analytics.db", "analytics.db-wal", "analytics.db-shm", "lock"};
+    char path[128];
+    store_writer_close(writer);
+    writer = NULL;
+    for (int i = 0; i < ROWS(files); i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", dir, files[i]);
+        (void)unlink(path);
+    }
+}
+
+static void start(void)
+{
+    service_init(&service, PROGRAM_QUERY, dir, 10000);
+}
+
+static void set_up(void)
+{
+    memcpy(dir, "/tmp/test_etag.XXXXXX", sizeof "/tmp/test_etag.XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    response_init(&response);
+    start();
+}
+
+static void tear_down(void)
+{
+    response_release(&response);
+    service_release(&service);
+    remove_files();
+    ck_assert_int_eq(rmdir(dir), 0);
+}
+
+static const char *header(const char *name)
+{
+    for (size_t i = 0; i < response.header_count; i++)
+        if (strcmp(response.headers[i].name, name) == 0)
+            return response.headers[i].value;
+    return "";
+}
+
+/* Asks with this tag ("": none) as user 1; the answer's tag. */
+static const char *ask(const char *query, const char *etag)
+{
+    static char tags[8][ETAG_BYTES];
+    static int next;
+    struct request request = {.method = HTTP_GET,
+                              .route = "/analytics/traffic",
+                              .path = slice_of("/analytics/traffic"),
+                              .query_string = query,
+                              .accept = "",
+                              .if_none_match = etag,
+                              .role = ROLE_USER,
+                              .user_id = 1,
+                              .caller = "",
+                              .api_key = ""};
+    response_release(&response);
+    response_init(&response);
+    routes_answer(&service, &request, &response);
+    next = (next + 1) % 8;
+    (void)snprintf(tags[next], ETAG_BYTES, "%s", header("ETag"));
+    return tags[next];
+}
+
+static bool says(const char *part)
+{
+    return response.body.len > 0 && strstr(buf_cstr(&response.body), part) != NULL;
+}
+
+#define NOON "from=2026-03-15&to=2026-03-15T12:00:00&granularity=day"
+#define TWO_DAYS "from=2026-03-15&to=2026-03-16&granularity=day"
+
+START_TEST(not_modified)
+{
+    add(MAR_15, 1);
+    const char *tag = ask(NOON, "");
+    ck_assert_int_eq(response.status, 200);
+    ck_assert_str_eq(header("Cache-Control"), "private, no-cache");
+    ck_assert_str_eq(header("Vary"), "Accept");
+    ck_assert_str_eq(ask(NOON, tag), tag);
+    ck_assert_int_eq(response.status, 304);
+    ck_assert_uint_eq(response.body.len, 0);
+    ck_assert_ptr_null(response.content_type);
+    ck_assert_str_eq(header("Cache-Control"), "private, no-cache");
+    ck_assert_str_eq(header("Vary"), "Accept");
+    ck_assert_uint_eq(response.header_count, 3);
+    ck_assert_str_eq(ask(NOON, "*"), tag);
+    ck_assert_int_eq(response.status, 304);
+    ck_assert_str_eq(ask(NOON, "\"x\""), tag);
+    ck_assert_int_eq(response.status, 200);
+}
+END_TEST
+
+/* What is refused is refused, whatever the client has. */
+START_TEST(errors_have_no_tag)
+{
+    ck_assert_str_eq(ask(NOON, "*"), "");
+    ck_assert_int_eq(response.status, 503); /* no database */
+    add(MAR_15, 1);
+    ck_assert_str_eq(ask("from=2026-03-15", "*"), "");
+    ck_assert_int_eq(response.status, 400);
+    ck_assert_str_eq(header("Cache-Control"), "no-store");
+    ck_assert_str_eq(ask(NOON "&timezone=x", "*"), "");
+    ck_assert_int_eq(response.status, 400);
+}
+END_TEST
+
+START_TEST(open_hours_change_with_every_batch)
+{
+    add(MAR_15, 1);
+    const char *tag = ask(NOON, "");
+    add(MAR_15 + 40 * 3600, 5);
+    const char *next = ask(NOON, tag); /* the same answer, but nobody knows without a look */
+    ck_assert_str_ne(next, tag);
+    ck_assert_int_eq(response.status, 200);
+    ask(NOON, next);
+    ck_assert_int_eq(response.status, 304);
+}
+END_TEST
+
+START_TEST(closed_hours_change_with_late_logs_alone)
+{
+    add(MAR_15 + 60, 3);
+    add(MAR_15 + 40 * 3600, 5);
+    upkeep();
+    const char *noon = ask(NOON, ""), *two_days = ask(TWO_DAYS, "");
+    add(MAR_15 + 44 * 3600, 7);
+    ask(NOON, noon);
+    ck_assert_int_eq(response.status, 304);
+    ask(TWO_DAYS, two_days);
+    ck_assert_int_eq(response.status, 200);
+    ck_assert(says("\"total_count\":\"12\""));
+    upkeep(); /* hours that are closed say what they said */
+    ask(NOON, noon);
+    ck_assert_int_eq(response.status, 304);
+    add(MAR_15 + 120, 11); /* late */
+    const char *next = ask(NOON, noon);
+    ck_assert_int_eq(response.status, 200);
+    ck_assert(says("\"total_count\":\"14\""));
+    ck_assert_str_ne(next, noon);
+    ask(NOON, next);
+    ck_assert_int_eq(response.status, 304);
+}
+END_TEST
+
+/* The last closed hour ends at 15:00: a second more is open. */
+START_TEST(closed_is_to_the_second)
+{
+    add(MAR_15 + 14 * 3600 + 60, 3);
+    add(MAR_15 + 15 * 3600 + 1860, 5);
+    upkeep();
+    const char *closed = ask("from=2026-03-15&to=2026-03-15T15:00:00", "");
+    const char *open = ask("from=2026-03-15&to=2026-03-15T15:00:01", "");
+    add(MAR_15 + 15 * 3600, 7);
+    ask("from=2026-03-15&to=2026-03-15T15:00:00", closed);
+    ck_assert_int_eq(response.status, 304);
+    ask("from=2026-03-15&to=2026-03-15T15:00:01", open);
+    ck_assert_int_eq(response.status, 200);
+    ck_assert(says("\"total_count\":\"7\""));
+}
+END_TEST
+
+/* A database made anew has the same numbers of batches and changes. */
+START_TEST(another_file_has_other_tags)
+{
+    add(MAR_15, 1);
+    const char *tag = ask(NOON, "");
+    service_release(&service);
+    remove_files();
+    add(MAR_15, 2);
+    start();
+    ask(NOON, tag);
+    ck_assert_int_eq(response.status, 200);
+    ck_assert(says("\"total_count\":\"2\""));
+}
+END_TEST
+
+static void install(const char *zone)
+{
+    char command[256];
+    (void)snprintf(command, sizeof command, "mkdir -p %s/zones && cp /usr/share/zoneinfo/%s %s/zones/Here", dir, zone,
+                   dir);
+    ck_assert_int_eq(system(command), 0);
+}
+
+/* A government decides, tzdata is upgraded: no restart, and nobody is told that nothing changed. */
+START_TEST(new_rules_have_other_tags)
+{
+    char zones[128], command[256];
+    (void)snprintf(zones, sizeof zones, "%s/zones", dir);
+    setenv("TZDIR", zones, 1);
+    add(MAR_15 + 3600, 1);
+    install("Europe/Kyiv");
+    const char *tag = ask(NOON "&timezone=Here", "");
+    ask(NOON "&timezone=Here", tag);
+    ck_assert_int_eq(response.status, 304);
+    install("Asia/Kolkata");
+    ask(NOON "&timezone=Here", tag);
+    ck_assert_int_eq(response.status, 200);
+    unsetenv("TZDIR");
+    (void)snprintf(command, sizeof command, "rm -r %s", zones);
+    ck_assert_int_eq(system(command), 0);
+}
+END_TEST
+
+static int64_t count_now(struct store_reader *reader)
+{
+    struct report_filter filter = {.from = MAR_15, .to = MAR_15 + 86400};
+    struct chart chart = {0};
+    struct fault fault;
+    ck_assert_int_eq(store_chart(reader, &filter, GRANULARITY_DAY, false, &chart, &fault), OK);
+    int64_t count = chart.points[0].totals.count;
+    chart_release(&chart);
+    return count;
+}
+
+/* What comes between the tag and the report is not in the report. */
+START_TEST(a_tag_and_its_report_are_of_one_moment)
+{
+    struct report_filter filter = {.from = MAR_15, .to = MAR_15 + 86400};
+    struct store_reader *reader = NULL;
+    struct store_state before, after;
+    struct fault fault;
+    add(MAR_15, 1);
+    ck_assert_int_eq(store_reader_open(dir, &reader, &fault), OK);
+    ck_assert_int_eq(store_hold(reader, &filter, &before, &fault), OK);
+    add(MAR_15, 10);
+    ck_assert_int_eq(count_now(reader), 1);
+    ck_assert_int_eq(count_now(reader), 1);
+    ck_assert_int_eq(store_hold(reader, &filter, &after, &fault), OK);
+    ck_assert_int_eq(count_now(reader), 11);
+    ck_assert_int_ne(before.batch, after.batch);
+    add(MAR_15, 100);
+    store_let_go(reader);
+    store_let_go(reader);
+    ck_assert_int_eq(count_now(reader), 111);
+    store_reader_close(reader);
+}
+END_TEST
+
+/* Nothing is held once the answer is made: or the write-ahead log would grow. */
+START_TEST(an_answer_lets_go)
+{
+    add(MAR_15, 1);
+    const char *tag = ask(NOON, "");
+    for (int i = 0; i < 3; i++) {
+        static const char *const asked[] = {"*", "", "*"};
+        ask(i == 2 ? "from=2026-03-15" : NOON, i == 0 ? tag : asked[i]);
+        add(MAR_15, 10);
+        ask(NOON, "");
+        ck_assert_int_eq(response.status, 200);
+        char expected[64];
+        (void)snprintf(expected, sizeof expected, "\"total_count\":\"%d\"", 11 + 10 * i);
+        ck_assert_msg(says(expected), "%s", buf_cstr(&response.body));
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("etag");
+    TCase *tcase = tcase_create("etag");
+    tcase_add_loop_test(tcase, the_header_names, 0, ROWS(fields));
+    tcase_add_test(tcase, every_input_counts);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("reports");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_test(tcase, not_modified);
+    tcase_add_test(tcase, errors_have_no_tag);
+    tcase_add_test(tcase, open_hours_change_with_every_batch);
+    tcase_add_test(tcase, closed_hours_change_with_late_logs_alone);
+    tcase_add_test(tcase, closed_is_to_the_second);
+    tcase_add_test(tcase, another_file_has_other_tags);
+    tcase_add_test(tcase, new_rules_have_other_tags);
+    tcase_add_test(tcase, a_tag_and_its_report_are_of_one_moment);
+    tcase_add_test(tcase, an_answer_lets_go);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
