@@ -399,7 +399,7 @@ enum err params_parse(const char *query_string, const struct param_set *set, str
     struct reading reading = {.params = ret_params, .fault = fault};
     enum err err = scan_query(&scan, query_string, fault);
 
-    *ret_params = (struct params){.page = 1, .limit = set->default_limit};
+    *ret_params = (struct params){.page = 1, .limit = set->default_limit, .filter.sums_only = set->sums_only};
     for (enum param p = 0; err == OK && p < PARAM_COUNT; p++) {
         if (set->takes[p])
             err = read_param(&param_rows[p], &scan.raws[p], &reading);

@@ -33,6 +33,7 @@ enum format { FORMAT_BY_ACCEPT, FORMAT_JSON, FORMAT_CSV };
 struct param_set {
     bool takes[PARAM_COUNT];
     int64_t default_limit; /* of PARAM_LIMIT */
+    bool sums_only;        /* for the filter: the route's answer shows sums alone */
 };
 
 /* filter.domain points into `domain`, and filter.zone at `zone`: keep it where params_parse filled it. */

@@ -20,6 +20,8 @@
     [PARAM_FROM] = true, [PARAM_TO] = true, [PARAM_DOMAIN] = true, [PARAM_ORDER_ID] = true, [PARAM_USER_ID] = true,    \
     [PARAM_FORMAT] = true, [PARAM_TIMEZONE] = true
 
+static const struct param_set sums_params = {.takes = {EVERY_REPORT, [PARAM_GRANULARITY] = true, [PARAM_FILL] = true},
+                                             .sums_only = true};
 static const struct param_set chart_params = {.takes = {EVERY_REPORT, [PARAM_GRANULARITY] = true, [PARAM_FILL] = true}};
 static const struct param_set domains_params = {.takes = {EVERY_REPORT, [PARAM_SORT_BY] = true, [PARAM_LIMIT] = true},
                                                 .default_limit = 30};
@@ -33,8 +35,8 @@ static const struct param_set breakdown_params = {
 static const struct route routes[] = {
     {"/analytics/ingest", PROGRAM_INGEST, METHODS_POST, RIGHT_INGEST, ingest_post, NULL},
     {"/analytics/health", PROGRAM_INGEST, METHODS_READ, RIGHT_NONE, health_get, NULL},
-    {"/analytics/traffic", PROGRAM_QUERY, METHODS_READ, RIGHT_READ, reports_traffic, &chart_params},
-    {"/analytics/requests", PROGRAM_QUERY, METHODS_READ, RIGHT_READ, reports_requests, &chart_params},
+    {"/analytics/traffic", PROGRAM_QUERY, METHODS_READ, RIGHT_READ, reports_traffic, &sums_params},
+    {"/analytics/requests", PROGRAM_QUERY, METHODS_READ, RIGHT_READ, reports_requests, &sums_params},
     {"/analytics/concurrency", PROGRAM_QUERY, METHODS_READ, RIGHT_READ, reports_concurrency, &chart_params},
     {"/analytics/domains", PROGRAM_QUERY, METHODS_READ, RIGHT_READ, reports_domains, &domains_params},
     {"/analytics/errors", PROGRAM_QUERY, METHODS_READ, RIGHT_READ, reports_errors, &errors_params},

@@ -20,6 +20,7 @@ struct report_filter {
     bool has_domain;         /* false: every domain */
     struct slice domain;     /* normalised by domain_normalise; borrowed */
     const struct zone *zone; /* whose clocks cut a chart into buckets; NULL: UTC; borrowed */
+    bool sums_only;          /* a chart's max_concurrency is not looked at, and may be too high */
 };
 
 /* How wide a chart's buckets are. Weeks start on Monday. */

@@ -3,6 +3,7 @@
 #include "store.h"
 #include "traffic.h"
 #include "when.h"
+#include "zone_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -214,6 +215,44 @@ static void read_all(const char *dir)
     store_reader_close(reader);
 }
 
+/* Charts of 61 days by day, on the clocks of places: UTC's days are rolled up, others are not. */
+static void read_zones(const char *dir)
+{
+    static const char *const zones[] = {"UTC", "Europe/Kyiv", "Asia/Kolkata", "Asia/Kathmandu"};
+    static const struct {
+        const char *who;
+        struct report_filter filter;
+    } rows[] = {
+        {"everyone", {.sums_only = true}},
+        {"heaviest user", {.user_id = 1, .sums_only = true}},
+        {"everyone, order", {.order_id = 1, .sums_only = true}},
+        {"everyone, domain", {.has_domain = true, .domain = {"www.shop0.com", 13}, .sums_only = true}},
+        {"heaviest, domain", {.user_id = 1, .has_domain = true, .domain = {"www.shop0.com", 13}, .sums_only = true}},
+        {"everyone, concurrency", {0}},
+        {"heaviest, concurrency", {.user_id = 1}},
+    };
+    static struct zone zone;
+    struct store_reader *reader = NULL;
+    struct fault fault;
+    if (store_reader_open(dir, &reader, &fault))
+        die(&fault);
+    for (size_t z = 0; z < sizeof zones / sizeof *zones; z++) {
+        int64_t start = now_us();
+        for (int i = 0; i < 1000; i++)
+            if (zone_load((struct slice){zones[z], strlen(zones[z])}, &zone, &fault))
+                die(&fault);
+        printf("%s: read in %.1f us\n", zones[z], (double)(now_us() - start) / 1e3);
+        for (size_t w = 0; w < sizeof rows / sizeof *rows; w++) {
+            struct report_filter filter = rows[w].filter;
+            filter.zone = &zone;
+            filter.to = zone_first(&zone, BEGIN + SPAN_DAYS * (int64_t)WHEN_DAY);
+            filter.from = zone_first(&zone, BEGIN);
+            time_question(reader, "chart", rows[w].who, SPAN_DAYS, &filter);
+        }
+    }
+    store_reader_close(reader);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 4) {
@@ -224,7 +263,9 @@ int main(int argc, char **argv)
     long batch = strtol(argv[3], NULL, 10), batches = argc > 4 ? strtol(argv[4], NULL, 10) : 1;
     if (millions > 0)
         write_all(argv[1], (int64_t)(millions * 1e6), (uint32_t)batch, (size_t)batches);
-    if (argc < 6)
+    if (argc < 6) {
         read_all(argv[1]);
+        read_zones(argv[1]);
+    }
     return 0;
 }

@@ -282,7 +282,8 @@ static void check_chart(struct store_reader *reader, sqlite3 *db, size_t row, co
         ck_assert_msg(point->totals.bytes_received == sqlite3_column_int64(expected, 3), "received: %s",
                       question->where);
         ck_assert_msg(point->totals.errors == sqlite3_column_int64(expected, 4), "errors: %s", question->where);
-        ck_assert_msg(point->totals.max_concurrency == sqlite3_column_int64(expected, 5), "max: %s", question->where);
+        ck_assert_msg(question->filter.sums_only || point->totals.max_concurrency == sqlite3_column_int64(expected, 5),
+                      "max: %s", question->where);
     }
     ck_assert_msg(sqlite3_step(expected) == SQLITE_DONE, "a bucket too few: %s", question->where);
     sqlite3_finalize(expected);
@@ -402,24 +403,37 @@ static const struct {
     const char *zone;
     int64_t begin;
 } zone_rows[] = {
-    {"Etc/UTC", 1774310400},             /* 2026-03-24 */
-    {"Europe/Kyiv", 1771545600},         /* 2026-02-20: to summer time */
-    {"Europe/Kyiv", 1789862400},         /* 2026-09-20: and back */
-    {"Asia/Kolkata", 1767225600},        /* 2026-01-01: +05:30 */
-    {"Asia/Kathmandu", 502243200},       /* 1985-12-01: +05:30 to +05:45 */
-    {"Australia/Lord_Howe", 1772323200}, /* 2026-03-01: half an hour back */
-    {"Australia/Lord_Howe", 1788220800}, /* 2026-09-01: and forth */
-    {"America/Sao_Paulo", 1538352000},   /* 2018-10-01: a day begins at 1:00 */
-    {"America/Sao_Paulo", 1547510400},   /* 2019-01-15: and another has 25 hours */
-    {"Pacific/Apia", 1322697600},        /* 2011-12-01: a day is left out */
-    {"Africa/Casablanca", 1768867200},   /* 2026-01-20: Ramadan */
-    {"Europe/Istanbul", 1472688000},     /* 2016-09-01: summer time stays */
-    {"Africa/Monrovia", 61171200},       /* 1971-12-10: -0:44:30 to 0 */
-    {"Antarctica/Troll", 1771977600},    /* 2026-02-25: two hours */
-    {"America/Havana", 1790812800},      /* 2026-10-01: midnight comes twice */
-    {"Asia/Pyongyang", 1438387200},      /* 2015-08-01: +9 to +8:30 */
-    {"America/Caracas", 1195084800},     /* 2007-11-15: -4 to -4:30 */
-    {"Europe/Kyiv", 4927996800},         /* 2126-03-01: beyond what the file lists */
+    {"Etc/UTC", 1774310400},                                      /* 2026-03-24 */
+    {"Europe/Kyiv", 1771545600},                                  /* 2026-02-20: to summer time */
+    {"Europe/Kyiv", 1789862400},                                  /* 2026-09-20: and back */
+    {"Asia/Kolkata", 1767225600},                                 /* 2026-01-01: +05:30 */
+    {"Asia/Kathmandu", 502243200},                                /* 1985-12-01: +05:30 to +05:45 */
+    {"Australia/Lord_Howe", 1772323200},                          /* 2026-03-01: half an hour back */
+    {"Australia/Lord_Howe", 1788220800},                          /* 2026-09-01: and forth */
+    {"America/Sao_Paulo", 1538352000},                            /* 2018-10-01: a day begins at 1:00 */
+    {"America/Sao_Paulo", 1547510400},                            /* 2019-01-15: and another has 25 hours */
+    {"Pacific/Apia", 1322697600},                                 /* 2011-12-01: a day is left out */
+    {"Africa/Casablanca", 1768867200},                            /* 2026-01-20: Ramadan */
+    {"Europe/Istanbul", 1472688000},                              /* 2016-09-01: summer time stays */
+    {"Africa/Monrovia", 61171200},                                /* 1971-12-10: -0:44:30 to 0 */
+    {"Antarctica/Troll", 1771977600},                             /* 2026-02-25: two hours */
+    {"America/Havana", 1790812800},                               /* 2026-10-01: midnight comes twice */
+    {"Asia/Pyongyang", 1438387200},                               /* 2015-08-01: +9 to +8:30 */
+    {"America/Caracas", 1195084800},                              /* 2007-11-15: -4 to -4:30 */
+    {"Europe/Kyiv", 4927996800},                                  /* 2126-03-01: beyond what the file lists */
+    {"<-0030>0:30<+0030>-0:30,M3.5.0/12,M10.5.0/12", 1772323200}, /* 2026-03-01: a day from 0:30 to 23:30 UTC */
+};
+
+/* The last one, which no place has. */
+static const struct zone narrow_zone = {
+    .count = 1,
+    .shifts = {{INT64_MIN, -1800}},
+    .rule = {.is_there = true,
+             .after = INT64_MIN,
+             .standard = -1800,
+             .summer = 1800,
+             .begin = {ZONE_WEEKDAY, 3, 5, 0, 12 * WHEN_HOUR},
+             .end = {ZONE_WEEKDAY, 10, 5, 0, 12 * WHEN_HOUR}},
 };
 
 /* First from what is not closed, then from what is half packed, then from rollups. */
@@ -430,10 +444,11 @@ static void check_zone_charts(struct store_writer *writer, const struct zone *zo
     sqlite3 *db = open_plain();
     ck_assert_int_eq(sqlite3_create_function(db, "offset", 1, SQLITE_UTF8, NULL, sql_offset, NULL, NULL), SQLITE_OK);
     for (int i = 0; i < 60; i++) {
-        if (i == 20 || i == 40)
-            upkeep(writer, i == 20 ? (int)pick(20) : INT_MAX);
+        if (i == 10 || i == 20)
+            upkeep(writer, i == 10 ? (int)pick(20) : INT_MAX);
         random_question(&question);
         question.filter.zone = zone;
+        question.filter.sums_only = pick(2);
         check_chart(reader, db, (size_t)pick(5), &question);
     }
     sqlite3_close(db);
@@ -442,11 +457,12 @@ static void check_zone_charts(struct store_writer *writer, const struct zone *zo
 
 START_TEST(charts_in_zones_equal_a_recount)
 {
-    struct zone zone;
+    struct zone zone = narrow_zone;
     struct fault fault;
     rng = (unsigned long)_i + 200;
     span_begin = zone_rows[_i].begin;
-    ck_assert_int_eq(zone_load(slice_of(zone_rows[_i].zone), &zone, &fault), OK);
+    if (zone_rows[_i].zone[0] != '<')
+        ck_assert_int_eq(zone_load(slice_of(zone_rows[_i].zone), &zone, &fault), OK);
     setenv("TZ", zone_rows[_i].zone, 1);
     tzset();
     struct store_writer *writer = open_writer();
