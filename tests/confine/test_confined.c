@@ -139,8 +139,8 @@ static void post_logs(int count, int seed)
 
 static void read_all(void)
 {
-    static const char *const paths[] = {"traffic", "requests", "concurrency", "domains",
-                                        "errors",  "websites", "summary",     "breakdown"};
+    static const char *const paths[] = {"traffic",  "requests", "concurrency", "domains", "errors",
+                                        "websites", "summary",  "breakdown",   "metrics"};
     for (int i = 0; i < ROWS(paths); i++) {
         char path[128];
         snprintf(path, sizeof path, "/analytics/%s?by=peer&from=2026-04-01&to=2026-04-28%s", paths[i],

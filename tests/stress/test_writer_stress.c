@@ -6,7 +6,8 @@
  * Planted to see it fail: a withdrawn job left in the queue (segmentation fault; AddressSanitizer:
  * heap-use-after-free), a withdrawal that the count of the queue leaves out ("full == refused_full"), no lock in
  * finish_group, in writer_health, and no wait in writer_stop for those inside (ThreadSanitizer: data race,
- * heap-use-after-free). */
+ * heap-use-after-free), the gauge of those inside left as it was when one leaves ("METRIC_IN_FLIGHT, 0) == 1"), a
+ * failed group counted as written ("METRIC_GROUP_BATCHES, 0) == 499, sum == 414"). */
 #include "writer.h"
 
 #include "clock.h"
@@ -110,13 +111,20 @@ void store_writer_close(struct store_writer *store)
 /* ---- those who post ---- */
 
 static struct writer *writer;
+static struct metrics *metrics;
 static enum err results[LAST + 1];
 static atomic_int full, waited, failed;
 
 static void start(size_t queue_batches, size_t group_logs, int64_t wait_ms)
 {
-    struct writer_options options = {
-        .queue_batches = queue_batches, .group_logs = group_logs, .wait_ms = wait_ms, .idempotency_seconds = 77};
+    static const struct metrics_route route = {PROGRAM_INGEST, "/analytics/ingest", HTTP_POST, 204};
+    if (!metrics)
+        metrics = metrics_open("/nonexistent", PROGRAM_INGEST, &route, 1);
+    struct writer_options options = {.queue_batches = queue_batches,
+                                     .group_logs = group_logs,
+                                     .wait_ms = wait_ms,
+                                     .idempotency_seconds = 77,
+                                     .metrics = metrics};
     struct fault fault = {0};
     closed = false;
     ck_assert_int_eq(writer_start(NULL, &options, &writer, &fault), OK);
@@ -171,6 +179,19 @@ static void *ask_health(void *ctx)
     return NULL;
 }
 
+static void check_metrics(void)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i <= LAST; i++)
+        sum += (uint64_t)stored[i];
+    ck_assert_uint_eq(metrics_value(metrics, METRIC_BATCHES, 0), sum);
+    ck_assert_uint_eq(metrics_value(metrics, METRIC_LOGS, 0), sum);
+    ck_assert_uint_eq(metrics_sum(metrics, METRIC_GROUP_BATCHES, 0), sum);
+    ck_assert_uint_eq(metrics_value(metrics, METRIC_QUEUED, 0), 0);
+    ck_assert_uint_eq(metrics_value(metrics, METRIC_IN_FLIGHT, 0), 0);
+    ck_assert_uint_eq(metrics_value(metrics, METRIC_HEALTHY, 0), 0); /* it has stopped */
+}
+
 static void check_ledger(int count)
 {
     int ok = 0;
@@ -223,6 +244,7 @@ START_TEST(everything_at_once)
     writer_stop(writer);
     ck_assert(closed);
     check_ledger(LAST); /* after the stop: nothing came later */
+    check_metrics();
 }
 END_TEST
 

@@ -9,11 +9,13 @@
  *   metrics.c: the layout without the routes' paths -> other_routes_are_another_layout
  *   bring_along left out -> the_folder_comes_later, "requests(metrics) == 1"; cut_short_under_us
  *   >= for > in metrics_observe -> a_value_has_one_bucket
+ *   metrics_text.c: no look at the heartbeat -> a_silent_writer_is_not_well:2
  *   a plain store for the atomic addition of a sum -> threads_lose_nothing */
 #include "metrics.h"
 
 #include "metrics_file.h"
 #include "clock.h"
+#include "routes.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -32,7 +34,7 @@
 
 #define ROWS(table) (int)(sizeof(table) / sizeof *(table))
 
-static const struct metrics_route routes[] = {
+static const struct metrics_route counted[] = {
     {PROGRAM_INGEST, "/analytics/ingest", HTTP_POST, 204},
     {PROGRAM_QUERY, "/analytics/traffic", HTTP_GET, 200},
     {PROGRAM_QUERY, "/analytics/errors", HTTP_GET, 200},
@@ -56,7 +58,7 @@ static void tear_down(void)
 
 static struct metrics *open_program(enum program program)
 {
-    struct metrics *metrics = metrics_open(dir, program, routes, 3);
+    struct metrics *metrics = metrics_open(dir, program, counted, 3);
 
     ck_assert_ptr_nonnull(metrics);
     return metrics;
@@ -133,7 +135,7 @@ static void start_with_others(int number)
 
     (void)close(gate[1]);
     ck_assert_int_eq(read(gate[0], &byte, 1), 0); /* until the parent closes it */
-    metrics = metrics_open(dir, number % 5 ? PROGRAM_QUERY : PROGRAM_INGEST, routes, 3);
+    metrics = metrics_open(dir, number % 5 ? PROGRAM_QUERY : PROGRAM_INGEST, counted, 3);
     ck_assert(metrics_is_shared(metrics));
     for (int i = 0; i < 1000; i++)
         metrics_add(metrics, METRIC_BATCHES, 0, 1);
@@ -316,7 +318,7 @@ END_TEST
 
 static void open_other_layout(int count)
 {
-    struct metrics *metrics = metrics_open(dir, PROGRAM_QUERY, routes, (size_t)count);
+    struct metrics *metrics = metrics_open(dir, PROGRAM_QUERY, counted, (size_t)count);
 
     ck_assert(metrics_is_shared(metrics));
     metrics_add(metrics, METRIC_BATCHES, 0, 100);
@@ -346,7 +348,7 @@ START_TEST(other_routes_are_another_layout)
 
     metrics_add(metrics, METRIC_BATCHES, 0, 5);
     metrics_close(metrics);
-    memcpy(others, routes, sizeof routes);
+    memcpy(others, counted, sizeof counted);
     others[1].path = "/analytics/traffik";
     metrics = metrics_open(dir, PROGRAM_QUERY, others, 3);
     ck_assert_uint_eq(batches(metrics), 0);
@@ -593,6 +595,91 @@ START_TEST(a_value_has_one_bucket)
 }
 END_TEST
 
+/* ---- the answer ---- */
+
+static struct response response;
+
+static const char *ask(struct metrics *metrics)
+{
+    struct service service;
+    struct request request = {.route = "/analytics/metrics",
+                              .path = slice_of("/analytics/metrics"),
+                              .query_string = "",
+                              .role = ROLE_ADMIN,
+                              .caller = "admin",
+                              .api_key = "",
+                              .now_ms = clock_wall_ms()};
+
+    service_init(&service, PROGRAM_QUERY, dir, 1000);
+    service.metrics = metrics;
+    response_init(&response);
+    routes_answer(&service, &request, &response);
+    service_release(&service);
+    return buf_cstr(&response.body);
+}
+
+static void expect_line(const char *text, const char *line)
+{
+    ck_assert_msg(strstr(text, line) != NULL, "no %s", line + 1);
+}
+
+START_TEST(it_answers_without_a_database)
+{
+    const char *text = ask(routes_open_metrics(dir, PROGRAM_QUERY));
+
+    ck_assert_int_eq(response.status, 200);
+    expect_line(text, "\nanalytics_database_readable 0\n");
+    expect_line(text, "\nanalytics_database_bytes 0\n");
+    expect_line(text, "\nanalytics_writer_healthy 0\n");
+    expect_line(text, "\nanalytics_disk_free_bytes ");
+    expect_line(text, "\nanalytics_metrics_shared 1\n");
+    response_release(&response);
+}
+END_TEST
+
+/* What can't be looked up is left out. */
+START_TEST(it_answers_without_a_folder)
+{
+    const char *text;
+
+    ck_assert_int_eq(rmdir(dir), 0);
+    text = ask(routes_open_metrics(dir, PROGRAM_QUERY));
+    ck_assert_int_eq(response.status, 200);
+    expect_line(text, "\nanalytics_metrics_shared 0\n");
+    expect_line(text, "\n# TYPE analytics_disk_free_bytes gauge\n#");
+    expect_line(text, "\nanalytics_process_starts_total{program=\"query\"} 1\n");
+    response_release(&response);
+}
+END_TEST
+
+START_TEST(nobody_counts_nobody_answers)
+{
+    (void)ask(NULL);
+    ck_assert_int_eq(response.status, 503);
+    response_release(&response);
+}
+END_TEST
+
+/* The last sign of a writer that was killed; a heartbeat from the future is a clock that was set back. */
+static const struct {
+    int64_t age;
+    const char *line;
+} signs[] = {{0, "\nanalytics_writer_healthy 1\n"},
+             {29, "\nanalytics_writer_healthy 1\n"},
+             {32, "\nanalytics_writer_healthy 0\n"},
+             {-100, "\nanalytics_writer_healthy 1\n"}};
+
+START_TEST(a_silent_writer_is_not_well)
+{
+    struct metrics *metrics = routes_open_metrics(dir, PROGRAM_QUERY);
+
+    metrics_set(metrics, METRIC_HEALTHY, 0, 1);
+    metrics_set(metrics, METRIC_HEARTBEAT, 0, (uint64_t)(clock_wall_ms() / 1000 - signs[_i].age));
+    expect_line(ask(metrics), signs[_i].line);
+    response_release(&response);
+}
+END_TEST
+
 START_TEST(nobody_counts)
 {
     struct metrics_request request = request_at(0);
@@ -636,6 +723,10 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     add_file_tests(tcase);
     tcase_add_loop_test(tcase, a_value_has_one_bucket, 0, ROWS(values));
+    tcase_add_test(tcase, it_answers_without_a_database);
+    tcase_add_test(tcase, it_answers_without_a_folder);
+    tcase_add_test(tcase, nobody_counts_nobody_answers);
+    tcase_add_loop_test(tcase, a_silent_writer_is_not_well, 0, ROWS(signs));
     tcase_add_test(tcase, nobody_counts);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
