@@ -564,6 +564,9 @@ START_TEST(damaged_files)
     for (size_t cut = 0; cut < size; cut++)
         ck_assert(!parse(bytes, cut));
     ck_assert(parse(bytes, size));
+    bytes[4] = '\0'; /* version 1 has no times beyond 2038 */
+    ck_assert(!parse(bytes, size));
+    bytes[4] = '2';
     rng = 9;
     for (size_t i = 0; i < 20000; i++) {
         size_t at = pick(3) ? (size_t)pick((int64_t)size) : (size_t)(pick(2) ? pick(44) : (int64_t)size - 1 - pick(24));
