@@ -17,15 +17,18 @@ enum { CTL_DIFFERENT = 1, CTL_UNDONE = 2 };
 #define CTL_OPTION_LIST(X)                                                                                             \
     X(CTL_CONFIG, "config", required_argument)                                                                         \
     X(CTL_DATA, "data", required_argument)                                                                             \
+    X(CTL_DRY_RUN, "dry-run", no_argument)                                                                             \
     X(CTL_EXPIRES, "expires", required_argument)                                                                       \
     X(CTL_HELP, "help", no_argument)                                                                                   \
     X(CTL_JSON, "json", no_argument)                                                                                   \
     X(CTL_NAME, "name", required_argument)                                                                             \
+    X(CTL_OLDER_THAN, "older-than", required_argument)                                                                 \
     X(CTL_OWNER, "owner", required_argument)                                                                           \
     X(CTL_ROLE, "role", required_argument)                                                                             \
     X(CTL_SKIP_FILE_CHECK, "skip-file-check", no_argument)                                                             \
     X(CTL_USER_ID, "user-id", required_argument)                                                                       \
-    X(CTL_VERSION, "version", no_argument)
+    X(CTL_VERSION, "version", no_argument)                                                                             \
+    X(CTL_YES, "yes", no_argument)
 
 enum ctl_option {
 #define CTL_OPTION_ENUM(name, text, has_arg) name,
@@ -52,6 +55,7 @@ int ctl_key_list(const struct ctl *ctl);
 int ctl_key_revoke(const struct ctl *ctl);
 int ctl_verify(const struct ctl *ctl);
 int ctl_rebuild(const struct ctl *ctl);
+int ctl_prune(const struct ctl *ctl);
 
 /* Root goes on as the owner of the folder. Then everything made in it is the owner's, SQLite's files too, and root
  * writes nothing where another user could have put a link. An error is said, and its status returned. */

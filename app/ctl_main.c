@@ -93,6 +93,21 @@ static const struct command commands[] = {
         .options = CTL_BIT(CTL_JSON),
         .run = ctl_rebuild,
     },
+    {
+        .name = "prune",
+        .usage = "--older-than 90d [--dry-run] [--json] [--yes]",
+        .about =
+            "Delete all logs and sums older than so many days, and give their space back. Stop analytics-ingest first.",
+        .more =
+            "Days are whole, UTC, and counted back from the newest log, or from now if that is earlier; the newest\n"
+            "      day always stays. --dry-run only tells what would be deleted, and may run beside the service.\n"
+            "      A terminal asks before anything is deleted, unless --yes is given. It may be interrupted at any\n"
+            "      moment: run it again, or start analytics-ingest, which finishes the work. What is deleted is not\n"
+            "      reported from the first moment on. --json: the result as one JSON object on standard output.",
+        .options = CTL_BIT(CTL_OLDER_THAN) | CTL_BIT(CTL_DRY_RUN) | CTL_BIT(CTL_JSON) | CTL_BIT(CTL_YES),
+        .required = CTL_BIT(CTL_OLDER_THAN),
+        .run = ctl_prune,
+    },
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
 

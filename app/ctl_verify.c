@@ -250,6 +250,10 @@ static int say_json(struct told *told, const struct store_verified *verified)
     json_out_number(out, verified->differences);
     json_out_name(out, "facts_differ");
     json_out_bool(out, verified->facts_differ);
+    if (verified->pruned_until) {
+        json_out_name(out, "pruned_until");
+        json_out_time(out, verified->pruned_until);
+    }
     json_out_end_object(out);
     const char *text = buf_cstr(&told->json);
     if (!text)
@@ -260,6 +264,7 @@ static int say_json(struct told *told, const struct store_verified *verified)
 
 static void say_words(const struct store_verified *verified)
 {
+    char until[WHEN_TEXT_BYTES];
     long long differences = (long long)verified->differences;
     if (differences == 0)
         ctl_say("All is well: the rollups hold what the %lld logs say.", (long long)verified->logs);
@@ -267,6 +272,11 @@ static void say_words(const struct store_verified *verified)
         ctl_say("%lld %s.", differences, differences == 1 ? "difference" : "differences");
     else
         ctl_say("%lld differences, of which the first %d are told.", differences, STORE_DIFFERENCES_TOLD);
+    when_format(verified->pruned_until, until);
+    if (verified->pruned_until)
+        ctl_say(
+            "Logs of before %s UTC are pruned: what is left of those days was compared with finer rollups, if at all.",
+            until);
     if (verified->facts_differ)
         ctl_say("The file or the logs themselves are damaged, which no rebuild mends: restore a backup.");
     else if (differences)

@@ -42,6 +42,7 @@ static enum err start_writer(const struct settings *settings, struct metrics *me
         .idempotency_seconds = settings->values[SETTING_IDEMPOTENCY_DAYS].number * DAY_SECONDS,
         .metrics = metrics,
     };
+    struct store_retention retention = settings_retention(settings);
     int64_t wal_limit_bytes = settings->values[SETTING_WAL_LIMIT_MIB].number << 20;
     struct store_writer *store = NULL;
     enum err err = store_writer_open(settings->values[SETTING_DATA].text, &store, fault);
@@ -51,6 +52,7 @@ static enum err start_writer(const struct settings *settings, struct metrics *me
     store_writer_set_wal_limit(store, wal_limit_bytes);
     store_writer_watch_checkpoints(store, note_checkpoint, metrics);
     metrics_set(metrics, METRIC_WAL_LIMIT, 0, (uint64_t)wal_limit_bytes);
+    store_writer_set_retention(store, &retention);
     return writer_start(store, &writer_options, ret_writer, fault);
 }
 

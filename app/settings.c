@@ -24,6 +24,9 @@
 #define TEXT_OF(value) STRINGIFY(value)
 #define INTEGER(low, high) .min = (low), .max = (high), .accepts = "an integer from " #low " to " #high
 
+#define KEPT_DAYS INTEGER(0, 36500)
+_Static_assert(STORE_RETENTION_MAX_DAYS == 36500, "what KEPT_DAYS says");
+
 static const struct setting_row rows[SETTING_COUNT] = {
     [SETTING_DATA] = {.name = "data",
                       .accepts = "a path",
@@ -50,6 +53,21 @@ static const struct setting_row rows[SETTING_COUNT] = {
                                .about = "batches are refused while readers keep analytics.db-wal longer",
                                .readers = SETTINGS_INGEST,
                                .fallback = TEXT_OF(LIMIT_WAL_MIB)},
+    [SETTING_RAW_DAYS] = {.name = "raw_days",
+                          KEPT_DAYS,
+                          .about = "how many days single logs are kept; 0: for ever",
+                          .readers = SETTINGS_INGEST,
+                          .fallback = "0"},
+    [SETTING_HOUR_DAYS] = {.name = "hour_days",
+                           KEPT_DAYS,
+                           .about = "how many days sums by the hour are kept; 0: for ever",
+                           .readers = SETTINGS_INGEST,
+                           .fallback = "0"},
+    [SETTING_DAY_DAYS] = {.name = "day_days",
+                          KEPT_DAYS,
+                          .about = "how many days sums by the day are kept; 0: for ever",
+                          .readers = SETTINGS_INGEST,
+                          .fallback = "0"},
     [SETTING_LOG_LEVEL] = {.name = "log_level",
                            .accepts = "debug, info, warn or error",
                            .about = "what is logged; debug logs every request",
@@ -311,12 +329,31 @@ static void load(struct reading *reading, const char *file)
     take_environment(reading);
 }
 
+/* What is right by itself and wrong together. */
+static void check_together(struct reading *reading)
+{
+    struct store_retention retention = settings_retention(reading->settings);
+    struct fault fault;
+
+    if (store_retention_check(&retention, &fault) != OK)
+        complain(reading, "%s", fault.detail);
+}
+
+struct store_retention settings_retention(const struct settings *settings)
+{
+    return (struct store_retention){.raw_days = settings->values[SETTING_RAW_DAYS].number,
+                                    .hour_days = settings->values[SETTING_HOUR_DAYS].number,
+                                    .day_days = settings->values[SETTING_DAY_DAYS].number};
+}
+
 bool settings_load(const char *program, const char *file, struct settings *ret_settings)
 {
     struct reading reading = {.program = program, .settings = ret_settings};
 
     *ret_settings = (struct settings){0};
     load(&reading, file);
+    if (!reading.failed)
+        check_together(&reading);
     return !reading.failed;
 }
 
@@ -451,6 +488,8 @@ bool settings_of_program(enum settings_reader reader, int argc, char **argv, str
     take_arguments(&reading, reader, argc, argv, &file);
     load(&reading, file);
     take_arguments(&reading, reader, argc, argv, NULL);
+    if (!reading.failed)
+        check_together(&reading);
     if (!reading.failed && ret_settings->values[SETTING_DATA].text == NULL)
         complain(&reading, "where are the databases? Give --data DIR, set ANALYTICS_DATA, or name them in the file");
     if (reading.failed) {

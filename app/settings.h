@@ -3,6 +3,8 @@
 #ifndef SETTINGS_H
 #define SETTINGS_H
 
+#include "store.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,6 +15,9 @@ enum setting {
     SETTING_QUERY_TIMEOUT_MS,
     SETTING_IDEMPOTENCY_DAYS,
     SETTING_WAL_LIMIT_MIB,
+    SETTING_RAW_DAYS,
+    SETTING_HOUR_DAYS,
+    SETTING_DAY_DAYS,
     SETTING_LOG_LEVEL,
     SETTING_COUNT
 };
@@ -49,6 +54,9 @@ struct settings {
  * with `program`. False when anything was; what is wrong keeps the value from before. */
 bool settings_load(const char *program, const char *file, struct settings *ret_settings);
 void settings_release(struct settings *settings);
+
+/* raw_days, hour_days and day_days, which fit together once settings_load or settings_of_program was content. */
+struct store_retention settings_retention(const struct settings *settings);
 
 /* The same for one of the two FastCGI programs, then its command line: an option for each setting that it reads,
  * --config FILE, --check-config, --help, --version. False when the program is to end with *ret_exit: 0 after --help,

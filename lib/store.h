@@ -60,7 +60,8 @@ struct store_times {
 void store_write(struct store_writer *writer, struct store_item *items, size_t count, int64_t now,
                  struct store_times *ret_times);
 
-/* Work between groups, a slice at a time: checkpoints, closing of past periods, forgetting of old idempotency keys.
+/* Work between groups, a slice at a time: checkpoints, closing of past periods, forgetting of old idempotency keys,
+ * deleting what is no longer kept, giving its space back.
  * *ret_more is true when there is more to do. `idempotency_seconds` is how long keys are kept. */
 enum err store_maintain(struct store_writer *writer, int64_t now, int64_t idempotency_seconds, bool *ret_more,
                         struct fault *fault);
@@ -79,6 +80,23 @@ int64_t store_writer_wal_bytes(const struct store_writer *writer);
 /* How much one slice of upkeep takes on, in packed entries read (about 0.1 us each). For tests: the default is right.
  */
 void store_writer_set_slice(struct store_writer *writer, size_t entries);
+
+/* How long what is kept, in days of 24 hours, as of the newest log (or now, if that is earlier: neither a clock that
+ * runs ahead nor an import of old logs makes anything old at once). 0: for ever. */
+struct store_retention {
+    int64_t raw_days;  /* logs as they came */
+    int64_t hour_days; /* sums by the quarter and the hour */
+    int64_t day_days;  /* sums by the day */
+};
+#define STORE_RETENTION_MAX_DAYS 36500
+
+/* OK when nothing is kept for less time than what is finer; else ERR_PARAMETER_INVALID and words that name the
+ * settings. */
+enum err store_retention_check(const struct store_retention *retention, struct fault *fault);
+
+/* From now on store_maintain deletes what is older, a slice at a time: only days that are over, and not again what was
+ * kept longer once it is gone. It must have passed store_retention_check. None is set at first. */
+void store_writer_set_retention(struct store_writer *writer, const struct store_retention *retention);
 
 /* Can it write? OK, or ERR_UNAVAILABLE with the reason: the last write's failure (the next success clears it) or a
  * failed sync (only a restart clears it: sqlite.org, and fsync(2) on Linux, may report a lost write just once). */
@@ -185,9 +203,10 @@ struct store_verify_options {
 };
 
 struct store_verified {
-    int64_t logs;        /* that were added up again */
-    int64_t differences; /* none: all is well */
-    bool facts_differ;   /* among them are some that store_rebuild can't mend: the logs themselves, or the file */
+    int64_t logs;         /* that were added up again */
+    int64_t differences;  /* none: all is well */
+    bool facts_differ;    /* among them are some that store_rebuild can't mend: the logs themselves, or the file */
+    int64_t pruned_until; /* Unix seconds; 0: never. Logs before it are gone: rollups were compared with finer ones */
 };
 
 /* Checks the file (PRAGMA quick_check, and integrity_check of the tables with an index), then adds the logs up again
@@ -202,11 +221,37 @@ struct store_rebuilt {
     int64_t closed_until; /* Unix seconds: hours before it are closed; 0: none is */
 };
 
-/* Makes everything that is derived from the logs again. Takes the writer's lock. Wherever it ends (an error, a stop,
- * the process killed), the database is as right as before: what is not made again yet is as it was, or is not closed
- * and answered from the logs. Running it once more finishes the work, as does the upkeep of a writer. `now`: Unix
- * seconds. */
+/* Makes everything that is derived from the logs again, but for what is older than the oldest log that is kept. Takes
+ * the writer's lock. Wherever it ends (an error, a stop, the process killed), the database is as right as before: what
+ * is not made again yet is as it was, or is not closed and answered from the logs. Running it once more finishes the
+ * work, as does the upkeep of a writer. `now`: Unix seconds. */
 enum err store_rebuild(const char *data_dir, int64_t now, const struct store_watch *watch,
                        struct store_rebuilt *ret_rebuilt, struct fault *fault);
+
+/* ---- prune ---- */
+
+#define STORE_PRUNED_TABLES 6
+
+struct store_pruned {
+    int64_t before; /* Unix seconds: everything older; 0: nothing is that old */
+    struct {
+        const char *name;
+        int64_t rows;
+        int64_t bytes; /* about; only of a plan */
+    } tables[STORE_PRUNED_TABLES];
+    int64_t file_bytes_before; /* analytics.db; only of a prune */
+    int64_t file_bytes_after;
+};
+
+/* What store_prune would delete. Only reads, and may run beside a writer. Reads every page of the tables. */
+enum err store_prune_plan(const char *data_dir, int64_t now, int64_t days, const struct store_watch *watch,
+                          struct store_pruned *ret_pruned, struct fault *fault);
+
+/* Deletes all logs and sums of days that ended at least `days` days before the newest log (or `now`, if that is
+ * earlier), and gives the space back. Takes the writer's lock. Wherever it ends, reports are right: nothing that old is
+ * reported any more from its first moment on. Running it once more finishes the work, as does the upkeep of a writer.
+ */
+enum err store_prune(const char *data_dir, int64_t now, int64_t days, const struct store_watch *watch,
+                     struct store_pruned *ret_pruned, struct fault *fault);
 
 #endif

@@ -150,6 +150,38 @@ enum err verify_closing(struct verifier *verifier, struct fault *fault)
     return err;
 }
 
+/* ---- what is no longer kept ---- */
+
+static void compare_kept(struct verifier *verifier, const struct kept *kept, bool row)
+{
+    if (!row)
+        verify_differs(verifier, "retention", true, "its row is missing");
+    else if (kept->day_from < 0 || kept->day_from > kept->hour_from || kept->hour_from > kept->raw_from ||
+             kept->raw_from > verifier->closed_day)
+        verify_differs(verifier, "retention", true,
+                       "days before %lld have no logs, before %lld no hours, before %lld no sums; %lld days are closed",
+                       (long long)kept->raw_from, (long long)kept->hour_from, (long long)kept->day_from,
+                       (long long)verifier->closed_day);
+}
+
+enum err verify_retention(struct verifier *verifier, struct fault *fault)
+{
+    sqlite3_stmt *statement = verify_statement(verifier, V_RETENTION);
+    bool row = false;
+    enum err err = verify_begin(verifier, fault);
+    if (!err)
+        err = verify_step(verifier, statement, &row, fault);
+    if (!err)
+        compare_kept(verifier,
+                     &(struct kept){.raw_from = row ? sqlite3_column_int64(statement, 0) : 0,
+                                    .hour_from = row ? sqlite3_column_int64(statement, 1) : 0,
+                                    .day_from = row ? sqlite3_column_int64(statement, 2) : 0},
+                     row);
+    sqlite3_reset(statement);
+    verify_end(verifier);
+    return err;
+}
+
 /* ---- batches: each has as many logs as it says ---- */
 
 /* Batches counted in one reading of raw_log: 64 MiB. */
@@ -193,8 +225,12 @@ static enum err count_logs(struct verifier *verifier, const struct batch_counts 
     return err;
 }
 
+/* Once logs are deleted, a batch may have fewer than it had, and an old one may be gone before its last logs. */
 static void compare_batch(struct verifier *verifier, int64_t batch, int64_t due, int64_t there)
 {
+    const struct kept *kept = &verifier->kept;
+    if (batch < kept->batch_from || (due >= 0 && there < due && kept->logs > 0))
+        return;
     if (due < 0 && there)
         verify_differs(verifier, "batch", true, "batch %lld is missing, but raw_log has %lld logs of it",
                        (long long)batch, (long long)there);
@@ -224,8 +260,18 @@ static enum err compare_batches(struct verifier *verifier, const struct batch_co
     return err;
 }
 
-/* Batches that come meanwhile are left out; those that are there have all their logs from the beginning. */
-static enum err check_batches(struct verifier *verifier, int64_t first, int64_t last, struct fault *fault)
+/* What is deleted by now. */
+static enum err load_kept(struct verifier *verifier, struct fault *fault)
+{
+    enum err err = verify_begin(verifier, fault);
+    verify_end(verifier);
+    return err;
+}
+
+/* Batches that come meanwhile are left out; those that are there have all their logs from the beginning, or some are
+ * deleted meanwhile. *counted grows by what was found of them. */
+static enum err check_batches(struct verifier *verifier, int64_t first, int64_t last, int64_t *counted,
+                              struct fault *fault)
 {
     struct batch_counts counts = {.first = first, .count = last - first};
     if (counts.count > BATCHES_AT_ONCE)
@@ -234,22 +280,48 @@ static enum err check_batches(struct verifier *verifier, int64_t first, int64_t 
     if (!counts.logs)
         return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
     enum err err = count_logs(verifier, &counts, fault);
+    for (int64_t i = 0; i < counts.count; i++)
+        *counted += counts.logs[i];
+    if (!err)
+        err = load_kept(verifier, fault);
     if (!err)
         err = compare_batches(verifier, &counts, fault);
     free(counts.logs);
     return err;
 }
 
+/* Each log that came is there, or was deleted. Those that are deleted while they are counted may count twice, or not.
+ */
+static void compare_logs(struct verifier *verifier, int64_t due, int64_t counted, int64_t gone_before)
+{
+    int64_t gone = verifier->kept.logs;
+    if (counted + gone_before > due || counted + gone < due)
+        verify_differs(verifier, "raw_log", true, "%lld logs came and %lld were deleted since, but there are %lld",
+                       (long long)due, (long long)gone, (long long)counted);
+}
+
+static enum err load_batches(struct verifier *verifier, int64_t *ret_newest, int64_t *ret_logs, struct fault *fault)
+{
+    enum err err = verify_begin(verifier, fault);
+    if (!err)
+        err = verify_i64(verifier, verify_statement(verifier, V_NEWEST_BATCH), 0, ret_newest, fault);
+    if (!err)
+        err = verify_i64(verifier, VERIFY_BIND(verifier, V_LOGS, *ret_newest), 0, ret_logs, fault);
+    verify_end(verifier);
+    return err;
+}
+
 enum err verify_batches(struct verifier *verifier, struct fault *fault)
 {
-    int64_t newest = 0, logs = 0;
-    enum err err = verify_i64(verifier, verify_statement(verifier, V_NEWEST_BATCH), 0, &newest, fault);
-    if (!err)
-        err = verify_i64(verifier, verify_statement(verifier, V_LOGS), 0, &logs, fault);
+    int64_t newest = 0, logs = 0, counted = 0, before = verifier->result.differences;
+    enum err err = load_batches(verifier, &newest, &logs, fault);
     int64_t passes = (newest + BATCHES_AT_ONCE - 1) / BATCHES_AT_ONCE;
-    verify_next_step(verifier, "counting the logs of each batch", logs * passes);
+    int64_t gone = verifier->kept.logs, due = logs + verifier->kept.batch_logs;
+    verify_next_step(verifier, "counting the logs of each batch", (due - gone) * passes);
     for (int64_t first = 0; !err && first < newest; first += BATCHES_AT_ONCE)
-        err = check_batches(verifier, first, newest, fault);
+        err = check_batches(verifier, first, newest, &counted, fault);
+    if (!err && verifier->result.differences == before)
+        compare_logs(verifier, due, counted, gone);
     return err;
 }
 
@@ -290,16 +362,17 @@ enum err verify_order(struct verifier *verifier, int64_t order, int64_t user, st
     return err;
 }
 
+/* Once logs are deleted, a pair may have none left. */
 enum err verify_orders(struct verifier *verifier, struct fault *fault)
 {
-    (void)fault;
-    for (size_t i = 0; i < verifier->orders.count; i++) {
+    enum err err = load_kept(verifier, fault);
+    for (size_t i = 0; !err && !verifier->kept.raw_from && i < verifier->orders.count; i++) {
         const struct fold_entry *pair = &verifier->orders.entries[i];
         if (pair->totals.count == 0)
             verify_differs(verifier, "order_user", false, "order %lld of user %lld is there, but has no logs",
                            (long long)pair->key.order_id, (long long)pair->key.user_id);
     }
-    return OK;
+    return err;
 }
 
 /* ---- the sums over everything ---- */
@@ -327,15 +400,20 @@ static void compare_total(struct verifier *verifier, const int64_t there[4], con
 /* The quarters of everyone, once they were found to be right, add up to the same as the logs, and are few. */
 enum err verify_total(struct verifier *verifier, struct fault *fault)
 {
-    int64_t there[4], due[4];
+    int64_t there[4], due[4], gone[4];
     bool is_there = false, row = false;
     enum verify_statement source = verifier->quarters_bad ? V_TOTAL_OF_RAW : V_TOTAL_OF_QUARTERS;
     enum err err = verify_begin(verifier, fault);
     if (!err)
         err = read_total(verifier, V_TOTAL, there, &is_there, fault);
+    VERIFY_BIND(verifier, source, verifier->kept.raw_from);
     if (!err)
         err = read_total(verifier, source, due, &row, fault);
+    if (!err)
+        err = read_total(verifier, V_TOTAL_GONE, gone, &row, fault);
     verify_end(verifier);
+    for (int i = 0; !err && i < 4; i++)
+        due[i] = (int64_t)((uint64_t)due[i] + (uint64_t)gone[i]); /* of a damaged row: it wraps */
     if (!err && !is_there)
         verify_differs(verifier, "total", false, "its row is missing");
     else if (!err)

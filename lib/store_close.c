@@ -65,6 +65,8 @@ static bool is_packed_so_far(const struct packing *packing, enum tier tier, int6
 bool store_is_packed(const struct store_writer *writer, enum tier tier, int64_t bucket, int64_t user)
 {
     int64_t end = (bucket + 1) * tier_width(tier);
+    if (!store_is_kept(writer, tier, bucket))
+        return false;
     if (tier == TIER_HOUR)
         return end <= writer->closed_hour * WHEN_HOUR;
     return end <= writer->closed_day * WHEN_DAY || is_packed_so_far(&writer->packing, tier, bucket, user);
@@ -262,11 +264,18 @@ static enum err begin_period(struct store_writer *writer, enum tier tier, struct
     return list_users(writer, fault);
 }
 
+/* Does a period of the tier end with the day that is being closed? One that began before the horizon never does. */
+static bool ends_now(const struct store_writer *writer, enum tier tier)
+{
+    int64_t days = tier_width(tier) / WHEN_DAY;
+    return (writer->closed_day + 1) % days == 0 && store_is_kept(writer, tier, writer->closed_day / days);
+}
+
 /* All users of the period are packed: on to the wider one that ends with this day, or the day is closed. */
 static enum err end_period(struct store_writer *writer, struct fault *fault)
 {
     enum tier wider = (enum tier)(writer->packing.tier + 1);
-    if (wider < TIER_COUNT && (writer->closed_day + 1) % (tier_width(wider) / WHEN_DAY) == 0)
+    if (wider < TIER_COUNT && ends_now(writer, wider))
         return begin_period(writer, wider, fault);
     sqlite3_stmt *statement = writer_statement(writer, W_CLOSE_TRAFFIC);
     sqlite3_bind_int64(statement, 1, writer->closed_day);

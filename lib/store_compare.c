@@ -183,7 +183,8 @@ static enum err compare_hour(struct verifier *verifier, const struct share *shar
 static enum err compare_days(struct verifier *verifier, const struct share *share, struct fault *fault)
 {
     int64_t days = tier_width(share->tier) / WHEN_DAY, first = share->bucket * days;
-    return compare_traffic(verifier, share, TIER_DAY, first, first + days, due_of_tier(&verifier->traffic, TIER_DAY),
+    int64_t from = first > verifier->days_due ? first : verifier->days_due;
+    return compare_traffic(verifier, share, TIER_DAY, from, first + days, due_of_tier(&verifier->traffic, TIER_DAY),
                            fault);
 }
 

@@ -142,8 +142,11 @@ static enum err add_raw_quarter(struct verifier *verifier, const struct share *s
 static enum err expect_raw(struct verifier *verifier, const struct share *share, bool limited, struct fault *fault)
 {
     int64_t count = tier_width(share->tier) / WHEN_QUARTER, first = share->bucket * count;
+    int64_t from = verifier->kept.raw_from * (WHEN_DAY / WHEN_QUARTER); /* older ones wait to be deleted */
     enum err err = OK;
-    for (int64_t quarter = first; !err && !verifier->too_many && quarter < first + count; quarter++)
+    verifier->days_due = verifier->kept.raw_from;
+    for (int64_t quarter = first > from ? first : from; !err && !verifier->too_many && quarter < first + count;
+         quarter++)
         err = add_raw_quarter(verifier, share, limited, quarter, fault);
     return err;
 }
@@ -224,8 +227,10 @@ static enum err expect_hours(struct verifier *verifier, const struct share *shar
 {
     bool row = true;
     int64_t first = share->bucket * WINDOW_HOURS, end = first + WINDOW_HOURS, closed = verifier->closed_day * 24;
-    sqlite3_stmt *statement =
-        VERIFY_BIND(verifier, V_HOURS, first, end < closed ? end : closed, first_user(share), share->user_to);
+    int64_t from = verifier->kept.hour_from * 24;
+    sqlite3_stmt *statement = VERIFY_BIND(verifier, V_HOURS, first > from ? first : from, end < closed ? end : closed,
+                                          first_user(share), share->user_to);
+    verifier->days_due = verifier->kept.hour_from;
     enum err err = verify_step(verifier, statement, &row, fault);
     while (!err && row && !is_full(verifier, limited)) {
         struct fold_entry entry = traffic_entry(statement);
@@ -248,7 +253,8 @@ static enum err expect(struct verifier *verifier, const struct share *share, boo
         return expect_chunks(verifier, share, limited, fault);
     if (from_hours && are_right(verifier, share, TIER_HOUR))
         return expect_hours(verifier, share, limited, fault);
-    return expect_raw(verifier, share, limited, fault);
+    verifier->unknown = share->entries && begins_before(share->tier, share->bucket, verifier->kept.raw_from);
+    return verifier->unknown ? OK : expect_raw(verifier, share, limited, fault);
 }
 
 enum err verify_expect(struct verifier *verifier, const struct share *share, bool limited, struct fault *fault)
@@ -257,7 +263,7 @@ enum err verify_expect(struct verifier *verifier, const struct share *share, boo
     due.entries = share->entries && verify_is_closed(verifier, share->tier, share->bucket);
     fold_clear(&verifier->traffic);
     fold_clear(&verifier->entries);
-    verifier->too_many = false;
+    verifier->too_many = verifier->unknown = false;
     verifier->raw_rows = 0;
     enum err err = expect(verifier, &due, limited, fault);
     fold_sort(&verifier->traffic);

@@ -32,7 +32,7 @@ enum value_statement { VALUES_OF_RUN, VALUES_OF_PART, VALUES_OF_USER, VALUES_OF_
 #define READER_SQL(X)                                                                                                  \
     X(R_BEGIN, "BEGIN")                                                                                                \
     X(R_END, "COMMIT")                                                                                                 \
-    X(R_CLOSING, "SELECT closed_hour, closed_day, changes FROM closing")                                               \
+    X(R_CLOSING, "SELECT closed_hour, closed_day, changes, raw_from, hour_from, day_from FROM closing, retention")     \
     X(R_STATE, "SELECT closed_hour, changes, b.id, b.received_at FROM closing LEFT JOIN"                               \
                " (SELECT id, received_at FROM batch ORDER BY id DESC LIMIT 1) AS b")                                   \
     X(R_NAME_FIND, "SELECT id FROM name WHERE text = ?1")                                                              \
@@ -95,8 +95,10 @@ struct scan {
     int64_t domain;      /* name.id, or DOMAIN_ANY */
     int64_t closed_hour; /* as of this read transaction */
     int64_t closed_day;
-    int64_t changes;   /* of closed hours, ever */
-    int64_t raw_from;  /* raw logs before it are gone, Unix seconds; 0: none are */
+    int64_t changes;  /* of closed hours, ever */
+    int64_t raw_from; /* what is older is gone, Unix seconds: raw logs, … */
+    int64_t hour_from;
+    int64_t day_from;
     int64_t *users;    /* whose rows to read; a single 0 stands for everyone */
     size_t user_count; /* 0: nothing can match */
 };

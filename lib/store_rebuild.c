@@ -1,7 +1,7 @@
-/* store_rebuild.c: makes everything that is derived from raw_log again. First the quarters of an hour, each as right as
- * before or more at every moment. Only when all logs have been read without a fault, the rest is emptied in one
- * transaction that also says that nothing is closed, so that reports are answered from the logs; then all is closed
- * again. Knows in which order. Leaves closing to store_close.c. */
+/* store_rebuild.c: makes everything that is derived from raw_log again, and leaves alone what is older than that. First
+ * the quarters of an hour, each as right as before or more at every moment. Only when all logs have been read without a
+ * fault, the rest is emptied in one transaction that also says that nothing is closed, so that reports are answered
+ * from the logs; then all is closed again. Knows in which order. Leaves closing to store_close.c. */
 #include "store_writer.h"
 
 #include "store_file.h"
@@ -148,9 +148,11 @@ static enum err in_transaction(struct rebuild *rebuild,
     return err || !store_checkpoint_is_due(writer) ? err : store_checkpoint(writer, fault);
 }
 
+/* Logs before the horizon, if there are some yet, count as deleted. */
 static enum err redo_quarters(struct rebuild *rebuild, struct fault *fault)
 {
-    int64_t quarter = INT64_MIN;
+    int64_t from = rebuild->writer->horizons.raw_from;
+    int64_t quarter = from ? from * (tier_width(TIER_DAY) / tier_width(TIER_QUARTER)) - 1 : INT64_MIN;
     enum err err = OK;
     while (!err && quarter != INT64_MAX && !is_stopped(rebuild->watch))
         err = in_transaction(rebuild, redo_slice, &quarter, fault);
@@ -159,9 +161,11 @@ static enum err redo_quarters(struct rebuild *rebuild, struct fault *fault)
 
 /* ---- the turn ---- */
 
+/* Pairs whose logs are gone stay. */
 static enum err put_orders(struct rebuild *rebuild, struct fault *fault)
 {
-    enum err err = db_exec(&rebuild->writer->db, "DELETE FROM order_user", fault);
+    enum err err =
+        db_exec(&rebuild->writer->db, "DELETE FROM order_user WHERE (SELECT raw_from FROM retention) = 0", fault);
     for (size_t i = 0; !err && i < rebuild->orders.count; i++) {
         const struct fold_key *pair = &rebuild->orders.entries[i].key;
         sqlite3_stmt *statement = writer_statement(rebuild->writer, W_ORDER_USER_ADD);
@@ -172,6 +176,18 @@ static enum err put_orders(struct rebuild *rebuild, struct fault *fault)
 }
 
 /* SQLite empties a whole table without a look at its rows, so the WAL takes little of it. */
+static const char empty_all[] = "DELETE FROM traffic_hour; DELETE FROM traffic_day; DELETE FROM rollup_chunk";
+
+/* What the logs that are left can make again; a wide period of which they can make the end is made again of its days.
+ */
+static const char empty_since[] =
+    "DELETE FROM traffic_hour WHERE bucket >= (SELECT raw_from * 24 FROM retention);"
+    "DELETE FROM traffic_day WHERE bucket >= (SELECT raw_from FROM retention);"
+    "DELETE FROM rollup_chunk WHERE tier = 1 AND bucket >= (SELECT raw_from * 24 FROM retention);"
+    "DELETE FROM rollup_chunk WHERE tier = 2 AND bucket >= (SELECT raw_from FROM retention);"
+    "DELETE FROM rollup_chunk WHERE tier = 3 AND bucket >= (SELECT raw_from / 4 FROM retention);"
+    "DELETE FROM rollup_chunk WHERE tier = 4 AND bucket >= (SELECT raw_from / 16 FROM retention)";
+
 static enum err open_all(struct rebuild *rebuild, int64_t *at, struct fault *fault)
 {
     (void)at;
@@ -179,11 +195,13 @@ static enum err open_all(struct rebuild *rebuild, int64_t *at, struct fault *fau
     sqlite3_stmt *total = writer_statement(rebuild->writer, W_SET_TOTAL);
     enum err err = put_orders(rebuild, fault);
     if (!err)
+        err = db_exec(&rebuild->writer->db, rebuild->writer->horizons.raw_from ? empty_since : empty_all, fault);
+    if (!err)
         err = db_exec(
             &rebuild->writer->db,
-            "DELETE FROM traffic_hour; DELETE FROM traffic_day; DELETE FROM rollup_chunk;"
             "INSERT OR IGNORE INTO closing (id, closed_hour, closed_day, changes) VALUES (1, 0, 0, 0);"
-            "UPDATE closing SET closed_hour = 0, closed_day = 0, changes = changes + 1;"
+            "UPDATE closing SET closed_hour = (SELECT raw_from * 24 FROM retention),"
+            " closed_day = (SELECT raw_from FROM retention), changes = changes + 1;"
             "INSERT OR IGNORE INTO total (id, count, bytes_sent, bytes_received, errors) VALUES (1, 0, 0, 0, 0)",
             fault);
     BIND_ALL(total, sums->count, sums->bytes_sent, sums->bytes_received, sums->errors);
@@ -197,7 +215,8 @@ static enum err turn(struct rebuild *rebuild, struct fault *fault)
     if (err)
         return err;
     writer->grand = rebuild->sums;
-    writer->closed_hour = writer->closed_day = 0;
+    writer->closed_hour = writer->horizons.raw_from * 24;
+    writer->closed_day = writer->horizons.raw_from;
     writer->packing.active = false;
     return OK;
 }
@@ -219,11 +238,28 @@ static enum err close_all(struct rebuild *rebuild, int64_t now, struct fault *fa
 
 /* ---- the whole ---- */
 
+/* Of the logs that are gone, no more is known. */
+static enum err load_gone(struct rebuild *rebuild, struct fault *fault)
+{
+    struct db *db = &rebuild->writer->db;
+    struct totals *sums = &rebuild->sums;
+    enum err err = db_get_i64(db, "SELECT count FROM retention", 0, &sums->count, fault);
+    if (!err)
+        err = db_get_i64(db, "SELECT bytes_sent FROM retention", 0, &sums->bytes_sent, fault);
+    if (!err)
+        err = db_get_i64(db, "SELECT bytes_received FROM retention", 0, &sums->bytes_received, fault);
+    return err ? err : db_get_i64(db, "SELECT errors FROM retention", 0, &sums->errors, fault);
+}
+
 static enum err run(struct rebuild *rebuild, int64_t now, struct store_rebuilt *ret_rebuilt, struct fault *fault)
 {
     int64_t logs = 0;
-    enum err err = db_get_i64(&rebuild->writer->db, "SELECT sum(logs) FROM batch", 0, &logs, fault);
+    enum err err = db_get_i64(&rebuild->writer->db,
+                              "SELECT (SELECT ifnull(sum(logs), 0) FROM batch) + batch_logs - logs FROM retention", 0,
+                              &logs, fault);
     rebuild->progress = (struct store_progress){.step = "adding up the logs", .unit = "logs", .total = logs};
+    if (!err)
+        err = load_gone(rebuild, fault);
     if (!err)
         err = redo_quarters(rebuild, fault);
     logs = rebuild->progress.done;

@@ -63,7 +63,8 @@ static enum err fold_rows(struct store_writer *writer, struct fault *fault)
     fold_clear(&writer->packed);
     for (size_t i = 0; !err && i < writer->row_count; i++) {
         struct totals totals = log_totals(writer->rows[i].log);
-        err = store_quarter_add(writer, writer->rows[i].quarter, writer->rows[i].user_id, &totals);
+        if (store_is_kept(writer, TIER_QUARTER, writer->rows[i].quarter))
+            err = store_quarter_add(writer, writer->rows[i].quarter, writer->rows[i].user_id, &totals);
         if (!err)
             err = fold_late(writer, &writer->rows[i], &totals);
     }
@@ -113,14 +114,18 @@ static enum err put_bucket(struct store_writer *writer, enum writer_statement wh
     return db_run(&writer->db, statement, "add to traffic", fault);
 }
 
-/* An hour's entry counts for its day too, if that is closed. */
+/* An hour's entry counts for its day too, if that is closed; and for neither that is no longer kept. */
 static enum err put_traffic(struct store_writer *writer, const struct fold_entry *entry, struct fault *fault)
 {
-    int64_t day = entry->key.bucket / 24;
+    int64_t hour = entry->key.bucket, day = hour / 24;
+    enum err err = OK;
     if (entry->key.tier == TIER_QUARTER)
         return put_quarter(writer, entry, fault);
-    enum err err = put_bucket(writer, W_HOUR_ADD, entry->key.bucket, entry, fault);
-    return err || day >= writer->closed_day ? err : put_bucket(writer, W_DAY_ADD, day, entry, fault);
+    if (store_is_kept(writer, TIER_HOUR, hour))
+        err = put_bucket(writer, W_HOUR_ADD, hour, entry, fault);
+    if (err || day >= writer->closed_day || !store_is_kept(writer, TIER_DAY, day))
+        return err;
+    return put_bucket(writer, W_DAY_ADD, day, entry, fault);
 }
 
 enum err store_traffic_put(struct store_writer *writer, struct fault *fault)

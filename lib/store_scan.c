@@ -249,6 +249,9 @@ static enum err read_closing(struct store_reader *reader, struct scan *scan, str
     scan->closed_hour = sqlite3_column_int64(statement, 0);
     scan->closed_day = sqlite3_column_int64(statement, 1);
     scan->changes = sqlite3_column_int64(statement, 2);
+    scan->raw_from = sqlite3_column_int64(statement, 3) * WHEN_DAY;
+    scan->hour_from = sqlite3_column_int64(statement, 4) * WHEN_DAY;
+    scan->day_from = sqlite3_column_int64(statement, 5) * WHEN_DAY;
     sqlite3_reset(statement);
     return OK;
 }
@@ -506,14 +509,20 @@ static enum err scan_piece(const struct pass *pass, const struct piece *given)
     return err || none ? err : scan_whole(pass, &piece);
 }
 
-/* Up to when each tier has its rows. Charts need tiers that nest in their buckets, and traffic ends with the day. */
+/* From when up to when each tier has its rows. Charts need tiers that nest in their buckets, and traffic ends with the
+ * day. But where a narrower tier is gone, hours and days stand in for it, whatever is asked. */
 static struct tier_set tiers_of(const struct scan *scan, enum scan_source source, enum tier widest)
 {
-    struct tier_set set = {{0}};
+    bool has_quarters = source == SCAN_TRAFFIC && !scan->filter->order_id; /* else raw logs stand for them */
+    struct tier_set set = {.from = {has_quarters ? scan->hour_from : scan->raw_from, scan->hour_from, scan->day_from,
+                                    scan->day_from, scan->day_from},
+                           .raw_from = scan->raw_from};
     if (source == SCAN_TRAFFIC && widest > TIER_DAY)
         widest = TIER_DAY;
     for (int tier = TIER_HOUR; tier <= (int)widest; tier++)
         set.until[tier] = tier == TIER_HOUR ? scan->closed_hour * WHEN_HOUR : scan->closed_day * WHEN_DAY;
+    for (int tier = (int)widest + 1; tier <= TIER_DAY; tier++)
+        set.until[tier] = set.from[tier - 1];
     return set;
 }
 

@@ -21,6 +21,7 @@
     X(V_BEGIN, "BEGIN")                                                                                                \
     X(V_END, "COMMIT")                                                                                                 \
     X(V_CLOSING, "SELECT closed_hour, closed_day FROM closing WHERE id = 1")                                           \
+    X(V_RETENTION, "SELECT raw_from, hour_from, day_from, batch_from, batch_logs, logs FROM retention WHERE id = 1")   \
     X(V_NAME, "SELECT text FROM name WHERE id = ?1")                                                                   \
     X(V_RAW, "SELECT user_id, domain, error, order_id, count, bytes_sent, bytes_received, error_count,"                \
              " max_concurrency, quarter * 900 + second FROM raw_log WHERE quarter = ?1 AND user_id BETWEEN ?2 AND ?3") \
@@ -39,9 +40,10 @@
     X(V_ORDER_USER, "SELECT 1 FROM order_user WHERE order_id = ?1 AND user_id = ?2")                                   \
     X(V_ORDER_USERS, "SELECT order_id, user_id FROM order_user")                                                       \
     X(V_TOTAL, "SELECT count, bytes_sent, bytes_received, errors FROM total WHERE id = 1")                             \
-    X(V_TOTAL_OF_QUARTERS, "SELECT " SUMS("errors") " FROM traffic_quarter WHERE user_id = 0")                         \
-    X(V_TOTAL_OF_RAW, "SELECT " SUMS("error_count") " FROM raw_log")                                                   \
-    X(V_LOGS, "SELECT sum(logs) FROM batch")                                                                           \
+    X(V_TOTAL_OF_QUARTERS, "SELECT " SUMS("errors") " FROM traffic_quarter WHERE user_id = 0 AND bucket >= ?1 * 96")   \
+    X(V_TOTAL_OF_RAW, "SELECT " SUMS("error_count") " FROM raw_log WHERE quarter >= ?1 * 96")                          \
+    X(V_TOTAL_GONE, "SELECT count, bytes_sent, bytes_received, errors FROM retention WHERE id = 1")                    \
+    X(V_LOGS, "SELECT sum(logs) FROM batch WHERE id <= ?1")                                                            \
     X(V_NEWEST_BATCH, "SELECT max(id) FROM batch")                                                                     \
     X(V_BATCHES, "SELECT id, logs FROM batch WHERE id > ?1 AND id <= ?2 ORDER BY id")                                  \
     X(V_RAW_BATCHES, "SELECT batch_id FROM raw_log WHERE quarter = ?1")
@@ -68,6 +70,16 @@ struct share {
 #define WINDOW_HOURS 384                /* hours in 16 days */
 #define VERIFY_END INT64_C(32503680000) /* 3000-01-01: no log is later */
 
+/* The table retention. */
+struct kept {
+    int64_t raw_from; /* days */
+    int64_t hour_from;
+    int64_t day_from;
+    int64_t batch_from;
+    int64_t batch_logs;
+    int64_t logs;
+};
+
 struct verifier {
     struct db db;
     const struct store_watch *watch;
@@ -80,12 +92,15 @@ struct verifier {
 
     int64_t closed_hour; /* as of this read transaction */
     int64_t closed_day;
+    struct kept kept; /* likewise */
 
     /* What a share should hold: rows of the traffic tables, and packed entries. */
     struct fold traffic;
     struct fold entries;
     int64_t raw_rows; /* logs they were added up from */
     bool too_many;    /* the share's do not fit */
+    bool unknown;     /* its logs are gone, and what else would tell is wrong itself */
+    int64_t days_due; /* of traffic_day, it should hold days from this one on */
 
     struct fold orders;                 /* (order, user) pairs; count: 0, not seen in raw_log yet */
     int64_t window;                     /* the 16 days under way */
@@ -136,6 +151,12 @@ void verify_next_step(struct verifier *verifier, const char *step, int64_t total
  * somebody wants the work to end. */
 enum err verify_pause(struct verifier *verifier, struct fault *fault);
 
+/* Does the period begin before the day? Then it is older than what is kept from that day on. */
+static inline bool begins_before(enum tier tier, int64_t bucket, int64_t day)
+{
+    return bucket * tier_width(tier) < day * tier_width(TIER_DAY);
+}
+
 /* ---- store_compare.c ---- */
 
 /* Counts a difference that is told in words, and tells it while there are few. `is_fact`: no rebuild mends it. */
@@ -159,6 +180,7 @@ bool verify_may_be_half_packed(const struct verifier *verifier, enum tier tier, 
 enum err verify_file(struct verifier *verifier, struct fault *fault);
 enum err verify_strays(struct verifier *verifier, struct fault *fault);
 enum err verify_closing(struct verifier *verifier, struct fault *fault);
+enum err verify_retention(struct verifier *verifier, struct fault *fault);
 enum err verify_batches(struct verifier *verifier, struct fault *fault);
 enum err verify_load_orders(struct verifier *verifier, struct fault *fault);
 enum err verify_orders(struct verifier *verifier, struct fault *fault);

@@ -26,6 +26,9 @@
 /* A domain's entries stay together: as many orders as it has in one bucket. */
 #define MAX_CHUNK_BYTES (64u << 20)
 
+/* What the pragma says of a file that gives pages back when it is told to. */
+#define AUTO_VACUUM_INCREMENTAL 2
+
 /* (order, user) pairs remembered before they are forgotten all at once. */
 #define MAX_KNOWN_ORDERS 100000u
 
@@ -47,6 +50,7 @@ static int note_wal_pages(void *ctx, sqlite3 *handle, const char *database, int 
 
 static enum err load_state(struct store_writer *writer, struct fault *fault)
 {
+    int64_t auto_vacuum = 0;
     const struct {
         const char *sql;
         int64_t *value;
@@ -57,10 +61,18 @@ static enum err load_state(struct store_writer *writer, struct fault *fault)
         {"SELECT errors FROM total", &writer->grand.errors},
         {"SELECT closed_hour FROM closing", &writer->closed_hour},
         {"SELECT closed_day FROM closing", &writer->closed_day},
+        {"SELECT raw_from FROM retention", &writer->horizons.raw_from},
+        {"SELECT hour_from FROM retention", &writer->horizons.hour_from},
+        {"SELECT day_from FROM retention", &writer->horizons.day_from},
+        {"SELECT days_swept FROM retention", &writer->pruning.swept},
+        {"PRAGMA auto_vacuum", &auto_vacuum},
     };
     enum err err = OK;
     for (size_t i = 0; !err && i < sizeof rows / sizeof *rows; i++)
         err = db_get_i64(&writer->db, rows[i].sql, 0, rows[i].value, fault);
+    writer->pruning.gives_back = auto_vacuum == AUTO_VACUUM_INCREMENTAL;
+    writer->pruning.user = writer->pruning.order = -1;
+    writer->pruning.pending = writer->horizons.raw_from > 0; /* perhaps it was stopped in the middle */
     return err;
 }
 
@@ -383,14 +395,31 @@ static void bind_counters(sqlite3_stmt *statement, const struct log_record *log)
     sqlite3_bind_int64(statement, 20, log->max_concurrency);
 }
 
+/* The first rows may be older than what is kept of raw logs: they only count. *ret_first is the first that is not. */
+static enum err count_gone(struct store_writer *writer, size_t *ret_first, struct fault *fault)
+{
+    struct totals gone = {0};
+    size_t i = 0;
+    for (; i < writer->row_count && writer->rows[i].quarter < writer->horizons.raw_from * (WHEN_DAY / WHEN_QUARTER);
+         i++)
+        (void)add_log(&gone, writer->rows[i].log); /* no more than the total, which does not overflow */
+    *ret_first = i;
+    if (i == 0)
+        return OK;
+    sqlite3_stmt *statement = writer_statement(writer, W_GONE);
+    BIND_ALL(statement, (int64_t)i, gone.count, gone.bytes_sent, gone.bytes_received, gone.errors);
+    return db_run(&writer->db, statement, "count logs older than what is kept", fault);
+}
+
 /* In key order, so that each page is visited once. */
 static enum err put_rows(struct store_writer *writer, struct fault *fault)
 {
-    enum err err = OK;
+    size_t first = 0;
     sqlite3_stmt *statement = writer_statement(writer, W_RAW_ADD);
     if (writer->row_count > 1)
         qsort(writer->rows, writer->row_count, sizeof *writer->rows, compare_rows);
-    for (size_t i = 0; !err && i < writer->row_count; i++) {
+    enum err err = count_gone(writer, &first, fault);
+    for (size_t i = first; !err && i < writer->row_count; i++) {
         bind_ids(statement, &writer->rows[i], writer->name_ids + writer->rows[i].first_name);
         bind_counters(statement, writer->rows[i].log);
         err = db_run(&writer->db, statement, "store a log", fault);
@@ -533,7 +562,8 @@ static enum err maintain(struct store_writer *writer, int64_t now, int64_t idemp
     enum err err = store_close_next(writer, now, ret_more, fault);
     if (err || *ret_more)
         return err;
-    return expire_keys(writer, now - idempotency_seconds, ret_more, fault);
+    err = expire_keys(writer, now - idempotency_seconds, ret_more, fault);
+    return err || *ret_more ? err : store_retain_next(writer, now, ret_more, fault);
 }
 
 enum err store_maintain(struct store_writer *writer, int64_t now, int64_t idempotency_seconds, bool *ret_more,

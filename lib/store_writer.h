@@ -9,6 +9,12 @@
 #include "store.h"
 #include "store_db.h"
 
+/* What a horizon passes on its way to the day ?1; and some rows of a table, in key order. */
+#define GONE_DAYS " FROM traffic_day WHERE user_id = 0 AND order_id = 0 AND bucket >= raw_from AND bucket < ?1"
+#define PRUNE(table, key, which)                                                                                       \
+    "DELETE FROM " table " WHERE (" key ") IN (SELECT " key " FROM " table " WHERE " which " ORDER BY " key " LIMIT "  \
+    "?2)"
+
 /* The writer's statements, prepared at start: W_NAME and its SQL. */
 #define WRITER_SQL(X)                                                                                                  \
     X(W_NAME_FIND, "SELECT id FROM name WHERE text = ?1")                                                              \
@@ -67,7 +73,31 @@
     X(W_CHUNK_PUT, "INSERT OR REPLACE INTO rollup_chunk (tier, bucket, user_id, kind, domain, entries)"                \
                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6)")                                                                 \
     X(W_CHUNK_DROP,                                                                                                    \
-      "DELETE FROM rollup_chunk WHERE tier = ?1 AND bucket = ?2 AND user_id = ?3 AND kind = ?4 AND domain = ?5")
+      "DELETE FROM rollup_chunk WHERE tier = ?1 AND bucket = ?2 AND user_id = ?3 AND kind = ?4 AND domain = ?5")       \
+    X(W_HORIZON,                                                                                                       \
+      "UPDATE retention SET count = count + (SELECT ifnull(sum(count), 0)" GONE_DAYS "), bytes_sent = bytes_sent"      \
+      " + (SELECT ifnull(sum(bytes_sent), 0)" GONE_DAYS "), bytes_received = bytes_received"                           \
+      " + (SELECT ifnull(sum(bytes_received), 0)" GONE_DAYS                                                            \
+      "), errors = errors + (SELECT ifnull(sum(errors), 0)" GONE_DAYS                                                  \
+      "), raw_from = ?1, hour_from = ?2, day_from = ?3 WHERE id = 1")                                                  \
+    X(W_GONE, "UPDATE retention SET logs = logs + ?1, count = count + ?2, bytes_sent = bytes_sent + ?3,"               \
+              " bytes_received = bytes_received + ?4, errors = errors + ?5 WHERE id = 1")                              \
+    X(W_DAYS_SWEPT, "UPDATE retention SET days_swept = ?1 WHERE id = 1")                                               \
+    X(W_RAW_PRUNE, PRUNE("raw_log", "quarter, user_id, domain, order_id, batch_id, line", "quarter < ?1"))             \
+    X(W_QUARTER_PRUNE, PRUNE("traffic_quarter", "bucket, user_id", "bucket < ?1"))                                     \
+    X(W_HOUR_PRUNE, PRUNE("traffic_hour", "bucket, user_id, order_id", "bucket < ?1"))                                 \
+    X(W_CHUNK_PRUNE, PRUNE("rollup_chunk", "tier, bucket, user_id, kind, domain", "tier = ?3 AND bucket < ?1"))        \
+    X(W_DAY_NEXT, "SELECT user_id, order_id FROM traffic_day WHERE (user_id, order_id) > (?1, ?2) ORDER BY user_id, "  \
+                  "order_id LIMIT 1")                                                                                  \
+    X(W_DAY_PRUNE, "DELETE FROM traffic_day WHERE user_id = ?1 AND order_id = ?2 AND bucket < ?3")                     \
+    X(W_BATCH_FROM, "SELECT ifnull((SELECT min(id) FROM (SELECT id, received_at FROM batch ORDER BY id LIMIT ?2) "     \
+                    "WHERE received_at >= ?1),"                                                                        \
+                    " (SELECT max(id) FROM (SELECT id FROM batch ORDER BY id LIMIT ?2)))")                             \
+    X(W_BATCH_GONE, "UPDATE retention SET batch_from = ?1, batch_logs = batch_logs"                                    \
+                    " + (SELECT ifnull(sum(logs), 0) FROM batch WHERE id < ?1) WHERE id = 1")                          \
+    X(W_BATCH_PRUNE, "DELETE FROM batch WHERE id < ?1")                                                                \
+    X(W_FREE_PAGES, "PRAGMA freelist_count")                                                                           \
+    X(W_PAGES, "PRAGMA page_count")
 
 enum writer_statement {
 #define WRITER_ENUM(name, sql) name,
@@ -100,6 +130,26 @@ struct packing {
     size_t slice_entries; /* as many end it */
 };
 
+/* What is no longer kept: the table retention. Days: buckets of tier 2. */
+struct horizons {
+    int64_t raw_from;
+    int64_t hour_from;
+    int64_t day_from;
+};
+
+/* Deleting what is no longer kept. */
+struct pruning {
+    struct store_retention retention;
+    int64_t before;                    /* a day: everything older goes, whatever `retention` says; 0: none */
+    bool give_back_all;                /* no free page is kept for what comes next */
+    bool gives_back;                   /* the file was made with auto_vacuum */
+    bool pending;                      /* there may be rows before the horizons, or pages to give back */
+    bool vacuuming;                    /* the rows are gone, the pages not */
+    int64_t swept;                     /* traffic_day has no rows before this day */
+    int64_t user, order;               /* so far it was gone through */
+    int64_t rows[STORE_PRUNED_TABLES]; /* that were deleted, since the start */
+};
+
 struct store_writer {
     struct db db;
     int lock;
@@ -108,6 +158,8 @@ struct store_writer {
     int64_t closed_hour; /* the table closing */
     int64_t closed_day;
     struct packing packing;
+    struct horizons horizons;
+    struct pruning pruning;
 
     /* The sums over everything that is stored: none of them may pass 2^63-1, so none of their parts can. */
     struct totals grand;
@@ -168,6 +220,20 @@ enum err store_pack(struct store_writer *writer, bool fresh, struct fault *fault
 /* store_close.c: closes the next hour or day when it is due at `now`, in a transaction of its own; *ret_more when
  * another may be due. */
 enum err store_close_next(struct store_writer *writer, int64_t now, bool *ret_more, struct fault *fault);
+
+/* store_retain.c: moves a horizon that is due at `now`, or deletes some of what lies before one, or gives some pages
+ * back, in a transaction of its own; *ret_more when there may be more to do. */
+enum err store_retain_next(struct store_writer *writer, int64_t now, bool *ret_more, struct fault *fault);
+
+/* store_retain.c: the day that the newest log lies in, or `now` if that is earlier; -1: there are no logs. */
+enum err store_retain_today(struct store_writer *writer, int64_t now, int64_t *ret_day, struct fault *fault);
+
+/* Is this bucket not before its tier's horizon? Then it has rows, once it is closed. */
+static inline bool store_is_kept(const struct store_writer *writer, enum tier tier, int64_t bucket)
+{
+    int64_t day = tier <= TIER_HOUR ? writer->horizons.hour_from : writer->horizons.day_from;
+    return bucket * tier_width(tier) >= day * tier_width(TIER_DAY);
+}
 
 /* store_close.c: the first column of the first row, for one parameter or none. */
 enum err store_lookup(struct store_writer *writer, enum writer_statement which, int64_t value, int64_t otherwise,

@@ -33,7 +33,18 @@ bool piece_is_partial(const struct piece *piece)
 static bool usable(enum tier tier, int64_t at, int64_t to, const struct tier_set *tiers)
 {
     int64_t end = at + widths[tier];
-    return at % widths[tier] == 0 && end <= to && (tier == TIER_QUARTER || end <= tiers->until[tier]);
+    return at % widths[tier] == 0 && at >= tiers->from[tier] && end <= to &&
+           (tier == TIER_QUARTER || end <= tiers->until[tier]);
+}
+
+int64_t tier_snap(const struct tier_set *tiers, int64_t at)
+{
+    if (at >= tiers->raw_from)
+        return at;
+    for (int tier = TIER_QUARTER; tier <= TIER_DAY; tier++)
+        if (at >= tiers->from[tier])
+            return when_ceil(at, widths[tier]);
+    return tiers->from[TIER_DAY];
 }
 
 /* The widest whole bucket that begins at `at`; TIER_COUNT when not even a quarter fits. */
@@ -78,7 +89,8 @@ static struct piece next_piece(int64_t at, int64_t to, const struct tier_set *ti
 size_t tier_cover(int64_t from, int64_t to, const struct tier_set *tiers, struct piece ret_pieces[PIECE_MAX])
 {
     size_t count = 0;
-    for (int64_t at = from; at < to;) {
+    to = tier_snap(tiers, to);
+    for (int64_t at = tier_snap(tiers, from); at < to;) {
         struct piece next = next_piece(at, to, tiers);
         at = piece_is_partial(&next) ? next.begin * WHEN_QUARTER + next.to_second : next.end * widths[next.tier];
         if (count > 0 && extends(&ret_pieces[count - 1], &next)) {

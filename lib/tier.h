@@ -30,16 +30,24 @@ struct piece {
 /* True for a part of a quarter: only raw_log can answer it. */
 bool piece_is_partial(const struct piece *piece);
 
-/* Which tiers a report may use: up to when each has its buckets, Unix seconds. 0: not at all; INT64_MAX: for all time.
- * TIER_QUARTER is always at hand. */
+/* Which tiers a report may use: up to when each has its buckets, Unix seconds (0: not at all; INT64_MAX: for all time;
+ * TIER_QUARTER is always at hand), and since when: what is older was pruned. */
 struct tier_set {
     int64_t until[TIER_COUNT];
+    int64_t from[TIER_COUNT]; /* buckets that begin before it are gone. Whole days; never later for a wider tier */
+    int64_t raw_from;         /* so are parts of a quarter; not before from[TIER_QUARTER] */
 };
+
+/* An edge of a range, moved to where the range can be cut: what is there no more to be counted log by log counts in
+ * whole buckets of the finest tier that is left, and a bucket belongs to the range that holds its start. So ranges that
+ * follow each other still count everything once. */
+int64_t tier_snap(const struct tier_set *tiers, int64_t at);
 
 #define PIECE_MAX                                                                                                      \
     24 /* partial, quarters, hours, days, 4 days, 16 days, and the same in reverse, with room for the closed edge */
 
-/* Covers [from, to) with the fewest pieces, in order of time. Returns how many of `ret_pieces` were filled. */
+/* Covers [from, to), its edges snapped, with the fewest pieces, in order of time. Returns how many of `ret_pieces` were
+ * filled. */
 size_t tier_cover(int64_t from, int64_t to, const struct tier_set *tiers, struct piece ret_pieces[PIECE_MAX]);
 
 /* The widest tier whose buckets nest in a chart's. */

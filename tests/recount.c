@@ -28,17 +28,19 @@ int64_t recount_i64(sqlite3 *db, const char *sql)
 static const char quarter_again[] =
     "SELECT quarter, u," TRAFFIC_SUMS
     ", min(second), max(second) FROM (SELECT *, 0 AS u FROM raw_log UNION ALL SELECT *, user_id FROM raw_log)"
-    " GROUP BY quarter, u";
+    " WHERE quarter / 96 >= (SELECT hour_from FROM retention) GROUP BY quarter, u";
 
 #define TRAFFIC_PARTS                                                                                                  \
     " FROM (SELECT *, 0 AS u, 0 AS o FROM raw_log UNION ALL SELECT *, user_id, 0 FROM raw_log"                         \
     " UNION ALL SELECT *, user_id, order_id FROM raw_log)"
 
 static const char hour_again[] = "SELECT quarter / 4, u, o," TRAFFIC_SUMS TRAFFIC_PARTS
-                                 " WHERE quarter / 4 < (SELECT closed_hour FROM closing) GROUP BY quarter / 4, u, o";
+                                 " WHERE quarter / 4 < (SELECT closed_hour FROM closing) AND quarter / 96 >="
+                                 " (SELECT hour_from FROM retention) GROUP BY quarter / 4, u, o";
 
 static const char day_again[] = "SELECT u, o, quarter / 96," TRAFFIC_SUMS TRAFFIC_PARTS
-                                " WHERE quarter / 96 < (SELECT closed_day FROM closing) GROUP BY u, o, quarter / 96";
+                                " WHERE quarter / 96 < (SELECT closed_day FROM closing) AND quarter / 96 >="
+                                " (SELECT day_from FROM retention) GROUP BY u, o, quarter / 96";
 
 static const char total_again[] =
     "SELECT 1, coalesce(sum(count), 0), coalesce(sum(bytes_sent), 0), coalesce(sum(bytes_received), 0),"
@@ -49,10 +51,13 @@ static const char packed_again[] =
     "CREATE TEMP TABLE again AS"
     " SELECT t, quarter * 900 / w AS b, u, 0 AS kind, domain, 0 AS e, o," SUMS PARTS
     " WHERE (quarter * 900 / w + 1) * w <= (SELECT iif(t = 1, closed_hour * 3600, closed_day * 86400) FROM closing)"
+    " AND quarter * 900 / w * w >= (SELECT iif(t = 1, hour_from, day_from) * 86400 FROM retention)"
     " GROUP BY t, b, u, domain, o"
     " UNION ALL SELECT t, quarter * 900 / w AS b, u, 1, domain, error, o," SUMS PARTS
     " WHERE error <> 0 AND (quarter * 900 / w + 1) * w <="
-    " (SELECT iif(t = 1, closed_hour * 3600, closed_day * 86400) FROM closing) GROUP BY t, b, u, domain, error, o";
+    " (SELECT iif(t = 1, closed_hour * 3600, closed_day * 86400) FROM closing)"
+    " AND quarter * 900 / w * w >= (SELECT iif(t = 1, hour_from, day_from) * 86400 FROM retention)"
+    " GROUP BY t, b, u, domain, error, o";
 
 static const char grouped_again[] =
     "SELECT t, b, u, kind, domain, e, 0, sum(c), sum(s), sum(r), sum(x), max(m), min(f), max(l) FROM again"
@@ -95,12 +100,16 @@ static void unpack_row(sqlite3_stmt *row, sqlite3_stmt *insert, bool by_order)
 #define WIDTH "(CASE tier WHEN 1 THEN 3600 WHEN 2 THEN 86400 WHEN 3 THEN 345600 ELSE 1382400 END)"
 #define CLOSED "(bucket + 1) * " WIDTH " <= (SELECT iif(tier = 1, closed_hour * 3600, closed_day * 86400) FROM closing)"
 
+/* What lies before a horizon may not be deleted yet: nobody reads it. */
+#define KEPT "bucket * " WIDTH " >= (SELECT iif(tier = 1, hour_from, day_from) * 86400 FROM retention)"
+
 /* rollup_chunk's entries as rows of a temporary table. */
 static void unpack_all(sqlite3 *db, const char *insert_sql, bool by_order)
 {
     sqlite3_stmt *row = NULL, *insert = NULL;
-    sqlite3_prepare_v2(db, "SELECT tier, bucket, user_id, kind, domain, entries FROM rollup_chunk WHERE " CLOSED, -1,
-                       &row, NULL);
+    sqlite3_prepare_v2(
+        db, "SELECT tier, bucket, user_id, kind, domain, entries FROM rollup_chunk WHERE " CLOSED " AND " KEPT, -1,
+        &row, NULL);
     sqlite3_prepare_v2(db, insert_sql, -1, &insert, NULL);
     while (sqlite3_step(row) == SQLITE_ROW)
         unpack_row(row, insert, by_order);
@@ -130,9 +139,11 @@ int64_t recount_differences(sqlite3 *db)
                      SQLITE_OK);
     unpack_all(db, "INSERT INTO packed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", true);
     unpack_all(db, "INSERT INTO grouped VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", false);
-    return differences(db, "SELECT * FROM traffic_quarter", quarter_again) +
-           differences(db, "SELECT * FROM traffic_hour", hour_again) +
-           differences(db, "SELECT * FROM traffic_day", day_again) +
+    return differences(db, "SELECT * FROM traffic_quarter WHERE bucket / 96 >= (SELECT hour_from FROM retention)",
+                       quarter_again) +
+           differences(db, "SELECT * FROM traffic_hour WHERE bucket / 24 >= (SELECT hour_from FROM retention)",
+                       hour_again) +
+           differences(db, "SELECT * FROM traffic_day WHERE bucket >= (SELECT day_from FROM retention)", day_again) +
            differences(db, "SELECT * FROM total", total_again) +
            differences(db, "SELECT order_id, user_id FROM order_user", "SELECT order_id, user_id FROM raw_log") +
            differences(db, "SELECT * FROM packed", "SELECT * FROM again") +

@@ -53,7 +53,7 @@ in_file() { # WHAT LINES WORDS
     printf %b "$2" >"$conf"
     refuse "$1" "$3" "$ingest" --config "$conf" --check-config
 }
-in_file 'an unknown setting' 'data = /x\nthread = 8\n' 'analytics-ingest: FILE:2: there is no setting "thread": there are data, threads, query_timeout_ms, idempotency_days, wal_limit_mib, log_level'
+in_file 'an unknown setting' 'data = /x\nthread = 8\n' 'analytics-ingest: FILE:2: there is no setting "thread": there are data, threads, query_timeout_ms, idempotency_days, wal_limit_mib, raw_days, hour_days, day_days, log_level'
 in_file 'a bad number' 'data = /x\n\nthreads = 257\n' 'analytics-ingest: FILE:3: threads must be an integer from 1 to 256, not "257"'
 in_file 'a setting of the other program' 'data = /x\nquery_timeout_ms = 1s\n' 'analytics-ingest: FILE:2: query_timeout_ms must be an integer from 1 to 3600000, not "1s"'
 in_file 'a bad level' 'data = /x\nlog_level = all\n' 'analytics-ingest: FILE:2: log_level must be debug, info, warn or error, not "all"'
@@ -62,10 +62,11 @@ in_file 'an empty value' 'data =\n' 'analytics-ingest: FILE:1: data must be an a
 in_file 'a relative folder' 'data = x\n' 'analytics-ingest: FILE:1: data must be an absolute path here, not "x"'
 in_file 'twice in the file' 'data = /x\nthreads = 8\nthreads = 8\n' 'analytics-ingest: FILE:3: threads is in the file twice'
 in_file 'a NUL byte' 'data = /x\nthreads = \0008\n' 'analytics-ingest: FILE:2: there is a NUL byte in this line'
-in_file 'a control character' 'data = /x\n\033[2J = 1\n' 'analytics-ingest: FILE:2: there is no setting "?[2J": there are data, threads, query_timeout_ms, idempotency_days, wal_limit_mib, log_level'
+in_file 'a control character' 'data = /x\n\033[2J = 1\n' 'analytics-ingest: FILE:2: there is no setting "?[2J": there are data, threads, query_timeout_ms, idempotency_days, wal_limit_mib, raw_days, hour_days, day_days, log_level'
 in_file 'all that is wrong at once' 'data = /x\nthreads = 0\nwal_limit_mib = x\n' 'analytics-ingest: FILE:2: threads must be an integer from 1 to 256, not "0"
 analytics-ingest: FILE:3: wal_limit_mib must be an integer from 1 to 65536, not "x"'
 in_file 'no data folder' 'threads = 8\n' 'analytics-ingest: where are the databases? Give --data DIR, set ANALYTICS_DATA, or name them in the file'
+in_file 'what is wrong together' 'data = /x\nraw_days = 30\nhour_days = 7\n' 'analytics-ingest: hour_days (7) must not be less than raw_days (30): that is finer'
 in_file 'a very long line' "data = /x\nthreads = $(printf '%05000d' 0)\n" "analytics-ingest: FILE:2: threads must be an integer from 1 to 256, not \"$(printf '%060d' 0)…\""
 printf 'data = /x\n' >"$conf"
 refuse 'a bad variable' "analytics-ingest: \$ANALYTICS_THREADS must be an integer from 1 to 256, not \"many\"" \

@@ -1,0 +1,11 @@
+/* schema1.h: what is in tests/upgrade/schema1.db.gz: batches of tests/fault/ledger.c, written by version 0.1.0. */
+#ifndef SCHEMA1_H
+#define SCHEMA1_H
+
+#define SCHEMA1_BATCHES 40
+#define SCHEMA1_LEDGER                                                                                                 \
+    {                                                                                                                  \
+        .logs = 5, .pause = 11 * 3600                                                                                  \
+    }
+
+#endif
