@@ -167,8 +167,9 @@ enum err db_check_version(struct db *db, const struct schema *schema, struct fau
         return err;
     int newest = schema->steps[schema->step_count - 1].version;
     if (version < newest)
-        return fault_set(fault, ERR_UNAVAILABLE, "%s: schema %lld, waiting for version %d", db->path,
-                         (long long)version, newest);
+        return fault_set(fault, ERR_UNAVAILABLE,
+                         "%s: schema %lld, not upgraded to %d yet: start analytics-ingest, or run analyticsctl init",
+                         db->path, (long long)version, newest);
     return OK;
 }
 

@@ -1,0 +1,342 @@
+/* test_upgrade.c: a database of the first released schema becomes one of the newest and answers as before; an upgrade
+ * that is interrupted anywhere goes on; a file of a newer program is refused in plain words. schema1.db.gz was written
+ * by version 0.1.0 (make_schema1.sh). What is in it is known to tests/fault/ledger.c by its numbers alone, and what it
+ * must answer is asked of its raw logs in plain SQL.
+ *
+ * Planted to see it fail: a step that commits before it says its version ("table retention already exists", at the
+ * first cut between the two), and a program that knows schema 3. */
+#include "../fault/disk.h"
+#include "../fault/ledger.h"
+#include "../fault/tape.h"
+#include "../recount.h"
+#include "schema1.h"
+
+#include "service.h"
+#include "store_db.h"
+
+#include <check.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+static char folder[64];
+static struct image ground; /* the file of version 0.1.0 */
+
+static void inflate_fixture(void)
+{
+    char path[512], bytes[65536];
+    const char *source = getenv("ANALYTICS_SRCDIR");
+    int n;
+    snprintf(path, sizeof path, "%s/tests/upgrade/schema1.db.gz", source ? source : ".");
+    gzFile in = gzopen(path, "rb");
+    ck_assert_msg(in != NULL, "%s", path);
+    snprintf(path, sizeof path, "%s/analytics.db", folder);
+    FILE *out = fopen(path, "wb");
+    ck_assert_ptr_nonnull(out);
+    while ((n = gzread(in, bytes, sizeof bytes)) > 0)
+        ck_assert_uint_eq(fwrite(bytes, 1, (size_t)n, out), (size_t)n);
+    ck_assert_int_eq(n, 0);
+    ck_assert_int_eq(fclose(out), 0);
+    gzclose(in);
+}
+
+static void set_up(void)
+{
+    strcpy(folder, access("/dev/shm", W_OK) == 0 ? "/dev/shm/test_upgrade.XXXXXX" : "/tmp/test_upgrade.XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    inflate_fixture();
+    disk_install(NULL);
+    image_read(&ground, folder);
+}
+
+static void tear_down(void)
+{
+    disk_install(NULL);
+    image_release(&ground);
+    ledger_remove_folder(folder);
+}
+
+static sqlite3 *open_plain(const char *in)
+{
+    char path[128];
+    sqlite3 *db = NULL;
+    snprintf(path, sizeof path, "%s/analytics.db", in);
+    ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    return db;
+}
+
+static int64_t ask(const char *sql)
+{
+    sqlite3 *db = open_plain(folder);
+    int64_t value = recount_i64(db, sql);
+    sqlite3_close(db);
+    return value;
+}
+
+static struct store_writer *open_writer(const char *about)
+{
+    struct store_writer *writer = NULL;
+    struct fault fault;
+    ck_assert_msg(store_writer_open(folder, &writer, &fault) == OK, "%s: %s", about, fault.detail);
+    return writer;
+}
+
+/* Every batch is there, whole and once, rollups hold the logs, and a report says so. */
+static void check_ledger(const char *about)
+{
+    struct ledger ledger = SCHEMA1_LEDGER;
+    ledger.count = SCHEMA1_BATCHES;
+    memset(ledger.fate, WHOLE, (size_t)ledger.count);
+    ledger_check(&ledger, folder, about);
+}
+
+static void check_verify(void)
+{
+    struct store_verified verified = {0};
+    struct fault fault = {0};
+    struct store_verify_options options = {0};
+    struct store_watch watch = {0};
+    ck_assert_msg(store_verify(folder, &options, &watch, &verified, &fault) == OK, "%s", fault.detail);
+    ck_assert_int_eq(verified.differences, 0);
+    ck_assert_int_gt(verified.logs, 200);
+}
+
+/* ---- old to new ---- */
+
+/* All tables as one text. */
+static char *schema_of(const char *in)
+{
+    sqlite3 *db = open_plain(in);
+    sqlite3_stmt *statement = NULL;
+    sqlite3_prepare_v2(db,
+                       "SELECT group_concat(type || name || ifnull(sql, ''), char(10)) FROM (SELECT * FROM"
+                       " sqlite_schema ORDER BY type, name)",
+                       -1, &statement, NULL);
+    ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
+    char *text = strdup((const char *)sqlite3_column_text(statement, 0));
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+    return text;
+}
+
+START_TEST(the_first_schema_becomes_the_newest)
+{
+    char fresh[] = "/tmp/test_upgrade_fresh.XXXXXX";
+    struct fault fault;
+    ck_assert_int_eq(ask("PRAGMA user_version"), 1);
+    ck_assert_int_eq(ask("PRAGMA auto_vacuum"), 2);
+    store_writer_close(open_writer("upgrade"));
+    check_ledger("upgraded");
+    check_verify();
+    ck_assert_ptr_nonnull(mkdtemp(fresh));
+    ck_assert_int_eq(store_create(fresh, &fault), OK);
+    char *made = schema_of(fresh), *upgraded = schema_of(folder);
+    ck_assert_str_eq(upgraded, made);
+    sqlite3 *db = open_plain(fresh);
+    ck_assert_int_eq(ask("PRAGMA user_version"), recount_i64(db, "PRAGMA user_version"));
+    sqlite3_close(db);
+    free(made);
+    free(upgraded);
+    ledger_remove_folder(fresh);
+}
+END_TEST
+
+/* And it does what only the newest can. */
+START_TEST(an_upgraded_file_is_used_on)
+{
+    struct ledger ledger = SCHEMA1_LEDGER;
+    struct fault fault;
+    bool more = true;
+    struct store_writer *writer = open_writer("upgrade");
+    ck_assert(ledger_write(writer, &ledger, 0).replayed); /* keys are known */
+    ck_assert_int_eq(ledger_write(writer, &ledger, SCHEMA1_BATCHES + 1).result, OK);
+    int64_t pages = ask("PRAGMA page_count"), logs = ask("SELECT count(*) FROM raw_log");
+    store_writer_set_retention(writer, &(struct store_retention){3, 3, 3});
+    while (more)
+        ck_assert_int_eq(store_maintain(writer, LEDGER_NOW, LEDGER_KEEP, &more, &fault), OK);
+    store_writer_close(writer);
+    ck_assert_int_lt(ask("SELECT count(*) FROM raw_log") * 3, logs);
+    ck_assert_int_lt(ask("PRAGMA page_count") + 10, pages);
+}
+END_TEST
+
+/* A query process may be started before the writer: it answers 503, and works once the file is upgraded. */
+START_TEST(a_reader_waits_for_the_upgrade)
+{
+    struct service service;
+    struct store_reader *reader = NULL;
+    struct fault fault = {0};
+    service_init(&service, PROGRAM_QUERY, folder, 1000);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(service_take_reader(&service, &reader, &fault), ERR_UNAVAILABLE);
+        service_give_reader(&service, ERR_UNAVAILABLE);
+        ck_assert_msg(strstr(fault.detail, "schema 1") != NULL, "%s", fault.detail);
+    }
+    store_writer_close(open_writer("upgrade"));
+    ck_assert_msg(service_take_reader(&service, &reader, &fault) == OK, "%s", fault.detail);
+    int version = 0;
+    ck_assert_int_eq(store_reader_health(reader, &version, &fault), OK);
+    ck_assert_int_eq(version, ask("PRAGMA user_version"));
+    service_give_reader(&service, OK);
+    service_release(&service);
+}
+END_TEST
+
+/* ---- interrupted ---- */
+
+static void finish(const char *about)
+{
+    store_writer_close(open_writer(about));
+    check_ledger(about);
+    ck_assert_int_gt(ask("PRAGMA user_version"), 1);
+}
+
+/* After each operation: a kill, which leaves all that was done, and power cuts, which do not. */
+START_TEST(each_cut_of_an_upgrade)
+{
+    static const struct cut cuts[] = {{100, 0, 0}, {0, 0, 0}, {50, 30, 0}, {90, 50, 20}, {50, 100, 50}, {15, 20, 100}};
+    struct fault fault;
+    struct image image = {0};
+    image_write(&ground, folder);
+    tape_seed(1);
+    tape_begin(&ground);
+    disk_install(tape_hook);
+    ck_assert_int_eq(store_create(folder, &fault), OK);
+    disk_install(NULL);
+    size_t length = tape_length();
+    ck_assert_uint_gt(length, 10);
+    for (size_t at = 0; at <= length; at++)
+        for (size_t i = at % 2; i < sizeof cuts / sizeof *cuts;
+             i += 2) { /* the kill, or the loss of all, and two more */
+            char about[96];
+            snprintf(about, sizeof about, "cut %zu behind operation %zu of %zu", i, at, length);
+            tape_cut(at, cuts[i], &image);
+            image_write(&image, folder);
+            finish(about);
+        }
+    printf("%zu operations\n", length);
+    image_release(&image);
+    tape_release();
+}
+END_TEST
+
+static int failing, calls_left;
+
+static int fail_call(struct disk_event *event)
+{
+    if (!((int)event->call & failing) || --calls_left != 0)
+        return SQLITE_OK;
+    return event->call == DISK_WRITE ? SQLITE_FULL : SQLITE_IOERR;
+}
+
+START_TEST(each_fault_of_an_upgrade)
+{
+    static const int kinds[] = {DISK_OPEN, DISK_READ, DISK_WRITE, DISK_SYNC, DISK_LOCK, DISK_MAP};
+    struct fault fault = {0};
+    failing = kinds[_i];
+    for (int n = 1;; n++) {
+        char about[64];
+        snprintf(about, sizeof about, "call %d of kind %d fails", n, failing);
+        image_write(&ground, folder);
+        calls_left = n;
+        disk_install(fail_call);
+        enum err err = store_create(folder, &fault);
+        disk_install(NULL);
+        finish(about);
+        if (calls_left > 0)
+            break; /* there were not so many */
+        ck_assert_msg(err == OK || fault.detail[0], "%s: no word of it", about);
+    }
+}
+END_TEST
+
+/* ---- new to old ---- */
+
+static enum err try_create(struct fault *fault)
+{
+    return store_create(folder, fault);
+}
+
+static enum err try_writer(struct fault *fault)
+{
+    struct store_writer *writer = NULL;
+    return store_writer_open(folder, &writer, fault);
+}
+
+static enum err try_reader(struct fault *fault)
+{
+    struct store_reader *reader = NULL;
+    return store_reader_open(folder, &reader, fault);
+}
+
+static enum err try_verify(struct fault *fault)
+{
+    struct store_verified verified;
+    return store_verify(folder, &(struct store_verify_options){0}, &(struct store_watch){0}, &verified, fault);
+}
+
+static enum err try_rebuild(struct fault *fault)
+{
+    struct store_rebuilt rebuilt;
+    return store_rebuild(folder, LEDGER_NOW, &(struct store_watch){0}, &rebuilt, fault);
+}
+
+static enum err try_plan(struct fault *fault)
+{
+    struct store_pruned pruned;
+    return store_prune_plan(folder, LEDGER_NOW, 1, &(struct store_watch){0}, &pruned, fault);
+}
+
+static enum err try_prune(struct fault *fault)
+{
+    struct store_pruned pruned;
+    return store_prune(folder, LEDGER_NOW, 1, &(struct store_watch){0}, &pruned, fault);
+}
+
+static enum err (*const tries[])(struct fault *) = {try_create,  try_writer, try_reader, try_verify,
+                                                    try_rebuild, try_plan,   try_prune};
+#define TRIES (int)(sizeof tries / sizeof *tries)
+
+/* As the next schema's file would be: this program knows nothing of it but its number, and leaves it as it is. */
+START_TEST(a_newer_file_is_refused)
+{
+    struct fault fault = {0};
+    struct image before = {0}, after = {0};
+    sqlite3 *db = open_plain(folder);
+    ck_assert_int_eq(sqlite3_exec(db, "PRAGMA user_version = 3", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    image_read(&before, folder);
+    ck_assert_int_eq(tries[_i](&fault), ERR_UNAVAILABLE);
+    ck_assert_msg(strstr(fault.detail, "analytics.db: made by a newer version of this program (schema 3, this program"
+                                       " knows 2): upgrade") != NULL,
+                  "%s", fault.detail);
+    image_read(&after, folder);
+    ck_assert_uint_eq(after.file[DISK_DB].len, before.file[DISK_DB].len);
+    ck_assert_mem_eq(after.file[DISK_DB].bytes, before.file[DISK_DB].bytes, before.file[DISK_DB].len);
+    image_release(&before);
+    image_release(&after);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("upgrade");
+    TCase *tcase = tcase_create("upgrade");
+    tcase_set_timeout(tcase, 300);
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_test(tcase, the_first_schema_becomes_the_newest);
+    tcase_add_test(tcase, an_upgraded_file_is_used_on);
+    tcase_add_test(tcase, a_reader_waits_for_the_upgrade);
+    tcase_add_test(tcase, each_cut_of_an_upgrade);
+    tcase_add_loop_test(tcase, each_fault_of_an_upgrade, 0, 6);
+    tcase_add_loop_test(tcase, a_newer_file_is_refused, 0, TRIES);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
