@@ -268,6 +268,8 @@ static enum err next_period(struct verifier *verifier, enum tier tier, int64_t b
     enum err err = find_next(verifier, V_NEXT_RAW, TIER_QUARTER, tier, bucket, &least, fault);
     if (!err)
         err = find_next(verifier, V_NEXT_CHUNK, tier, tier, bucket, &least, fault);
+    if (!err && tier > TIER_HOUR) /* where logs are gone, finer rollups say that there were some */
+        err = find_next(verifier, V_NEXT_CHUNK, (enum tier)(tier - 1), tier, bucket, &least, fault);
     if (!err && tier == TIER_HOUR)
         err = find_next(verifier, V_NEXT_QUARTER, TIER_QUARTER, tier, bucket, &least, fault);
     if (!err && tier == TIER_HOUR)

@@ -13,11 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define BEGIN INT64_C(1829606400) /* 2027-12-24: no period of 4 or 16 days begins with it */
 #define BEGIN_DAY (BEGIN / WHEN_DAY)
 #define DAYS 60
+#define COUNT(array) (int)(sizeof(array) / sizeof *(array))
 #define LATE (INT64_MAX / 4) /* later than every log */
 
 static char folder[64], aside_path[96];
@@ -496,13 +498,354 @@ START_TEST(reports_equal_a_recount)
 }
 END_TEST
 
+/* ---- single cases ---- */
+
+/* One log an hour, for `days` days, each in a batch of its own that came when it was made. */
+static void write_days(struct store_writer *writer, int days)
+{
+    for (int64_t ts = BEGIN; ts < BEGIN + days * (int64_t)WHEN_DAY; ts += WHEN_HOUR) {
+        struct batch batch;
+        struct store_times times;
+        batch_init(&batch, NULL);
+        add(&batch, (struct log_record){.ts = ts, .user_id = 1 + ts % 7, .order_id = 1, .count = 1, .bytes_sent = 10},
+            "a.example", "");
+        struct store_item item = {.batch = &batch, .caller = "worker"};
+        store_write(writer, &item, 1, ts, &times);
+        ck_assert_int_eq(item.result, OK);
+        write_aside(&batch);
+        batch_release(&batch);
+    }
+    upkeep(writer, INT64_MAX);
+}
+
+static const struct {
+    struct store_retention keep;
+    const char *words; /* NULL: it makes sense */
+} combinations[] = {
+    {{0, 0, 0}, NULL},
+    {{30, 0, 0}, NULL},
+    {{30, 30, 30}, NULL},
+    {{30, 90, 0}, NULL},
+    {{1, 2, 36500}, NULL},
+    {{0, 90, 0}, "hour_days is 90, so raw_days must be set too, to no more: it is finer"},
+    {{0, 0, 90}, "day_days is 90, so hour_days must be set too, to no more: it is finer"},
+    {{30, 0, 90}, "day_days is 90, so hour_days must be set too, to no more: it is finer"},
+    {{30, 29, 0}, "hour_days (29) must not be less than raw_days (30): that is finer"},
+    {{30, 90, 89}, "day_days (89) must not be less than hour_days (90): that is finer"},
+};
+
+START_TEST(a_combination_makes_sense_or_not)
+{
+    struct fault fault = {0};
+    enum err err = store_retention_check(&combinations[_i].keep, &fault);
+    ck_assert_int_eq(err, combinations[_i].words ? ERR_PARAMETER_INVALID : OK);
+    if (combinations[_i].words)
+        ck_assert_str_eq(fault.detail, combinations[_i].words);
+}
+END_TEST
+
+/* Days are counted from the newest log's, or today if that is earlier. */
+static const struct {
+    int64_t now;
+    struct store_retention keep;
+    struct horizons due; /* days after BEGIN_DAY */
+} clocks[] = {
+    {BEGIN + 10 * WHEN_DAY, {3, 0, 0}, {6, 0, 0}},
+    {LATE, {3, 0, 0}, {6, 0, 0}},                     /* the clock is far ahead */
+    {BEGIN + 5 * WHEN_DAY + 1, {3, 0, 0}, {2, 0, 0}}, /* or behind */
+    {BEGIN - 1, {1, 1, 1}, {0, 0, 0}},
+    {0, {1, 1, 1}, {0, 0, 0}},
+    {LATE, {30, 0, 0}, {0, 0, 0}},
+    {LATE, {1, 2, 3}, {8, 7, 6}},
+    {LATE, {9, 9, 9}, {0, 0, 0}},
+    {LATE, {36500, 36500, 36500}, {0, 0, 0}},
+    {LATE, {0, 0, 0}, {0, 0, 0}},
+};
+
+static int64_t days_after(int64_t day)
+{
+    return day > BEGIN_DAY ? day - BEGIN_DAY : 0;
+}
+
+START_TEST(age_is_counted_from_the_newest_log)
+{
+    bool more = true;
+    struct fault fault;
+    struct store_writer *writer = open_writer();
+    write_days(writer, 10); /* the last is of the tenth day, BEGIN_DAY + 9 */
+    store_writer_set_retention(writer, &clocks[_i].keep);
+    while (more)
+        ck_assert_int_eq(store_maintain(writer, clocks[_i].now, LATE, &more, &fault), OK);
+    store_writer_close(writer);
+    struct horizons there = horizons(), due = clocks[_i].due;
+    ck_assert_int_eq(days_after(there.raw_from), due.raw_from);
+    ck_assert_int_eq(days_after(there.hour_from), due.hour_from);
+    ck_assert_int_eq(days_after(there.day_from), due.day_from);
+    ck_assert_int_eq(ask_store("SELECT min(quarter) / 96 FROM raw_log") - BEGIN_DAY, due.raw_from);
+    ck_assert_int_eq(ask_store("SELECT min(bucket) / 96 FROM traffic_quarter") - BEGIN_DAY, due.hour_from);
+    ck_assert_int_eq(ask_store("SELECT min(bucket) FROM traffic_day") - BEGIN_DAY, due.day_from);
+    check_verify("clock");
+}
+END_TEST
+
+/* A worker that was cut off for long sends what it has: it is taken, once, and counts where there is still something to
+ * count it in. */
+START_TEST(a_log_older_than_all_that_is_kept)
+{
+    struct batch batch;
+    struct store_writer *writer = open_writer();
+    write_days(writer, 10);
+    store_writer_set_retention(writer, &(struct store_retention){2, 4, 6});
+    upkeep(writer, INT64_MAX);
+    int64_t logs = ask_store("SELECT count(*) FROM raw_log"), id = ask_store("SELECT max(id) FROM batch");
+    batch_init(&batch, NULL);
+    for (int day = 0; day < 10; day++)
+        add(&batch, (struct log_record){.ts = BEGIN + day * WHEN_DAY + 5, .user_id = 1, .order_id = 9, .count = 100},
+            "late.example", "late");
+    ck_assert(!write_batch(writer, &batch, "key").replayed);
+    ck_assert(write_batch(writer, &batch, "key").replayed);
+    store_writer_close(writer);
+    writer = open_writer();
+    ck_assert(write_batch(writer, &batch, "key").replayed);
+    upkeep(writer, INT64_MAX);
+    ck_assert_int_eq(ask_store("SELECT count FROM total"), 240 + 1000);
+    ck_assert_int_eq(ask_store("SELECT max(id) FROM batch"), id + 1);
+    ck_assert_int_eq(ask_store("SELECT count(*) FROM raw_log"), logs + 3); /* of the days 7, 8, 9 */
+    ck_assert_int_eq(ask_store("SELECT count(*) FROM traffic_day WHERE order_id = 9"),
+                     6); /* of 3 … 8; 9 is not closed */
+    check_rollups("late");
+    check_verify("late");
+    store_writer_close(writer);
+    batch_release(&batch);
+}
+END_TEST
+
+/* Batches go when they are old, but the newest stays, or its number would come again. */
+START_TEST(a_number_of_a_batch_never_comes_again)
+{
+    struct store_writer *writer = open_writer();
+    write_days(writer, 10);
+    ck_assert_int_eq(ask_store("SELECT count(*) FROM batch"), 240);
+    store_writer_set_retention(writer, &(struct store_retention){2, 2, 2});
+    upkeep(writer, INT64_MAX);
+    ck_assert_int_eq(ask_store("SELECT count(*) FROM batch"), 72);
+    ck_assert_int_eq(ask_store("SELECT batch_from FROM retention"), ask_store("SELECT min(id) FROM batch"));
+    sqlite3 *db = open_plain();
+    exec(db, "UPDATE batch SET received_at = 0"); /* as for logs that are stamped ahead of their time */
+    sqlite3_close(db);
+    write_step(writer, 11); /* a batch received at BEGIN, of later logs */
+    store_writer_set_retention(writer, &(struct store_retention){1, 1, 1});
+    upkeep(writer, INT64_MAX);
+    ck_assert_int_eq(ask_store("SELECT count(*) FROM batch"), 1);
+    write_step(writer, 11);
+    ck_assert_int_eq(ask_store("SELECT max(id) FROM batch"), 242);
+    check_rollups("batches");
+    store_writer_close(writer);
+    check_verify("batches");
+}
+END_TEST
+
+static int64_t file_bytes(void)
+{
+    char path[128];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/analytics.db", folder);
+    ck_assert_int_eq(stat(path, &st), 0);
+    return (int64_t)st.st_size;
+}
+
+static struct store_writer *write_random_days(void)
+{
+    struct store_writer *writer = open_writer();
+    for (int step = 0; step < STEPS; step++)
+        write_step(writer, step);
+    upkeep(writer, INT64_MAX);
+    return writer;
+}
+
+/* A service gives back what it will not need again soon; the command, all. */
+START_TEST(space_is_given_back)
+{
+    struct fault fault;
+    struct store_pruned pruned;
+    struct store_writer *writer = write_random_days();
+    int64_t pages = ask_store("PRAGMA page_count");
+    store_writer_set_retention(writer, &(struct store_retention){10, 10, 10});
+    upkeep(writer, INT64_MAX);
+    ck_assert_int_lt(ask_store("PRAGMA page_count") * 2, pages);
+    ck_assert_int_le(ask_store("PRAGMA freelist_count") * 8, ask_store("PRAGMA page_count"));
+    store_writer_close(writer);
+    ck_assert_int_eq(store_prune(folder, LATE, 5, &(struct store_watch){0}, &pruned, &fault), OK);
+    ck_assert_int_eq(ask_store("PRAGMA freelist_count"), 0);
+    ck_assert_int_eq(pruned.file_bytes_after, ask_store("PRAGMA page_count") * 4096);
+    ck_assert_int_lt(pruned.file_bytes_after, pruned.file_bytes_before);
+    ck_assert_int_eq(file_bytes(), pruned.file_bytes_after);
+    check_rollups("space");
+    check_verify("space");
+}
+END_TEST
+
+/* A file without auto_vacuum (VACUUM with it set off makes one) keeps its size; all else is the same. */
+START_TEST(a_file_that_can_not_shrink)
+{
+    struct fault fault;
+    struct store_pruned pruned;
+    store_writer_close(write_random_days());
+    sqlite3 *db = open_plain();
+    exec(db, "PRAGMA journal_mode=DELETE; PRAGMA auto_vacuum=0; VACUUM");
+    sqlite3_close(db);
+    int64_t bytes = file_bytes();
+    ck_assert_int_eq(store_prune(folder, LATE, 5, &(struct store_watch){0}, &pruned, &fault), OK);
+    ck_assert_int_eq(file_bytes(), bytes);
+    ck_assert_int_gt(ask_store("PRAGMA freelist_count") * 2, ask_store("PRAGMA page_count"));
+    check_gone();
+    check_rollups("no auto_vacuum");
+}
+END_TEST
+
+/* Beside a writer, and without a change; and then just that is deleted. */
+START_TEST(a_plan_is_what_is_deleted)
+{
+    struct fault fault;
+    struct store_pruned plan, pruned, rest;
+    struct store_watch watch = {0};
+    struct store_writer *writer = write_random_days();
+    int64_t logs = ask_store("SELECT count(*) FROM raw_log");
+    ck_assert_int_eq(store_prune_plan(folder, LATE, 20, &watch, &plan, &fault), OK);
+    ck_assert_int_eq(store_prune(folder, LATE, 20, &watch, &pruned, &fault), ERR_UNAVAILABLE);
+    ck_assert_msg(strstr(fault.detail, "held by another process") != NULL, "%s", fault.detail);
+    store_writer_close(writer);
+    ck_assert_int_eq(ask_store("SELECT count(*) FROM raw_log"), logs);
+    ck_assert_int_eq(horizons().raw_from, 0);
+    ck_assert_int_eq(store_prune(folder, LATE, 20, &watch, &pruned, &fault), OK);
+    int64_t day = (int64_t)BEGIN_DAY + DAYS - 1 - 20;
+    ck_assert_int_eq(plan.before, day * WHEN_DAY);
+    ck_assert_int_eq(pruned.before, plan.before);
+    ck_assert_int_eq(horizons().day_from, day);
+    sqlite3 *db = open_beside();
+    ck_assert_int_eq(plan.tables[0].rows,
+                     recount_i64(db, "SELECT count(*) FROM aside.every_log, retention WHERE ts < raw_from * 86400"));
+    sqlite3_close(db);
+    for (int i = 0; i < STORE_PRUNED_TABLES; i++) {
+        ck_assert_str_eq(plan.tables[i].name, pruned.tables[i].name);
+        ck_assert_msg(plan.tables[i].rows == pruned.tables[i].rows && plan.tables[i].rows > 0, "%s: %" PRId64 " rows",
+                      plan.tables[i].name, plan.tables[i].rows);
+        ck_assert_int_gt(plan.tables[i].bytes, plan.tables[i].rows * 5);
+    }
+    ck_assert_int_eq(store_prune_plan(folder, LATE, 20, &watch, &rest, &fault), OK);
+    for (int i = 0; i < STORE_PRUNED_TABLES; i++)
+        ck_assert_int_eq(rest.tables[i].rows, 0);
+    check_gone();
+    check_rollups("pruned");
+    check_verify("pruned");
+}
+END_TEST
+
+START_TEST(nothing_is_pruned_of_nothing)
+{
+    struct fault fault;
+    struct store_pruned pruned;
+    struct store_watch watch = {0};
+    ck_assert_int_eq(store_prune(folder, LATE, 1, &watch, &pruned, &fault), ERR_UNAVAILABLE); /* no file */
+    ck_assert_int_eq(store_create(folder, &fault), OK);
+    ck_assert_int_eq(store_prune_plan(folder, LATE, 1, &watch, &pruned, &fault), OK);
+    ck_assert_int_eq(pruned.before, 0);
+    ck_assert_int_eq(store_prune(folder, LATE, 1, &watch, &pruned, &fault), OK);
+    ck_assert_int_eq(pruned.before, 0);
+    struct store_writer *writer = open_writer();
+    store_writer_set_retention(writer, &(struct store_retention){1, 1, 1});
+    upkeep(writer, INT64_MAX);
+    store_writer_close(writer);
+    check_verify("empty");
+}
+END_TEST
+
+/* ---- verify ---- */
+
+/* Of the file with horizons at the days 30, 20 and 10 of 60. */
+static const struct {
+    const char *sql;
+    const char *told;
+} damages[] = {
+    {"DELETE FROM raw_log WHERE quarter = (SELECT max(quarter) FROM raw_log)", "logs came"},
+    {"UPDATE retention SET count = count + 1", "total"},
+    {"UPDATE retention SET logs = logs + 1", "logs came"},
+    {"UPDATE retention SET raw_from = raw_from + 100", "retention"},
+    {"UPDATE retention SET day_from = hour_from + 1", "retention"},
+    {"DELETE FROM retention", "retention"},
+    {"UPDATE total SET bytes_sent = bytes_sent - 1", "total"},
+    {"UPDATE traffic_day SET count = count + 1 WHERE bucket = (SELECT raw_from - 1 FROM retention)", "traffic_day"},
+    {"UPDATE traffic_day SET count = count + 1 WHERE bucket = (SELECT raw_from FROM retention)", "traffic_day"},
+    {"UPDATE traffic_hour SET errors = 77 WHERE bucket / 24 = (SELECT hour_from FROM retention)", "traffic_day"},
+    {"DELETE FROM rollup_chunk WHERE tier = 2 AND bucket = (SELECT hour_from FROM retention)", "rollup_chunk"},
+    {"DELETE FROM rollup_chunk WHERE tier = 3 AND bucket = (SELECT day_from / 4 + 1 FROM retention)", "rollup_chunk"},
+    {"DELETE FROM rollup_chunk WHERE tier = 4 AND bucket = (SELECT raw_from / 16 FROM retention)", "rollup_chunk"},
+};
+
+START_TEST(verify_sees_what_can_be_seen)
+{
+    char first[256] = "";
+    struct store_verified verified = {0};
+    struct fault fault;
+    struct store_watch watch = {.ctx = first, .difference = tell};
+    struct store_writer *writer = write_random_days();
+    store_writer_set_retention(writer, &(struct store_retention){29, 39, 49});
+    upkeep(writer, INT64_MAX);
+    store_writer_close(writer);
+    check_verify("before the damage");
+    sqlite3 *db = open_plain();
+    exec(db, damages[_i].sql);
+    ck_assert_int_gt(sqlite3_changes(db), 0);
+    sqlite3_close(db);
+    ck_assert_int_eq(store_verify(folder, &(struct store_verify_options){0}, &watch, &verified, &fault), OK);
+    ck_assert_msg(verified.differences > 0, "%s", damages[_i].sql);
+    ck_assert_msg(strstr(first, damages[_i].told) != NULL, "%s: %s", damages[_i].sql, first);
+}
+END_TEST
+
+/* While another process deletes, row by row. */
+START_TEST(verify_beside_pruning)
+{
+    struct store_writer *writer = write_random_days();
+    store_writer_set_slice(writer, 1);
+    store_writer_set_retention(writer, &(struct store_retention){9, 19, 29});
+    upkeep(writer, 1);
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        for (int i = 0; i < 8; i++)
+            check_verify("beside"); /* ends the child with a failure */
+        _exit(0);
+    }
+    int status = -1;
+    for (int step = 0; waitpid(child, &status, WNOHANG) == 0; step++) {
+        upkeep(writer, 20);
+        if (step % 5 == 0)
+            write_step(writer, STEPS - 1 + step / 1000);
+    }
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %d", status);
+    store_writer_close(writer);
+    check_verify("afterwards");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("retain");
     TCase *tcase = tcase_create("retain");
     tcase_set_timeout(tcase, 300);
     tcase_add_checked_fixture(tcase, set_up, tear_down);
-    tcase_add_loop_test(tcase, reports_equal_a_recount, 0, 4);
+    tcase_add_loop_test(tcase, reports_equal_a_recount, 0, 3);
+    tcase_add_loop_test(tcase, a_combination_makes_sense_or_not, 0, COUNT(combinations));
+    tcase_add_loop_test(tcase, age_is_counted_from_the_newest_log, 0, COUNT(clocks));
+    tcase_add_test(tcase, a_log_older_than_all_that_is_kept);
+    tcase_add_test(tcase, a_number_of_a_batch_never_comes_again);
+    tcase_add_test(tcase, space_is_given_back);
+    tcase_add_test(tcase, a_file_that_can_not_shrink);
+    tcase_add_test(tcase, a_plan_is_what_is_deleted);
+    tcase_add_test(tcase, nothing_is_pruned_of_nothing);
+    tcase_add_loop_test(tcase, verify_sees_what_can_be_seen, 0, COUNT(damages));
+    tcase_add_test(tcase, verify_beside_pruning);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
