@@ -78,8 +78,10 @@ static void say_json(const struct store_pruned *pruned, bool is_plan)
     json_out_bool(&out, true);
     json_out_name(&out, "dry_run");
     json_out_bool(&out, is_plan);
-    json_out_name(&out, "before");
-    json_out_time(&out, pruned->before);
+    if (pruned->before) {
+        json_out_name(&out, "before");
+        json_out_time(&out, pruned->before);
+    }
     put_tables(&out, pruned, is_plan);
     if (!is_plan) {
         json_out_name(&out, "file_bytes_before");

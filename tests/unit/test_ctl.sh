@@ -93,7 +93,7 @@ run 0 'short help' -h
 run 0 'help of a group' key --help
 out_has 'key revoke ID'
 check '  without other commands' test "$(grep -c '^  init' "$tmp/out")" -eq 0
-for command in 'init' 'key add' 'key list' 'key revoke' 'verify' 'rebuild'; do
+for command in 'init' 'key add' 'key list' 'key revoke' 'verify' 'rebuild' 'prune'; do
     # shellcheck disable=SC2086 # two words
     run 0 "help of $command" $command --help
     out_has "^  $command"
@@ -289,6 +289,75 @@ if [ -w /dev/full ]; then
     check 'a list that could not be shown fails' test $? -eq 1
     err_has "can't write to standard output"
 fi
+
+# ---- prune: what is told of it; lib's tests say what it does ----
+
+run 0 'a folder to prune' --data "$tmp/prune" init
+for age in '' 90 d 0d -1d 1.5d 36501d 90days 9999999999999999999d ' 1d'; do
+    run 2 "prune of the age '$age'" --data "$tmp/prune" prune --older-than "$age"
+    err_has 'is not an age: days from 1d to 36500d, as in 90d'
+done
+run 2 'prune without an age' --data "$tmp/prune" prune
+err_has 'needs --older-than'
+run 1 'prune of nothing' --data "$tmp/nowhere" prune --older-than 1d --yes
+run 0 'a dry run of an empty database' --data "$tmp/prune" prune --older-than 1d --dry-run
+out_has '^Nothing is older than 1 days.$'
+run 0 'prune of an empty database' --data "$tmp/prune" prune --older-than 1d --yes
+out_has '^Nothing is older than 1 days.$'
+run 0 'a dry run as JSON' --data "$tmp/prune" prune --older-than 36500d --dry-run --json
+out_has '^\{"ok":true,"dry_run":true,"tables":\[\{"table":"raw_log","rows":0,"about_bytes":0\},'
+run 0 'prune, as JSON' --data "$tmp/prune" prune --older-than 1d --json --yes
+out_has '^\{"ok":true,"dry_run":false,.*"file_bytes_before":[0-9]+,"file_bytes_after":[0-9]+\}$'
+
+# A terminal is asked; whoever has none is not.
+prune_on_terminal() # prune_on_terminal ANSWER OPTION…
+{
+    echo "$1" | script -qec "'$ctl' --data '$tmp/prune' prune --older-than 1d $2" /dev/null >"$tmp/out" 2>&1
+}
+check 'a terminal that says no' test "$(prune_on_terminal n ''; echo $?)" -eq 1
+out_has 'older than 1 days .* will be deleted for good'
+out_has 'analyticsctl: nothing was deleted'
+check 'a terminal that says nothing' test "$(prune_on_terminal '' ''; echo $?)" -eq 1
+check 'a terminal that says yes' test "$(prune_on_terminal y ''; echo $?)" -eq 0
+out_has 'Nothing is older than 1 days'
+check 'a terminal that said --yes' test "$(prune_on_terminal n --yes; echo $?)" -eq 0
+run 0 'no terminal' --data "$tmp/prune" prune --older-than 1d </dev/null
+
+# The holder of the lock reads from a pipe, and goes with its other end.
+mkfifo "$tmp/hold"
+flock "$tmp/prune/lock" cat "$tmp/hold" &
+exec 9>"$tmp/hold"
+while flock -n "$tmp/prune/lock" true; do sleep 0.1; done
+run 1 'prune beside a writer' --data "$tmp/prune" prune --older-than 1d --yes
+err_has 'held by another process'
+run 0 'a dry run beside a writer' --data "$tmp/prune" prune --older-than 1d --dry-run
+exec 9>&-
+wait
+
+# ---- a database of a newer program ----
+
+sqlite3 "$tmp/prune/analytics.db" 'PRAGMA user_version = 3'
+for command in init verify rebuild 'prune --older-than 1d --yes' 'prune --older-than 1d --dry-run'; do
+    want=1
+    [ "$command" != verify ] || want=2
+    # shellcheck disable=SC2086 # split on purpose
+    run $want "$command of a newer program's database" --data "$tmp/prune" $command
+    err_has 'analytics.db: made by a newer version of this program \(schema 3, this program knows 2\): upgrade'
+done
+
+# ---- how long what is kept: a combination that makes no sense stops the start ----
+
+while IFS=$tab read -r options says; do
+    # shellcheck disable=SC2086 # split on purpose
+    "${ctl%/*}/analytics-ingest" --data "$tmp/prune" $options >"$tmp/out" 2>"$tmp/err" </dev/null
+    check "analytics-ingest $options does not start" test $? -eq 2
+    err_has "$says"
+done <<EOF
+--hour-days 90${tab}hour_days is 90, so raw_days must be set too
+--raw-days 30 --hour-days 7${tab}hour_days .7. must not be less than raw_days .30.
+--raw-days 7 --day-days 30${tab}day_days is 30, so hour_days must be set too
+--raw-days 36501${tab}must be an integer from 0 to 36500
+EOF
 
 # ---- two at once ----
 
