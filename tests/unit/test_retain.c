@@ -420,10 +420,18 @@ static void check_errors(struct store_reader *reader, sqlite3 *db, const struct 
     error_list_release(&list);
 }
 
-/* The same reader all along: it keeps sums of closed hours. */
+/* The same reader all along: it keeps sums of closed hours. So some questions are asked again each time. */
 static void check_reports(struct store_reader *reader, int questions)
 {
     sqlite3 *db = open_beside();
+    for (int days = 3; days <= 2 * DAYS; days *= 3) {
+        struct question question = {
+            .filter = {.from = BEGIN + (DAYS - days) * WHEN_DAY, .to = BEGIN + DAYS * WHEN_DAY}};
+        add_condition(question.where, "at >= ", question.filter.from, "");
+        add_condition(question.where, " AND at < ", question.filter.to, "");
+        check_domains(reader, db, &question);
+        check_errors(reader, db, &question);
+    }
     for (int i = 0; i < questions; i++) {
         struct question question;
         random_question(&question);
@@ -613,10 +621,31 @@ START_TEST(a_log_older_than_all_that_is_kept)
     ck_assert_int_eq(ask_store("SELECT count(*) FROM raw_log"), logs + 3); /* of the days 7, 8, 9 */
     ck_assert_int_eq(ask_store("SELECT count(*) FROM traffic_day WHERE order_id = 9"),
                      6); /* of 3 … 8; 9 is not closed */
+    check_gone();
     check_rollups("late");
     check_verify("late");
     store_writer_close(writer);
     batch_release(&batch);
+}
+END_TEST
+
+/* Days are closed, and periods of 4 and 16 days end, that begin before what is kept. */
+START_TEST(a_day_is_all_that_is_kept)
+{
+    struct store_writer *writer = open_writer();
+    store_writer_set_retention(writer, &(struct store_retention){1, 1, 1});
+    for (int step = 0; step < STEPS; step++) {
+        write_step(writer, step);
+        upkeep(writer, INT64_MAX);
+    }
+    store_writer_close(writer);
+    for (int i = 0; i < 2; i++) {
+        check_gone();
+        check_rollups("a day");
+        check_verify("a day");
+        rebuild();
+    }
+    ck_assert_int_lt(ask_store("SELECT count(*) FROM raw_log"), 300);
 }
 END_TEST
 
@@ -833,12 +862,13 @@ int main(void)
 {
     Suite *suite = suite_create("retain");
     TCase *tcase = tcase_create("retain");
-    tcase_set_timeout(tcase, 300);
+    tcase_set_timeout(tcase, 600);
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_loop_test(tcase, reports_equal_a_recount, 0, 3);
     tcase_add_loop_test(tcase, a_combination_makes_sense_or_not, 0, COUNT(combinations));
     tcase_add_loop_test(tcase, age_is_counted_from_the_newest_log, 0, COUNT(clocks));
     tcase_add_test(tcase, a_log_older_than_all_that_is_kept);
+    tcase_add_test(tcase, a_day_is_all_that_is_kept);
     tcase_add_test(tcase, a_number_of_a_batch_never_comes_again);
     tcase_add_test(tcase, space_is_given_back);
     tcase_add_test(tcase, a_file_that_can_not_shrink);
