@@ -66,6 +66,24 @@ static void put_answer(struct response *response, const struct request *request,
     table_put_csv(table, &response->body);
 }
 
+/* One question to the store. */
+typedef enum err (*store_question)(struct store_reader *reader, const struct params *params, void *ret_answer,
+                                   struct fault *fault);
+
+static enum err ask(struct service *service, const struct params *params, store_question question, void *ret_answer,
+                    struct response *response, struct fault *fault)
+{
+    struct store_reader *reader = NULL;
+    int64_t start_us = clock_mono_us();
+    enum err err = service_take_reader(service, &reader, fault);
+
+    if (err == OK)
+        err = question(reader, params, ret_answer, fault);
+    service_give_reader(service, err);
+    response_span(response, "store_ms", clock_mono_us() - start_us);
+    return err;
+}
+
 /* ---- charts ---- */
 
 static const struct column traffic_columns[] = {
@@ -90,16 +108,10 @@ static struct table_row chart_row(const void *points, size_t i)
     return (struct table_row){.bucket = point->bucket, .totals = point->totals};
 }
 
-static enum err get_chart(struct service *service, const struct params *params, struct chart *ret_chart,
+static enum err ask_chart(struct store_reader *reader, const struct params *params, void *ret_answer,
                           struct fault *fault)
 {
-    struct store_reader *reader = NULL;
-    enum err err = service_take_reader(service, &reader, fault);
-
-    if (err == OK)
-        err = store_chart(reader, &params->filter, params->granularity, params->fill_zero, ret_chart, fault);
-    service_give_reader(service, err);
-    return err;
+    return store_chart(reader, &params->filter, params->granularity, params->fill_zero, ret_answer, fault);
 }
 
 /* `columns`: which measures. */
@@ -108,10 +120,8 @@ static enum err answer_chart(struct service *service, const struct request *requ
                              struct fault *fault)
 {
     struct chart chart = {0};
-    int64_t start_us = clock_mono_us();
-    enum err err = get_chart(service, params, &chart, fault);
+    enum err err = ask(service, params, ask_chart, &chart, response, fault);
 
-    response_span(response, "store_ms", clock_mono_us() - start_us);
     if (err != OK)
         return err;
     put_answer(response, request, params,
@@ -161,26 +171,25 @@ static struct table_row domain_row(const void *rows, size_t i)
     return (struct table_row){.name = row->domain, .totals = row->totals};
 }
 
-static enum err get_domains(struct service *service, const struct params *params, enum domain_order order,
-                            struct domain_list *ret_list, struct fault *fault)
+static enum err ask_domains(struct store_reader *reader, const struct params *params, void *ret_answer,
+                            struct fault *fault)
 {
-    struct store_reader *reader = NULL;
-    uint64_t offset = (uint64_t)(params->page - 1) * (uint64_t)params->limit;
-    enum err err = service_take_reader(service, &reader, fault);
+    return store_domains(reader, &params->filter, params->sort, 0, (size_t)params->limit, ret_answer, fault);
+}
 
-    if (err == OK)
-        err = store_domains(reader, &params->filter, order, offset, (size_t)params->limit, ret_list, fault);
-    service_give_reader(service, err);
-    return err;
+static enum err ask_websites(struct store_reader *reader, const struct params *params, void *ret_answer,
+                             struct fault *fault)
+{
+    uint64_t offset = (uint64_t)(params->page - 1) * (uint64_t)params->limit;
+
+    return store_domains(reader, &params->filter, DOMAIN_BY_COUNT, offset, (size_t)params->limit, ret_answer, fault);
 }
 
 ENDPOINT(reports_domains)
 {
     struct domain_list list = {0};
-    int64_t start_us = clock_mono_us();
-    enum err err = get_domains(service, params, params->sort, &list, fault);
+    enum err err = ask(service, params, ask_domains, &list, response, fault);
 
-    response_span(response, "store_ms", clock_mono_us() - start_us);
     if (err != OK)
         return err;
     put_answer(response, request, params,
@@ -218,10 +227,8 @@ static void put_websites(struct response *response, const struct request *reques
 ENDPOINT(reports_websites)
 {
     struct domain_list list = {0};
-    int64_t start_us = clock_mono_us();
-    enum err err = get_domains(service, params, DOMAIN_BY_COUNT, &list, fault);
+    enum err err = ask(service, params, ask_websites, &list, response, fault);
 
-    response_span(response, "store_ms", clock_mono_us() - start_us);
     if (err != OK)
         return err;
     put_websites(response, request, params, &list);
@@ -248,25 +255,17 @@ static struct table_row error_row(const void *rows, size_t i)
     };
 }
 
-static enum err get_errors(struct service *service, const struct params *params, struct error_list *ret_list,
+static enum err ask_errors(struct store_reader *reader, const struct params *params, void *ret_answer,
                            struct fault *fault)
 {
-    struct store_reader *reader = NULL;
-    enum err err = service_take_reader(service, &reader, fault);
-
-    if (err == OK)
-        err = store_errors(reader, &params->filter, (size_t)params->limit, ret_list, fault);
-    service_give_reader(service, err);
-    return err;
+    return store_errors(reader, &params->filter, (size_t)params->limit, ret_answer, fault);
 }
 
 ENDPOINT(reports_errors)
 {
     struct error_list list = {0};
-    int64_t start_us = clock_mono_us();
-    enum err err = get_errors(service, params, &list, fault);
+    enum err err = ask(service, params, ask_errors, &list, response, fault);
 
-    response_span(response, "store_ms", clock_mono_us() - start_us);
     if (err != OK)
         return err;
     put_answer(response, request, params,
@@ -294,25 +293,17 @@ static struct table_row summary_row(const void *rows, size_t i)
     return (struct table_row){.totals = ((const struct totals *)rows)[i]};
 }
 
-static enum err get_summary(struct service *service, const struct params *params, struct totals *ret_totals,
+static enum err ask_summary(struct store_reader *reader, const struct params *params, void *ret_answer,
                             struct fault *fault)
 {
-    struct store_reader *reader = NULL;
-    enum err err = service_take_reader(service, &reader, fault);
-
-    if (err == OK)
-        err = store_summary(reader, &params->filter, ret_totals, fault);
-    service_give_reader(service, err);
-    return err;
+    return store_summary(reader, &params->filter, ret_answer, fault);
 }
 
 ENDPOINT(reports_summary)
 {
     struct totals totals;
-    int64_t start_us = clock_mono_us();
-    enum err err = get_summary(service, params, &totals, fault);
+    enum err err = ask(service, params, ask_summary, &totals, response, fault);
 
-    response_span(response, "store_ms", clock_mono_us() - start_us);
     if (err != OK)
         return err;
     put_answer(response, request, params,
@@ -345,17 +336,10 @@ static struct table_row breakdown_row(const void *rows, size_t i)
     return (struct table_row){.name = row->value, .totals = row->totals};
 }
 
-static enum err get_breakdown(struct service *service, const struct params *params, struct breakdown *ret_breakdown,
+static enum err ask_breakdown(struct store_reader *reader, const struct params *params, void *ret_answer,
                               struct fault *fault)
 {
-    struct store_reader *reader = NULL;
-    enum err err = service_take_reader(service, &reader, fault);
-
-    if (err == OK)
-        err = store_breakdown(reader, &params->filter, params->by, params->sort, (size_t)params->limit, ret_breakdown,
-                              fault);
-    service_give_reader(service, err);
-    return err;
+    return store_breakdown(reader, &params->filter, params->by, params->sort, (size_t)params->limit, ret_answer, fault);
 }
 
 static void put_breakdown(struct response *response, const struct request *request, const struct params *params,
@@ -377,10 +361,8 @@ static void put_breakdown(struct response *response, const struct request *reque
 ENDPOINT(reports_breakdown)
 {
     struct breakdown breakdown = {0};
-    int64_t start_us = clock_mono_us();
-    enum err err = get_breakdown(service, params, &breakdown, fault);
+    enum err err = ask(service, params, ask_breakdown, &breakdown, response, fault);
 
-    response_span(response, "store_ms", clock_mono_us() - start_us);
     if (err != OK)
         return err;
     put_breakdown(response, request, params, &breakdown);

@@ -221,18 +221,26 @@ static void expect_field(const char **at, const char *expected, const char *end)
     free(field);
 }
 
+/* A member as a field: null is empty, a list is joined by spaces. */
+static void cell_text(json_object *value, char ret_text[2048])
+{
+    size_t count = json_object_is_type(value, json_type_array) ? json_object_array_length(value) : 0;
+    char *end = ret_text;
+    *end = '\0';
+    for (size_t i = 0; i < count; i++)
+        end = add(end, "%s%s", i ? " " : "", json_object_get_string(json_object_array_get_idx(value, i)));
+    if (json_object_is_type(value, json_type_string))
+        add(end, "%s", json_object_get_string(value));
+}
+
 static void expect_line(const char **at, json_object *row, bool names)
 {
-    int left = json_object_object_length(row);
-    json_object_object_foreach(row, name, value)
-    {
-        char joined[2048] = "";
-        for (size_t i = 0; json_object_is_type(value, json_type_array) && i < json_object_array_length(value); i++) {
-            strcat(joined, i ? " " : "");
-            strcat(joined, json_object_get_string(json_object_array_get_idx(value, i)));
-        }
-        const char *text = json_object_is_type(value, json_type_array) ? joined : json_object_get_string(value);
-        expect_field(at, names ? name : text ? text : "", --left ? "," : "\r\n");
+    struct json_object_iterator member = json_object_iter_begin(row), last = json_object_iter_end(row);
+    char text[2048];
+    for (int left = json_object_object_length(row); !json_object_iter_equal(&member, &last);
+         json_object_iter_next(&member)) {
+        cell_text(json_object_iter_peek_value(&member), text);
+        expect_field(at, names ? json_object_iter_peek_name(&member) : text, --left ? "," : "\r\n");
     }
 }
 
