@@ -25,9 +25,11 @@ static enum err find_key(struct service *service, const struct request *request,
     return err;
 }
 
+/* By the first key of its line: a batch that was sent with a key and is sent again with the one that took its place
+ * must be known. */
 static void name_caller(const struct api_key *key, char *ret_text, size_t size)
 {
-    (void)snprintf(ret_text, size, "key:%lld", (long long)key->id);
+    (void)snprintf(ret_text, size, "key:%lld", (long long)key->caller_id);
 }
 
 enum err auth_identify(struct service *service, struct request *request, struct fault *fault)

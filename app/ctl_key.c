@@ -1,7 +1,8 @@
-/* ctl_key.c: analyticsctl key add, list, revoke. Knows the words of the command line and the table that is shown. Knows
- * no SQL and no hashing: lib/store_keys.c does. */
+/* ctl_key.c: analyticsctl key add, rotate, list, revoke. Knows the words of the command line, and how keys are shown.
+ * Knows no SQL and no hashing: lib/store_keys.c does. */
 #include "ctl.h"
 
+#include "ctl_text.h"
 #include "limit.h"
 #include "store_keys.h"
 #include "text.h"
@@ -17,6 +18,9 @@
 #include "banned.h"
 
 #define YEAR_3000 INT64_C(32503680000)
+#define GRACE_HOURS 24
+#define MAX_GRACE_HOURS 8760 /* a year */
+#define LIST_JSON_BYTES (64u << 20)
 
 /* A folder that is missing, and keys that nobody made, get words of their own. */
 static int open_keys(const struct ctl *ctl, bool create, struct key_store **ret_store)
@@ -97,16 +101,14 @@ static void say_key(const struct api_key *key)
     ctl_say("It is shown this once, below; only its hash is kept.");
 }
 
-/* A key that could not be shown is known to nobody, so it is taken back. */
-static int show_key(const struct ctl *ctl, struct key_store *store, const struct api_key *key, const char *text)
+/* A key that could not be shown is known to nobody: the caller takes it back. */
+static int show_key(const struct api_key *key, const char *text)
 {
-    struct fault fault;
     say_key(key);
     puts(text);
     if (fflush(stdout) == 0 && !ferror(stdout))
         return CTL_OK;
-    ctl_fail("can't write to standard output: %s; key %lld is revoked", strerror(errno), (long long)key->id);
-    return key_store_revoke(store, key->id, ctl->now, &fault) ? ctl_fault(&fault) : CTL_FAILED;
+    return ctl_fail("can't write to standard output: %s; key %lld is revoked", strerror(errno), (long long)key->id);
 }
 
 int ctl_key_add(const struct ctl *ctl)
@@ -122,8 +124,96 @@ int ctl_key_add(const struct ctl *ctl)
         return status;
     if (key_store_add(store, &key, ctl->now, text, &fault))
         status = ctl_fault(&fault);
+    else if ((status = show_key(&key, text)) != CTL_OK && key_store_revoke(store, key.id, ctl->now, &fault))
+        ctl_fault(&fault);
+    explicit_bzero(text, sizeof text);
+    key_store_close(store);
+    return status;
+}
+
+/* ---- key rotate ---- */
+
+struct rotation {
+    int64_t id;
+    int64_t expires_at; /* of the new key; -1: as the old one */
+    int64_t grace_hours;
+};
+
+static int parse_id(const struct ctl *ctl, int64_t *ret_id)
+{
+    if (text_to_i64(slice_of(ctl->operand[0]), 1, INT64_MAX, ret_id))
+        return CTL_OK;
+    return ctl_misuse("ID is the number of a key, as key list shows it");
+}
+
+static int parse_rotation(const struct ctl *ctl, struct rotation *ret_rotation)
+{
+    struct rotation rotation = {.expires_at = -1, .grace_hours = GRACE_HOURS};
+    const char *grace = ctl->option[CTL_GRACE];
+    int status = parse_id(ctl, &rotation.id);
+    if (!status && grace && !text_to_i64(slice_of(grace), 0, MAX_GRACE_HOURS, &rotation.grace_hours))
+        status = ctl_misuse("--grace is a number of hours, 0 to %d", MAX_GRACE_HOURS);
+    if (!status)
+        status = parse_expires(ctl, &rotation.expires_at);
+    if (!status)
+        *ret_rotation = rotation;
+    return status;
+}
+
+/* What becomes of the old key. */
+static void say_old_key(const struct api_key *before, int64_t grace_hours, int64_t now)
+{
+    char end[WHEN_TEXT_BYTES];
+    long long id = (long long)before->id;
+    int64_t expires_at = now + grace_hours * WHEN_HOUR;
+    if (before->expires_at != 0 && before->expires_at < expires_at)
+        expires_at = before->expires_at;
+    format_time(expires_at, "?", end);
+    if (before->revoked_at != 0)
+        ctl_say("Key %lld was revoked before.", id);
+    else if (grace_hours == 0)
+        ctl_say("Key %lld is revoked.", id);
+    else if (expires_at <= now)
+        ctl_say("Key %lld expired at %s UTC.", id, end);
     else
-        status = show_key(ctl, store, &key, text);
+        ctl_say("Key %lld goes on until %s UTC.", id, end);
+}
+
+/* A new key without an end of its own would have ended with the old one. */
+static int rotate_fault(const struct rotation *rotation, const struct fault *fault)
+{
+    if (fault->err != ERR_PARAMETER_INVALID || strcmp(fault->parameter, "expires") != 0)
+        return ctl_fault(fault);
+    return ctl_fail("key %lld has expired, and the new key would end with it: give --expires DATE",
+                    (long long)rotation->id);
+}
+
+static int rotate(const struct ctl *ctl, struct key_store *store, const struct rotation *rotation,
+                  char text[KEY_TEXT_BYTES])
+{
+    struct fault fault;
+    struct api_key before, key;
+    if (key_store_rotate(store, rotation->id, rotation->expires_at, rotation->grace_hours * WHEN_HOUR, ctl->now,
+                         &before, &key, text, &fault))
+        return rotate_fault(rotation, &fault);
+    say_old_key(&before, rotation->grace_hours, ctl->now);
+    int status = show_key(&key, text);
+    if (status && key_store_unrotate(store, &before, key.id, ctl->now, &fault))
+        ctl_fault(&fault);
+    return status;
+}
+
+int ctl_key_rotate(const struct ctl *ctl)
+{
+    struct rotation rotation;
+    struct key_store *store = NULL;
+    char text[KEY_TEXT_BYTES];
+    int status = parse_rotation(ctl, &rotation);
+    if (!status)
+        status = open_keys(ctl, false, &store);
+    if (status)
+        return status;
+    status = rotate(ctl, store, &rotation, text);
     explicit_bzero(text, sizeof text);
     key_store_close(store);
     return status;
@@ -220,6 +310,46 @@ static void print_keys(const struct key_list *list, int64_t now)
     }
 }
 
+static void put_key(struct json_out *out, const struct api_key *key, int64_t now)
+{
+    json_out_begin_object(out);
+    ctl_json_number(out, "id", key->id);
+    ctl_json_cstr(out, "role", role_name(key->role));
+    ctl_json_number(out, "user_id", key->role == ROLE_USER ? key->user_id : -1);
+    ctl_json_cstr(out, "name", key->name);
+    ctl_json_number(out, "caller_id", key->caller_id);
+    ctl_json_time(out, "created_at", key->created_at);
+    ctl_json_time(out, "expires_at", key->expires_at);
+    ctl_json_time(out, "revoked_at", key->revoked_at);
+    ctl_json_time(out, "last_used_at", key->last_used_at);
+    ctl_json_cstr(out, "state", key_state(key, now));
+    json_out_end_object(out);
+}
+
+static int print_json(const struct key_list *list, int64_t now)
+{
+    struct buf text;
+    struct json_out out;
+    buf_init(&text, LIST_JSON_BYTES);
+    json_out_init(&out, &text);
+    json_out_begin_object(&out);
+    json_out_name(&out, "keys");
+    json_out_begin_array(&out);
+    for (size_t i = 0; i < list->count; i++)
+        put_key(&out, &list->keys[i], now);
+    json_out_end_array(&out);
+    json_out_end_object(&out);
+    return ctl_say_json(&text);
+}
+
+static int show_list(const struct ctl *ctl, const struct key_list *list)
+{
+    if (ctl->option[CTL_JSON])
+        return print_json(list, ctl->now);
+    print_keys(list, ctl->now);
+    return CTL_OK;
+}
+
 int ctl_key_list(const struct ctl *ctl)
 {
     struct fault fault;
@@ -231,7 +361,7 @@ int ctl_key_list(const struct ctl *ctl)
     if (key_store_list(store, collect_key, &list, &fault))
         status = ctl_fault(&fault);
     else
-        print_keys(&list, ctl->now);
+        status = show_list(ctl, &list);
     free(list.keys);
     key_store_close(store);
     return status;
@@ -244,9 +374,9 @@ int ctl_key_revoke(const struct ctl *ctl)
     int64_t id;
     struct fault fault;
     struct key_store *store = NULL;
-    if (!text_to_i64(slice_of(ctl->operand[0]), 1, INT64_MAX, &id))
-        return ctl_misuse("ID is the number of a key, as key list shows it");
-    int status = open_keys(ctl, false, &store);
+    int status = parse_id(ctl, &id);
+    if (!status)
+        status = open_keys(ctl, false, &store);
     if (status)
         return status;
     if (key_store_revoke(store, id, ctl->now, &fault))

@@ -59,8 +59,9 @@ static const struct command commands[] = {
     },
     {
         .name = "key list",
-        .usage = "",
+        .usage = "[--json]",
         .about = "Show all keys: whose they are, how long they last, when they were last used. Times are UTC.",
+        .options = CTL_BIT(CTL_JSON),
         .run = ctl_key_list,
     },
     {
@@ -70,6 +71,20 @@ static const struct command commands[] = {
         .min_operands = 1,
         .max_operands = 1,
         .run = ctl_key_revoke,
+    },
+    {
+        .name = "key rotate",
+        .usage = "ID [--grace HOURS] [--expires DATE]",
+        .about = "Make a key that takes another's place, and show it, this once, on the last line.",
+        .more =
+            "It has the role, user and name of key ID, and its end unless --expires says otherwise. The old key ends\n"
+            "      24 hours from now, or after --grace HOURS, if not sooner; --grace 0 revokes it at once. Both count\n"
+            "      as one caller: a batch that was sent with the old key and is sent again, under the same\n"
+            "      Idempotency-Key, with the new one counts once. (After key add and key revoke it would count twice.)",
+        .options = CTL_BIT(CTL_GRACE) | CTL_BIT(CTL_EXPIRES),
+        .min_operands = 1,
+        .max_operands = 1,
+        .run = ctl_key_rotate,
     },
     {
         .name = "verify",

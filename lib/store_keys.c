@@ -1,7 +1,7 @@
 /* store_keys.c: API keys in keys.db. Knows how a key is made, hashed and compared, and who must own the file. Knows no
  * HTTP, no command line, or what time it is.
  *
- * keys.db has a rollback journal: a write is rare, and each one here is a single statement, which SQLite runs as a
+ * keys.db has a rollback journal: a write is rare, and all but rotating is a single statement, which SQLite runs as a
  * transaction of its own that waits for its turn as BEGIN IMMEDIATE does. Bound values are borrowed until the
  * statement is reset; binding them allocates nothing, so it can't fail. */
 #include "store_keys.h"
@@ -31,13 +31,15 @@
 static_assert(KEY_TEXT_BYTES == KEY_PREFIX_BYTES + 2 * KEY_RANDOM_BYTES + 1, "store_keys.h says how long a key is");
 
 /* Every statement about keys. The columns of a key come first and in one order: see read_key. */
-#define KEY_COLUMNS "id, role, user_id, name, created_at, expires_at, revoked_at, last_used_at"
+#define KEY_COLUMNS "id, role, user_id, name, created_at, expires_at, revoked_at, last_used_at, coalesce(caller_id, id)"
 #define SQL_LIST(X)                                                                                                    \
-    X(SQL_ADD, "INSERT INTO api_key (hash, name, role, user_id, created_at, expires_at)"                               \
-               " VALUES (?1, ?2, ?3, nullif(?4, 0), ?5, nullif(?6, 0))")                                               \
+    X(SQL_ADD, "INSERT INTO api_key (hash, name, role, user_id, created_at, expires_at, caller_id)"                    \
+               " VALUES (?1, ?2, ?3, nullif(?4, 0), ?5, nullif(?6, 0), nullif(?7, 0))")                                \
     X(SQL_FIND, "SELECT " KEY_COLUMNS ", hash FROM api_key WHERE hash = ?1")                                           \
     X(SQL_NOTE_USE, "UPDATE api_key SET last_used_at = ?2 WHERE id = ?1")                                              \
     X(SQL_REVOKE, "UPDATE api_key SET revoked_at = coalesce(revoked_at, ?2) WHERE id = ?1")                            \
+    X(SQL_BY_ID, "SELECT " KEY_COLUMNS " FROM api_key WHERE id = ?1")                                                  \
+    X(SQL_SET_END, "UPDATE api_key SET expires_at = nullif(?2, 0), revoked_at = nullif(?3, 0) WHERE id = ?1")          \
     X(SQL_ALL, "SELECT " KEY_COLUMNS " FROM api_key ORDER BY id")
 
 enum sql {
@@ -62,6 +64,7 @@ enum key_column {
     COLUMN_EXPIRES_AT,
     COLUMN_REVOKED_AT,
     COLUMN_LAST_USED_AT,
+    COLUMN_CALLER_ID,
     COLUMN_HASH
 };
 
@@ -169,6 +172,7 @@ static void read_key(sqlite3_stmt *row, struct api_key *ret_key)
 {
     struct slice name = column_slice(row, COLUMN_NAME);
     *ret_key = (struct api_key){.id = sqlite3_column_int64(row, COLUMN_ID),
+                                .caller_id = sqlite3_column_int64(row, COLUMN_CALLER_ID),
                                 .role = role_parse(column_slice(row, COLUMN_ROLE)),
                                 .user_id = sqlite3_column_int64(row, COLUMN_USER_ID),
                                 .created_at = sqlite3_column_int64(row, COLUMN_CREATED_AT),
@@ -244,27 +248,37 @@ static enum err insert_key(struct db *db, const struct api_key *key, const char 
     sqlite3_bind_int64(insert, 4, key->user_id);
     sqlite3_bind_int64(insert, 5, now);
     sqlite3_bind_int64(insert, 6, key->expires_at);
+    sqlite3_bind_int64(insert, 7, key->caller_id);
     enum err err = db_run(db, insert, "adding an API key", fault);
     sqlite3_clear_bindings(insert);
     return err;
 }
 
-enum err key_store_add(struct key_store *store, struct api_key *key, int64_t now, char ret_text[KEY_TEXT_BYTES],
-                       struct fault *fault)
+/* With caller_id 0 it is its own. */
+static enum err add_key(struct db *db, struct api_key *key, int64_t now, char ret_text[KEY_TEXT_BYTES],
+                        struct fault *fault)
 {
     char text[KEY_TEXT_BYTES];
     enum err err = check_new_key(key, now, fault);
     if (err)
         return err;
     make_key_text(text);
-    err = insert_key(&store->db, key, text, now, fault);
+    err = insert_key(db, key, text, now, fault);
     if (!err) {
-        key->id = sqlite3_last_insert_rowid(store->db.handle);
+        key->id = sqlite3_last_insert_rowid(db->handle);
+        key->caller_id = key->caller_id ? key->caller_id : key->id;
         key->created_at = now;
         memcpy(ret_text, text, sizeof text);
     }
     sodium_memzero(text, sizeof text);
     return err;
+}
+
+enum err key_store_add(struct key_store *store, struct api_key *key, int64_t now, char ret_text[KEY_TEXT_BYTES],
+                       struct fault *fault)
+{
+    key->caller_id = 0;
+    return add_key(&store->db, key, now, ret_text, fault);
 }
 
 /* ---- finding a key ---- */
@@ -335,7 +349,12 @@ enum err key_store_find(struct key_store *store, struct slice text, int64_t now,
     return OK;
 }
 
-/* ---- revoking and listing ---- */
+/* ---- revoking ---- */
+
+static enum err no_such_key(int64_t id, struct fault *fault)
+{
+    return fault_set(fault, ERR_NOT_FOUND, "there is no API key %lld", (long long)id);
+}
 
 enum err key_store_revoke(struct key_store *store, int64_t id, int64_t now, struct fault *fault)
 {
@@ -345,10 +364,96 @@ enum err key_store_revoke(struct key_store *store, int64_t id, int64_t now, stru
     enum err err = db_run(&store->db, revoke, "revoking an API key", fault);
     if (err)
         return err;
-    if (sqlite3_changes(store->db.handle) == 0)
-        return fault_set(fault, ERR_NOT_FOUND, "there is no API key %lld", (long long)id);
-    return OK;
+    return sqlite3_changes(store->db.handle) == 0 ? no_such_key(id, fault) : OK;
 }
+
+/* ---- rotating ---- */
+
+static enum err read_by_id(struct db *db, int64_t id, struct api_key *ret_key, struct fault *fault)
+{
+    bool row = false;
+    sqlite3_stmt *by_id = db->statements[SQL_BY_ID];
+    sqlite3_bind_int64(by_id, 1, id);
+    enum err err = db_step(db, by_id, "looking up an API key", &row, fault);
+    if (!err && row)
+        read_key(by_id, ret_key);
+    sqlite3_reset(by_id);
+    return err || row ? err : no_such_key(id, fault);
+}
+
+static enum err set_end(struct db *db, int64_t id, int64_t expires_at, int64_t revoked_at, struct fault *fault)
+{
+    sqlite3_stmt *end = db->statements[SQL_SET_END];
+    sqlite3_bind_int64(end, 1, id);
+    sqlite3_bind_int64(end, 2, expires_at);
+    sqlite3_bind_int64(end, 3, revoked_at);
+    return db_run(db, end, "ending an API key", fault);
+}
+
+/* Never later than it would have ended. */
+static enum err end_after_grace(struct db *db, const struct api_key *key, int64_t grace_seconds, int64_t now,
+                                struct fault *fault)
+{
+    if (key->revoked_at != 0)
+        return OK;
+    if (grace_seconds == 0)
+        return set_end(db, key->id, key->expires_at, now, fault);
+    int64_t end = now + grace_seconds;
+    bool sooner = key->expires_at != 0 && key->expires_at <= end;
+    return sooner ? OK : set_end(db, key->id, end, 0, fault);
+}
+
+/* The role and the user are the old key's, checked again: see is_in_force. */
+static enum err rotate(struct db *db, int64_t expires_at, int64_t grace_seconds, int64_t now, struct api_key *before,
+                       struct api_key *key, char ret_text[KEY_TEXT_BYTES], struct fault *fault)
+{
+    enum err err = read_by_id(db, before->id, before, fault);
+    if (err)
+        return err;
+    *key = *before;
+    if (expires_at >= 0)
+        key->expires_at = expires_at;
+    key->revoked_at = key->last_used_at = 0;
+    err = add_key(db, key, now, ret_text, fault);
+    return err ? err : end_after_grace(db, before, grace_seconds, now, fault);
+}
+
+enum err key_store_rotate(struct key_store *store, int64_t id, int64_t expires_at, int64_t grace_seconds, int64_t now,
+                          struct api_key *ret_before, struct api_key *ret_key, char ret_text[KEY_TEXT_BYTES],
+                          struct fault *fault)
+{
+    struct api_key before = {.id = id}, key;
+    char text[KEY_TEXT_BYTES];
+    enum err err = db_begin(&store->db, fault);
+    if (!err)
+        err = rotate(&store->db, expires_at, grace_seconds, now, &before, &key, text, fault);
+    err = err ? err : db_commit(&store->db, fault);
+    if (err) {
+        db_rollback(&store->db);
+    } else {
+        *ret_before = before;
+        *ret_key = key;
+        memcpy(ret_text, text, sizeof text);
+    }
+    sodium_memzero(text, sizeof text);
+    return err;
+}
+
+enum err key_store_unrotate(struct key_store *store, const struct api_key *before, int64_t new_id, int64_t now,
+                            struct fault *fault)
+{
+    enum err err = db_begin(&store->db, fault);
+    if (!err)
+        err = key_store_revoke(store, new_id, now, fault);
+    if (!err)
+        err = set_end(&store->db, before->id, before->expires_at, before->revoked_at, fault);
+    err = err ? err : db_commit(&store->db, fault);
+    if (err)
+        db_rollback(&store->db);
+    return err;
+}
+
+/* ---- listing ---- */
 
 enum err key_store_list(struct key_store *store, enum err (*each)(void *ctx, const struct api_key *key), void *ctx,
                         struct fault *fault)

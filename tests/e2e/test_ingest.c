@@ -577,6 +577,57 @@ START_TEST(a_key_belongs_to_its_caller)
 }
 END_TEST
 
+/* Ids are never used twice, so this is the newest one. */
+static int64_t key_count(void)
+{
+    char *list = stack_ctl(&shared, "key list --json");
+    int64_t count = 0;
+    for (const char *at = list; (at = strstr(at, "\"id\":")); at++)
+        count++;
+    free(list);
+    return count;
+}
+
+/* Sent with the key, under the batch's Idempotency-Key; whether it was a replay. */
+static bool is_replay(const char *key)
+{
+    static const char body[] = "{\"logs\":[" GOOD "]}";
+    static const char *const headers[] = {"Content-Type: application/json", "Idempotency-Key: across", NULL};
+    struct reply reply = stack_send(
+        &shared,
+        &(struct request_spec){
+            .path = "/analytics/ingest", .key = key, .headers = headers, .body = body, .body_len = strlen(body)});
+    char *replayed = reply_header(&reply, "idempotency-replayed");
+    bool was_there = replayed != NULL;
+    ck_assert_int_eq(reply.status, 204);
+    free(replayed);
+    reply_release(&reply);
+    return was_there;
+}
+
+/* A worker's answer was lost, then its key was rotated: it sends the batch again with the new one. */
+START_TEST(a_rotated_key_is_the_same_caller)
+{
+    char first[80], key[80], arguments[64];
+    int64_t before = stored_logs();
+    stack_key(&shared, "--role worker", first);
+    int64_t id = key_count();
+    ck_assert(!is_replay(first));
+    for (int i = 0; i < 3; i++) {
+        snprintf(arguments, sizeof arguments, "key rotate %lld --grace %d", (long long)id + i, i);
+        char *text = stack_ctl(&shared, arguments);
+        snprintf(key, sizeof key, "%s", strrchr(text, '\n') + 1);
+        free(text);
+        ck_assert(is_replay(key));
+    }
+    struct reply refused =
+        stack_send(&shared, &(struct request_spec){.path = "/analytics/ingest", .method = "POST", .key = first});
+    check_error(&refused, 401, "auth.unauthorized", "/analytics/ingest", NULL); /* --grace 0 */
+    reply_release(&refused);
+    ck_assert_int_eq(stored_logs() - before, 1);
+}
+END_TEST
+
 static void start(void)
 {
     stack_start(&shared, NULL);
@@ -602,6 +653,7 @@ int main(void)
     tcase_add_test(tcase, chunked_uploads_are_read);
     tcase_add_test(tcase, a_repeated_key_counts_once);
     tcase_add_test(tcase, a_key_belongs_to_its_caller);
+    tcase_add_test(tcase, a_rotated_key_is_the_same_caller);
     tcase_add_test(tcase, a_hundred_errors_are_named_and_all_counted);
     tcase_add_loop_test(tcase, hostile_bodies_are_refused_in_little_memory, 0, ROWS(hostile_rows));
     tcase_add_test(tcase, memory_stayed_flat);

@@ -93,7 +93,7 @@ run 0 'short help' -h
 run 0 'help of a group' key --help
 out_has 'key revoke ID'
 check '  without other commands' test "$(grep -c '^  init' "$tmp/out")" -eq 0
-for command in 'init' 'key add' 'key list' 'key revoke' 'verify' 'rebuild' 'prune'; do
+for command in 'init' 'key add' 'key list' 'key revoke' 'key rotate' 'verify' 'rebuild' 'prune'; do
     # shellcheck disable=SC2086 # two words
     run 0 "help of $command" $command --help
     out_has "^  $command"
@@ -144,6 +144,16 @@ key revoke -- -1	ID is the number
 key revoke 1x	ID is the number
 key revoke 01	ID is the number
 key revoke 9223372036854775808	ID is the number
+key rotate	key rotate needs ID
+key rotate 1 2	key rotate does not take '2'
+key rotate x	ID is the number
+key rotate 1 --grace	--grace needs a value
+key rotate 1 --grace x	--grace is a number of hours
+key rotate 1 --grace -1	--grace is a number of hours
+key rotate 1 --grace 8761	--grace is a number of hours
+key rotate 1 --expires 2001-01-01	--expires is in the past
+key rotate 1 --name n	key rotate does not take --name
+key list --json=yes	--json takes no value
 key add	key add needs --name
 key add --name n	key add needs --role
 key add --role admin	key add needs --name
@@ -277,6 +287,50 @@ report '--data goes before ANALYTICS_DATA' $?
 report 'the folder is ./data otherwise' $?
 POSIXLY_CORRECT=1 "$ctl" key list --data "$data" >/dev/null 2>&1
 report 'options after the command, POSIXLY_CORRECT or not' $?
+
+# ---- key rotate ----
+
+rotated=$tmp/rotated
+run 0 'init, to rotate' --data "$rotated" init
+run 0 'key rotate' --data "$rotated" key rotate 2
+last_line_is_key
+out_has '^Key 2 goes on until .* UTC\.$'
+out_has '^Key 3, "worker": role worker, expires never\.$'
+row_is() # row_is ID REGEX, of the folder whose keys are rotated
+{
+    "$ctl" --data "$rotated" key list | grep -E "^$1 " | grep -Eq -e "$2"
+    report "  key $1 is listed as $2" $?
+}
+row_is 2 "$(date -u -d '24 hours' +'%F %H:').* active\$"
+row_is 3 'never +never +active$'
+run 0 'key rotate, at once' --data "$rotated" key rotate 3 --grace 0 --expires 2099-12-31
+out_has '^Key 3 is revoked\.$'
+row_is 3 'never +never +revoked$'
+row_is 4 '2100-01-01 00:00:00 +never +active$'
+run 0 'key rotate of a revoked key' --data "$rotated" key rotate 3 --grace 5
+out_has '^Key 3 was revoked before\.$'
+row_is 5 'never +never +active$'
+run 0 'the old key is revoked, too' --data "$rotated" key revoke 2
+run 1 'key rotate of no key' --data "$rotated" key rotate 77
+err_has 'there is no API key 77'
+run 1 'key rotate without keys.db' --data "$tmp/empty" key rotate 1
+run 0 'key list --json' --data "$rotated" key list --json
+check '  one line' test "$(wc -l <"$tmp/out")" -eq 1
+out_has '^\{"keys":\[\{"id":1,"role":"admin","user_id":null,"name":"admin","caller_id":1,"created_at":"20'
+out_has '"id":2,"role":"worker",.*"caller_id":2,.*"revoked_at":"20[^}]*"state":"revoked"\},\{"id":3,'
+out_has '"id":4,"role":"worker","user_id":null,"name":"worker","caller_id":2,[^}]*"expires_at":"2100-01-01 00:00:00","revoked_at":null,"last_used_at":null,"state":"active"'
+check '  shows no key' test "$(grep -c fnp_ "$tmp/out")" -eq 0
+run 0 'a user' --data "$rotated" key add --role user --user-id 42 --name u
+run 0 '  and its rotation' --data "$rotated" key rotate 6
+run 0 '  in JSON' --data "$rotated" key list --json
+out_has '"id":7,"role":"user","user_id":42,"name":"u","caller_id":6,'
+if [ -w /dev/full ]; then
+    "$ctl" --data "$rotated" key rotate 1 --grace 0 >/dev/full 2>"$tmp/err"
+    check 'a rotated key that could not be shown fails' test $? -eq 1
+    err_has 'key 8 is revoked'
+    row_is 1 'never +never +active$'
+    row_is 8 'revoked$'
+fi
 
 # ---- output that can't be written ----
 

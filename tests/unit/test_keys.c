@@ -750,6 +750,157 @@ START_TEST(processes_without_a_file)
 }
 END_TEST
 
+/* ---- rotating ---- */
+
+#define HOUR 3600
+
+static struct api_key by_id;
+static enum err keep_by_id(void *ctx, const struct api_key *key)
+{
+    if (key->id == *(const int64_t *)ctx)
+        by_id = *key;
+    return OK;
+}
+
+static const struct api_key *row(int64_t id)
+{
+    by_id = (struct api_key){0};
+    ck_assert_int_eq(key_store_list(store, keep_by_id, &id, &fault), OK);
+    ck_assert_int_eq(by_id.id, id);
+    return &by_id;
+}
+
+/* When the old key ends: as it was, what was asked for, and then: its end, whether it is revoked, and the new one's
+ * end. */
+static const struct {
+    int64_t expires_at, revoked_at; /* of the old one */
+    int64_t new_expires, grace;     /* asked for */
+    enum err result;
+    int64_t old_end, old_revoked, new_end; /* then */
+} rotations[] = {
+    {0, 0, -1, 24 * HOUR, OK, NOW + 24 * HOUR, 0, 0},
+    {0, 0, -1, 0, OK, 0, NOW, 0},
+    {NOW + HOUR, 0, -1, 24 * HOUR, OK, NOW + HOUR, 0, NOW + HOUR},
+    {NOW + HOUR, 0, -1, 0, OK, NOW + HOUR, NOW, NOW + HOUR},
+    {NOW + 25 * HOUR, 0, -1, 24 * HOUR, OK, NOW + 24 * HOUR, 0, NOW + 25 * HOUR},
+    {NOW + HOUR, 0, NOW + 99 * HOUR, 2 * HOUR, OK, NOW + HOUR, 0, NOW + 99 * HOUR},
+    {NOW + HOUR, 0, 0, 2 * HOUR, OK, NOW + HOUR, 0, 0},
+    {NOW - 1, 0, -1, HOUR, ERR_PARAMETER_INVALID, NOW - 1, 0, 0},
+    {NOW - 1, 0, 0, HOUR, OK, NOW - 1, 0, 0},
+    {0, NOW - 5, -1, HOUR, OK, 0, NOW - 5, 0},
+    {0, NOW - 5, -1, 0, OK, 0, NOW - 5, 0},
+};
+
+/* Whatever a key is now, it is made good and then set in SQL. */
+static int64_t key_that_ends(int64_t expires_at, int64_t revoked_at, char ret_text[KEY_TEXT_BYTES])
+{
+    char sql[128];
+    int64_t id = add(ROLE_USER, 7, 0, ret_text);
+    snprintf(sql, sizeof sql, "UPDATE api_key SET expires_at = nullif(%lld, 0), revoked_at = nullif(%lld, 0)",
+             (long long)expires_at, (long long)revoked_at);
+    exec_once(sql);
+    return id;
+}
+
+START_TEST(rotated_by_rule)
+{
+    struct api_key before, key, found;
+    char old_text[KEY_TEXT_BYTES], text[KEY_TEXT_BYTES] = "";
+    int64_t id = key_that_ends(rotations[_i].expires_at, rotations[_i].revoked_at, old_text);
+    enum err err =
+        key_store_rotate(store, id, rotations[_i].new_expires, rotations[_i].grace, NOW, &before, &key, text, &fault);
+    ck_assert_int_eq(err, rotations[_i].result);
+    ck_assert_int_eq(row(id)->expires_at, rotations[_i].old_end);
+    ck_assert_int_eq(row(id)->revoked_at, rotations[_i].old_revoked);
+    if (err) {
+        ck_assert_str_eq(fault.parameter, "expires");
+        ck_assert_int_eq(newest().id, id);
+        return;
+    }
+    ck_assert_int_eq(before.expires_at, rotations[_i].expires_at);
+    ck_assert_int_eq(find(text, NOW, &found), OK);
+    ck_assert_int_eq(found.id, key.id);
+    ck_assert_int_gt(found.id, id);
+    ck_assert_int_eq(found.caller_id, id);
+    ck_assert_int_eq(found.expires_at, rotations[_i].new_end);
+    ck_assert_int_eq(found.role, ROLE_USER);
+    ck_assert_int_eq(found.user_id, 7);
+    ck_assert_str_eq(found.name, "a key");
+    ck_assert_int_eq(found.created_at, NOW);
+}
+END_TEST
+
+/* Whoever calls with any key of a line is the same caller, and nobody else is. */
+START_TEST(a_line_of_keys_is_one_caller)
+{
+    struct api_key before, key, found;
+    char first[KEY_TEXT_BYTES], other[KEY_TEXT_BYTES], text[KEY_TEXT_BYTES];
+    add(ROLE_WORKER, 0, 0, other);
+    int64_t caller = add(ROLE_WORKER, 0, 0, first), id = caller;
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(key_store_rotate(store, id, -1, HOUR, NOW, &before, &key, text, &fault), OK);
+        ck_assert_int_eq(find(text, NOW, &found), OK);
+        ck_assert_int_eq(found.caller_id, caller);
+        id = key.id;
+    }
+    ck_assert_int_eq(find(first, NOW, &found), OK);
+    ck_assert_int_eq(found.caller_id, caller);
+    ck_assert_int_eq(find(other, NOW, &found), OK);
+    ck_assert_int_eq(found.caller_id, found.id);
+    ck_assert_int_eq(find(first, NOW + HOUR, &found), ERR_UNAUTHORIZED);
+    ck_assert_int_eq(find(text, NOW + HOUR, &found), OK);
+}
+END_TEST
+
+START_TEST(rotated_back)
+{
+    struct api_key before, key, found;
+    char old_text[KEY_TEXT_BYTES], text[KEY_TEXT_BYTES];
+    int64_t id = add(ROLE_ADMIN, 0, NOW + 9 * HOUR, old_text);
+    for (int64_t grace = 0; grace <= HOUR; grace += HOUR) {
+        ck_assert_int_eq(key_store_rotate(store, id, -1, grace, NOW, &before, &key, text, &fault), OK);
+        ck_assert_int_eq(key_store_unrotate(store, &before, key.id, NOW, &fault), OK);
+        ck_assert_int_eq(find(text, NOW, &found), ERR_UNAUTHORIZED);
+        ck_assert_int_eq(find(old_text, NOW + 9 * HOUR - 1, &found), OK);
+        ck_assert_int_eq(found.expires_at, NOW + 9 * HOUR);
+    }
+}
+END_TEST
+
+/* A row that is no key makes none either, and a file that can't be written is as it was. */
+START_TEST(not_rotated)
+{
+    struct api_key before, key;
+    char old_text[KEY_TEXT_BYTES], text[KEY_TEXT_BYTES] = "unchanged";
+    int64_t id = add(ROLE_USER, 7, 0, old_text);
+    ck_assert_int_eq(key_store_rotate(store, id + 1, -1, 0, NOW, &before, &key, text, &fault), ERR_NOT_FOUND);
+    exec_once("CREATE TRIGGER no_end BEFORE UPDATE ON api_key BEGIN SELECT RAISE(ABORT, 'no end'); END");
+    ck_assert_int_eq(key_store_rotate(store, id, -1, 0, NOW, &before, &key, text, &fault), ERR_UNAVAILABLE);
+    ck_assert_int_eq(newest().id, id);
+    exec_once("DROP TRIGGER no_end; UPDATE api_key SET name = ''");
+    ck_assert_int_eq(key_store_rotate(store, id, -1, 0, NOW, &before, &key, text, &fault), ERR_PARAMETER_INVALID);
+    ck_assert_int_eq(newest().id, id);
+    ck_assert_int_eq(row(id)->revoked_at, 0);
+    ck_assert_str_eq(text, "unchanged");
+}
+END_TEST
+
+/* A file of the first version: its keys work on, each its own caller. */
+START_TEST(upgraded)
+{
+    struct api_key found;
+    char text[KEY_TEXT_BYTES];
+    add(ROLE_WORKER, 0, 0, text);
+    exec_once("ALTER TABLE api_key DROP COLUMN caller_id; PRAGMA user_version = 1");
+    key_store_close(store);
+    store = NULL;
+    ck_assert_int_eq(key_store_open(dir, false, &store, &fault), ERR_UNAVAILABLE);
+    ck_assert_int_eq(key_store_open(dir, true, &store, &fault), OK);
+    ck_assert_int_eq(find(text, NOW, &found), OK);
+    ck_assert_int_eq(found.caller_id, found.id);
+}
+END_TEST
+
 static Suite *keys_suite(void)
 {
     Suite *suite = suite_create("keys");
@@ -785,6 +936,11 @@ static Suite *keys_suite(void)
     tcase_add_test(tcase, not_made_unless_told);
     tcase_add_test(tcase, processes_at_once);
     tcase_add_loop_test(tcase, processes_without_a_file, 0, 5);
+    tcase_add_loop_test(tcase, rotated_by_rule, 0, (int)ROWS(rotations));
+    tcase_add_test(tcase, a_line_of_keys_is_one_caller);
+    tcase_add_test(tcase, rotated_back);
+    tcase_add_test(tcase, not_rotated);
+    tcase_add_test(tcase, upgraded);
     suite_add_tcase(suite, tcase);
     return suite;
 }
