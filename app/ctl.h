@@ -19,6 +19,7 @@ enum { CTL_DIFFERENT = 1, CTL_UNDONE = 2 };
     X(CTL_DATA, "data", required_argument)                                                                             \
     X(CTL_DRY_RUN, "dry-run", no_argument)                                                                             \
     X(CTL_EXPIRES, "expires", required_argument)                                                                       \
+    X(CTL_FORCE, "force", no_argument)                                                                                 \
     X(CTL_GRACE, "grace", required_argument)                                                                           \
     X(CTL_HELP, "help", no_argument)                                                                                   \
     X(CTL_JSON, "json", no_argument)                                                                                   \
@@ -56,6 +57,8 @@ int ctl_key_list(const struct ctl *ctl);
 int ctl_key_revoke(const struct ctl *ctl);
 int ctl_key_rotate(const struct ctl *ctl);
 int ctl_verify(const struct ctl *ctl);
+int ctl_backup(const struct ctl *ctl);
+int ctl_restore(const struct ctl *ctl);
 int ctl_rebuild(const struct ctl *ctl);
 int ctl_prune(const struct ctl *ctl);
 

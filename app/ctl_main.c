@@ -123,6 +123,38 @@ static const struct command commands[] = {
         .required = CTL_BIT(CTL_OLDER_THAN),
         .run = ctl_prune,
     },
+    {
+        .name = "backup",
+        .usage = "FILE [--force] [--json]",
+        .about = "Write both databases, as they are at this moment, into one file, and check it. Beside the service.",
+        .more = "FILE is there only when it is whole, checked and on the disk; until then it is FILE.partial. It is a "
+                "SQLite\n"
+                "      database like analytics.db, with the API keys (hashed, as in keys.db) beside, and restore reads "
+                "it.\n"
+                "      While it copies, some seconds per GB, the write-ahead log can only grow.\n"
+                "      --force: FILE may replace an older backup, never another file.\n"
+                "      --json: the result as one JSON object on standard output.",
+        .options = CTL_BIT(CTL_FORCE) | CTL_BIT(CTL_JSON),
+        .min_operands = 1,
+        .max_operands = 1,
+        .run = ctl_backup,
+    },
+    {
+        .name = "restore",
+        .usage = "FILE [--force] [--json]",
+        .about = "Put a backup's databases into the data folder. Stop analytics-ingest first; reports may go on.",
+        .more =
+            "The backup is copied into the data folder and checked before anything is changed. Databases that are "
+            "there\n"
+            "      already need --force, and are kept in the folder DIR/before-restore-…: remove it when all is well.\n"
+            "      It may be interrupted at any moment: then nothing has changed, or analytics-ingest finishes it "
+            "when\n"
+            "      it starts (so does analyticsctl init). --json: the result as one JSON object on standard output.",
+        .options = CTL_BIT(CTL_FORCE) | CTL_BIT(CTL_JSON),
+        .min_operands = 1,
+        .max_operands = 1,
+        .run = ctl_restore,
+    },
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
 

@@ -5,6 +5,8 @@
 
 #include "banned.h"
 
+#define OPENINGS 3
+
 void service_init(struct service *service, enum program program, const char *data_dir, int64_t query_timeout_ms)
 {
     int failed;
@@ -21,16 +23,29 @@ void service_release(struct service *service)
     (void)pthread_mutex_destroy(&service->lock);
 }
 
-enum err service_take_reader(struct service *service, struct store_reader **ret_reader, struct fault *fault)
+/* A restore puts another file into the place of the one that is open; even while it is being opened. */
+static enum err open_reader(struct service *service, struct fault *fault)
 {
     enum err err = OK;
 
-    (void)pthread_mutex_lock(&service->lock);
-    if (service->reader == NULL) {
+    for (int i = 0; err == OK && i < OPENINGS; i++) {
+        if (service->reader != NULL && !store_reader_has_moved(service->reader))
+            return OK;
+        store_reader_close(service->reader);
+        service->reader = NULL;
         err = store_reader_open(service->data_dir, &service->reader, fault);
         if (err == OK)
             store_reader_set_timeout(service->reader, service->query_timeout_ms);
     }
+    return err;
+}
+
+enum err service_take_reader(struct service *service, struct store_reader **ret_reader, struct fault *fault)
+{
+    enum err err;
+
+    (void)pthread_mutex_lock(&service->lock);
+    err = open_reader(service, fault);
     if (err == OK)
         *ret_reader = service->reader;
     return err;
@@ -65,13 +80,21 @@ void service_let_go(struct service *service)
     (void)pthread_mutex_unlock(&service->lock);
 }
 
+static enum err open_keys(struct service *service, struct fault *fault)
+{
+    if (service->keys != NULL && !key_store_has_moved(service->keys))
+        return OK;
+    key_store_close(service->keys);
+    service->keys = NULL;
+    return key_store_open(service->data_dir, false, &service->keys, fault);
+}
+
 enum err service_take_keys(struct service *service, struct key_store **ret_keys, struct fault *fault)
 {
-    enum err err = OK;
+    enum err err;
 
     (void)pthread_mutex_lock(&service->lock);
-    if (service->keys == NULL)
-        err = key_store_open(service->data_dir, false, &service->keys, fault);
+    err = open_keys(service, fault);
     if (err == OK)
         *ret_keys = service->keys;
     return err;

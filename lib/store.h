@@ -113,6 +113,9 @@ struct store_reader; /* opaque */
 enum err store_reader_open(const char *data_dir, struct store_reader **ret_reader, struct fault *fault);
 void store_reader_close(struct store_reader *reader);
 
+/* The file that is open is not DIR/analytics.db any more: a restore put another one in its place. Costs a stat(). */
+bool store_reader_has_moved(struct store_reader *reader);
+
 /* Ends any report that runs longer: ERR_QUERY_TIMEOUT. 0: no bound. */
 void store_reader_set_timeout(struct store_reader *reader, int64_t milliseconds);
 

@@ -90,6 +90,12 @@ void db_close(struct db *db)
     *db = (struct db){0};
 }
 
+bool db_has_moved(struct db *db)
+{
+    int moved = 0;
+    return sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved;
+}
+
 enum err db_prepare(struct db *db, const char *const *sql, size_t count, struct fault *fault)
 {
     db->statements = calloc(count, sizeof *db->statements);
@@ -104,7 +110,7 @@ enum err db_prepare(struct db *db, const char *const *sql, size_t count, struct 
     return OK;
 }
 
-static enum err read_version(struct db *db, const struct schema *schema, int64_t *ret_version, struct fault *fault)
+enum err db_read_version(struct db *db, const struct schema *schema, int64_t *ret_version, struct fault *fault)
 {
     int64_t version = 0, application = 0;
     enum err err = db_get_i64(db, "PRAGMA user_version", 0, &version, fault);
@@ -140,7 +146,8 @@ static enum err run_step(struct db *db, const struct schema *schema, const struc
     int64_t version = 0;
     enum err err = db_begin(db, fault);
     if (!err)
-        err = read_version(db, schema, &version, fault); /* again: another process may have done this step meanwhile */
+        err =
+            db_read_version(db, schema, &version, fault); /* again: another process may have done this step meanwhile */
     if (!err && version < step->version)
         err = apply_step(db, schema, step, fault);
     if (!err)
@@ -152,7 +159,7 @@ static enum err run_step(struct db *db, const struct schema *schema, const struc
 enum err db_migrate(struct db *db, const struct schema *schema, struct fault *fault)
 {
     int64_t version = 0;
-    enum err err = read_version(db, schema, &version, fault);
+    enum err err = db_read_version(db, schema, &version, fault);
     for (size_t i = 0; !err && i < schema->step_count; i++)
         if (schema->steps[i].version > version)
             err = run_step(db, schema, &schema->steps[i], fault);
@@ -162,7 +169,7 @@ enum err db_migrate(struct db *db, const struct schema *schema, struct fault *fa
 enum err db_check_version(struct db *db, const struct schema *schema, struct fault *fault)
 {
     int64_t version = 0;
-    enum err err = read_version(db, schema, &version, fault);
+    enum err err = db_read_version(db, schema, &version, fault);
     if (err)
         return err;
     int newest = schema->steps[schema->step_count - 1].version;

@@ -51,8 +51,15 @@ enum err db_prepare(struct db *db, const char *const *sql, size_t count, struct 
  * knows, or another application's file: ERR_UNAVAILABLE and a line that says so. */
 enum err db_migrate(struct db *db, const struct schema *schema, struct fault *fault);
 
+/* The schema's step that the file is at, 0 for none. A newer one than the program knows, or another application's file:
+ * ERR_UNAVAILABLE. */
+enum err db_read_version(struct db *db, const struct schema *schema, int64_t *ret_version, struct fault *fault);
+
 /* Checks without changing: the file is at the schema's newest step. */
 enum err db_check_version(struct db *db, const struct schema *schema, struct fault *fault);
+
+/* The file has lost the name that it was opened by. */
+bool db_has_moved(struct db *db);
 
 /* Runs SQL text of our own (never with values in it). */
 enum err db_exec(struct db *db, const char *sql, struct fault *fault);

@@ -3,6 +3,8 @@
 #include "store_file.h"
 
 #include "store.h"
+#include "store_swap.h"
+#include "text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +12,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "banned.h"
@@ -60,17 +63,65 @@ static void program_name(const char *pid, char *ret_name, size_t size)
         close(fd);
 }
 
-static enum err held_by(int fd, const char *path, struct fault *fault)
+#define PID_BYTES 16
+
+/* As the lock's file has it; "" when it does not say. */
+static void read_holder(int fd, char pid[PID_BYTES], char name[STORE_NAME_BYTES])
 {
-    char pid[16] = "", name[64] = "";
-    ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
+    ssize_t n = pread(fd, pid, PID_BYTES - 1, 0);
     pid[n > 0 ? n : 0] = '\0';
     pid[strspn(pid, "0123456789")] = '\0';
+    name[0] = '\0';
     if (*pid)
-        program_name(pid, name, sizeof name);
+        program_name(pid, name, STORE_NAME_BYTES);
+}
+
+bool store_lock_holder(const char *data_dir, int64_t *ret_pid, char ret_name[STORE_NAME_BYTES])
+{
+    char path[STORE_PATH_BYTES], pid[PID_BYTES];
+    int fd = store_path(data_dir, "lock", path) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    bool held = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0;
+    *ret_pid = 0;
+    if (held) {
+        read_holder(fd, pid, ret_name);
+        (void)text_to_i64(slice_of(pid), 1, INT64_MAX, ret_pid);
+    }
+    if (fd >= 0)
+        close(fd);
+    return held;
+}
+
+static enum err held_by(int fd, const char *path, struct fault *fault)
+{
+    char pid[PID_BYTES], name[STORE_NAME_BYTES];
+    read_holder(fd, pid, name);
     return fault_set(fault, ERR_UNAVAILABLE,
                      "%s: held by another process (pid %s%s%s) that writes this database; it must end first", path,
                      *pid ? pid : "unknown", *name ? ", " : "", name);
+}
+
+/* Who only looks whether the lock is held has a share of it for a moment. */
+static bool take_lock(int fd)
+{
+    const struct timespec nap = {.tv_nsec = 10000000};
+    bool taken = flock(fd, LOCK_EX | LOCK_NB) == 0;
+    for (int i = 0; !taken && i < 5; i++) {
+        nanosleep(&nap, NULL);
+        taken = flock(fd, LOCK_EX | LOCK_NB) == 0;
+    }
+    return taken;
+}
+
+/* A restore may have been killed in its last step. */
+static enum err finish_restore(const char *data_dir, int fd, struct fault *fault)
+{
+    char ignored[STORE_KEPT_NAME_BYTES];
+    if (!store_swap_is_pending(data_dir))
+        return OK;
+    enum err err = store_swap_finish(data_dir, ignored, fault);
+    if (err)
+        close(fd);
+    return err;
 }
 
 enum err store_lock(const char *data_dir, int *ret_fd, struct fault *fault)
@@ -81,7 +132,7 @@ enum err store_lock(const char *data_dir, int *ret_fd, struct fault *fault)
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return fault_set(fault, ERR_UNAVAILABLE, "%s: %s", path, strerror(errno));
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (!take_lock(fd)) {
         enum err err = held_by(fd, path, fault);
         close(fd);
         return err;
@@ -90,8 +141,10 @@ enum err store_lock(const char *data_dir, int *ret_fd, struct fault *fault)
     /* The number is for held_by's words only: on a full disk they go without it. */
     bool noted = ftruncate(fd, 0) == 0 && dprintf(fd, "%ld\n", (long)getpid()) >= 0;
     (void)noted;
-    *ret_fd = fd;
-    return OK;
+    enum err err = finish_restore(data_dir, fd, fault);
+    if (!err)
+        *ret_fd = fd;
+    return err;
 }
 
 /* Where shared memory can't be had, SQLite says so only by answering another mode. */
@@ -175,7 +228,7 @@ enum err store_create(const char *data_dir, struct fault *fault)
     char path[STORE_PATH_BYTES];
     if (!store_path(data_dir, "analytics.db", path))
         return fault_set(fault, ERR_UNAVAILABLE, "the data folder's name is too long");
-    if (is_current(path))
+    if (!store_swap_is_pending(data_dir) && is_current(path))
         return OK;
     int lock = -1;
     enum err err = store_lock(data_dir, &lock, fault);

@@ -7,6 +7,7 @@
 #include "store_keys.h"
 
 #include "store_db.h"
+#include "store_swap.h"
 #include "when.h"
 
 #include <assert.h>
@@ -113,6 +114,8 @@ static enum err make_file(const char *data_dir, const char *path, struct fault *
 
 static enum err make_database(struct db *db, const char *data_dir, const char *path, struct fault *fault)
 {
+    if (store_swap_is_pending(data_dir))
+        return fault_set(fault, ERR_UNAVAILABLE, "a restore was interrupted: analyticsctl init finishes it");
     enum err err = make_file(data_dir, path, fault);
     if (!err)
         err = db_open(db, path, DB_READ_WRITE, KEY_BUSY_MS, fault);
@@ -157,6 +160,11 @@ void key_store_close(struct key_store *store)
         return;
     db_close(&store->db);
     free(store);
+}
+
+bool key_store_has_moved(struct key_store *store)
+{
+    return db_has_moved(&store->db);
 }
 
 /* ---- reading rows ---- */

@@ -37,6 +37,9 @@ struct key_store; /* opaque; one thread's */
 enum err key_store_open(const char *data_dir, bool create, struct key_store **ret_store, struct fault *fault);
 void key_store_close(struct key_store *store);
 
+/* The file that is open is not DIR/keys.db any more: a restore put another one in its place. Costs a stat(). */
+bool key_store_has_moved(struct key_store *store);
+
 /* Makes a key: role, user_id, name and expires_at are taken from *key; id, caller_id and created_at are filled in. The
  * key's text goes to `ret_text` and nowhere else. Name must be UTF-8 without control characters, 1 …
  * LIMIT_KEY_NAME_BYTES bytes.
