@@ -81,8 +81,9 @@ static enum err copy_keys(struct store_backup *backup, struct db *db, struct fau
     enum err err = db_exec(db, "BEGIN", fault);
     if (!err)
         err = db_read_version(db, &schema_keys, &version, fault);
-    if (!err && version > 0)
-        err = db_get_i64(db, "SELECT count(*) FROM api_key", 0, &backup->facts.keys, fault);
+    if (err || version == 0)
+        return err; /* a file that nobody has made keys in */
+    err = db_get_i64(db, "SELECT count(*) FROM api_key", 0, &backup->facts.keys, fault);
     if (!err)
         backup->keys = sqlite3_serialize(db->handle, "main", &backup->keys_bytes, 0);
     if (!err && !backup->keys)

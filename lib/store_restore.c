@@ -253,11 +253,16 @@ static enum err make_logs(struct restore *restore, struct fault *fault)
 static enum err make_keys(struct restore *restore, struct fault *fault)
 {
     struct db db = {0};
+    int64_t version = 0;
     if (restore->facts.keys < 0)
         return OK;
     enum err err = db_open(&db, restore->keys, DB_READ_WRITE, 0, fault);
     if (!err)
         err = backup_check_file(&db, &restore->work, fault);
+    if (!err)
+        err = db_read_version(&db, &schema_keys, &version, fault);
+    if (!err && version == 0)
+        err = fault_set(fault, ERR_UNAVAILABLE, "the backup is damaged: its keys have no table");
     if (!err)
         err = db_migrate(&db, &schema_keys, fault);
     if (!err)

@@ -8,14 +8,13 @@
  *   progress without a terminal -> "err == \"reading the file: …\""
  *   status 1 for Ctrl-C -> "Assertion 'status == 130' failed: status == 1"
  */
+#include "../ctl_run.h"
 #include "../fault/ledger.h"
 #include "../recount.h"
 
 #include <check.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <json-c/json.h>
-#include <pty.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +25,6 @@
 #include <unistd.h>
 
 #define NOBODY 65534
-#define TEXT_BYTES 16384
 
 static char folder[64];
 
@@ -93,77 +91,6 @@ static void make_some(void)
     write_batches(8, 3600, 60);
 }
 
-/* ---- analyticsctl ---- */
-
-struct run {
-    pid_t pid;
-    FILE *out, *err;
-    int terminal; /* where its standard error goes, or -1 */
-};
-
-static void exec_ctl(const char *const *arguments)
-{
-    const char *path = getenv("ANALYTICSCTL"), *argv[8] = {"analyticsctl", "--data", folder};
-    for (int i = 0; arguments[i]; i++)
-        argv[3 + i] = arguments[i];
-    execv(path ? path : "build/analyticsctl", (char *const *)(intptr_t)argv);
-    _exit(127);
-}
-
-static struct run start(bool on_terminal, const char *const *arguments)
-{
-    struct run run = {.out = tmpfile(), .err = tmpfile(), .terminal = -1};
-    int other_end = -1;
-    ck_assert(run.out && run.err);
-    if (on_terminal)
-        ck_assert_int_eq(openpty(&run.terminal, &other_end, NULL, NULL, NULL), 0);
-    run.pid = fork();
-    ck_assert_int_ge(run.pid, 0);
-    if (run.pid == 0) {
-        dup2(fileno(run.out), STDOUT_FILENO);
-        dup2(on_terminal ? other_end : fileno(run.err), STDERR_FILENO);
-        exec_ctl(arguments);
-    }
-    if (other_end >= 0)
-        close(other_end);
-    return run;
-}
-
-static void read_file(FILE *file, char text[TEXT_BYTES])
-{
-    rewind(file);
-    text[fread(text, 1, TEXT_BYTES - 1, file)] = '\0';
-    fclose(file);
-}
-
-static char out[TEXT_BYTES], err[TEXT_BYTES]; /* of the last run */
-
-/* The exit status; of a signal, its negative number. */
-static int finish(struct run *run)
-{
-    int status;
-    ck_assert_int_eq(waitpid(run->pid, &status, 0), run->pid);
-    read_file(run->out, out);
-    read_file(run->err, err);
-    if (run->terminal >= 0)
-        close(run->terminal);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
-
-#define CTL(...) ctl((const char *const[]){__VA_ARGS__, NULL})
-static int ctl(const char *const *arguments)
-{
-    struct run run = start(false, arguments);
-    return finish(&run);
-}
-
-#define ck_status(expected, ...)                                                                                       \
-    do {                                                                                                               \
-        int status_ = CTL(__VA_ARGS__);                                                                                \
-        ck_assert_msg(status_ == (expected), "status %d: %s%s", status_, out, err);                                    \
-    } while (0)
-#define ck_has(text, part) ck_assert_msg(strstr(text, part) != NULL, "no '%s' in '%s'", part, text)
-
 /* ---- statuses and words ---- */
 
 START_TEST(all_is_well)
@@ -173,10 +100,10 @@ START_TEST(all_is_well)
     snprintf(expected, sizeof expected, "All is well: the rollups hold what the %s logs say.\n",
              plain_text("SELECT count(*) FROM raw_log"));
     ck_status(0, "verify");
-    ck_assert_str_eq(out, expected);
-    ck_assert_str_eq(err, "");
+    ck_assert_str_eq(ctl_out, expected);
+    ck_assert_str_eq(ctl_err, "");
     ck_status(0, "verify", "--skip-file-check");
-    ck_assert_str_eq(out, expected);
+    ck_assert_str_eq(ctl_out, expected);
 }
 END_TEST
 
@@ -200,10 +127,10 @@ START_TEST(a_changed_row_in_words)
     plain_exec("UPDATE traffic_hour SET bytes_sent = bytes_sent + 5 WHERE (bucket, user_id, order_id) = "
                "(SELECT " HOUR ", " OF_HOUR("user_id") ", " OF_HOUR("order_id") ")");
     ck_status(1, "verify");
-    ck_has(out, expected);
-    ck_has(out, "\n1 difference.\n");
-    ck_has(out, "run analyticsctl rebuild");
-    ck_assert_str_eq(err, "");
+    ck_has(ctl_out, expected);
+    ck_has(ctl_out, "\n1 difference.\n");
+    ck_has(ctl_out, "run analyticsctl rebuild");
+    ck_assert_str_eq(ctl_err, "");
 }
 END_TEST
 
@@ -226,8 +153,8 @@ START_TEST(a_missing_entry_in_words)
                    " domain = d AND quarter / 96 = day JOIN name ON name.id = domain"));
     plain_exec("DELETE FROM rollup_chunk WHERE (tier, bucket, user_id) = (SELECT 2, day, u FROM " LONE ")");
     ck_status(1, "verify");
-    ck_has(out, expected);
-    ck_has(out, "\n1 difference.\n");
+    ck_has(ctl_out, expected);
+    ck_has(ctl_out, "\n1 difference.\n");
 }
 END_TEST
 
@@ -239,9 +166,9 @@ START_TEST(many_differences_in_words)
              plain_text("SELECT count(*) FROM traffic_day"));
     plain_exec("UPDATE traffic_day SET errors = errors + 1");
     ck_status(1, "verify");
-    ck_has(out, expected);
+    ck_has(ctl_out, expected);
     int lines = 0;
-    for (const char *at = out; (at = strchr(at, '\n')); at++)
+    for (const char *at = ctl_out; (at = strchr(at, '\n')); at++)
         lines++;
     ck_assert_int_eq(lines, 12);
 }
@@ -252,9 +179,9 @@ START_TEST(lost_logs_in_words)
     make_some();
     plain_exec("DELETE FROM raw_log WHERE (batch_id, line) = (3, 0)");
     ck_status(1, "verify");
-    ck_has(out, "raw_log: of batch 3 there are ");
-    ck_has(out, "restore a backup");
-    ck_assert_ptr_null(strstr(out, "run analyticsctl rebuild"));
+    ck_has(ctl_out, "raw_log: of batch 3 there are ");
+    ck_has(ctl_out, "restore a backup");
+    ck_assert_ptr_null(strstr(ctl_out, "run analyticsctl rebuild"));
 }
 END_TEST
 
@@ -265,23 +192,23 @@ START_TEST(names_do_not_act_on_the_terminal)
     plain_exec("UPDATE name SET text = char(27) || '[2J' || text");
     plain_exec("DELETE FROM rollup_chunk WHERE tier = 2 AND user_id = 0");
     ck_status(1, "verify");
-    ck_has(out, "domain ?[2Jd");
-    ck_assert_ptr_null(strchr(out, '\033'));
+    ck_has(ctl_out, "domain ?[2Jd");
+    ck_assert_ptr_null(strchr(ctl_out, '\033'));
 }
 END_TEST
 
 static json_object *parse(void)
 {
-    json_object *object = json_tokener_parse(out);
-    ck_assert_msg(object != NULL, "not JSON: %s", out);
-    ck_assert_ptr_eq(strchr(out, '\n'), out + strlen(out) - 1); /* one line */
+    json_object *object = json_tokener_parse(ctl_out);
+    ck_assert_msg(object != NULL, "not JSON: %s", ctl_out);
+    ck_assert_ptr_eq(strchr(ctl_out, '\n'), ctl_out + strlen(ctl_out) - 1); /* one line */
     return object;
 }
 
 static json_object *member(json_object *object, const char *name)
 {
     json_object *value = NULL;
-    ck_assert_msg(json_object_object_get_ex(object, name, &value), "no member %s in %s", name, out);
+    ck_assert_msg(json_object_object_get_ex(object, name, &value), "no member %s in %s", name, ctl_out);
     return value;
 }
 
@@ -327,8 +254,8 @@ START_TEST(rebuild_mends)
     plain_exec("DELETE FROM rollup_chunk WHERE tier = 2");
     ck_assert_int_gt(recount(), 0);
     ck_status(0, "rebuild");
-    ck_assert_str_eq(out, expected);
-    ck_assert_str_eq(err, "");
+    ck_assert_str_eq(ctl_out, expected);
+    ck_assert_str_eq(ctl_err, "");
     ck_assert_int_eq(recount(), 0);
     ck_status(0, "verify");
     ck_status(0, "rebuild", "--json");
@@ -345,10 +272,10 @@ END_TEST
 
 static void ck_one_line(const char *part)
 {
-    ck_assert_str_eq(out, "");
-    ck_assert_ptr_eq(strchr(err, '\n'), err + strlen(err) - 1);
-    ck_assert_ptr_eq(strstr(err, "analyticsctl: "), err);
-    ck_has(err, part);
+    ck_assert_str_eq(ctl_out, "");
+    ck_assert_ptr_eq(strchr(ctl_err, '\n'), ctl_err + strlen(ctl_err) - 1);
+    ck_assert_ptr_eq(strstr(ctl_err, "analyticsctl: "), ctl_err);
+    ck_has(ctl_err, part);
 }
 
 START_TEST(no_database)
@@ -389,8 +316,8 @@ START_TEST(rebuild_refuses_beside_a_writer)
     snprintf(expected, sizeof expected, "/lock: held by another process (pid %ld, ", (long)getpid());
     ck_status(1, "rebuild");
     ck_one_line(expected);
-    ck_has(err, "test_ctl_verify)");
-    ck_has(err, "it must end first");
+    ck_has(ctl_err, "test_ctl_verify)");
+    ck_has(ctl_err, "it must end first");
     ck_assert_int_gt(recount(), 0); /* nothing was done */
     ck_status(1, "verify");         /* it needs no lock */
     store_writer_close(writer);
@@ -432,14 +359,14 @@ static void make_much(void)
 }
 
 /* What comes first on the terminal; then the work is under way. */
-static void wait_for_progress(const struct run *run, char *text, size_t size)
+static void wait_for_progress(const struct ctl_run *run, char *text, size_t size)
 {
     ssize_t n = read(run->terminal, text, size - 1);
     ck_assert_msg(n > 0, "no progress: %s", strerror(errno));
     text[n] = '\0';
 }
 
-static void read_terminal(const struct run *run, char *text, size_t size)
+static void read_terminal(const struct ctl_run *run, char *text, size_t size)
 {
     size_t len = strlen(text);
     ssize_t n;
@@ -453,12 +380,12 @@ static const char *const commands[] = {"verify", "rebuild"};
 START_TEST(progress_on_a_terminal)
 {
     static const char *const steps[] = {"\radding up the logs: ", "\rclosing hours and days: "};
-    char text[TEXT_BYTES];
+    char text[CTL_RUN_BYTES];
     make_much();
-    struct run run = start(true, (const char *const[]){commands[_i], NULL});
+    struct ctl_run run = ctl_run_start(folder, true, (const char *const[]){commands[_i], NULL});
     wait_for_progress(&run, text, sizeof text);
     read_terminal(&run, text, sizeof text);
-    ck_assert_int_eq(finish(&run), 0);
+    ck_assert_int_eq(ctl_run_finish(&run), 0);
     ck_has(text, steps[_i]);
     ck_has(text, " %");
     ck_assert_ptr_null(strchr(text, '\n'));                         /* one line, again and again … */
@@ -469,15 +396,15 @@ END_TEST
 START_TEST(ctrl_c_ends_it)
 {
     static const int signals[] = {SIGINT, SIGTERM};
-    char text[TEXT_BYTES];
+    char text[CTL_RUN_BYTES];
     make_much();
     for (size_t i = 0; i < 2; i++) {
-        struct run run = start(true, (const char *const[]){commands[_i], NULL});
+        struct ctl_run run = ctl_run_start(folder, true, (const char *const[]){commands[_i], NULL});
         wait_for_progress(&run, text, sizeof text);
         kill(run.pid, signals[i]);
         read_terminal(&run, text, sizeof text);
-        ck_assert_int_eq(finish(&run), 128 + signals[i]);
-        ck_assert_str_eq(out, "");
+        ck_assert_int_eq(ctl_run_finish(&run), 128 + signals[i]);
+        ck_assert_str_eq(ctl_out, "");
         if (_i == 1)
             ck_has(text, "analyticsctl: stopped; reports stay right.");
         ck_assert_int_eq(recount(), 0);
@@ -511,10 +438,10 @@ START_TEST(killed_at_any_moment)
     write_batches(40, 3600, 60);
     int64_t took_us = time_a_rebuild();
     for (int i = 1; i <= KILLS; i++) {
-        struct run run = start(false, (const char *const[]){"rebuild", NULL});
+        struct ctl_run run = ctl_run_start(folder, false, (const char *const[]){"rebuild", NULL});
         usleep((useconds_t)(took_us * i / KILLS));
         kill(run.pid, SIGKILL);
-        unfinished += finish(&run) != 0;
+        unfinished += ctl_run_finish(&run) != 0;
         ck_assert_msg(recount() == 0, "killed after %d of %d parts", i, KILLS);
         ck_status(0, "verify");
     }
