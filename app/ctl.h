@@ -27,7 +27,10 @@ enum { CTL_DIFFERENT = 1, CTL_UNDONE = 2 };
     X(CTL_OLDER_THAN, "older-than", required_argument)                                                                 \
     X(CTL_OWNER, "owner", required_argument)                                                                           \
     X(CTL_ROLE, "role", required_argument)                                                                             \
+    X(CTL_SIZES, "sizes", no_argument)                                                                                 \
     X(CTL_SKIP_FILE_CHECK, "skip-file-check", no_argument)                                                             \
+    X(CTL_SOCKETS, "sockets", required_argument)                                                                       \
+    X(CTL_URL, "url", required_argument)                                                                               \
     X(CTL_USER_ID, "user-id", required_argument)                                                                       \
     X(CTL_VERSION, "version", no_argument)                                                                             \
     X(CTL_YES, "yes", no_argument)
@@ -56,9 +59,11 @@ int ctl_key_add(const struct ctl *ctl);
 int ctl_key_list(const struct ctl *ctl);
 int ctl_key_revoke(const struct ctl *ctl);
 int ctl_key_rotate(const struct ctl *ctl);
+int ctl_status(const struct ctl *ctl);
 int ctl_verify(const struct ctl *ctl);
 int ctl_backup(const struct ctl *ctl);
 int ctl_restore(const struct ctl *ctl);
+int ctl_doctor(const struct ctl *ctl);
 int ctl_rebuild(const struct ctl *ctl);
 int ctl_prune(const struct ctl *ctl);
 

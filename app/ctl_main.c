@@ -50,6 +50,29 @@ static const struct command commands[] = {
         .run = ctl_init,
     },
     {
+        .name = "status",
+        .usage = "[--sizes] [--json]",
+        .about = "Show what the database holds, how large it is, what came in lately, and who writes it.",
+        .more =
+            "The tables' sizes take a look at every page: left out where that takes longer than 2 s, unless --sizes\n"
+            "      is given. While it reads, the write-ahead log can only grow. Times are UTC.\n"
+            "      --json: the exact figures as one JSON object on standard output; null: not known.",
+        .options = CTL_BIT(CTL_SIZES) | CTL_BIT(CTL_JSON),
+        .run = ctl_status,
+    },
+    {
+        .name = "doctor",
+        .usage = "[--sockets DIR] [--url URL] [--json]",
+        .about = "Look at everything that the service needs, and say what to do about what is wrong. Best run as root.",
+        .more =
+            "Folder and files, disk room, clock, both programs by their sockets in DIR (default:\n"
+            "      /run/fonproxy-analytics; of ./serve, data/run), whether nginx may use these, databases, keys. With\n"
+            "      --url, also what nginx answers there: URL/analytics/health. Each line is ok, warn or FAIL.\n"
+            "      Exit status 1 when something FAILs. --json: the findings as one JSON object.",
+        .options = CTL_BIT(CTL_SOCKETS) | CTL_BIT(CTL_URL) | CTL_BIT(CTL_JSON),
+        .run = ctl_doctor,
+    },
+    {
         .name = "key add",
         .usage = "--role worker|user|admin [--user-id N] --name NAME [--expires DATE]",
         .about = "Make an API key and show it, this once, on the last line. Role user needs --user-id.",

@@ -26,6 +26,11 @@ enum err store_create(const char *data_dir, struct fault *fault);
 /* The schema's newest version that this program knows. */
 int store_schema_version(void);
 
+/* Who holds the writer's lock. False: nobody, or it can't be told. The process's number, 0 when unknown, and its
+ * program's name. */
+#define STORE_NAME_BYTES 64
+bool store_lock_holder(const char *data_dir, int64_t *ret_pid, char ret_name[STORE_NAME_BYTES]);
+
 /* ---- writing ---- */
 
 struct store_writer; /* opaque */

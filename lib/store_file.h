@@ -17,11 +17,6 @@ enum err store_file_find(const char *data_dir, char ret_path[STORE_PATH_BYTES], 
  * descriptor is *ret_fd, and closing it lets go. ERR_UNAVAILABLE names the process that holds it. */
 enum err store_lock(const char *data_dir, int *ret_fd, struct fault *fault);
 
-/* Who holds DIR/lock: false when nobody does, or it can't be told. The process's number, 0 when unknown, and its
- * program's name. */
-#define STORE_NAME_BYTES 64
-bool store_lock_holder(const char *data_dir, int64_t *ret_pid, char ret_name[STORE_NAME_BYTES]);
-
 /* Opens DIR/analytics.db for writing, made and brought up to date; the lock must be held. */
 enum err store_file_open_writer(const char *data_dir, struct db *ret_db, struct fault *fault);
 

@@ -93,7 +93,8 @@ run 0 'short help' -h
 run 0 'help of a group' key --help
 out_has 'key revoke ID'
 check '  without other commands' test "$(grep -c '^  init' "$tmp/out")" -eq 0
-for command in 'init' 'key add' 'key list' 'key revoke' 'key rotate' 'verify' 'rebuild' 'prune'; do
+for command in 'init' 'key add' 'key list' 'key revoke' 'key rotate' 'verify' 'rebuild' 'prune' \
+    'status' 'backup' 'restore' 'doctor'; do
     # shellcheck disable=SC2086 # two words
     run 0 "help of $command" $command --help
     out_has "^  $command"
@@ -136,6 +137,14 @@ verify --json=yes	--json takes no value
 verify --name n	verify does not take --name
 rebuild more	rebuild does not take 'more'
 rebuild --skip-file-check	rebuild does not take --skip-file-check
+status more	status does not take 'more'
+status --force	status does not take --force
+backup	backup needs FILE
+backup a b	backup does not take 'b'
+restore	restore needs FILE
+restore a --grace 1	restore does not take --grace
+doctor more	doctor does not take 'more'
+doctor --url localhost	--url begins with http://
 key revoke	key revoke needs ID
 key revoke 1 2	key revoke does not take '2'
 key revoke x	ID is the number

@@ -1,0 +1,182 @@
+/* test_doctor.c: analyticsctl doctor beside the running service, and with one thing broken at a time: it names that,
+ * and nothing else is worse for it. What is broken is made whole again. */
+#include "stack.h"
+
+#include <check.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char out[32768];
+
+/* Its exit status; what it says is in `out`. $D is the data folder. */
+static int doctor(const char *arguments)
+{
+    char command[1024];
+    snprintf(
+        command, sizeof command,
+        "D='%s/data'; \"$ANALYTICSCTL\" --data \"$D\" doctor --sockets \"$D/run\" --url http://127.0.0.1:%d %s 2>&1",
+        shared.dir, shared.port, arguments);
+    FILE *pipe = popen(command, "r");
+    ck_assert_ptr_nonnull(pipe);
+    size_t n = fread(out, 1, sizeof out - 1, pipe);
+    out[n] = '\0';
+    int status = pclose(pipe);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void shell(const char *words)
+{
+    char command[1024];
+    snprintf(command, sizeof command, "set -e; D='%s/data'; %s", shared.dir, words);
+    ck_assert_msg(system(command) == 0, "%s", command);
+}
+
+static int count(const char *words)
+{
+    int found = 0;
+    for (const char *at = out; (at = strstr(at, words)); at += strlen(words))
+        found++;
+    return found;
+}
+
+START_TEST(all_is_well)
+{
+    static const char *const lines[] = {
+        "ok    version ", "ok    folder ", "ok    files ",    "ok    disk ", "ok    ingest ", "ok    query ",
+        "ok    url ",     "ok    wal ",    "ok    database ", "ok    keys ", "ok    nginx ",
+    };
+    ck_assert_msg(doctor("") == 0, "%s", out);
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        ck_assert_msg(strstr(out, lines[i]) != NULL, "no '%s' in\n%s", lines[i], out);
+    ck_assert_int_eq(count("FAIL"), 0);
+    ck_assert_int_eq(doctor("--json"), 0);
+    json_object *result = json_tokener_parse(out), *value = NULL;
+    ck_assert_msg(result != NULL, "%s", out);
+    ck_assert(json_object_object_get_ex(result, "ok", &value) && json_object_get_boolean(value));
+    ck_assert_str_eq(member(result, "failures"), "0");
+    json_object_put(result);
+}
+END_TEST
+
+/* The line that is to be there, and how many FAIL in all. */
+static const struct {
+    const char *break_it, *mend_it, *line;
+    int status, failures;
+} rows[] = {
+    {"chmod 750 $D", "chmod 700 $D", "is open to other users (mode 0750)", 1, 1},
+    {"chmod 644 $D/analytics.db", "chmod 600 $D/analytics.db", "analytics.db is open to other users (mode 0644)", 1, 1},
+    {"chmod 640 $D/keys.db $D/keys/admin.key", "chmod 600 $D/keys.db $D/keys/admin.key",
+     "keys/admin.key is open to other users", 1, 2},
+    {"mv $D/keys.db $D/kept", "mv $D/kept $D/keys.db", "warn  keys      there is no keys.db", 0, 0},
+    {"mv $D/keys.db $D/kept; echo damaged damaged damaged >$D/keys.db; chmod --reference=$D/kept $D/keys.db;"
+     " chown --reference=$D/kept $D/keys.db",
+     "mv $D/kept $D/keys.db", "FAIL  keys ", 1, 1},
+    {"mv $D/analytics.db $D/kept", "mv $D/kept $D/analytics.db", "FAIL  database ", 1, 5},
+    {"mv $D/run/query.sock $D/kept", "mv $D/kept $D/run/query.sock", "FAIL  query ", 1, 2},
+    {"mv $D/run/query.sock $D/kept; : >$D/run/query.sock", "mv $D/kept $D/run/query.sock", "query.sock is no socket", 1,
+     2},
+    {"chmod 666 $D/run/ingest.sock", "chmod 660 $D/run/ingest.sock", "ingest.sock is open to everyone (mode 0666)", 1,
+     1},
+    {"mkdir -p $D/restore.ready", "rmdir $D/restore.ready", "warn  files     a restore was interrupted", 0, 0},
+};
+
+START_TEST(one_thing_broken)
+{
+    shell(rows[_i].break_it);
+    int status = doctor("");
+    shell(rows[_i].mend_it);
+    ck_assert_msg(strstr(out, rows[_i].line) != NULL, "no '%s' in\n%s", rows[_i].line, out);
+    ck_assert_msg(count("FAIL") == rows[_i].failures, "%s", out);
+    ck_assert_msg(status == rows[_i].status, "status %d:\n%s", status, out);
+    ck_assert_msg(doctor("") == 0, "not mended:\n%s", out);
+}
+END_TEST
+
+/* A socket of another user and group: then nginx says 503, and doctor says why. */
+START_TEST(nginx_is_kept_out)
+{
+    if (geteuid() != 0)
+        return;
+    shell("stat -c %u:%g $D/run/query.sock >$D/owner; chown 0:0 $D/run/query.sock; chmod 600 $D/run/query.sock");
+    int status = doctor("");
+    shell("chown $(cat $D/owner) $D/run/query.sock; chmod 660 $D/run/query.sock; rm $D/owner");
+    ck_assert_int_eq(status, 1);
+    ck_assert_msg(strstr(out, "query.sock is of group root, mode 0600") != NULL, "%s", out);
+    ck_assert_msg(strstr(out, "/analytics/health answers 503") != NULL, "%s", out);
+    ck_assert_int_eq(count("FAIL"), 2);
+}
+END_TEST
+
+/* Stopped, so that it answers nothing. */
+START_TEST(programs_that_hang)
+{
+    pid_t pids[STACK_MAX_PROCESSES];
+    size_t number = stack_processes(&shared, "analytics-ingest", pids);
+    ck_assert_uint_eq(number, 1);
+    ck_assert_int_eq(kill(pids[0], SIGSTOP), 0);
+    int status = doctor("");
+    ck_assert_int_eq(kill(pids[0], SIGCONT), 0);
+    ck_assert_int_eq(status, 1);
+    ck_assert_msg(strstr(out, "ingest.sock: no answer in 5 s") != NULL, "%s", out);
+    ck_assert_msg(doctor("") == 0, "%s", out);
+}
+END_TEST
+
+START_TEST(keys_that_end)
+{
+    char *text = stack_ctl(&shared, "key add --role worker --name soon --expires \"$(date -u -d '3 days' +%F)\"");
+    long id = strtol(text + strlen("Key "), NULL, 10);
+    char rotate[64];
+    free(text);
+    ck_assert_msg(doctor("") == 0 && strstr(out, "warn  keys      key ") && strstr(out, "\"soon\") ends at "), "%s",
+                  out);
+    snprintf(rotate, sizeof rotate, "key rotate %ld --expires 2099-01-01", id);
+    free(stack_ctl(&shared, rotate));
+    ck_assert_msg(doctor("") == 0 && !strstr(out, "\"soon\") ends at "), "%s", out);
+}
+END_TEST
+
+START_TEST(nothing_is_there)
+{
+    char command[256];
+    snprintf(command, sizeof command, "\"$ANALYTICSCTL\" --data '%s/none' doctor --sockets '%s/none' >/dev/null 2>&1",
+             shared.dir, shared.dir);
+    int status = system(command);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+    ck_assert_int_eq(system("\"$ANALYTICSCTL\" doctor --url ftp://x >/dev/null 2>&1") >> 8, 2);
+}
+END_TEST
+
+static void start(void)
+{
+    stack_start(&shared, NULL);
+}
+
+static void stop(void)
+{
+    stack_stop(&shared);
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("doctor");
+    TCase *tcase = tcase_create("doctor");
+    tcase_set_timeout(tcase, 300);
+    tcase_add_unchecked_fixture(tcase, start, stop);
+    tcase_add_test(tcase, all_is_well);
+    tcase_add_loop_test(tcase, one_thing_broken, 0, ROWS(rows));
+    tcase_add_test(tcase, nginx_is_kept_out);
+    tcase_add_test(tcase, programs_that_hang);
+    tcase_add_test(tcase, keys_that_end);
+    tcase_add_test(tcase, nothing_is_there);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
