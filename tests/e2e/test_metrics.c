@@ -601,22 +601,6 @@ START_TEST(restarts_are_counted)
 }
 END_TEST
 
-/* Without analytics-ingest nobody says that it is unwell: its silence does. Its last gauges are old, not new. */
-START_TEST(silence_is_no_health)
-{
-    pid_t pids[STACK_MAX_PROCESSES];
-    free(scrape_until("analytics_writer_healthy", 1));
-    ck_assert_uint_eq(stack_processes(&shared, "analytics-ingest", pids), 1);
-    kill(pids[0], SIGSTOP);
-    int64_t from = stack_now_ms();
-    char *text = scrape_until("analytics_writer_healthy", 0);
-    ck_assert_int_ge(stack_now_ms() - from, 25000);
-    kill(pids[0], SIGCONT);
-    free(text);
-    free(scrape_until("analytics_writer_healthy", 1));
-}
-END_TEST
-
 /* ---- what monitoring/ and the documents say ---- */
 
 static char *source_file(const char *name)
@@ -818,8 +802,6 @@ static void add_tests(TCase *tcase)
     tcase_add_test(tcase, the_dashboard_is_one);
     tcase_add_test(tcase, trouble_shows);
     tcase_add_test(tcase, restarts_are_counted);
-    if (getenv("ANALYTICS_LONG"))
-        tcase_add_test(tcase, silence_is_no_health);
     tcase_add_test(tcase, nginx_may_let_an_address_in);
 }
 

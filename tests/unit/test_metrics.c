@@ -599,6 +599,7 @@ END_TEST
 
 static struct response response;
 
+/* Of a process that ends thereafter. */
 static const char *ask(struct metrics *metrics)
 {
     struct service service;
@@ -615,6 +616,7 @@ static const char *ask(struct metrics *metrics)
     response_init(&response);
     routes_answer(&service, &request, &response);
     service_release(&service);
+    metrics_close(metrics);
     return buf_cstr(&response.body);
 }
 
