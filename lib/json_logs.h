@@ -5,21 +5,29 @@
 
 #include "batch.h"
 #include "err.h"
+#include "log_fields.h"
+#include "log_sink.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
 /* One refused record. */
 struct log_fault {
-    uint32_t index;    /* of the log in `logs`, from 0 */
-    char field[24];    /* the member's name; "" when the log itself is at fault */
-    char message[128]; /* plain English: what is accepted */
+    uint32_t index;                  /* of the log in `logs`, from 0 */
+    char field[24];                  /* the member's name; "" when the log itself is at fault */
+    char message[LOG_MESSAGE_BYTES]; /* plain English: what is accepted */
 };
 
 struct json_logs; /* opaque */
 
 /* Starts reading a body into `batch` (borrowed until json_logs_close). NULL when out of memory. */
 struct json_logs *json_logs_open(struct batch *batch);
+
+/* The same for a file of any number of bodies, one after the other, and of any length: each log goes to `sink`
+ * (borrowed) as soon as it is read, and the batch may be emptied there. Faults tell the line of the file in place of
+ * the byte of the body. */
+struct json_logs *json_logs_open_file(struct batch *batch, const struct log_sink *sink);
+
 void json_logs_close(struct json_logs *reader);
 
 /* Feeds the next piece of the (inflated) body; any split gives the same result.
