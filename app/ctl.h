@@ -17,19 +17,31 @@ enum { CTL_DIFFERENT = 1, CTL_UNDONE = 2 };
 #define CTL_OPTION_LIST(X)                                                                                             \
     X(CTL_CONFIG, "config", required_argument)                                                                         \
     X(CTL_DATA, "data", required_argument)                                                                             \
+    X(CTL_DAYS, "days", required_argument)                                                                             \
     X(CTL_DRY_RUN, "dry-run", no_argument)                                                                             \
     X(CTL_EXPIRES, "expires", required_argument)                                                                       \
     X(CTL_FORCE, "force", no_argument)                                                                                 \
+    X(CTL_FORMAT, "format", required_argument)                                                                         \
+    X(CTL_FROM, "from", required_argument)                                                                             \
     X(CTL_GRACE, "grace", required_argument)                                                                           \
     X(CTL_HELP, "help", no_argument)                                                                                   \
+    X(CTL_IGNORE_UNKNOWN, "ignore-unknown", no_argument)                                                               \
     X(CTL_JSON, "json", no_argument)                                                                                   \
+    X(CTL_KEY_FILE, "key-file", required_argument)                                                                     \
+    X(CTL_LOGS, "logs", required_argument)                                                                             \
     X(CTL_NAME, "name", required_argument)                                                                             \
     X(CTL_OLDER_THAN, "older-than", required_argument)                                                                 \
+    X(CTL_ORDER_ID, "order-id", required_argument)                                                                     \
     X(CTL_OWNER, "owner", required_argument)                                                                           \
+    X(CTL_RETRY_SECONDS, "retry-seconds", required_argument)                                                           \
     X(CTL_ROLE, "role", required_argument)                                                                             \
+    X(CTL_SEED, "seed", required_argument)                                                                             \
     X(CTL_SIZES, "sizes", no_argument)                                                                                 \
+    X(CTL_SKIP_BAD, "skip-bad", no_argument)                                                                           \
     X(CTL_SKIP_FILE_CHECK, "skip-file-check", no_argument)                                                             \
     X(CTL_SOCKETS, "sockets", required_argument)                                                                       \
+    X(CTL_TO, "to", required_argument)                                                                                 \
+    X(CTL_UNTIL, "until", required_argument)                                                                           \
     X(CTL_URL, "url", required_argument)                                                                               \
     X(CTL_USER_ID, "user-id", required_argument)                                                                       \
     X(CTL_VERSION, "version", no_argument)                                                                             \
@@ -41,7 +53,8 @@ enum ctl_option {
 #undef CTL_OPTION_ENUM
         CTL_OPTIONS
 };
-#define CTL_BIT(option) (1u << (option))
+_Static_assert(CTL_OPTIONS <= 64, "a set of options is a uint64_t");
+#define CTL_BIT(option) (UINT64_C(1) << (option))
 
 /* One command line, checked against its command's row. */
 struct ctl {
@@ -54,6 +67,9 @@ struct ctl {
 
 /* The commands: each returns one of enum ctl_exit. */
 int ctl_config(const struct ctl *ctl);
+int ctl_demo(const struct ctl *ctl);
+int ctl_export(const struct ctl *ctl);
+int ctl_import(const struct ctl *ctl);
 int ctl_init(const struct ctl *ctl);
 int ctl_key_add(const struct ctl *ctl);
 int ctl_key_list(const struct ctl *ctl);

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -25,8 +26,8 @@ struct command {
     const char *usage; /* what follows the name */
     const char *about; /* one line */
     const char *more;  /* what its own help says beside, or NULL */
-    unsigned options;  /* CTL_BITs it takes; data, help and version go without saying */
-    unsigned required; /* CTL_BITs it can't do without */
+    uint64_t options;  /* CTL_BITs it takes; data, help and version go without saying */
+    uint64_t required; /* CTL_BITs it can't do without */
     int min_operands;
     int max_operands;
     int (*run)(const struct ctl *ctl);
@@ -177,6 +178,72 @@ static const struct command commands[] = {
         .min_operands = 1,
         .max_operands = 1,
         .run = ctl_restore,
+    },
+    {
+        .name = "import",
+        .usage = "[--format json|ndjson|csv] [--skip-bad] [--ignore-unknown] [--json] [--url URL --key-file FILE"
+                 " [--retry-seconds N]] FILE...",
+        .about = "Store the logs of files, or of standard input (FILE is -), each once however often it is run.",
+        .more =
+            "Formats, told by the name (.json, .ndjson, .jsonl, .csv, each with .gz or without) or by --format:\n"
+            "      json    bodies as POST /analytics/ingest takes them, one after the other, of any length\n"
+            "      ndjson  one log on each line\n"
+            "      csv     the first line names the members, in any order (RFC 4180, comma, UTF-8). An empty cell\n"
+            "              leaves a number or a time out. A column that no log has is refused, unless\n"
+            "              --ignore-unknown is given\n"
+            "      What is compressed with gzip is inflated. Logs are checked as the service checks them.\n"
+            "\n"
+            "      A record that is no log ends the import with its line and what is wrong; --skip-bad counts it and\n"
+            "      goes on. Text that is not the format at all ends it in any case. Until then logs are stored by the\n"
+            "      5000, those of a file's last part when its end is read.\n"
+            "\n"
+            "      Run it again after an error, a signal, or a crash, with the same file or with one to which logs "
+            "were\n"
+            "      added at the end: what is stored is found and not counted again, under whatever name or format the\n"
+            "      same logs come, by either way. A log that was changed, put in or taken out makes all after it new, "
+            "so\n"
+            "      import what --skip-bad left out from a file of its own; and a file that lost logs at its end since\n"
+            "      it was imported counts up to 4999 of its last ones again.\n"
+            "\n"
+            "      Without --url the data folder's database is written, and analytics-ingest must not run. With --url\n"
+            "      (http://127.0.0.1:8080) the logs go through that service, with the API key (role worker or admin) "
+            "on\n"
+            "      the first line of --key-file. While it can't be reached or answers 429 or 5xx, it is tried again "
+            "for\n"
+            "      --retry-seconds (300) before the import ends. Exit status: 0 all is stored, 1 not all of it.\n"
+            "      --json: the result as one JSON object on standard output.",
+        .options = CTL_BIT(CTL_FORMAT) | CTL_BIT(CTL_SKIP_BAD) | CTL_BIT(CTL_IGNORE_UNKNOWN) | CTL_BIT(CTL_JSON) |
+                   CTL_BIT(CTL_URL) | CTL_BIT(CTL_KEY_FILE) | CTL_BIT(CTL_RETRY_SECONDS),
+        .min_operands = 1,
+        .max_operands = INT_MAX,
+        .run = ctl_import,
+    },
+    {
+        .name = "export",
+        .usage = "--from DATE --to DATE --format csv|ndjson [--user-id N] [--order-id N]",
+        .about = "Write the logs of a range to standard output, in order of time. Only reads, beside the service.",
+        .more =
+            "--from is included, --to is not; --to as a date alone goes to the end of that day. Any length of range.\n"
+            "      csv: RFC 4180, a first line of names, lines end with CRLF. ndjson: an object on each line. Members\n"
+            "      as POST /analytics/ingest takes them, so import reads either. Logs that come in meanwhile may be\n"
+            "      among them; those that were there before all are, each once.",
+        .options =
+            CTL_BIT(CTL_FROM) | CTL_BIT(CTL_TO) | CTL_BIT(CTL_FORMAT) | CTL_BIT(CTL_USER_ID) | CTL_BIT(CTL_ORDER_ID),
+        .required = CTL_BIT(CTL_FROM) | CTL_BIT(CTL_TO) | CTL_BIT(CTL_FORMAT),
+        .run = ctl_export,
+    },
+    {
+        .name = "demo",
+        .usage = "[--days N] [--logs N] [--seed N] [--until DATE] [--owner USER]",
+        .about = "Fill a data folder that has no logs, made if need be, with believable traffic, to look at charts.",
+        .more =
+            "The last --days (30) days up to --until (now), --logs (200000) in all: 20 users with their orders, 300\n"
+            "      domains, nights and weekends, a customer that grows, an outage. The same --seed (1) and --until "
+            "give\n"
+            "      the same logs. Folder and keys are made as by init; when root makes the folder and www-data\n"
+            "      exists, it becomes that user's, as whom ./serve runs, unless --owner names another.",
+        .options = CTL_BIT(CTL_DAYS) | CTL_BIT(CTL_LOGS) | CTL_BIT(CTL_SEED) | CTL_BIT(CTL_UNTIL) | CTL_BIT(CTL_OWNER),
+        .run = ctl_demo,
     },
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
@@ -417,7 +484,7 @@ static int choose_data_dir(struct ctl *ctl, struct settings *settings)
 
 static int check_options(const struct command *command, const struct ctl *ctl)
 {
-    unsigned taken =
+    uint64_t taken =
         command->options | CTL_BIT(CTL_CONFIG) | CTL_BIT(CTL_DATA) | CTL_BIT(CTL_HELP) | CTL_BIT(CTL_VERSION);
     for (int i = 0; i < CTL_OPTIONS; i++) {
         if (ctl->option[i] && !(taken & CTL_BIT(i)))
@@ -430,8 +497,9 @@ static int check_options(const struct command *command, const struct ctl *ctl)
 
 static int check_operands(const struct command *command, const struct ctl *ctl)
 {
+    const char *last = strrchr(command->usage, ' ');
     if (ctl->operand_count < command->min_operands)
-        return ctl_misuse("%s needs %s", command->name, command->usage);
+        return ctl_misuse("%s needs %s", command->name, last ? last + 1 : command->usage);
     if (ctl->operand_count > command->max_operands)
         return ctl_misuse("%s does not take '%s'", command->name, ctl->operand[command->max_operands]);
     return CTL_OK;

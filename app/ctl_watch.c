@@ -70,13 +70,29 @@ static void put_line(const char *text)
     line_chars = chars;
 }
 
+/* How much is done in a second, once that is known; else 0. */
+static int64_t rate_of(const struct store_progress *progress, int64_t took_ms)
+{
+    return took_ms >= RATE_MS ? progress->done * 1000 / took_ms : 0;
+}
+
+/* " 42 MiB, 12 MiB/s": of something that nobody knows the end of. */
+static void format_endless(const struct store_progress *progress, int64_t took_ms, char *text, size_t size)
+{
+    int64_t rate = rate_of(progress, took_ms);
+    int len = snprintf(text, size, " %lld %s", (long long)(progress->done ? progress->done : took_ms / 1000),
+                       progress->done ? progress->unit : "s");
+    if (rate > 0)
+        snprintf(text + len, size - (size_t)len, ", %lld %s/s", (long long)rate, progress->unit);
+}
+
 /* " 42 %, 512000 logs/s, 11 s left": the last two once they are known. */
 static void format_rate(const struct store_progress *progress, int64_t took_ms, char *text, size_t size)
 {
     int64_t done = progress->done < progress->total ? progress->done : progress->total;
-    int64_t rate = took_ms > 0 ? progress->done * 1000 / took_ms : 0;
+    int64_t rate = rate_of(progress, took_ms);
     int len = snprintf(text, size, " %d %%", (int)(done * 100 / progress->total));
-    if (took_ms >= RATE_MS && rate > 0)
+    if (rate > 0)
         snprintf(text + len, size - (size_t)len, ", %lld %s/s, %lld s left", (long long)rate, progress->unit,
                  (long long)((progress->total - done + rate - 1) / rate));
 }
@@ -95,7 +111,7 @@ void ctl_watch_progress(void *ctx, const struct store_progress *progress)
     if (progress->total > 0)
         format_rate(progress, now - step_began_ms, rate, sizeof rate);
     else
-        snprintf(rate, sizeof rate, " %lld s", (long long)(now - step_began_ms) / 1000);
+        format_endless(progress, now - step_began_ms, rate, sizeof rate);
     snprintf(line, sizeof line, "%s:%s", step, rate);
     put_line(line);
 }

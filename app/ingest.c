@@ -9,6 +9,7 @@
 #include "writer.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -204,6 +205,7 @@ static enum err write_batch(struct writer *writer, struct upload *upload, struct
                               .caller = upload->request->caller,
                               .idempotency_key = upload->request->idempotency_key};
     struct writer_times times = {0};
+    char already[16];
     enum err err;
 
     (void)crypto_generichash_final(&upload->hash, item.body_hash, sizeof item.body_hash);
@@ -216,6 +218,10 @@ static enum err write_batch(struct writer *writer, struct upload *upload, struct
     response->status = 204;
     if (err == OK && item.replayed)
         response_header(response, "Idempotency-Replayed", "true");
+    if (err == OK && item.already > 0) {
+        (void)snprintf(already, sizeof already, "%u", item.already);
+        response_header(response, "Analytics-Import-Already", already);
+    }
     return err;
 }
 

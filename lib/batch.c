@@ -208,6 +208,20 @@ enum err batch_intern(struct batch *batch, struct slice text, uint32_t *ret_inde
     return OK;
 }
 
+/* What was added last can be taken from an open-addressing table without a trace: nothing was put past it. */
+void batch_drop_names(struct batch *batch, uint32_t count)
+{
+    uint32_t mask = batch->slot_count - 1;
+    while (batch->name_count > count && batch->name_count > 1) {
+        const struct batch_name *name = &batch->names[--batch->name_count];
+        uint32_t at = name->hash & mask;
+        while (batch->name_slots[at] != batch->name_count + 1)
+            at = (at + 1) & mask;
+        batch->name_slots[at] = 0;
+        batch->text_len = name->offset;
+    }
+}
+
 struct slice batch_name(const struct batch *batch, uint32_t index)
 {
     if (index == 0)

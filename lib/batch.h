@@ -74,6 +74,9 @@ enum err batch_add(struct batch *batch, const struct log_record *log);
 /* The index of `text` among the batch's names, added if new. OK, or ERR_UNAVAILABLE. */
 enum err batch_intern(struct batch *batch, struct slice text, uint32_t *ret_index);
 
+/* Forgets the names from index `count` on, the last to be added; no log may have them. */
+void batch_drop_names(struct batch *batch, uint32_t count);
+
 /* Borrowed until the batch changes. */
 struct slice batch_name(const struct batch *batch, uint32_t index);
 

@@ -53,6 +53,7 @@ void log_reader_begin(struct log_reader *reader)
     reader->log = (struct log_record){0};
     reader->seen = 0;
     reader->guess = 0;
+    reader->names = reader->batch->name_count;
 }
 
 /* Looks first at the field after the last found: clients write their members in the same order each time. */
@@ -186,5 +187,8 @@ enum err log_reader_end(struct log_reader *reader)
     for (size_t i = 0; i < LOG_FIELDS; i++)
         if (log_fields[i].required && !(reader->seen >> i & 1))
             log_refuse(reader, log_fields[i].name, "is required");
-    return reader->refused ? OK : batch_add(reader->batch, &reader->log);
+    if (!reader->refused)
+        return batch_add(reader->batch, &reader->log);
+    batch_drop_names(reader->batch, reader->names);
+    return OK;
 }

@@ -44,9 +44,10 @@ struct log_reader {
     void (*refuse)(void *ctx, const char *field, const char *message); /* "" for the field: the log as a whole */
     void *ctx;
     struct log_record log;
-    uint32_t seen; /* a bit for each field that has come */
-    size_t guess;  /* the field that is likely next */
-    bool refused;  /* something was; no log and no text is added any more, until the caller clears it */
+    uint32_t seen;  /* a bit for each field that has come */
+    size_t guess;   /* the field that is likely next */
+    uint32_t names; /* in the batch, before this log */
+    bool refused;   /* something was; no log and no text is added any more, until the caller clears it */
 };
 
 /* Begins the next log. */

@@ -7,6 +7,7 @@
 
 #include "batch.h"
 #include "err.h"
+#include "log_out.h"
 #include "report.h"
 
 #include <stdbool.h>
@@ -34,11 +35,17 @@ bool store_lock_holder(const char *data_dir, int64_t *ret_pid, char ret_name[STO
 /* ---- writing ---- */
 
 struct store_writer; /* opaque */
+struct store_watch;  /* below */
 
 /* Takes DIR/lock (flock: it goes with the process) and opens the database, upgrading it when needed.
  * ERR_UNAVAILABLE with who holds the lock, what is wrong with the file, or that a newer program made it. */
 enum err store_writer_open(const char *data_dir, struct store_writer **ret_writer, struct fault *fault);
 void store_writer_close(struct store_writer *writer);
+
+/* Whose the marks of imports are (lib/import_mark.h). A key that is a mark is no other idempotency key: the batch is
+ * the chunk of a file that begins there, whoever sends it, and what of it is stored already is not stored again. Marks
+ * are kept for good. */
+#define STORE_IMPORT_CALLER "analyticsctl import"
 
 /* One batch to write, and what became of it. */
 struct store_item {
@@ -47,8 +54,9 @@ struct store_item {
     const char *idempotency_key;                    /* NULL: none */
     unsigned char body_hash[STORE_BODY_HASH_BYTES]; /* of the inflated body; read only when there is a key */
 
-    enum err result;    /* OK: committed, synced, counted once. Else nothing of it is stored */
-    bool replayed;      /* OK because the same key and body came before */
+    enum err result;  /* OK: committed, synced, counted once. Else nothing of it is stored */
+    bool replayed;    /* OK because the same key and body came before */
+    uint32_t already; /* of a chunk of an import: so many logs, from the first, came before and are not stored again */
     struct fault fault; /* when result is not OK */
 };
 
@@ -70,6 +78,17 @@ void store_write(struct store_writer *writer, struct store_item *items, size_t c
  * *ret_more is true when there is more to do. `idempotency_seconds` is how long keys are kept. */
 enum err store_maintain(struct store_writer *writer, int64_t now, int64_t idempotency_seconds, bool *ret_more,
                         struct fault *fault);
+
+/* The same for a long piece of work: store_writer_tend does all that is due, store_writer_settle, at the end, moves all
+ * pages home too, as far as readers let it. No key is forgotten. When `watch` says so, they stop in between, with OK.
+ */
+enum err store_writer_tend(struct store_writer *writer, int64_t now, const struct store_watch *watch,
+                           struct fault *fault);
+enum err store_writer_settle(struct store_writer *writer, int64_t now, const struct store_watch *watch,
+                             struct fault *fault);
+
+/* Has no batch ever been written? */
+enum err store_writer_is_empty(struct store_writer *writer, bool *ret_empty, struct fault *fault);
 
 /* A write-ahead log longer than this must begin anew before anything else is written, LIMIT_WAL_BYTES by default. While
  * a reader keeps it from that, writes are refused, ERR_UNAVAILABLE; they work again by themselves. */
@@ -163,6 +182,31 @@ enum err store_errors(struct store_reader *reader, const struct report_filter *f
 
 /* Can it read? Reads a row; *ret_schema_version is the file's. */
 enum err store_reader_health(struct store_reader *reader, int *ret_schema_version, struct fault *fault);
+
+/* ---- export ---- */
+
+struct store_export; /* opaque */
+
+struct store_export_filter {
+    int64_t from, to; /* from <= ts < to, Unix seconds */
+    int64_t user_id;  /* 0: everyone */
+    int64_t order_id; /* 0: any */
+};
+
+/* ERR_UNAVAILABLE when the file is missing or its schema is not this program's. */
+enum err store_export_open(const char *data_dir, const struct store_export_filter *filter,
+                           struct store_export **ret_export, struct fault *fault);
+void store_export_close(struct store_export *export);
+
+/* Takes a log, borrowed until it returns; false for enough. */
+typedef bool (*store_log_sink)(void *ctx, const struct log_text *log);
+
+/* Gives the next logs to the sink, some thousands at the most, until it has enough, in order of time; all of them are
+ * read in one transaction, which ends before this returns, so a caller that is slow elsewhere is in nobody's way. Logs
+ * never change, so all these transactions together show every log that was there at the start, once, and may show later
+ * ones. *ret_at: all that is older was given; it is filter->to at the end. */
+enum err store_export_next(struct store_export *export, store_log_sink sink, void *ctx, int64_t *ret_at,
+                           struct fault *fault);
 
 /* ---- verify and rebuild ---- */
 

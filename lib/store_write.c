@@ -221,11 +221,12 @@ static bool add_log(struct totals *sums, const struct log_record *log)
            add_up(&sums->bytes_received, log->bytes_received) && add_up(&sums->errors, log->error_count);
 }
 
-/* *ret_sums becomes `before` with the batch added. Sent and received are reported as one sum too. */
-static bool sums_fit(const struct batch *batch, const struct totals *before, struct totals *ret_sums)
+/* *ret_sums becomes `before` with the batch added, from log `first` on. Sent and received are reported as one sum too.
+ */
+static bool sums_fit(const struct batch *batch, uint32_t first, const struct totals *before, struct totals *ret_sums)
 {
     struct totals sums = *before;
-    for (uint32_t i = 0; i < batch->log_count; i++)
+    for (uint32_t i = first; i < batch->log_count; i++)
         if (!add_log(&sums, &batch->logs[i]))
             return false;
     int64_t bytes = sums.bytes_sent;
@@ -234,6 +235,12 @@ static bool sums_fit(const struct batch *batch, const struct totals *before, str
     *ret_sums = sums;
     return true;
 }
+
+/* What an item's key becomes when the item is let in. */
+struct claim {
+    bool is_import;
+    struct import_mark end;
+};
 
 /* Looks for the item's key: *ret_known, and then the item's result is set. */
 static enum err find_key(struct store_writer *writer, struct store_item *item, int64_t caller, bool *ret_known,
@@ -265,13 +272,13 @@ static enum err claim_key(struct store_writer *writer, const struct store_item *
     return db_run(&writer->db, statement, "store an idempotency key", fault);
 }
 
-static enum err add_batch(struct store_writer *writer, const struct batch *batch, int64_t caller, int64_t now,
-                          int64_t *ret_id, struct fault *fault)
+static enum err add_batch(struct store_writer *writer, uint32_t logs, int64_t caller, int64_t now, int64_t *ret_id,
+                          struct fault *fault)
 {
     sqlite3_stmt *statement = writer_statement(writer, W_BATCH_ADD);
     sqlite3_bind_int64(statement, 1, now);
     sqlite3_bind_int64(statement, 2, caller);
-    sqlite3_bind_int64(statement, 3, batch->log_count);
+    sqlite3_bind_int64(statement, 3, logs);
     enum err err = db_run(&writer->db, statement, "store a batch", fault);
     if (!err)
         *ret_id = sqlite3_last_insert_rowid(writer->db.handle);
@@ -291,8 +298,8 @@ static enum err reserve_rows(struct store_writer *writer, size_t more, struct fa
     return OK;
 }
 
-/* Queues the batch's logs in writer->rows. */
-static enum err queue_rows(struct store_writer *writer, const struct batch *batch, int64_t batch_id,
+/* Queues the batch's logs in writer->rows, from log `first` on. */
+static enum err queue_rows(struct store_writer *writer, const struct batch *batch, uint32_t first, int64_t batch_id,
                            struct fault *fault)
 {
     size_t first_name = writer->name_id_count;
@@ -304,18 +311,43 @@ static enum err queue_rows(struct store_writer *writer, const struct batch *batc
     if (err)
         return err;
     const int64_t *ids = writer->name_ids + first_name;
-    for (uint32_t i = 0; i < batch->log_count; i++) {
+    for (uint32_t i = first; i < batch->log_count; i++) {
         const struct log_record *log = &batch->logs[i];
         writer->rows[writer->row_count++] = (struct raw_row){.quarter = tier_bucket(TIER_QUARTER, log->ts),
                                                              .user_id = log->user_id,
                                                              .domain = ids[log->name[NAME_DOMAIN]],
                                                              .order_id = log->order_id,
                                                              .batch_id = batch_id,
-                                                             .line = i,
+                                                             .line = i - first,
                                                              .log = log,
                                                              .first_name = first_name};
     }
     return OK;
+}
+
+/* What an item's key says of it. *ret_known: nothing is to be done, and its result is set. */
+static enum err look_up(struct store_writer *writer, struct store_item *item, int64_t caller, struct claim *ret_claim,
+                        bool *ret_known, struct fault *fault)
+{
+    struct import_mark begin;
+    if (!item->idempotency_key)
+        return OK;
+    ret_claim->is_import = import_mark_parse(slice_of(item->idempotency_key), &begin);
+    if (!ret_claim->is_import)
+        return find_key(writer, item, caller, ret_known, fault);
+    enum err err = store_import_find(writer, item, &begin, &ret_claim->end, fault);
+    *ret_known = item->replayed = !err && item->already == item->batch->log_count;
+    return err;
+}
+
+static enum err claim(struct store_writer *writer, const struct store_item *item, const struct claim *claim,
+                      int64_t caller, int64_t now, struct fault *fault)
+{
+    if (!item->idempotency_key)
+        return OK;
+    if (claim->is_import)
+        return store_import_mark(writer, &claim->end, now, fault);
+    return claim_key(writer, item, caller, now, fault);
 }
 
 /* Lets an item in, or sets its result to why not. An error is the whole group's. */
@@ -324,23 +356,23 @@ static enum err admit(struct store_writer *writer, struct store_item *item, int6
 {
     int64_t caller = 0, batch_id = 0;
     bool known = false;
+    struct claim key = {0};
     enum err err = store_resolve_text(writer, slice_of(item->caller), &caller, fault);
-    if (!err && item->idempotency_key)
-        err = find_key(writer, item, caller, &known, fault);
+    if (!err)
+        err = look_up(writer, item, caller, &key, &known, fault);
     if (err || known)
         return err;
-    if (!sums_fit(item->batch, sums, sums)) {
+    if (!sums_fit(item->batch, item->already, sums, sums)) {
         item->result =
             fault_set(&item->fault, ERR_LOGS_INVALID,
                       "with these logs a total would pass 9223372036854775807, the most that can be counted");
         return OK;
     }
-    if (item->idempotency_key)
-        err = claim_key(writer, item, caller, now, fault);
+    err = claim(writer, item, &key, caller, now, fault);
     if (!err)
-        err = add_batch(writer, item->batch, caller, now, &batch_id, fault);
+        err = add_batch(writer, item->batch->log_count - item->already, caller, now, &batch_id, fault);
     if (!err)
-        err = queue_rows(writer, item->batch, batch_id, fault);
+        err = queue_rows(writer, item->batch, item->already, batch_id, fault);
     return err;
 }
 
@@ -497,6 +529,7 @@ static void refuse_all(struct store_item *items, size_t count, const struct faul
         items[i].result = ERR_UNAVAILABLE;
         items[i].fault = *fault;
         items[i].replayed = false;
+        items[i].already = 0;
     }
 }
 
@@ -509,6 +542,7 @@ static void start_group(struct store_writer *writer, struct store_item *items, s
     for (size_t i = 0; i < count; i++) {
         items[i].result = OK;
         items[i].replayed = false;
+        items[i].already = 0;
     }
 }
 
@@ -542,14 +576,21 @@ enum err store_checkpoint(struct store_writer *writer, struct fault *fault)
     return checkpoint(writer, writer->wal_length < INSIST_PAGES ? 0 : INSIST_MS, &anew, fault);
 }
 
+/* The marks of imports stay, so each search goes on where the last one ended: they would be looked through each time.
+ */
 static enum err expire_keys(struct store_writer *writer, int64_t before, bool *ret_more, struct fault *fault)
 {
     sqlite3_stmt *statement = writer_statement(writer, W_KEY_EXPIRE);
-    sqlite3_bind_int64(statement, 1, before);
+    if (before < writer->keys_expired_until) /* the clock was set back */
+        writer->keys_expired_until = 0;
+    BIND_ALL(statement, before, writer->keys_expired_until);
     enum err err = db_run(&writer->db, statement, "forget old idempotency keys", fault);
-    if (!err)
-        *ret_more = sqlite3_changes(writer->db.handle) > 0;
-    return err;
+    if (err)
+        return err;
+    *ret_more = sqlite3_changes(writer->db.handle) > 0;
+    if (!*ret_more)
+        writer->keys_expired_until = before;
+    return OK;
 }
 
 static enum err maintain(struct store_writer *writer, int64_t now, int64_t idempotency_seconds, bool *ret_more,
@@ -579,6 +620,38 @@ enum err store_maintain(struct store_writer *writer, int64_t now, int64_t idempo
         return OK;
     *ret_more = false;
     undo(writer, fault);
+    return err;
+}
+
+/* So long ago that no key is as old. */
+#define KEEP_KEYS (INT64_C(1) << 40)
+
+enum err store_writer_tend(struct store_writer *writer, int64_t now, const struct store_watch *watch,
+                           struct fault *fault)
+{
+    bool more = true;
+    enum err err = OK;
+    while (!err && more && !(watch->is_stopped && watch->is_stopped(watch->ctx)))
+        err = store_maintain(writer, now, KEEP_KEYS, &more, fault);
+    return err;
+}
+
+enum err store_writer_settle(struct store_writer *writer, int64_t now, const struct store_watch *watch,
+                             struct fault *fault)
+{
+    bool anew;
+    enum err err = store_writer_tend(writer, now, watch, fault);
+    if (!err && !writer->sync_failed)
+        err = checkpoint(writer, STORE_WRITER_BUSY_MS, &anew, fault);
+    return err;
+}
+
+enum err store_writer_is_empty(struct store_writer *writer, bool *ret_empty, struct fault *fault)
+{
+    int64_t batches = 0;
+    enum err err = db_get_i64(&writer->db, "SELECT 1 FROM batch LIMIT 1", 0, &batches, fault);
+    if (!err)
+        *ret_empty = batches == 0;
     return err;
 }
 

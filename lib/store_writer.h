@@ -4,6 +4,7 @@
 
 #include "batch.h"
 #include "fold.h"
+#include "import_mark.h"
 #include "name_cache.h"
 #include "pack.h"
 #include "store.h"
@@ -14,6 +15,7 @@
 #define PRUNE(table, key, which)                                                                                       \
     "DELETE FROM " table " WHERE (" key ") IN (SELECT " key " FROM " table " WHERE " which " ORDER BY " key " LIMIT "  \
     "?2)"
+#define IMPORT_CALLER "(SELECT id FROM name WHERE text = '" STORE_IMPORT_CALLER "')"
 
 /* The writer's statements, prepared at start: W_NAME and its SQL. */
 #define WRITER_SQL(X)                                                                                                  \
@@ -21,8 +23,11 @@
     X(W_NAME_ADD, "INSERT INTO name (text) VALUES (?1)")                                                               \
     X(W_KEY_FIND, "SELECT body_hash FROM batch_key WHERE caller = ?1 AND key = ?2")                                    \
     X(W_KEY_ADD, "INSERT INTO batch_key (caller, key, body_hash, received_at) VALUES (?1, ?2, ?3, ?4)")                \
-    X(W_KEY_EXPIRE, "DELETE FROM batch_key WHERE (caller, key) IN"                                                     \
-                    " (SELECT caller, key FROM batch_key WHERE received_at < ?1 ORDER BY received_at LIMIT 500)")      \
+    X(W_KEY_EXPIRE,                                                                                                    \
+      "DELETE FROM batch_key WHERE (caller, key) IN (SELECT caller, key FROM batch_key WHERE received_at >= ?2"        \
+      " AND received_at < ?1 AND caller IS NOT " IMPORT_CALLER " ORDER BY received_at LIMIT 500)")                     \
+    X(W_MARKS_FIND, "SELECT key FROM batch_key WHERE caller = " IMPORT_CALLER " AND key >= ?1 AND key < ?2"            \
+                    " ORDER BY key")                                                                                   \
     X(W_BATCH_ADD, "INSERT INTO batch (received_at, caller, logs) VALUES (?1, ?2, ?3)")                                \
     X(W_RAW_ADD,                                                                                                       \
       "INSERT INTO raw_log (quarter, user_id, domain, order_id, batch_id, line, second, port, protocol, ip_out,"       \
@@ -174,6 +179,8 @@ struct store_writer {
     struct fold chunk;         /* the entries of one chunk, merged */
     struct pack_writer packer; /* the chunk being written */
 
+    int64_t keys_expired_until; /* of keys that are older, only marks of imports are left */
+
     int64_t logs_packed; /* raw logs read to close hours, since the start */
 
     int wal_pages;     /* in the WAL after the last commit, unless all of them are home */
@@ -199,6 +206,14 @@ enum err store_resolve_names(struct store_writer *writer, const struct batch *ba
 
 /* The id of one text, stored when new. */
 enum err store_resolve_text(struct store_writer *writer, struct slice text, int64_t *ret_id, struct fault *fault);
+
+/* store_import.c: a chunk of an import, that begins at a mark: sets item->already, and *ret_end, its end's mark. */
+enum err store_import_find(struct store_writer *writer, struct store_item *item, const struct import_mark *begin,
+                           struct import_mark *ret_end, struct fault *fault);
+
+/* store_import.c: what ends there is stored. */
+enum err store_import_mark(struct store_writer *writer, const struct import_mark *end, int64_t now,
+                           struct fault *fault);
 
 /* store_rollup.c: adds writer->rows to the rollups; to those of closed hours only where a log is late. */
 enum err store_rollup(struct store_writer *writer, struct fault *fault);
