@@ -124,8 +124,9 @@ static enum err take_bad(void *ctx, const struct log_bad *bad, struct fault *fau
     if (import->skip_bad)
         return OK;
     result->skipped = 0;
-    return fault_set(fault, ERR_LOGS_INVALID, "line %" PRId64 ": %s%s%s", bad->line, bad->field,
-                     *bad->field ? ": " : "", bad->message);
+    return fault_set(fault, ERR_LOGS_INVALID,
+                     "line %" PRId64 ": %s%s%s. Mend it and run the same again, or leave it out with --skip-bad",
+                     bad->line, bad->field, *bad->field ? ": " : "", bad->message);
 }
 
 /* ---- reading ---- */
@@ -249,9 +250,9 @@ static void say_file(const struct source *source)
         return;
     ctl_say("%s: %" PRId64 " logs stored, %" PRId64 " were there already.", name, result->stored, result->already);
     if (result->skipped > 0)
-        ctl_say("%s: %" PRId64 " bad records skipped, the first in line %" PRId64 ": %s%s%s", name, result->skipped,
-                result->first_bad.line, result->first_bad.field, *result->first_bad.field ? ": " : "",
-                result->first_bad.message);
+        ctl_say("%s: %" PRId64 " bad %s skipped, the first in line %" PRId64 ": %s%s%s", name, result->skipped,
+                result->skipped == 1 ? "record" : "records", result->first_bad.line, result->first_bad.field,
+                *result->first_bad.field ? ": " : "", result->first_bad.message);
 }
 
 static void say_error(const struct source *source)
