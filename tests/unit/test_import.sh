@@ -85,7 +85,7 @@ run() {
     local want=$1 got=0
     shift
     "$CTL" "$@" >out 2>err || got=$?
-    verdict "$* (exit $want)" "$([ $got -eq $want ] || { echo "exit $got:" && cat out err; })"
+    verdict "$* (exit $want)" "$([ $got -eq "$want" ] || { echo "exit $got:" && cat out err; })"
 }
 
 says() { # FILE REGEX
@@ -258,9 +258,9 @@ for rounds in {1..40}; do
     status=0
     { timeout -s KILL "$delay" "$CTL" --data data import a.ndjson twice.csv thrice.ndjson >out 2>&1; } 2>/dev/null || status=$?
     [ $status -ne 0 ] || break
-    delay=$(awk -v d=$delay -v r=$RANDOM 'BEGIN { print d + r % 16 / 100 }')
+    delay=$(awk -v d="$delay" -v r=$RANDOM 'BEGIN { print d + r % 16 / 100 }')
 done
-verdict 'an import that was killed comes to its end' "$([ $status -eq 0 ] || cat out)"
+verdict 'an import that was killed comes to its end' "$([ "$status" -eq 0 ] || cat out)"
 verdict '  was killed' "$([ "$rounds" -gt 2 ] || echo "only $((rounds - 1)) times")"
 # The parts that files have in common at their beginnings are stored once.
 { cat twice && tail -n +5001 thrice; } >all
@@ -319,7 +319,7 @@ for format in csv ndjson; do
     holds "export as $format, and import" again logs
 done
 verdict '  records end with CRLF' "$([ "$(grep -c $'\r$' exported.csv)" -eq $((12345 + 1)) ] || echo 'not all')"
-verdict '  in order of time' "$(sqlite3 :memory: '.mode csv' '.import exported.csv e' 'SELECT ts FROM e' >times && sort -c times 2>&1)"
+verdict '  in order of time' "$(sqlite3 :memory: '.mode csv' '.import exported.csv e' 'SELECT ts FROM e' | sort -c 2>&1)"
 range() { # WHAT SQL ARGUMENT…
     local what=$1 where=$2
     shift 2
