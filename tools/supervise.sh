@@ -42,11 +42,14 @@ render() {
     files=$(ulimit -H -n)
     [ "$files" != unlimited ] && [ "$files" -lt 8192 ] || files=8192
     mkdir -p "$RUN/nginx"
-    for conf in analytics.conf analytics-early-errors.conf "$AUTH"; do
+    for conf in analytics.conf analytics-dashboard.conf.in analytics-early-errors.conf "$AUTH"; do
         [ "$conf" = "$AUTH" ] || conf=$NGINX_CONF/$conf
         sed -e 's|access_log /var/log/nginx/analytics.log|access_log /dev/stdout|' \
             -e 's|error_log /dev/null emerg|error_log stderr warn|' "$conf" >"$RUN/nginx/${conf##*/}"
     done
+    cp -Rp "$NGINX_CONF/dashboard" "$RUN/nginx/"
+    conf=$(<"$RUN/nginx/analytics-dashboard.conf.in")
+    printf '%s\n' "${conf//@dashboarddir@/"$RUN/nginx/dashboard"}" >"$RUN/nginx/analytics-dashboard.conf"
     cp "$NGINX_CONF/analytics-http.conf" "$RUN/nginx/"
     conf=$(<"$NGINX_CONF/quickstart.conf.in")
     conf=${conf//@RUN@/"$RUN"}
@@ -183,6 +186,7 @@ Post the sample batch:
   curl -i -H "$worker" -H 'content-type: application/json' --data-binary @$batch $url/ingest
 Read it back:
   curl -H "$admin" '$url/traffic?from=2026-03-15&to=2026-03-15'
+Look at it, with the admin key: $url/dashboard/?range=custom&from=2026-03-15&to=2026-03-15
 
 END
 }

@@ -57,6 +57,7 @@ here() { # our files, with what belongs to an installed system pointed into $dir
 for file in nginx/*.conf nginx/*.example; do
     here "$file" >"$dir/${file##*/}"
 done
+here nginx/analytics-dashboard.conf.in | sed "s|@dashboarddir@|$PWD/nginx/dashboard|" >"$dir/analytics-dashboard.conf"
 openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=analytics.example.com \
     -keyout "$dir/privkey.pem" -out "$dir/fullchain.pem" 2>/dev/null
 
@@ -64,7 +65,7 @@ for auth in analytics-auth-keys.conf analytics-auth-own.conf.example; do
     around >"$dir/drop-in.conf" <<END
 include $dir/analytics-upstream.conf;
 include $dir/analytics-http.conf;
-server { listen unix:$dir/drop-in.sock; include $dir/$auth; include $dir/analytics.conf; }
+server { listen unix:$dir/drop-in.sock; include $dir/$auth; include $dir/analytics.conf; include $dir/analytics-dashboard.conf; }
 END
     accepts "the drop-in with $auth" "$dir/drop-in.conf"
 done
@@ -73,7 +74,7 @@ accepts 'the TLS example' "$dir/tls.conf"
 
 # ---- no location where a request can end falls back to a log with the query in it
 
-for file in nginx/analytics.conf nginx/analytics-early-errors.conf; do
+for file in nginx/analytics.conf nginx/analytics-dashboard.conf.in nginx/analytics-early-errors.conf; do
     verdict "$file" "$(awk '
         /^location/ { name = $0; access = internal = 0 }
         /^    access_log .*analytics buffer=64k flush=1s;$/ { access = 1 }

@@ -1,0 +1,74 @@
+// api.js: asks the API, and says in plain words what went wrong. The key goes into a header, never into a URL. Knows HTTP.
+// Knows no DOM.
+
+const PATIENCE_MS = 30000; // the service ends a report after 10 seconds
+let key = null;
+
+export function useKey(value) {
+    key = value;
+}
+
+export const isKey = (text) => /^[\x21-\x7e]{1,128}$/.test(text);
+
+// kind: unauthorized, forbidden, invalid, missing, pruned, strange, slow, busy (try again after retryAfter seconds), down
+export class Failure extends Error {
+    constructor(kind, message, retryAfter = 0) {
+        super(message);
+        this.kind = kind;
+        this.retryAfter = retryAfter;
+    }
+    get passes() { // by itself, so that trying again makes sense
+        return this.kind === 'busy' || this.kind === 'down';
+    }
+}
+
+async function failureOf(response) {
+    const body = await response.json().catch(() => ({}));
+    const detail = typeof body.detail === 'string' ? body.detail : '';
+    const after = Number.parseInt(response.headers.get('Retry-After') ?? '', 10);
+    const seconds = Math.min(Math.max(Number.isNaN(after) ? 1 : after, 1), 300);
+    switch (response.status) {
+    case 401: return new Failure('unauthorized', 'The key is not known, has expired, or was revoked.');
+    case 403: return new Failure('forbidden', 'This key may not read. A worker’s key only sends batches: ' +
+        'use a user’s or an admin’s key.');
+    case 404: return new Failure('missing', 'This service does not have this report. It may be of an older version.');
+    case 429: return new Failure('busy', 'Too many requests with this key.', seconds);
+    }
+    if (body.message === 'analytics.query_timeout') {
+        return new Failure('slow', 'This took over 10 seconds and was ended. Choose a shorter range, or a filter.');
+    }
+    if (body.message === 'analytics.logs_pruned') return new Failure('pruned', `Single logs are not kept so far back: ${detail}`);
+    if (response.status >= 500) return new Failure('busy', `The service can’t answer right now (${response.status}).`, seconds);
+    return new Failure('invalid', `The service refused this view: ${detail || body.message || response.status}`);
+}
+
+async function ask(path, parameters, signal, read) {
+    const stop = new AbortController();
+    const onAbort = () => stop.abort();
+    signal?.addEventListener('abort', onAbort);
+    const timer = setTimeout(onAbort, PATIENCE_MS);
+    try {
+        signal?.throwIfAborted();
+        const response = await fetch(`../${path}?${new URLSearchParams(parameters)}`, {
+            headers: { 'x-api-key': key ?? '' }, credentials: 'omit', signal: stop.signal,
+        });
+        if (!response.ok) throw await failureOf(response);
+        return await read(response);
+    } catch (error) {
+        if (signal?.aborted) throw new DOMException('The view has changed', 'AbortError');
+        if (error instanceof Failure) throw error;
+        throw new Failure('down', 'The service can’t be reached.');
+    } finally {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', onAbort);
+    }
+}
+
+export const get = (path, parameters, signal) => ask(path, parameters, signal, (response) => response.json());
+
+export function getCsv(path, parameters, signal) {
+    return ask(path, { ...parameters, format: 'csv' }, signal, (response) => {
+        if ((response.headers.get('Content-Type') ?? '').includes('csv')) return response.text();
+        throw new Failure('missing', 'This service does not make CSV. It may be of an older version.');
+    });
+}

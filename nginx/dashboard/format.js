@@ -1,0 +1,50 @@
+// format.js: figures for people. Totals come as strings of decimals, which may be past what a Number holds exactly: they
+// stay BigInt until they are rounded for show. Knows no DOM and no time zones.
+
+const grouped = new Intl.NumberFormat('en-GB');
+
+// Figures of three digits: 1.23 GB, 45.6 MB, 789 B.
+function scaled(value, units) {
+    const number = Number(value);
+    let size = Math.abs(number);
+    let unit = 0;
+    while (size >= 999.5 && unit < units.length - 1) {
+        size /= 1000;
+        unit++;
+    }
+    const digits = unit === 0 || size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2;
+    const text = (unit === 0 && !Number.isInteger(size) ? size.toFixed(1) : size.toFixed(digits)) + units[unit];
+    return number < 0 ? `−${text}` : text;
+}
+
+export const bytes = (value) => scaled(value, [' B', ' kB', ' MB', ' GB', ' TB', ' PB', ' EB']);
+export const count = (value) => scaled(value, ['', ' k', ' M', ' bn', ' tn']);
+
+// On an axis: 1.50 GB is 1.5 GB there.
+const short = (text) => text.replace(/\.0+(?=\D|$)|(\.\d*?)0+(?=\D|$)/, '$1');
+export const axisBytes = (value) => short(bytes(value));
+export const axisCount = (value) => short(count(value));
+
+export const exact = (value) => grouped.format(BigInt(value));
+export const exactBytes = (value) => `${exact(value)} bytes`;
+
+// part of whole: "4.2 %"; "" where there is no whole.
+export function percent(part, whole) {
+    if (BigInt(whole) === 0n) return '';
+    const value = (Number(part) / Number(whole)) * 100;
+    if (value === 0) return '0 %';
+    if (value < 0.01) return '< 0.01 %';
+    return `${value >= 10 ? value.toFixed(0) : value >= 1 ? value.toFixed(1) : value.toFixed(2)} %`;
+}
+
+// Against a figure of the period before: {text, direction}, or null where nothing can be said.
+export function change(now, before) {
+    const [a, b] = [Number(now), Number(before)];
+    if (a === 0 && b === 0) return null;
+    if (b === 0) return { text: 'new', direction: 'up' };
+    const value = ((a - b) / b) * 100;
+    const size = Math.abs(value);
+    if (size < 0.05) return { text: '±0 %', direction: 'same' };
+    const text = size >= 1000 ? `×${count(Math.round(a / b))}` : `${value > 0 ? '+' : '−'}${size.toFixed(size < 10 ? 1 : 0)} %`;
+    return { text, direction: value > 0 ? 'up' : 'down' };
+}

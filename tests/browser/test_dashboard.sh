@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# test_dashboard.sh: the dashboard's files (size, no markup from text), how nginx serves them, and a walk through it in
+# Chromium (walk.mjs). Where there is no browser, it says so and checks the rest.
+. "${BASH_SOURCE[0]%/*}/../lint/totals.sh"
+SOURCE=$PWD
+BUILD=${ANALYTICS_BUILDDIR:?is not set: run the tests through make check}
+PATH=$PATH:/usr/sbin:/sbin
+WORK=$(mktemp -d /tmp/analytics-browser.XXXXXX)
+chmod 755 "$WORK"
+SERVE=
+clean_up() {
+    [ -z "$SERVE" ] || { kill "$SERVE" && wait "$SERVE"; } 2>/dev/null || true
+    rm -rf "$WORK"
+}
+trap clean_up EXIT
+
+# ---- the files
+
+size=$(cat nginx/dashboard/* | wc -c)
+verdict 'our own code' "$([ "$size" -lt 100000 ] || echo "has $size bytes, under 100,000 were promised")"
+found=$(grep -nE 'innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|setAttribute\(.style' nginx/dashboard/*.js || true)
+verdict 'no markup from text' "$found"
+found=$(grep -nE '<script>|<style|[ "](on[a-z]+|style)="|https?://' nginx/dashboard/index.html || true)
+verdict 'nothing inline, nothing from elsewhere' "$found"
+
+# ---- as nginx serves them
+
+free_port() {
+    local port
+    while port=$((20000 + RANDOM % 10000)); do
+        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
+    done
+    echo "$port"
+}
+PORT=$(free_port)
+URL=http://127.0.0.1:$PORT/analytics/dashboard
+"$SOURCE/serve" --no-setup --build-dir "$BUILD" --port "$PORT" --data "$WORK/data" >"$WORK/serve.log" 2>&1 &
+SERVE=$!
+for _ in {1..300}; do
+    curl -fs -o /dev/null "http://127.0.0.1:$PORT/analytics/health" && break
+    kill -0 "$SERVE" 2>/dev/null || break
+    sleep 0.1
+done
+
+head_of() { curl -s -o /dev/null -D - "$@" | tr -d '\r'; }
+has() { # WHAT LINES PATTERN
+    verdict "$1" "$(grep -qiE "$3" <<<"$2" || echo "no $3 in: $2")"
+}
+page=$(head_of "$URL/")
+has 'the page' "$page" '^HTTP/1.1 200'
+has 'the page' "$page" '^Content-Type: text/html; charset=utf-8$'
+has 'its policy' "$page" "^Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self';.* frame-ancestors 'none'"
+verdict 'its policy' "$(grep -oiE "unsafe-[a-z]+|data:|\*" <<<"$page" || true)"
+has 'no sniffing' "$page" '^X-Content-Type-Options: nosniff$'
+has 'no referrer' "$page" '^Referrer-Policy: no-referrer$'
+has 'asked each time' "$page" '^Cache-Control: no-cache$'
+has 'unchanged' "$(head_of -H "If-None-Match: $(sed -n 's/^ETag: //p' <<<"$page")" "$URL/")" '^HTTP/1.1 304'
+has 'without the slash' "$(head_of "$URL?range=7d")" '^Location: /analytics/dashboard/\?range=7d$'
+has 'Chart.js' "$(head_of "$URL/chart.min.js")" '^Content-Type: text/javascript'
+has 'what is not there' "$(head_of "$URL/nothing.js")" '^HTTP/1.1 404'
+has 'another folder' "$(head_of --path-as-is "$URL/../../../../etc/passwd")" '^HTTP/1.1 40[04]'
+has 'a sibling of the folder' "$(head_of --path-as-is "$URL/..%2fanalytics.conf")" '^HTTP/1.1 40[0-9]'
+has 'another method' "$(head_of -X POST "$URL/")" '^HTTP/1.1 405'
+for file in nginx/dashboard/*; do
+    has "${file##*/}" "$(head_of "$URL/${file##*/}")" '^HTTP/1.1 200'
+done
+kill "$SERVE"
+wait "$SERVE" 2>/dev/null || true
+SERVE=
+
+# ---- in a browser
+
+skip() {
+    printf 'skipped: the walk through the dashboard: %s\n' "$1"
+    finish
+    exit
+}
+CHROMIUM=$(command -v chromium) || skip 'chromium is not installed'
+command -v node >/dev/null && command -v npm >/dev/null || skip 'node or npm is not installed'
+MODULES=$BUILD/browser
+mkdir -p "$MODULES"
+if ! cmp -s tests/browser/package-lock.json "$MODULES/installed-lock.json"; then
+    cp tests/browser/package.json tests/browser/package-lock.json "$MODULES/"
+    (cd "$MODULES" && npm ci --ignore-scripts --no-audit --no-fund >npm.log 2>&1) ||
+        skip "npm could not get playwright-core and axe-core: $(grep -m 1 'npm ERR!\|npm error' "$MODULES/npm.log" || tail -n 1 "$MODULES/npm.log")"
+    cp tests/browser/package-lock.json "$MODULES/installed-lock.json"
+fi
+
+export SOURCE BUILD WORK PORT MODULES CHROMIUM PICTURE=${DASHBOARD_PICTURE:-}
+status=0
+node tests/browser/walk.mjs >"$WORK/walk.log" 2>&1 || status=$?
+while IFS= read -r line; do
+    case $line in
+    'ok '*) verdict "${line#ok }" '' ;;
+    'FAIL '*) verdict "${line#FAIL }" 'failed' ;;
+    *) printf '%s\n' "$line" ;;
+    esac
+done <"$WORK/walk.log"
+if [ -n "$PICTURE" ]; then
+    verdict 'the picture' "$([ "$(stat -c %s "$PICTURE")" -lt 300000 ] || echo 'has 300,000 bytes or more')"
+fi
+verdict 'the walk' "$([ $status -eq 0 ] || [ "$FAILURES" -gt 0 ] || echo "ended with $status")"
+finish
