@@ -3,6 +3,7 @@
 
 import { Failure, get, getCsv, isKey, useKey } from './api.js';
 import { announce, el, find, keep, keepingPlace, kept, save } from './dom.js';
+import * as format from './format.js';
 import { makePanels } from './panels.js';
 import { RANGES, bounds, idFault, parametersOf, parseView, rangeFault, viewSearch } from './view.js';
 import { parseWall, spanName, toInstant, toWall, wallText, zones } from './zone.js';
@@ -213,7 +214,7 @@ function showControls() {
     find('filters-fault').textContent = '';
     find('clear').hidden = view.domain === null && view.order === '' && view.user === '' && view.error === '';
     find('zoom-out').hidden = (history.state?.outer ?? []).length === 0;
-    const narrowed = [['domain', view.domain === '' ? '(none)' : view.domain ?? ''], ['order', view.order], ['user', view.user]]
+    const narrowed = [['domain', view.domain === '' ? '(none)' : format.name(view.domain ?? '')], ['order', view.order], ['user', view.user]]
         .filter(([, value]) => value !== '');
     find('span').textContent = [spanName(from, to), ...narrowed.map(([name, value]) => `${name} ${value}`)].join(' · ');
     document.title = `${find('span').textContent} – Proxy analytics`;

@@ -28,6 +28,11 @@ export const axisCount = (value) => short(count(value));
 export const exact = (value) => grouped.format(BigInt(value));
 export const exactBytes = (value) => `${exact(value)} bytes`;
 
+// A name that someone else chose, so that it can't look like another: characters that are not seen, or turn the direction
+// of what follows, are written out.
+export const name = (text) => text.replace(/[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]/gu,
+    (one) => `⟨U+${one.codePointAt(0).toString(16).toUpperCase().padStart(4, '0')}⟩`);
+
 // part of whole: "4.2 %"; "" where there is no whole.
 export function percent(part, whole) {
     if (BigInt(whole) === 0n) return '';

@@ -179,7 +179,7 @@ class TablePanel extends Panel {
     }
 }
 
-const domainButton = (go, domain) => filterButton(domain || NOBODY, 'Show this domain only', () => go({ domain }));
+const domainButton = (go, domain) => filterButton(domain || NOBODY, () => go({ domain }));
 const domainColumn = (go, rows, key) => ({
     key: 'domain', name: 'Domain', value: (row) => row.domain, share: rows && shareOf(rows, key),
     cell: (row) => domainButton(go, row.domain),
@@ -225,8 +225,8 @@ class Breakdown extends TablePanel {
         return (row) => {
             if (row.rest) return row.rest;
             if (row.value === '') return NOBODY;
-            if (!pick) return row.value;
-            return filterButton(row.value, `Show this ${pick} only`, () => this.go({ [pick]: row.value }));
+            if (!pick) return format.name(row.value);
+            return filterButton(row.value, () => this.go({ [pick]: row.value }));
         };
     }
     show([{ data, other, total }], view) {
@@ -264,7 +264,7 @@ class Errors extends TablePanel {
         return [
             {
                 key: 'error', name: 'Error', wide: true, value: (row) => row.error, share: shareOf(rows, 'total_errors'),
-                cell: (row) => filterButton(row.error, 'Show this error only', () => this.go({ error: row.error })),
+                cell: (row) => filterButton(row.error, () => this.go({ error: row.error })),
             },
             countOf('total_errors', 'Times'), timeOf('first_seen', 'First seen'), timeOf('last_seen', 'Last seen'),
             { key: 'sample_domains', name: 'Among them at', cell: (row) => this.#samples(row) },
@@ -272,8 +272,8 @@ class Errors extends TablePanel {
     }
     #detail(view, row) {
         const all = el('button', { type: 'button', text: 'Show all errors', onclick: () => this.go({ error: '' }) });
-        if (!row) return el('div', { class: 'detail' }, el('p', { text: `“${view.error}” is not among the errors of this view.` }), el('p', {}, all));
-        return el('div', { class: 'detail' }, el('p', {}, el('strong', { text: row.error })),
+        if (!row) return el('div', { class: 'detail' }, el('p', { text: `“${format.name(view.error)}” is not among the errors of this view.` }), el('p', {}, all));
+        return el('div', { class: 'detail' }, el('p', {}, el('strong', { text: format.name(row.error) })),
             el('p', { text: `${format.exact(row.total_errors)} times, first ${row.first_seen}, last ${row.last_seen} (${view.zone}).` }),
             el('p', { text: 'To see the traffic around it, choose one of the domains where it is most frequent:' }), this.#samples(row), el('p', {}, all));
     }

@@ -1,6 +1,7 @@
 // tables.js: tables of figures: columns with headings that sort, cells that filter, a bar for the share. Knows no API.
 
 import { el } from './dom.js';
+import * as format from './format.js';
 
 // columns: [{key, name, figure, cell(row) → node or text, title(row), value(row) to sort by, sort: name or undefined}];
 // order: {key, descending} of the column that the rows are in, for assistive technology and the arrow.
@@ -26,11 +27,11 @@ function cell(column, row, isFirst) {
         scope: isFirst ? 'row' : null, class: column.figure ? 'figure' : column.wide ? 'name wide-name' : 'name', title: column.title ? column.title(row) : null,
     });
     node.append(column.cell(row));
-    if (column.share) {
+    const share = column.share ? column.share(row) : 0;
+    if (share >= 0.005) {
         const bar = el('span', { class: 'share', 'aria-hidden': 'true' });
-        bar.style.width = `${Math.max(column.share(row) * 100, 0.5)}%`;
+        bar.style.width = `${share * 100}%`;
         node.append(bar);
-        node.classList.add('has-share');
     }
     return node;
 }
@@ -45,6 +46,6 @@ export function sorted(rows, column, descending) {
 }
 
 // A name that filters by itself when it is pressed.
-export function filterButton(name, label, onPick) {
-    return el('button', { type: 'button', class: 'pick', text: name, title: label, onclick: onPick });
+export function filterButton(name, onPick) {
+    return el('button', { type: 'button', class: 'pick', text: format.name(name), title: `Show only ${format.name(name)}`, onclick: onPick });
 }

@@ -2,7 +2,7 @@
 // A view that is shared by its URL shows the same to who has a key for it: no key is ever in it. Knows no DOM.
 
 import {
-    DAY, HOUR, MINUTE, addMonths, boundText, isZone, ownZone, parseWall, startOfDay, startOfMonth, toInstant, toWall, wallText,
+    DAY, HOUR, MINUTE, addMonths, boundText, isZone, ownZone, startOfDay, startOfMonth, toInstant, toWall, wallText,
 } from './zone.js';
 
 export const RANGES = {
@@ -23,14 +23,11 @@ export const idFault = (text) => (text === '' || isId(text) ? '' : 'A whole numb
 
 // "2026-03-15" (a day: its begin, or its end), "2026-03-15T10:15" there, or with an offset. An instant, or null.
 function parseBound(text, zone, isEnd) {
-    if (/^\d{4}-\d\d-\d\d$/.test(text)) {
-        const wall = parseWall(`${text} 00:00:00`);
-        return Number.isNaN(wall) ? null : toInstant(wall + (isEnd ? DAY : 0), zone);
-    }
-    const match = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d(?::\d\d)?)(Z|[+-]\d\d:\d\d)?$/.exec(text);
-    if (!match) return null;
-    const instant = match[3] ? Date.parse(text) : toInstant(Date.parse(`${match[1]}T${match[2]}Z`), zone);
-    return Number.isNaN(instant) ? null : instant;
+    const match = /^(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d(?::\d\d)?)(Z|[+-]\d\d:\d\d)?)?$/.exec(text);
+    const wall = match ? Date.parse(`${match[1]}T${match[2] ?? '00:00'}Z`) : NaN;
+    if (Number.isNaN(wall) || wall < 0) return null;
+    if (match[3]) return Date.parse(text) || null;
+    return toInstant(wall + (isEnd && !match[2] ? DAY : 0), zone);
 }
 
 export function parseView(search) {

@@ -2,11 +2,12 @@
 // errors, and a hostile domain name. Knows the shape of a log. Knows no browser.
 
 export const HOSTILE = '<img src=x onerror=document.title=1>.example';
+export const DISGUISED = '\u202emoc.hcraes'; // looks like search.com, read from right to left
 const DOMAINS = [
     'video.streambox.example', 'cdn.shopfront.example', 'api.pricewatch.example', 'images.marketplace.example', 'search.example',
     'www.travelfares.example', 'static.newsroom.example', 'maps.example', 'm.social.example', 'tickets.example', 'www.sneakers.example',
     'data.weather.example', 'jobs.example', 'auth.social.example', 'books.library.example', 'feeds.finance.example', 'mail.example',
-    'reviews.restaurants.example', 'photos.example', 'files.mirror.example', HOSTILE, '',
+    'reviews.restaurants.example', 'photos.example', 'files.mirror.example', HOSTILE, DISGUISED, '',
     ...Array.from({ length: 40 }, (_, i) => `shop-${String(i + 1).padStart(2, '0')}.example`),
 ];
 const ERRORS = ['connection timeout', 'connection refused', 'TLS handshake failed', 'DNS lookup failed', 'HTTP 403'];

@@ -7,7 +7,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { setTimeout as pause } from 'node:timers/promises';
-import { HOSTILE, makeLogs } from './logs.mjs';
+import { DISGUISED, HOSTILE, makeLogs } from './logs.mjs';
 
 const { SOURCE, BUILD, WORK, PORT, MODULES, CHROMIUM, PICTURE } = process.env;
 const require = createRequire(`${MODULES}/`);
@@ -274,6 +274,21 @@ const steps = {
         await compareWithLogs(page, logs, (log) => log.domain === HOSTILE);
         same('made no element', await page.evaluate(() => document.querySelectorAll('img[src="x"]').length), 0);
         ok('ran nothing', (await page.title()).includes(HOSTILE), await page.title());
+
+        section = 'disguised domain';
+        await page.click('#clear');
+        await pick('domains', 'moc.hcraes');
+        ok('filters', await until(() => query(page).domain === DISGUISED) && await settled(page), page.url());
+        same('shows what it is', [await text(page, '[data-panel="domains"] .pick'), (await page.title()).includes('\u202e')], ['⟨U+202E⟩moc.hcraes', false]);
+
+        section = 'broken address';
+        const broken = await open(browser, { key: admin, search: '?range=custom&from=2026-11-20T25:61&to=x&zone=%3Cimg%3E&order=abc&user=-1&page=0&sort=zz&by=__proto__' });
+        ok('shows the default', await settled(broken), await text(broken, 'body'));
+        same('and says so', query(broken), { range: '24h', zone: 'UTC' });
+        await broken.goto(`${PAGE}?zone=UTC&domain=${'y'.repeat(3000)}`);
+        ok('too long a domain', await until(async () => /at most 253 bytes/.test(await text(broken, '[data-panel="domains"]'))), await text(broken, '[data-panel="domains"]'));
+        ok('does not widen the page', await broken.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'it does');
+        await broken.context().close();
 
         section = 'no domain';
         await page.click('#clear');
