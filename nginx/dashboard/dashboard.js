@@ -53,7 +53,9 @@ async function loadPanel(panel, signal) {
     const asks = panel.asks(view, range);
     const shownFor = view;
     const shownRange = range;
+    const search = viewSearch(view);
     panel.node.classList.add('busy');
+    panel.node.classList.toggle('old', panel.hasFigures === true && panel.search !== search);
     panel.node.setAttribute('aria-busy', 'true');
     try {
         const [first, ...others] = asks.map(([path, parameters]) => get(path, parameters, signal));
@@ -64,8 +66,8 @@ async function loadPanel(panel, signal) {
         }));
         const answers = await Promise.all([first, ...rest]);
         if (signal.aborted) return;
-        keepingPlace(panel.node, panel.shownFor === shownFor, () => panel.show(answers, shownFor, shownRange));
-        panel.shownFor = shownFor;
+        keepingPlace(panel.node, panel.search === search, () => panel.show(answers, shownFor, shownRange));
+        panel.search = search;
         panel.failure = null;
         panel.hasFigures = true;
         if (panel.name === 'totals') onTotals(panel, shownFor);
@@ -75,10 +77,12 @@ async function loadPanel(panel, signal) {
         if (failure !== error) console.error(error);
         panel.failure = failure;
         if (failure.kind === 'unauthorized' || failure.kind === 'forbidden') return leave(failure.message);
-        if (!failure.passes || !panel.hasFigures) panel.refuse(failure);
+        if (failure.passes && panel.hasFigures && panel.search === search) return; // the last figures of this view stay
+        panel.hasFigures = false;
+        panel.refuse(failure);
     } finally {
         if (!signal.aborted) {
-            panel.node.classList.remove('busy');
+            panel.node.classList.remove('busy', 'old');
             panel.node.setAttribute('aria-busy', 'false');
             panel.node.classList.toggle('stale', panel.failure?.passes === true && panel.hasFigures === true);
         }
@@ -165,8 +169,10 @@ async function download(panel) {
 
 const localClock = (instant) => new Date(toWall(instant, view.zone)).toISOString().slice(11, 19);
 
+const isStale = () => panels.some(({ failure, hasFigures }) => failure && hasFigures);
+
 function showState() {
-    find('state').textContent = loadedAt === 0 ? '' : trouble ? `Figures of ${localClock(loadedAt)}` : `Updated ${localClock(loadedAt)}`;
+    find('state').textContent = !trouble && loadedAt > 0 ? `Updated ${localClock(loadedAt)}` : isStale() ? `Figures of ${localClock(loadedAt)}` : '';
 }
 
 function showBanner(text, isBad, ...more) {
@@ -178,7 +184,7 @@ function showBanner(text, isBad, ...more) {
 
 function showTrouble() {
     if (!trouble) return showBanner('', false);
-    const since = loadedAt > 0 ? ` The figures are those of ${localClock(loadedAt)}.` : '';
+    const since = isStale() ? ` The figures are those of ${localClock(loadedAt)}.` : '';
     showBanner(trouble.message + since, trouble.kind === 'down', el('span', { id: 'countdown', 'aria-hidden': 'true' }),
         el('button', { type: 'button', text: 'Try now', onclick: () => load({ onlyFailed: true }) }));
     tick();
@@ -225,6 +231,7 @@ function clearFilters() {
 }
 
 function pickRange(name) {
+    if (name === view.range) return load({ force: true, asked: true });
     if (name !== 'custom') return go({ range: name, from: null, to: null }, { outer: [] });
     go({ range: 'custom', from: range.from, to: range.to }, { outer: [] });
     find('from').focus();

@@ -108,6 +108,8 @@ class Totals {
     }
     refuse(failure) {
         this.node.replaceChildren(el('p', { class: 'nothing fault', text: failure.message }));
+        find('compared').textContent = '';
+        find('empty').hidden = true;
     }
 }
 

@@ -28,8 +28,8 @@ const same = (name, found, expected) =>
     ok(name, JSON.stringify(found) === JSON.stringify(expected), `${JSON.stringify(found)}, expected ${JSON.stringify(expected)}`);
 
 // until(f): waits for a truthy f(); false when that does not come.
-async function until(condition) {
-    for (const end = Date.now() + patience(); Date.now() < end; await pause(50)) {
+async function until(condition, milliseconds = patience()) {
+    for (const end = Date.now() + milliseconds; Date.now() < end; await pause(50)) {
         const value = await condition();
         if (value) return value;
     }
@@ -43,7 +43,7 @@ async function startService() {
     service = spawn(`${SOURCE}/serve`, ['--no-setup', '--build-dir', BUILD, '--port', PORT, '--data', DATA], { stdio: ['ignore', 'ignore', 'pipe'] });
     let words = '';
     service.stderr.on('data', (text) => (words += text));
-    const healthy = await until(() => fetch(`${API}/health`).then((answer) => answer.ok, () => false));
+    const healthy = await until(() => fetch(`${API}/health`).then((answer) => answer.ok, () => false), 60000);
     if (!healthy) throw new Error(`./serve does not answer: ${words}`);
 }
 async function stopService() {
@@ -470,6 +470,8 @@ const steps = {
         same('with the same view', [query(page).range, query(page).domain], ['30d', 'search.example']);
 
         section = 'too many requests';
+        await page.click('#ranges button[value="7d"]');
+        await settled(page);
         await page.route('**/analytics/domains?*', (route) => route.fulfill({ status: 429, headers: { 'Retry-After': '3' }, json: { message: 'analytics.too_many_requests' } }));
         await page.click('#ranges button[value="7d"]');
         ok('says when it tries again', await until(async () => /Too many requests.*Trying again in [123] s/s.test(await text(page, '#banner'))), await text(page, 'main'));
@@ -478,33 +480,39 @@ const steps = {
         ok('comes back by itself', await until(async () => !await shows(page, '#banner')) && await settled(page), await text(page, '#banner'));
 
         section = 'late answers';
-        await page.route(/traffic\?.*/, async (route) => {
-            const late = /from=\d{4}-\d\d-\d\dT00%3A00/.test(route.request().url()); // of 30 days
-            if (late) await pause(1200);
+        let [isHeld, letGo] = [false, () => {}];
+        await page.route(/traffic\?.*from=\d{4}-\d\d-\d\dT00%3A00/, async (route) => { // of 30 days
+            isHeld = true;
+            await new Promise((resolve) => (letGo = resolve));
             await route.continue().catch(() => {});
         });
         await page.click('#ranges button[value="30d"]');
-        await pause(100);
+        await until(() => isHeld);
         await page.click('#ranges button[value="24h"]');
-        await pause(1600);
+        ok('are not waited for', await settled(page), await text(page, '#state'));
+        letGo();
+        await pause(500);
         same('are not shown', [query(page).range, (await chartOf(page, 'traffic')).buckets], ['24h', 96]);
-        await page.unroute(/traffic\?.*/);
+        await page.unrouteAll({ behavior: 'ignoreErrors' });
 
         section = 'service down';
         const figures = await text(page, '.totals');
         await stopService();
-        await page.click('#ranges button[value="today"]');
+        await page.click('#ranges button[value="24h"]');
         ok('is said', await until(async () => await shows(page, '#banner') && /can’t be reached.*Trying again/s.test(await text(page, '#banner'))), await text(page, 'main'));
         same('the last figures stay', await text(page, '.totals'), figures);
         ok('with their time', /Figures of \d\d:\d\d:\d\d/.test(await text(page, '#state')), await text(page, '#state'));
         await serious(page, 'axe');
+        await page.click('#ranges button[value="7d"]');
+        ok('another view has none', await until(async () => /can’t be reached/.test(await text(page, '.totals')) && !/MB|GB/.test(await text(page, '[data-panel="domains"]'))), await text(page, 'main'));
         await startService();
         section = 'service back';
         ok('it comes back by itself', await until(async () => !await shows(page, '#banner')) && await settled(page), await text(page, '#banner'));
+        same('with the view that was asked for', [query(page).range, (await chartOf(page, 'traffic')).buckets], ['7d', 168]);
 
         section = 'slow report';
         await page.route('**/analytics/errors?*', (route) => route.fulfill({ status: 503, headers: { 'Retry-After': '1' }, json: { message: 'analytics.query_timeout' } }));
-        await page.click('#ranges button[value="7d"]');
+        await page.click('#ranges button[value="30d"]');
         ok('says what to do', await until(async () => /shorter range/.test(await text(page, '[data-panel="errors"]'))), await text(page, '[data-panel="errors"]'));
         await page.context().close();
 
@@ -531,11 +539,12 @@ const steps = {
         await settled(page);
         const once = asked;
         await page.clock.runFor(31000);
-        ok('asks again after 30 s', await until(() => asked === once + 1), `${asked - once} times`);
-        await settled(page);
+        ok('asks again after 30 s', await until(() => asked > once), `${asked - once} times`);
         await page.click('#refresh');
+        await settled(page);
+        const switchedOff = asked;
         await page.clock.runFor(90000);
-        same('not when switched off', asked, once + 1);
+        same('not when switched off', asked, switchedOff);
         await page.click('#refresh');
         await page.goto(`${PAGE}?range=custom&from=2026-01-01&to=2026-01-02&zone=UTC`);
         await settled(page);
