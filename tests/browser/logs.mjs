@@ -24,6 +24,13 @@ function random(seed) { // mulberry32
     };
 }
 
+// A log each quarter of an hour from a day before to a day after the one on which Kyiv's clocks showed 03:00 to 04:00 twice.
+export const TWICE = '2025-10-26';
+export function makeClockLogs() {
+    const begin = Date.parse(`${TWICE}T00:00Z`) - 24 * HOUR;
+    return Array.from({ length: 288 }, (_, i) => ({ ts: stamp(begin + i * HOUR / 4), user_id: 9, order_id: 99, domain: 'clock.example', count: 1 }));
+}
+
 const stamp = (ms) => new Date(ms).toISOString().slice(0, 19).replace('T', ' ');
 
 function oneLog(next, at) {

@@ -7,7 +7,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { setTimeout as pause } from 'node:timers/promises';
-import { DISGUISED, HOSTILE, makeLogs } from './logs.mjs';
+import { DISGUISED, HOSTILE, TWICE, makeClockLogs, makeLogs } from './logs.mjs';
 
 const { SOURCE, BUILD, WORK, PORT, MODULES, CHROMIUM, PICTURE } = process.env;
 const require = createRequire(`${MODULES}/`);
@@ -435,14 +435,32 @@ const steps = {
         await page.context().close();
     },
 
-    async zone(browser, { admin }) {
+    async zone(browser, { admin, logs }) {
         const page = await open(browser, { key: admin, search: '?range=today' });
         await settled(page);
         same('the browser’s own at first', query(page).zone, 'UTC');
         await page.selectOption('#zone', 'Asia/Tehran'); // +03:30, without summer time
         ok('another', await until(() => query(page).zone === 'Asia/Tehran') && await settled(page), page.url());
         const today = new Date(Date.now() + 210 * 60000).toISOString().slice(0, 10);
-        same('midnight there', [last(page, 'traffic').from, last(page, 'traffic').timezone], [`${today}T00:00`, 'Asia/Tehran']);
+        const range = last(page, 'traffic');
+        same('midnight there', [range.from, range.timezone], [`${today}T00:00`, 'Asia/Tehran']);
+        const sums = recount(logs, { from: `${range.from}+03:30`, to: `${range.to}+03:30` });
+        same('figures', [(await chartOf(page, 'requests')).sums, await exactTotal(page, 'Requests')], [[sums.count, sums.errors], sums.count]);
+
+        section = 'day of 25 hours';
+        await page.goto(`${PAGE}?range=custom&from=${TWICE}&to=${TWICE}&zone=Europe/Kyiv`);
+        await settled(page);
+        same('quarters', [(await chartOf(page, 'requests')).buckets, (await chartOf(page, 'requests')).sums[0], await exactTotal(page, 'Requests')], [100, 100, 100]);
+        await page.locator('[data-panel="requests"] .chart').focus();
+        for (let i = 0; i < 17; i++) await page.keyboard.press('ArrowRight'); // 03:00, the second time
+        await page.keyboard.press('Shift+ArrowRight');
+        await page.keyboard.press('Enter');
+        ok('the second hour', await until(() => query(page).from !== TWICE) && await settled(page), page.url());
+        same('is asked for', [last(page, 'requests').from, last(page, 'requests').to], [`${TWICE}T03:00:00+02:00`, `${TWICE}T03:30:00+02:00`]);
+        same('has its figures', await exactTotal(page, 'Requests'), 2);
+        await page.goto(`${PAGE}?range=custom&from=2025-09-01&to=2025-10-31&zone=Europe/Kyiv`);
+        await settled(page);
+        same('two months by the clock', [(await chartOf(page, 'requests')).buckets, (await chartOf(page, 'requests')).most[0]], [61, 100]);
         await page.context().close();
     },
 
@@ -567,6 +585,7 @@ try {
     await startService();
     const logs = makeLogs(Date.now() - 1000, 45, 10);
     await post(logs);
+    await post(makeClockLogs());
     const given = { logs, ...Object.fromEntries(['admin', 'worker'].map((name) => [name, readFileSync(`${DATA}/keys/${name}.key`, 'utf8').trim()])) };
     for (const [name, step] of Object.entries(steps)) {
         section = name;
