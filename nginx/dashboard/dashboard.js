@@ -255,9 +255,9 @@ function submitFilters(event) {
 }
 
 function setTheme(name) {
-    if (name === 'system') delete document.documentElement.dataset.theme;
-    else document.documentElement.dataset.theme = name;
+    document.documentElement.dataset.choice = name;
     keep('localStorage', 'theme', name === 'system' ? null : name);
+    dispatchEvent(new Event('themechosen')); // theme.js hears it
     redraw();
 }
 
@@ -273,7 +273,7 @@ function wireControls() {
     for (const id of ['domain', 'order', 'user']) find(id).addEventListener('search', submitFilters); // its own cross
     find('clear').addEventListener('click', clearFilters);
     find('leave').addEventListener('click', () => leave(''));
-    find('theme').value = document.documentElement.dataset.theme ?? 'system';
+    find('theme').value = document.documentElement.dataset.choice;
     find('theme').addEventListener('change', () => setTheme(find('theme').value));
     find('refresh').checked = kept('localStorage', 'refresh') !== 'off';
     find('refresh').addEventListener('change', () => keep('localStorage', 'refresh', find('refresh').checked ? null : 'off'));

@@ -2,12 +2,17 @@
 'use strict';
 {
     const root = document.documentElement;
-    const kept = (() => {
-        try {
-            return localStorage.getItem('analytics.theme');
-        } catch {
-            return null; // storage switched off
-        }
-    })();
-    if (kept === 'light' || kept === 'dark') root.dataset.theme = kept;
+    const system = matchMedia('(prefers-color-scheme: dark)');
+    try {
+        root.dataset.choice = localStorage.getItem('analytics.theme') ?? 'system';
+    } catch {
+        root.dataset.choice = 'system'; // storage switched off
+    }
+    const apply = () => {
+        const { choice } = root.dataset;
+        root.dataset.theme = choice === 'light' || choice === 'dark' ? choice : system.matches ? 'dark' : 'light';
+    };
+    apply();
+    system.addEventListener('change', apply);
+    addEventListener('themechosen', apply);
 }

@@ -403,6 +403,10 @@ const steps = {
         await page.reload();
         await settled(page);
         same('kept', [await light(), await page.inputValue('#theme')], [true, 'light']);
+        await page.selectOption('#theme', 'system');
+        same('the system’s again', await light(), false);
+        await page.emulateMedia({ colorScheme: 'light' });
+        ok('and it changes', await until(light), 'stays dark');
         section = 'light';
         await page.locator('[data-panel="traffic"] .values summary').click();
         await serious(page, 'axe');
