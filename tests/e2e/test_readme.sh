@@ -30,7 +30,7 @@ mkdir root run var
 copy_sources() {
     mkdir src
     (cd "$SOURCE" && tar -cf - configure.ac Makefile.am LICENSE README.md ARCHITECTURE.md CHANGES.md SECURITY.md serve check packages \
-        .clang-format .ci app lib schema nginx systemd tools examples tests docs) | tar -xf - -C src
+        .clang-format .ci app lib schema nginx systemd monitoring tools examples tests docs) | tar -xf - -C src
 }
 
 # localise COMMAND: the words that would touch the machine.
