@@ -8,6 +8,9 @@
 #   no PrivateNetwork=yes -> "FAIL exposure of analytics-ingest.service: is "0.6", over 0.3", and which line it misses
 #   SocketMode=0666 -> "FAIL analytics-query.socket: no line 'SocketMode=0660'"
 #   socket left in the filter -> "FAIL the filter of analytics-ingest.service permits: socket"
+#   no Wants=analytics-ingest.service -> "FAIL fonproxy-analytics.target: does not start analytics-ingest.service"
+#   WantedBy=multi-user.targte -> "FAIL systemctl enable fonproxy-analytics.target: Failed to enable unit, …"
+#   ExecStopPost without exec -> "FAIL ExecStopPost= after exit-code: ended with 159"
 . "${BASH_SOURCE[0]%/*}/../lint/totals.sh"
 BUILD=${ANALYTICS_BUILDDIR:?is not set: run the tests through make check}
 WORST=0.3 # of 10; what is left is named below
@@ -62,11 +65,70 @@ for name in ingest query; do
 done
 for unit in analytics-ingest.service analytics-query@.service; do
     has "$unit" StandardInput=socket User=fonproxy-analytics StateDirectory=fonproxy-analytics StateDirectoryMode=0700 UMask=0077
-    verdict "$unit" "$(grep -q "^ExecStart=/.*/analytics-[a-z]* --data /var/lib/fonproxy-analytics$" "$units/$unit" || echo 'another data folder than its StateDirectory=')"
+    verdict "$unit" "$(awk -F= -v units="$units" '/^Exec(Start|StartPre|Reload)=\// && $2 !~ /^\/.*\/analytics[a-z-]* --config \/.*\/fonproxy-analytics\/analytics.conf( init| --check-config)?$/' "$units/$unit" | sed 's/^/has other settings: /')"
 done
+verdict analytics.conf "$(grep -qx 'data = /var/lib/fonproxy-analytics' config/analytics.conf || echo 'another data folder than StateDirectory=')"
 has analytics-query@.service Sockets=analytics-query.socket
-verdict 'one set of restrictions' "$(diff <(sed -n '/^# Tried again/,/^\[Install\]/p' "$units/analytics-ingest.service") \
-    <(sed -n '/^# Tried again/,/^\[Install\]/p' "$units/analytics-query@.service") || true)"
+restrictions() { awk '/^# Started again/ { on = 1 } /^\[Install\]/ { on = 0 } on && NF' "$units/$1"; }
+verdict 'one set of restrictions' "$(diff <(restrictions analytics-ingest.service) <(restrictions analytics-query@.service) || true)"
+
+# ---- one switch: enabling the target starts all of it, at boot; an instance more can be enabled, one less masked
+
+boot=$dir/boot/usr/lib/systemd/system
+mkdir -p "$boot"
+cp "$units"/* "$boot"
+links() { (cd "$dir/boot/etc/systemd/system" && find . -type l -printf '%P\n' | sort | tr '\n' ' '); }
+enables() { # UNIT LINKS
+    verdict "systemctl enable $1" "$(systemctl --root="$dir/boot" --quiet enable "$1" 2>&1)"
+    verdict "systemctl enable $1" "$([ "$(links)" = "$2 " ] || echo "makes $(links)")"
+}
+target=multi-user.target.wants/fonproxy-analytics.target
+enables fonproxy-analytics.target "$target"
+enables analytics-query@5.service "fonproxy-analytics.target.wants/analytics-query@5.service $target"
+mapfile -t wanted < <(sed -n 's/^Wants=//p' "$units/fonproxy-analytics.target" | tr ' ' '\n')
+for unit in analytics-ingest.{socket,service} analytics-query.socket analytics-query@{1..4}.service; do
+    verdict fonproxy-analytics.target "$(printf '%s\n' "${wanted[@]}" | grep -qxF "$unit" || echo "does not start $unit")"
+done
+verdict fonproxy-analytics.target "$(printf '%s\n' "${wanted[@]}" | sed 's/@.*\./@./' | sort -u | while read -r unit; do
+    [ -e "$units/$unit" ] || echo "wants $unit, which is not there"
+done)"
+for file in "$units"/analytics-*; do
+    has "${file##*/}" PartOf=fonproxy-analytics.target # stops with it
+done
+
+# ---- reload: an end in good order (tests/crash/test_restart: no request is lost), and a start, at once; after a failure
+# not at once. Run under the unit's own filter, where a call outside of it kills.
+
+for unit in analytics-ingest.service analytics-query@.service; do
+    has "$unit" Restart=always "ExecReload=+/bin/sh -c 'kill -TERM \$\$MAINPID'" ReloadPropagatedFrom=fonproxy-analytics.target
+    stop_post=$(sed -n "s|^ExecStopPost=/bin/sh -c '\(.*\)'\$|\1|p" "$units/$unit" | sed 's/\$\$/$/g')
+    verdict "$unit" "$([ -n "$stop_post" ] || echo 'has no ExecStopPost=/bin/sh -c …')"
+    if [ "$EUID" -eq 0 ] && [ -x "$BUILD/tests/confine/confine" ]; then
+        mkdir -p "$dir/data"
+        bash tests/confine/allowed.sh "$units/$unit" >"$dir/allowed"
+        for result in success exit-code; do
+            status=0 begun=${EPOCHREALTIME/./}
+            CONFINE_KILL=1 SERVICE_RESULT=$result "$BUILD/tests/confine/confine" "$units/$unit" "$dir/allowed" "$dir/report" \
+                /bin/sh -c "$stop_post" --data "$dir/data" || status=$?
+            verdict "ExecStopPost= after $result" "$([ $status -eq 0 ] || echo "ended with $status")"
+            [ $result = success ] ||
+                verdict "ExecStopPost= after $result" "$([ $((${EPOCHREALTIME/./} - begun)) -ge 900000 ] || echo 'did not wait a second')"
+        done
+    fi
+done
+
+# ---- the user and the folder, made as at a boot
+
+if [ "$EUID" -eq 0 ]; then
+    mkdir -p "$dir/boot/etc" "$dir/boot/run"
+    printf 'root:x:0:0::/root:/bin/sh\n' >"$dir/boot/etc/passwd"
+    printf 'root:x:0:\nwww-data:x:33:\n' >"$dir/boot/etc/group"
+    conf=${units%/systemd/system}
+    verdict systemd-sysusers "$(systemd-sysusers --root="$dir/boot" "$conf/sysusers.d/fonproxy-analytics.conf" 2>&1 | grep -v '^Creating' || true)"
+    verdict systemd-tmpfiles "$(systemd-tmpfiles --root="$dir/boot" --create "$conf/tmpfiles.d/fonproxy-analytics.conf" 2>&1 || true)"
+    verdict 'the user' "$(awk -F: '$1 == "fonproxy-analytics" && $6 == "/var/lib/fonproxy-analytics" && $7 ~ /nologin/ { n++ } END { if (!n) print "is not there" }' "$dir/boot/etc/passwd")"
+    verdict 'the folder of the sockets' "$([ "$(stat -c '%a %u %g' "$dir/boot/run/fonproxy-analytics" 2>&1)" = '750 0 33' ] || echo 'is not 0750 root www-data')"
+fi
 verdict 'the user in sysusers.d' "$(grep -q '^u fonproxy-analytics ' systemd/fonproxy-analytics.sysusers || echo 'is missing')"
 verdict 'the folder in tmpfiles.d' "$(grep -qx 'd /run/fonproxy-analytics 0750 root www-data -' systemd/fonproxy-analytics.tmpfiles || echo 'is missing, or open')"
 

@@ -3,6 +3,7 @@
 # README stands for anything; a block without output checks the exit status only. What would touch the machine (port,
 # data folder, /run, /var/lib, /usr/local) is led to a temporary folder, by exact words.
 . "${BASH_SOURCE[0]%/*}/../lint/totals.sh"
+. tests/e2e/console.sh
 SOURCE=$PWD
 BUILD=${ANALYTICS_BUILDDIR:?is not set: run the tests through make check}
 HOME_OF_TEST=$(mktemp -d /tmp/analytics-readme.XXXXXX)
@@ -29,8 +30,8 @@ mkdir root run var
 # "autoreconf && configure && make" works on a copy of the sources, and installs below root/.
 copy_sources() {
     mkdir src
-    (cd "$SOURCE" && tar -cf - configure.ac Makefile.am LICENSE README.md ARCHITECTURE.md CHANGES.md SECURITY.md serve check packages \
-        .clang-format .ci app lib schema nginx systemd monitoring tools examples tests docs) | tar -xf - -C src
+    (cd "$SOURCE" && tar -cf - --exclude=./.git --exclude='./build*' --exclude=./data --exclude=node_modules --exclude=autom4te.cache \
+        --exclude=./configure --exclude=./Makefile.in --exclude=./aclocal.m4 .) | tar -xf - -C src
 }
 
 # localise COMMAND: the words that would touch the machine.
@@ -61,16 +62,8 @@ run_command() {
     esac
 }
 
-# matches EXPECTED ACTUAL: line by line; "…" within a line is any text, alone on a line any lines.
-matches() {
-    local pattern
-    pattern=$(sed -e 's/[][\\.^$*+?(){}|]/\\&/g' -e 's/^…$/\x01/' -e 's/…/.*/g' <<<"$1" | tr '\n' '\002' |
-        sed -e 's/\x01\x02/(.*\x02)?/g' -e 's/\x02$//')
-    [[ "$(tr -d '\r' <<<"$2" | tr '\n' '\002')" =~ ^${pattern}$'\002'*$ ]]
-}
-
 check_command() { # COMMAND EXPECTED
-    local output status=0
+    local status=0
     if [[ $1 == *www-data* && $EUID -ne 0 ]] || [[ $1 == *"$(printf '%s' /var/lib/)"* && $EUID -ne 0 ]]; then
         printf 'not run, needs root: %s\n' "$1"
         return
@@ -80,27 +73,11 @@ check_command() { # COMMAND EXPECTED
         verdict "$1" "${status#0}"
         return
     fi
-    output=$( (run_command "$1") 2>"$HOME_OF_TEST/stderr" </dev/null) || status=$?
-    if [ "$status" -ne 0 ]; then
-        verdict "$1" "ended with $status: $output $(tail -n 20 "$HOME_OF_TEST/stderr")"
-    elif [ -n "$2" ] && ! matches "$2" "$output"; then
-        verdict "$1" "printed: $output"
-    else
-        verdict "$1" ''
-    fi
+    check_output "$1" "$2"
 }
 
-mapfile -t lines < <(awk '/^```console$/ { inside = 1; next } /^```$/ { if (inside) print "$ "; inside = 0 } inside' \
+each_command check_command < <(awk '/^```console$/ { inside = 1; next } /^```$/ { if (inside) print "$ "; inside = 0 } inside' \
     "$SOURCE/README.md")
-command='' expected=''
-for line in "${lines[@]}"; do
-    if [[ $line == '$ '* ]]; then
-        [ -z "$command" ] || check_command "$command" "$expected"
-        command=${line#'$ '} expected=''
-    else
-        expected+=${expected:+$'\n'}$line
-    fi
-done
 
 # What the commands of "Behind your own nginx" left running answers.
 if [ "$EUID" -eq 0 ]; then
