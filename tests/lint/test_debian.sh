@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# test_debian.sh: debian/ goes with the rest: the changelog's version is the program's, what it builds with is what
+# `packages` says, its scripts are good shell, and the paths that README.Debian names are those that are installed.
+# The package itself is built by `make deb` and tried by `make check-deb`.
+#
+# Seen to fail:
+#   another version in configure.ac -> "FAIL debian/changelog: is for 0.2.0, the program is 0.2.1"
+#   no zlib1g-dev in Build-Depends -> "FAIL Build-Depends: < zlib1g-dev"
+#   tls-server.conf in README.Debian -> "FAIL README.Debian: names tls-server.conf, which nginx/ has not"
+. "${BASH_SOURCE[0]%/*}/totals.sh"
+
+version=$(sed -n 's/^AC_INIT(\[fonproxy-analytics\], \[\([^]]*\)\].*/\1/p' configure.ac)
+changelog=$(sed -n '1s/^fonproxy-analytics (\(.*\)) .*/\1/p' debian/changelog)
+verdict debian/changelog "$([ -n "$version" ] && [ "$changelog" = "$version" ] || echo "is for $changelog, the program is $version")"
+verdict Build-Depends "$(diff <(awk '$1 == "build" && $3 ~ /^pkgconf$|^lib(.*)-dev$|^zlib/ && $3 != "libc6-dev" { print $3 }' packages | sort) \
+    <(sed -n '/^Build-Depends:/,/^[A-Z].*:/s/^ \([a-z0-9-]*\).*/\1/p' debian/control | grep -v '^debhelper\|^dh-' | sort) | grep '^[<>]' || true)"
+for script in postinst prerm postrm; do
+    verdict "debian/$script" "$(sh -n "debian/$script" 2>&1)"
+    verdict "debian/$script" "$(! command -v shellcheck >/dev/null || shellcheck "debian/$script" 2>&1)"
+    verdict "debian/$script" "$(grep -qx '#DEBHELPER#' "debian/$script" || echo 'has no place for debhelper')"
+done
+while read -r file; do
+    verdict README.Debian "$([ -e "nginx/$file" ] || echo "names $file, which nginx/ has not")"
+done < <(grep -o '/usr/share/fonproxy-analytics/nginx/[a-z.-]*[a-z]' debian/fonproxy-analytics.README.Debian | sed 's|.*/||' | sort -u)
+while read -r unit; do
+    verdict README.Debian "$([ -e "systemd/$unit" ] || [ -e "systemd/$unit.in" ] || echo "names $unit, which systemd/ has not")"
+done < <(grep -oE '(analytics-[a-z]+(@[0-9])?|fonproxy-analytics)\.(service|socket|target)' debian/*.README.Debian debian/postinst debian/prerm | sed 's/.*://; s/@[0-9]/@/' | sort -u)
+verdict 'the data' "$(grep -nE 'rm .*/var/lib|deluser|userdel' debian/post* debian/pre* | sed 's/$/: the package takes data or its user away/')"
+finish
