@@ -65,7 +65,7 @@ OWNER=www-data GROUP=www-data
 # localise TEXT: the words that would touch the machine.
 localise() {
     sed -e "s|/run/fonproxy-analytics|$HOME_OF_TEST/run|g" -e "s|/var/lib/fonproxy-analytics|$HOME_OF_TEST/var/data|g" \
-        -e "s|$SYSCONFDIR/fonproxy-analytics|$HOME_OF_TEST/etc|g" -e "s|/srv/|$HOME_OF_TEST/srv/|g" -e "s|$SBINDIR/analytics-|$ROOT/usr/sbin/analytics-|g" \
+        -e "s|$SYSCONFDIR/fonproxy-analytics|$HOME_OF_TEST/etc|g" -e "s|/srv/|$HOME_OF_TEST/srv/|g" -e "s|/var/backups|$HOME_OF_TEST/backups|g" -e "s|$SBINDIR/analytics-|$ROOT/usr/sbin/analytics-|g" \
         -e "s/\(--owner\|-o\) fonproxy-analytics/\1 $OWNER/g; s/-g fonproxy-analytics/-g $GROUP/g" <<<"$1"
 }
 
@@ -93,7 +93,7 @@ examples() {
 }
 
 for page in "$BUILD"/man/*.[1-9]; do
-    mkdir -p "$HOME_OF_TEST"/{var,work,etc,srv}
+    mkdir -p "$HOME_OF_TEST"/{var,work,etc,srv,backups}
     unset ANALYTICS_DATA ANALYTICS_QUERY_TIMEOUT_MS
     export ANALYTICS_CONFIG=$HOME_OF_TEST/etc/analytics.conf
     localise "$(<config/analytics.conf)" >"$ANALYTICS_CONFIG"
@@ -105,6 +105,6 @@ for page in "$BUILD"/man/*.[1-9]; do
         program=${page##*/}
         verdict "$program" "$(pgrep -f "$ROOT/usr/sbin/${program%.8} --data $HOME_OF_TEST/var" >/dev/null || echo 'its example left no program that runs')"
     fi
-    (cd "$HOME_OF_TEST" && rm -rf var run work etc srv)
+    (cd "$HOME_OF_TEST" && rm -rf var run work etc srv backups)
 done
 finish

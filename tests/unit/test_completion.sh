@@ -29,19 +29,19 @@ completes() {
 completes init in
 completes verify v
 completes key k
-completes add,list,revoke key ''
-completes revoke key r
+completes add,list,revoke,rotate key ''
+completes revoke,rotate key r
 completes '' key add ''
 completes '' nonsense ''
 completes '' init init ''
-completes add,list,revoke --data key key ''
-completes add,list,revoke -- key ''
+completes add,list,revoke,rotate --data key key ''
+completes add,list,revoke,rotate -- key ''
 
 # ---- options
 completes --config,--data,--expires,--help,--name,--role,--user-id,--version key add --
 completes --role key add --r
 completes --config,--data,--help,--skip-file-check,--version verify --json --
-completes --config,--data,--help,--version key list --
+completes --config,--data,--help,--json,--version key list --
 completes --config,--data,--help,--version --
 completes '' -- --
 completes config conf
@@ -54,6 +54,8 @@ completes admin,user,worker key add --role =
 completes '' key add --name ''
 completes '' key add --expires 2
 completes root init --owner roo
+completes 'a batch.json' restore --force a
+completes '' key rotate 2 --grace ''
 completes 'data,data 2' --data d
 completes 'data,data 2' --data = d
 completes 'data,data 2' key list --data d
