@@ -26,7 +26,7 @@ completes() {
 }
 
 # ---- commands
-completes init in
+completes init ini
 completes verify v
 completes key k
 completes add,list,revoke,rotate key ''
@@ -54,6 +54,10 @@ completes admin,user,worker key add --role =
 completes '' key add --name ''
 completes '' key add --expires 2
 completes root init --owner roo
+completes csv,json,ndjson import --format ''
+completes csv,ndjson export --format ''
+completes 'a batch.json' import --format json --url http://localhost a
+completes 'a batch.json' import --key-file a
 completes 'a batch.json' restore --force a
 completes '' key rotate 2 --grace ''
 completes 'data,data 2' --data d
