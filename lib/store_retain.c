@@ -92,12 +92,14 @@ static enum err move_horizons(struct store_writer *writer, const struct horizons
     enum err err = db_begin(&writer->db, fault);
     if (!err)
         err = db_run(&writer->db, statement, "move a horizon", fault);
+    if (!err && sqlite3_changes(writer->db.handle) != 1) /* nothing may go that readers would still look for */
+        err = fault_set(fault, ERR_UNAVAILABLE, "the table retention is damaged: its row is missing");
     if (!err)
         err = db_run(&writer->db, writer_statement(writer, W_NOTE_CHANGE), "note a change of closed hours", fault);
     if (!err)
         err = db_commit(&writer->db, fault);
     if (err)
-        return err;
+        return err; /* store_maintain rolls it back */
     writer->horizons = *to;
     writer->pruning.pending = true;
     writer->pruning.vacuuming = false;

@@ -788,6 +788,25 @@ START_TEST(a_plan_is_what_is_deleted)
 }
 END_TEST
 
+/* Where a horizon can't be written, nothing is deleted. */
+START_TEST(nothing_is_pruned_without_a_horizon)
+{
+    bool more;
+    struct fault fault = {0};
+    struct store_writer *writer = write_random_days();
+    int64_t logs = ask_store("SELECT count(*) FROM raw_log");
+    sqlite3 *db = open_plain();
+    exec(db, "DELETE FROM retention");
+    sqlite3_close(db);
+    store_writer_set_retention(writer, &(struct store_retention){1, 1, 1});
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(store_maintain(writer, LATE, LATE, &more, &fault), ERR_UNAVAILABLE);
+    ck_assert_msg(strstr(fault.detail, "retention is damaged") != NULL, "%s", fault.detail);
+    ck_assert_int_eq(ask_store("SELECT count(*) FROM raw_log"), logs);
+    store_writer_close(writer);
+}
+END_TEST
+
 START_TEST(nothing_is_pruned_of_nothing)
 {
     struct fault fault;
@@ -893,6 +912,7 @@ int main(void)
     tcase_add_test(tcase, a_file_that_can_not_shrink);
     tcase_add_test(tcase, a_plan_is_what_is_deleted);
     tcase_add_test(tcase, nothing_is_pruned_of_nothing);
+    tcase_add_test(tcase, nothing_is_pruned_without_a_horizon);
     tcase_add_loop_test(tcase, verify_sees_what_can_be_seen, 0, COUNT(damages));
     tcase_add_test(tcase, verify_beside_pruning);
     suite_add_tcase(suite, tcase);
