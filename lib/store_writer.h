@@ -268,9 +268,14 @@ enum err store_make_room(struct store_writer *writer, struct fault *fault);
 /* store_write.c: moves the WAL's pages home, as far as readers let it; due when there are many. */
 enum err store_checkpoint(struct store_writer *writer, struct fault *fault);
 
+/* Deleting fills the WAL faster than batches do, so that each wait for a checkpoint would be felt: while a service
+ * deletes, checkpoints come by so many pages earlier, and take a fourth of the time. */
+#define STORE_EARLIER_PAGES 3000
+
 static inline bool store_checkpoint_is_due(const struct store_writer *writer)
 {
-    return writer->wal_pages >= writer->checkpoint_at;
+    bool deleting = writer->pruning.pending && !writer->pruning.give_back_all && writer->wal_pages > 0;
+    return writer->wal_pages >= writer->checkpoint_at - (deleting ? STORE_EARLIER_PAGES : 0);
 }
 
 static inline struct totals log_totals(const struct log_record *log)
