@@ -144,7 +144,8 @@ static enum err prune_raw(struct store_writer *writer, int64_t *ret_rows, struct
     return db_run(&writer->db, statement, "count deleted logs", fault);
 }
 
-/* The oldest batches; never the newest one, whose id the next goes on from. */
+/* The oldest batches; never the newest one, whose id the next goes on from. A few that are left when the rest is done
+ * wait for the next time: where the clock is far behind the logs, each new batch is old at once. */
 static enum err prune_batches(struct store_writer *writer, int64_t *ret_rows, struct fault *fault)
 {
     int64_t from = 0;
@@ -163,8 +164,9 @@ static enum err prune_batches(struct store_writer *writer, int64_t *ret_rows, st
         err = db_run(&writer->db, writer_statement(writer, W_BATCH_PRUNE), "delete old batches", fault);
     if (err)
         return err;
-    *ret_rows = sqlite3_changes(writer->db.handle);
-    writer->pruning.rows[BATCHES] += *ret_rows;
+    int64_t rows = sqlite3_changes(writer->db.handle);
+    writer->pruning.rows[BATCHES] += rows;
+    *ret_rows = rows < slice_rows(writer) ? 0 : rows;
     return OK;
 }
 

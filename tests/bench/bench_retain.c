@@ -101,7 +101,7 @@ static struct spent write_batch(struct store_writer *writer, struct traffic *tra
     traffic_batch(traffic, logs, &batch);
     struct store_item item = {.batch = &batch, .caller = "worker"};
     struct spent start = now();
-    store_write(writer, &item, 1, BEGIN, &times);
+    store_write(writer, &item, 1, BEGIN + SPAN_DAYS * WHEN_DAY, &times);
     struct spent took = since(start);
     if (item.result)
         die(&item.fault);
