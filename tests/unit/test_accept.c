@@ -38,7 +38,8 @@ static const struct {
     {"text/csv;q=0.2, text/csv;q=0.8, application/json;q=0.5", true}, /* twice: the better one */
     {"text/csv ; charset=utf-8 ; header=present ; Q=0.9 , application/json ; q=0.8", true},
     {"text/csv;header=\"a,b;q=0\";q=0.9, */*;q=0.1", true},
-    {"text/csv;header=\"a\\\",application/json\"", true},
+    {"text/csv;q=0.5;x=\",application/json,\"", true},
+    {"text/csv;q=0.5;x=\"\\\",application/json,\"", true},
     /* what can't be read does not count */
     {"text/csv;q=", false},
     {"text/csv;q=2", false},
