@@ -25,9 +25,10 @@
 #define KEY_PREFIX "fnp_"
 #define KEY_PREFIX_BYTES (sizeof KEY_PREFIX - 1)
 #define KEY_RANDOM_BYTES 32
-#define KEY_HASH_BYTES 32  /* BLAKE2b-256 */
-#define KEY_BUSY_MS 2000   /* for whoever must have an answer */
-#define KEY_NOTE_BUSY_MS 5 /* for noting a use, which the next request can do as well */
+#define KEY_HASH_BYTES 32      /* BLAKE2b-256 */
+#define KEY_BUSY_MS 2000       /* for whoever must have an answer */
+#define KEY_MAKE_BUSY_MS 20000 /* for the steps of the schema, which several tools at once may want to take */
+#define KEY_NOTE_BUSY_MS 5     /* for noting a use, which the next request can do as well */
 
 static_assert(KEY_TEXT_BYTES == KEY_PREFIX_BYTES + 2 * KEY_RANDOM_BYTES + 1, "store_keys.h says how long a key is");
 
@@ -118,11 +119,13 @@ static enum err make_database(struct db *db, const char *data_dir, const char *p
         return fault_set(fault, ERR_UNAVAILABLE, "a restore was interrupted: analyticsctl init finishes it");
     enum err err = make_file(data_dir, path, fault);
     if (!err)
-        err = db_open(db, path, DB_READ_WRITE, KEY_BUSY_MS, fault);
+        err = db_open(db, path, DB_READ_WRITE, KEY_MAKE_BUSY_MS, fault);
     if (!err)
         err = db_exec(db, "PRAGMA journal_mode=DELETE", fault);
     if (!err)
         err = db_migrate(db, &schema_keys, fault);
+    if (!err)
+        sqlite3_busy_timeout(db->handle, KEY_BUSY_MS);
     return err;
 }
 
