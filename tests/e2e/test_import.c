@@ -1,0 +1,319 @@
+/* test_import.c: analyticsctl import through the running service: each log once, whatever happens to the service, to
+ * the import, and to the file meanwhile, and whichever way the next import takes. The count of each log is its number,
+ * so a sum over all and the number of different ones tell whether each is there once.
+ *
+ * Planted to see it fail, and found: marks found by their place alone, without their hash (a file that grew); a mark
+ * that belongs to its sender (offline after online); the end of a chunk as its key (the same); a body whose key the
+ * service takes for an ordinary one; no second try after a broken connection, and none after 503. */
+#include "stack.h"
+
+#include <check.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define COUNT 62345 /* 12 whole chunks and a part */
+
+/* Logs `from` … `to` - 1 of a file that could be longer. */
+static void write_logs(const char *name, int from, int to)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", shared.dir, name);
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    for (int i = from; i < to; i++)
+        fprintf(
+            file,
+            "{\"ts\":\"2026-03-%02d 10:%02d:00\",\"user_id\":%d,\"order_id\":%d,\"domain\":\"site%d.example\","
+            "\"error\":\"a \\\"quoted\\\"\\n line\",\"worker\":\"<w&w>\",\"ip_out\":\"2001:db8::7\",\"count\":%d}\n",
+            i / 2500 + 1, i / 100 % 60, i % 5 + 1, i % 7 + 1, i % 300, i);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+static void write_text(const char *name, const char *text)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", shared.dir, name);
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    fputs(text, file);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+/* An import under way. */
+static FILE *begin(const char *arguments)
+{
+    char command[1024];
+    snprintf(command, sizeof command, "cd '%s' && exec '%s/analyticsctl' --data data import %s 2>&1", shared.dir,
+             getenv("ANALYTICS_BUILDDIR"), arguments);
+    FILE *import = popen(command, "r");
+    ck_assert_ptr_nonnull(import);
+    return import;
+}
+
+static void end(FILE *import, int status, const char *says)
+{
+    char text[4096];
+    size_t len = fread(text, 1, sizeof text - 1, import);
+    text[len] = '\0';
+    int ended = pclose(import);
+    ck_assert_msg(WIFEXITED(ended) && WEXITSTATUS(ended) == status, "status %x in place of %d: %s", (unsigned)ended,
+                  status, text);
+    ck_assert_msg(strstr(text, says) != NULL, "no '%s' in: %s", says, text);
+    ck_assert_msg(!strstr(text, "fnp_"), "a key in: %s", text);
+}
+
+/* Through the service, with the worker's key. */
+static FILE *begin_online(const char *arguments)
+{
+    char all[512];
+    snprintf(all, sizeof all, "--url http://127.0.0.1:%d --key-file data/keys/worker.key %s", shared.port, arguments);
+    return begin(all);
+}
+
+static void online(const char *arguments, int status, const char *says)
+{
+    end(begin_online(arguments), status, says);
+}
+
+/* The logs 0 … count - 1 are there, each once. */
+static void expect_once(int64_t count)
+{
+    ck_assert_int_eq(stack_i64(&shared, "SELECT count(*) FROM raw_log"), count);
+    ck_assert_int_eq(stack_i64(&shared, "SELECT count(DISTINCT count) FROM raw_log"), count);
+    ck_assert_int_eq(stack_i64(&shared, "SELECT sum(count) FROM raw_log"), count * (count - 1) / 2);
+    ck_assert_int_eq(stack_i64(&shared, "SELECT count FROM total"), count * (count - 1) / 2);
+    ck_assert_int_eq(stack_i64(&shared, "SELECT sum(logs) FROM batch"), count);
+}
+
+static void start(void)
+{
+    static const char *const keep_going[] = {"--keep-going", NULL};
+    stack_start(&shared, keep_going);
+    write_logs("all.ndjson", 0, COUNT);
+}
+
+static void stop(void)
+{
+    stack_stop(&shared);
+}
+
+START_TEST(a_file_counts_once)
+{
+    online("all.ndjson", 0, "62345 logs stored, 0 were there already");
+    expect_once(COUNT);
+    ck_assert_int_eq(stack_i64(&shared,
+                               "SELECT count(*) FROM log WHERE error = 'a \"quoted\"' || char(10) || ' line' AND"
+                               " worker = '<w&w>' AND ip_out = '20010DB8000000000000000000000007'"),
+                     COUNT);
+    online("all.ndjson", 0, "0 logs stored, 62345 were there already");
+    online("--format ndjson --json - <all.ndjson", 0, "{\"ok\":true,\"stored\":0,\"already\":62345,\"skipped\":0");
+    expect_once(COUNT);
+}
+END_TEST
+
+/* Which of the pieces go through the service, and which without. */
+START_TEST(a_file_that_grows_by_either_way)
+{
+    static const int lengths[] = {3, 4999, 5000, 7000, 12345, 9999, 12345, 62345, 12345};
+    char says[64];
+    for (int i = 0; i < ROWS(lengths); i++) {
+        write_logs("part.ndjson", 0, lengths[i]);
+        bool offline = _i == 2 ? i % 2 : _i;
+        if (offline) {
+            stack_end(&shared, SIGTERM);
+            end(begin("part.ndjson"), 0, "logs stored");
+            stack_launch(&shared, (const char *const[]){"--keep-going", NULL});
+        } else {
+            online("part.ndjson", 0, "logs stored");
+        }
+    }
+    /* 9999 is a file that lost logs at its end: they are in a chunk that was stored whole, from log 7000 on, and which
+     * nobody can take apart. That is said in import's help. */
+    ck_assert_int_eq(stack_i64(&shared, "SELECT count(*) FROM raw_log"), COUNT + 2999);
+    snprintf(says, sizeof says, "0 logs stored, %d were there already", COUNT);
+    online("all.ndjson", 0, says);
+}
+END_TEST
+
+START_TEST(two_at_once)
+{
+    FILE *first = begin_online("all.ndjson"), *second = begin_online("all.ndjson");
+    end(first, 0, "logs stored");
+    end(second, 0, "logs stored");
+    expect_once(COUNT);
+}
+END_TEST
+
+static void kill_ingest(void)
+{
+    pid_t pids[STACK_MAX_PROCESSES];
+    stack_processes(&shared, "analytics-ingest", pids);
+    for (pid_t *pid = pids; *pid; pid++)
+        kill(*pid, SIGKILL);
+}
+
+START_TEST(the_program_is_killed_meanwhile)
+{
+    FILE *import = begin_online("all.ndjson");
+    for (int i = 0; i < 5; i++) {
+        stack_nap(150);
+        kill_ingest();
+    }
+    end(import, 0, "62345 logs stored");
+    expect_once(COUNT);
+}
+END_TEST
+
+START_TEST(the_service_is_not_there_yet)
+{
+    stack_end(&shared, SIGTERM);
+    FILE *import = begin_online("all.ndjson");
+    stack_nap(400);
+    stack_spawn(&shared, NULL);
+    end(import, 0, "62345 logs stored, 0 were there already");
+    expect_once(COUNT);
+}
+END_TEST
+
+START_TEST(the_service_does_not_come)
+{
+    stack_end(&shared, SIGTERM);
+    online("--retry-seconds 1 all.ndjson", 1, "all.ndjson: lines 1 to 5000: http://127.0.0.1:");
+    FILE *import = begin_online("all.ndjson");
+    stack_nap(300);
+    pid_t pids[STACK_MAX_PROCESSES];
+    stack_processes(&shared, "analyticsctl", pids);
+    for (pid_t *pid = pids; *pid; pid++)
+        kill(*pid, SIGINT);
+    end(import, 130, "stopped; what is said to be stored is");
+    stack_launch(&shared, NULL);
+    ck_assert_int_eq(stack_i64(&shared, "SELECT count(*) FROM raw_log"), 0);
+}
+END_TEST
+
+/* nginx answers 429 when batches come faster than that. */
+START_TEST(the_rate_is_limited)
+{
+    static const char *const slow[] = {"--rate-ingest", "5", NULL};
+    stack_restart(&shared, slow);
+    online("all.ndjson", 0, "62345 logs stored");
+    expect_once(COUNT);
+}
+END_TEST
+
+START_TEST(an_import_is_killed_and_goes_on)
+{
+    char command[256];
+    for (int i = 1; i <= 4; i++) {
+        snprintf(command, sizeof command,
+                 "cd '%s' && timeout -s KILL 0.%d '%s/analyticsctl' import --url http://127.0.0.1:%d --key-file"
+                 " data/keys/worker.key all.ndjson >/dev/null 2>&1",
+                 shared.dir, i * 2, getenv("ANALYTICS_BUILDDIR"), shared.port);
+        if (system(command) < 0)
+            ck_abort_msg("no shell");
+    }
+    online("all.ndjson", 0, "logs stored");
+    expect_once(COUNT);
+}
+END_TEST
+
+/* A service that writes keeps the lock; and one that does not takes what was stored without it. */
+START_TEST(offline_needs_the_lock)
+{
+    end(begin("all.ndjson"), 1, "analytics-ingest) that writes this database; it must end first; or import through it");
+}
+END_TEST
+
+START_TEST(who_may_not)
+{
+    char key[80], text[100];
+    write_text("no.key", "fnp_0000000000000000000000000000000000000000000000000000000000000000\n");
+    write_text("bad.key", "not a key\n");
+    stack_key(&shared, "--role user --user-id 1", key);
+    snprintf(text, sizeof text, "%s\n", key);
+    write_text("user.key", text);
+    char all[256];
+    static const struct {
+        const char *file, *says;
+    } rows[] = {{"no.key", "answered 401: {\"message\":\"auth.unauthorized\""},
+                {"user.key", "answered 403: {\"message\":\"auth.forbidden\""},
+                {"bad.key", "bad.key: its first line is no API key"},
+                {"/dev/null", "/dev/null: its first line is no API key"},
+                {"missing.key", "can't open missing.key"}};
+    for (int i = 0; i < ROWS(rows); i++) {
+        snprintf(all, sizeof all, "--url http://127.0.0.1:%d/ --key-file %s all.ndjson", shared.port, rows[i].file);
+        end(begin(all), 1, rows[i].says);
+    }
+    ck_assert_int_eq(stack_i64(&shared, "SELECT count(*) FROM raw_log"), 0);
+}
+END_TEST
+
+/* What looks like a mark and is none is an ordinary key. */
+START_TEST(keys_that_are_no_marks)
+{
+    static const char *const keys[] = {
+        "Idempotency-Key: "
+        "analyticsctl-import-1:0000000000000000:000000000000000000000000000000000000000000000000000000000000000",
+        "Idempotency-Key: "
+        "analyticsctl-import-1:0000000000000000:000000000000000000000000000000000000000000000000000000000000000G",
+        "Idempotency-Key: "
+        "analyticsctl-import-1:0000000000000000:000000000000000000000000000000000000000000000000000000000000000A",
+        "Idempotency-Key: "
+        "analyticsctl-import-1:9999999999999999:0000000000000000000000000000000000000000000000000000000000000000",
+        "Idempotency-Key: "
+        "analyticsctl-import-2:0000000000000000:0000000000000000000000000000000000000000000000000000000000000000",
+        "Idempotency-Key: analyticsctl-import-1:0000000000000000 "
+        "0000000000000000000000000000000000000000000000000000000000000000"};
+    static const char one[] =
+        "{\"logs\":[{\"ts\":\"2026-03-15\",\"user_id\":1,\"order_id\":1,\"domain\":\"a\",\"count\":1}]}";
+    for (int i = 0; i < ROWS(keys) - 1; i++) {
+        const char *headers[] = {keys[i], NULL};
+        struct reply reply = stack_post(&shared, one, sizeof one - 1, headers);
+        ck_assert_int_eq(reply.status, 204);
+        reply_release(&reply);
+        reply = stack_post(&shared, "{\"logs\":[]}", 11, headers);
+        check_error(&reply, 422, "analytics.idempotency_key_reused", "/analytics/ingest", NULL);
+        reply_release(&reply);
+    }
+    const char *headers[] = {keys[ROWS(keys) - 1], NULL}; /* a blank is in no key */
+    struct reply reply = stack_post(&shared, one, sizeof one - 1, headers);
+    check_error(&reply, 400, "analytics.idempotency_key_invalid", "/analytics/ingest", NULL);
+    reply_release(&reply);
+    ck_assert_int_eq(stack_i64(&shared, "SELECT count(*) FROM raw_log"), ROWS(keys) - 1);
+}
+END_TEST
+
+static void add_case(Suite *suite, const char *name, const TTest *test, int times)
+{
+    TCase *tcase = tcase_create(name);
+    tcase_set_timeout(tcase, 300);
+    tcase_add_checked_fixture(tcase, start, stop);
+    tcase_add_loop_test(tcase, test, 0, times);
+    suite_add_tcase(suite, tcase);
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("import");
+    add_case(suite, "once", a_file_counts_once, 1);
+    add_case(suite, "growing", a_file_that_grows_by_either_way, 3);
+    add_case(suite, "two at once", two_at_once, 1);
+    add_case(suite, "killed service", the_program_is_killed_meanwhile, 1);
+    add_case(suite, "late service", the_service_is_not_there_yet, 1);
+    add_case(suite, "no service", the_service_does_not_come, 1);
+    add_case(suite, "rate", the_rate_is_limited, 1);
+    add_case(suite, "killed import", an_import_is_killed_and_goes_on, 1);
+    add_case(suite, "lock", offline_needs_the_lock, 1);
+    add_case(suite, "rights", who_may_not, 1);
+    add_case(suite, "keys", keys_that_are_no_marks, 1);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failures = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failures ? EXIT_FAILURE : EXIT_SUCCESS;
+}
