@@ -39,3 +39,12 @@ each_command() {
         fi
     done
 }
+
+# end_all_below FOLDER: the processes that the examples left, known by the folder in their command lines. Until there are
+# none: a multiwatch may just be starting another child.
+end_all_below() {
+    for _ in {1..50}; do
+        pkill -KILL -f -- "$1/" 2>/dev/null || break
+        sleep 0.1
+    done
+}

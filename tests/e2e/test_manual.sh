@@ -15,11 +15,7 @@ ROOT=$HOME_OF_TEST/root
 export ROOT
 
 clean_up() {
-    # Until there are none: a multiwatch may just be starting another child.
-    for _ in {1..50}; do
-        pkill -KILL -f -- "$HOME_OF_TEST/" 2>/dev/null || break
-        sleep 0.1
-    done
+    end_all_below "$HOME_OF_TEST"
     rm -rf "$HOME_OF_TEST"
 }
 trap clean_up EXIT

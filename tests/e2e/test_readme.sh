@@ -12,11 +12,7 @@ PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0));
 
 clean_up() {
     [ -z "${SERVE:-}" ] || { kill "$SERVE" && wait "$SERVE"; } 2>/dev/null || true
-    # Until there are none: a multiwatch may just be starting another child.
-    for _ in {1..50}; do
-        pkill -KILL -f -- "$HOME_OF_TEST/" 2>/dev/null || break
-        sleep 0.1
-    done
+    end_all_below "$HOME_OF_TEST"
     rm -rf "$HOME_OF_TEST"
 }
 trap clean_up EXIT

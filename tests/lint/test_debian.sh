@@ -20,7 +20,7 @@ for script in postinst prerm postrm; do
     verdict "debian/$script" "$(grep -qx '#DEBHELPER#' "debian/$script" || echo 'has no place for debhelper')"
 done
 while read -r file; do
-    verdict README.Debian "$([ -e "nginx/$file" ] || echo "names $file, which nginx/ has not")"
+    verdict README.Debian "$([ -e "nginx/$file" ] || [ -e "nginx/$file.in" ] || echo "names $file, which nginx/ has not")"
 done < <(grep -o '/usr/share/fonproxy-analytics/nginx/[a-z.-]*[a-z]' debian/fonproxy-analytics.README.Debian | sed 's|.*/||' | sort -u)
 while read -r unit; do
     verdict README.Debian "$([ -e "systemd/$unit" ] || [ -e "systemd/$unit.in" ] || echo "names $unit, which systemd/ has not")"
