@@ -1,6 +1,11 @@
 /* test_retain.c: what is no longer kept is gone, all else answers as before. Every log is also written down beside the
  * store, in a plain table that nothing is deleted from; what a report must say is asked of that table in SQL, where a
- * log counts as of the start of the finest bucket that is left of its time. */
+ * log counts as of the start of the finest bucket that is left of its time.
+ *
+ * Planted to see it fail: ends of a range that are not moved ("sum 0 is 1155, not 1150"), a horizon that readers are
+ * not told of (a domain that is gone is still listed), late logs stored as ever, a newest batch that goes too ("of
+ * batch 1 there are 194 logs, but it had 53"), a day too many, a rebuild that empties all ("8881 differences"), age by
+ * the clock alone. */
 #include "../fault/ledger.h"
 #include "../recount.h"
 #include "store_writer.h"
