@@ -31,7 +31,8 @@
         ") > (?6, ?7, ?8, ?9, ?10, ?11) ORDER BY " ORDER " LIMIT ?12) AS page"
 
 #define EXPORT_SQL(X)                                                                                                  \
-    X(E_NEXT_QUARTER, "SELECT quarter FROM raw_log WHERE quarter >= ?1 ORDER BY quarter LIMIT 1")                      \
+    X(E_NEXT_QUARTER, "SELECT quarter FROM raw_log WHERE quarter >= max(?1, (SELECT raw_from * 96 FROM retention)) "   \
+                      "ORDER BY quarter LIMIT 1")                                                                      \
     X(E_PAGE, PAGE(""))                                                                                                \
     X(E_PAGE_OF_USER, PAGE(" AND user_id = ?4"))
 

@@ -46,13 +46,15 @@ static struct span clip(const struct report_filter *filter, int64_t at, enum tie
 }
 
 /* What a quarter tells by itself: *ret_totals has its first and its last second; none, where it is not all of the
- * quarter that is asked for, or all of its orders. */
+ * quarter that is asked for (of quarters whose logs are gone, it is always all), or not all of its orders. */
 static enum err ask_quarter(struct store_reader *reader, const struct scan *scan, const struct span *span,
                             struct totals *ret_totals, struct fault *fault)
 {
     int64_t first = 0, last = -1;
     *ret_totals = TOTALS_NONE;
-    if (scan->filter->order_id || span->from % WHEN_QUARTER || span->to - span->from != WHEN_QUARTER)
+    bool whole = span->from % WHEN_QUARTER == 0 && span->to - span->from == WHEN_QUARTER;
+    bool is_kept = span->from >= scan->hour_from; /* else it may be there still, and waits to be deleted */
+    if (scan->filter->order_id || !is_kept || (!whole && span->from >= scan->raw_from))
         return OK;
     enum err err = scan_seconds(reader, scan->users[0], span->from / WHEN_QUARTER, &first, &last, fault);
     if (!err && last >= 0) {

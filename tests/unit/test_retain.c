@@ -425,6 +425,46 @@ static void check_errors(struct store_reader *reader, sqlite3 *db, const struct 
     error_list_release(&list);
 }
 
+static void check_summary(struct store_reader *reader, sqlite3 *db, const struct question *question)
+{
+    struct totals totals;
+    struct fault fault;
+    sqlite3_stmt *expected =
+        ask(db, question, SUMS ", min(ts), max(ts)", !question->filter.order_id && !question->filter.has_domain, "");
+    ck_assert_int_eq(store_summary(reader, &question->filter, &totals, &fault), OK);
+    ck_assert_int_eq(sqlite3_step(expected), SQLITE_ROW);
+    check_sums(&totals, expected, 0, question->where);
+    bool none = sqlite3_column_type(expected, 5) == SQLITE_NULL;
+    ck_assert_msg(totals.first == (none ? INT64_MAX : sqlite3_column_int64(expected, 5)), "first: %s", question->where);
+    ck_assert_msg(totals.last == (none ? INT64_MIN : sqlite3_column_int64(expected, 6)), "last: %s", question->where);
+    sqlite3_finalize(expected);
+}
+
+static bool count_log(void *ctx, const struct log_text *log)
+{
+    (void)log;
+    ++*(int64_t *)ctx;
+    return true;
+}
+
+/* Rows that lie before the horizon and wait to be deleted are no logs any more. */
+static void check_export(sqlite3 *db)
+{
+    struct store_export_filter filter = {.from = 0, .to = BEGIN + 10 * DAYS * (int64_t)WHEN_DAY};
+    struct question all = {.where = "ts >= (SELECT raw_from * 86400 FROM retention)"};
+    sqlite3_stmt *expected = ask(db, &all, "count(*)", false, "");
+    struct store_export *export = NULL;
+    struct fault fault;
+    int64_t logs = 0, at = 0;
+    ck_assert_int_eq(store_export_open(folder, &filter, &export, &fault), OK);
+    while (at < filter.to)
+        ck_assert_int_eq(store_export_next(export, count_log, &logs, &at, &fault), OK);
+    store_export_close(export);
+    ck_assert_int_eq(sqlite3_step(expected), SQLITE_ROW);
+    ck_assert_int_eq(logs, sqlite3_column_int64(expected, 0));
+    sqlite3_finalize(expected);
+}
+
 /* The same reader all along: it keeps sums of closed hours. So some questions are asked again each time. */
 static void check_reports(struct store_reader *reader, int questions)
 {
@@ -443,7 +483,9 @@ static void check_reports(struct store_reader *reader, int questions)
         check_chart(reader, db, &question);
         check_domains(reader, db, &question);
         check_errors(reader, db, &question);
+        check_summary(reader, db, &question);
     }
+    check_export(db);
     sqlite3_close(db);
 }
 
