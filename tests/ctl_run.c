@@ -3,6 +3,7 @@
 
 #include <check.h>
 #include <pty.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -11,6 +12,23 @@
 #define MAX_ARGUMENTS 10
 
 char ctl_out[CTL_RUN_BYTES], ctl_err[CTL_RUN_BYTES];
+
+/* Until it is analyticsctl, a signal would find libcheck's handlers, which kill the test. */
+static void block_signals(sigset_t *ret_old)
+{
+    sigset_t all;
+    sigfillset(&all);
+    ck_assert_int_eq(sigprocmask(SIG_BLOCK, &all, ret_old), 0);
+}
+
+static void unblock_signals(const sigset_t *old, bool in_child)
+{
+    if (in_child) {
+        signal(SIGINT, SIG_DFL);
+        signal(SIGTERM, SIG_DFL);
+    }
+    sigprocmask(SIG_SETMASK, old, NULL);
+}
 
 static void exec_ctl(const char *folder, const char *const *arguments)
 {
@@ -24,11 +42,14 @@ static void exec_ctl(const char *folder, const char *const *arguments)
 struct ctl_run ctl_run_start(const char *folder, bool on_terminal, const char *const *arguments)
 {
     struct ctl_run run = {.out = tmpfile(), .err = tmpfile(), .terminal = -1};
+    sigset_t old;
     int other_end = -1;
     ck_assert(run.out && run.err);
     if (on_terminal)
         ck_assert_int_eq(openpty(&run.terminal, &other_end, NULL, NULL, NULL), 0);
+    block_signals(&old);
     run.pid = fork();
+    unblock_signals(&old, run.pid == 0);
     ck_assert_int_ge(run.pid, 0);
     if (run.pid == 0) {
         dup2(fileno(run.out), STDOUT_FILENO);

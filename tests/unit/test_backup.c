@@ -111,12 +111,18 @@ static const char *kept_in(const char *path)
 
 static struct ledger ledger;
 
-static void write_batches(const char *path, int from, int count)
+static struct store_writer *open_writer(const char *path)
 {
     struct store_writer *writer = NULL;
     struct fault fault;
-    bool more = true;
     ck_assert_msg(store_writer_open(path, &writer, &fault) == OK, "%s", fault.detail);
+    return writer;
+}
+
+static void write_with(struct store_writer *writer, int from, int count)
+{
+    struct fault fault;
+    bool more = true;
     for (int i = from; i < from + count; i++) {
         ck_assert_int_eq(ledger_write(writer, &ledger, i).result, OK);
         ledger.fate[i] = WHOLE;
@@ -124,6 +130,12 @@ static void write_batches(const char *path, int from, int count)
     ledger.count = from + count;
     while (more)
         ck_assert_int_eq(store_maintain(writer, LEDGER_NOW, LEDGER_KEEP, &more, &fault), OK);
+}
+
+static void write_batches(const char *path, int from, int count)
+{
+    struct store_writer *writer = open_writer(path);
+    write_with(writer, from, count);
     store_writer_close(writer);
 }
 
@@ -323,6 +335,29 @@ START_TEST(beside_a_writer)
     ck_assert_int_eq(status, 0);
     memset(ledger.fate, WHOLE, (size_t)ledger.count);
     ledger_check(&ledger, folder, "the writer");
+}
+END_TEST
+
+/* What is committed after the beginning is not in it, by no part. */
+START_TEST(holds_its_moment)
+{
+    struct store_backup *backup = NULL;
+    struct store_backup_facts facts;
+    struct store_watch watch = {0};
+    struct fault fault;
+    make_data(20);
+    int64_t logs = count_logs(folder, "analytics.db");
+    struct store_writer *writer = open_writer(folder); /* it began before: a start waits for the backup's end */
+    ck_assert_int_eq(store_backup_begin(folder, &watch, &backup, &fault), OK);
+    write_with(writer, 20, 20);
+    ck_assert_int_gt(count_logs(folder, "analytics.db"), logs);
+    ck_assert_msg(store_backup_write(backup, file, false, 1, &facts, &fault) == OK, "%s", fault.detail);
+    store_backup_end(backup);
+    store_writer_close(writer);
+    ck_assert_int_eq(facts.logs, logs);
+    ck_restore(0, other, NULL);
+    memset(ledger.fate + 20, ABSENT, 20);
+    ledger_check(&ledger, other, "as it was");
 }
 END_TEST
 
@@ -854,6 +889,7 @@ int main(void)
     tcase_add_test(tcase, without_keys);
     tcase_add_test(tcase, an_older_key_file_is_upgraded);
     tcase_add_test(tcase, beside_a_writer);
+    tcase_add_test(tcase, holds_its_moment);
     tcase_add_test(tcase, readers_notice);
     tcase_add_loop_test(tcase, bad_backup, 0, ROWS(bad_backups));
     tcase_add_loop_test(tcase, bad_target, 0, ROWS(bad_targets));
