@@ -2,7 +2,10 @@
 # test_import.sh: analyticsctl import, export and demo on files. What must be stored is made by awk beside the files, in a
 # form of its own, and compared with the rows of the database as the sqlite3 shell prints them.
 #
-# Planted to see it fail, and found: see the end.
+# Planted to see it fail, and found: blank lines that are not counted; pages of an export that begin with the last log of
+# the page before; fractions of a second that are cut off; the part before a bad record stored at once; a demo that does
+# not look at its seed. And in csv.c, by tests/fuzz/replay_csv: line feeds inside quotation marks that are not counted, two
+# marks that are none, a carriage return that ends no cell, a record longer than may be, a cell less than may be.
 . "${BASH_SOURCE[0]%/*}/../lint/totals.sh"
 CTL=${ANALYTICSCTL:?is the path of the built analyticsctl}
 SANITIZED=${ANALYTICS_SANITIZED:-}
@@ -327,8 +330,8 @@ range() { # WHAT SQL ARGUMENT…
     verdict "export $what: how many" "$([ "$(wc -l <out)" -eq "$(sqlite3 data/analytics.db "SELECT count(*) FROM log WHERE $where")" ] || wc -l <out)"
 }
 range 'of a day' "ts >= '2026-03-10' AND ts < '2026-03-11'" --from 2026-03-10 --to 2026-03-10
-range 'of seconds' "ts >= '2026-03-10 09:07:03' AND ts < '2026-03-12 11:59:01'" --from '2026-03-10 09:07:03' --to 2026-03-12T11:59:01Z
-range 'of part of a second' "ts > '2026-03-10 09:07:03' AND ts <= '2026-03-12 11:59:01'" --from '2026-03-10 09:07:03.5' --to 2026-03-12T11:59:01.001Z
+range 'of seconds' "ts >= '2026-03-10 09:09:03' AND ts < '2026-03-12 11:11:17'" --from '2026-03-10 09:09:03' --to 2026-03-12T11:11:17Z
+range 'of part of a second' "ts > '2026-03-10 09:09:03' AND ts <= '2026-03-12 11:11:17'" --from '2026-03-10 09:09:03.5' --to 2026-03-12T11:11:17.001Z
 range 'of a user' 'user_id = 7' "${all[@]}" --user-id 7
 range 'of an order' 'order_id = 11' "${all[@]}" --order-id 11
 range 'of both' 'user_id = 7 AND order_id = 11' "${all[@]}" --order-id 11 --user-id 7
