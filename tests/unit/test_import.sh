@@ -331,7 +331,8 @@ range() { # WHAT SQL ARGUMENT…
 }
 range 'of a day' "ts >= '2026-03-10' AND ts < '2026-03-11'" --from 2026-03-10 --to 2026-03-10
 range 'of seconds' "ts >= '2026-03-10 09:09:03' AND ts < '2026-03-12 11:11:17'" --from '2026-03-10 09:09:03' --to 2026-03-12T11:11:17Z
-range 'of part of a second' "ts > '2026-03-10 09:09:03' AND ts <= '2026-03-12 11:11:17'" --from '2026-03-10 09:09:03.5' --to 2026-03-12T11:11:17.001Z
+range 'from a part of a second' "ts > '2026-03-10 09:09:03' AND ts < '2026-03-13'" --from '2026-03-10 09:09:03.5' --to 2026-03-12
+range 'to a part of a second' "ts >= '2026-03-10' AND ts <= '2026-03-12 11:11:17'" --from 2026-03-10 --to 2026-03-12T11:11:17.001Z
 range 'of a user' 'user_id = 7' "${all[@]}" --user-id 7
 range 'of an order' 'order_id = 11' "${all[@]}" --order-id 11
 range 'of both' 'user_id = 7 AND order_id = 11' "${all[@]}" --order-id 11 --user-id 7
