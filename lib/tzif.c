@@ -201,20 +201,26 @@ static bool take_rule(struct reader *reader, struct zone_rule *ret_rule)
     return true;
 }
 
-/* "XXX3EDT4,0/0,J365/23" is how summer time all the year round is written: then one offset stays for ever. */
+/* Changes are months apart in every place. A date of a rule moves by up to 6 days from year to year, so two that are
+ * this far apart in three years never change places. */
+#define APART (INT64_C(15) * WHEN_DAY)
+
+/* False when changes come too close. "XXX3EDT4,0/0,J365/23" is how summer time all the year round is written: then one
+ * offset stays for ever. */
 static bool settle_rule(struct zone *zone)
 {
     struct zone_shift shifts[6], changes[2];
     size_t count = 0;
     for (int year = 2000; zone->rule.is_there && year < 2003; year++) {
         zone_rule_year(&zone->rule, year, changes);
-        if (count > 0 && changes[0].at < shifts[count - 1].at)
-            return false; /* a summer that lasts longer than a year */
         for (int i = 0; i < 2; i++)
             (void)zone_push(shifts, 6, &count, changes[i].at, changes[i].offset);
     }
-    if (zone->rule.is_there && count <= 2)
-        zone->rule = (struct zone_rule){0};
+    if (count <= 2)
+        zone->rule.is_there = false;
+    for (size_t i = 1; zone->rule.is_there && i < count; i++)
+        if (shifts[i].at - shifts[i - 1].at < APART)
+            return false;
     return true;
 }
 

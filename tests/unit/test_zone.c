@@ -614,7 +614,7 @@ static const struct {
     {"IST-1GMT0,M10.5.0,M3.5.0/1", true},
     {"<-02>2<-01>,M3.5.0/-1,M10.5.0/0", true},
     {"EET-2EEST,J60,J300/167:59:59", true},
-    {"EET-2EEST,0,365", true},
+    {"EET-2EEST,0,300", true},
     {"XXX3EDT4,0/0,J365/23", true},
     {"EET", false},
     {"ET-2", false},
@@ -634,6 +634,11 @@ static const struct {
     {"EET-2EEST,M3.5.0/3,M10.5.0/4x", false},
     {"EET-2EEST,M3.5.0/3,M10.5.0/4\n", false},
     {"EET-99999999999999999999", false},
+    {"EET-2EEST,M3.1.0,M3.4.0", true},
+    {"EET-2EEST,M3.1.0,M3.2.0", false},        /* a summer of a week */
+    {"EET-2EEST,M1.1.0/0,M12.5.6/167", false}, /* in some years it begins before the last one ends */
+    {"EET-2EEST,0/0,J365/25", true},
+    {"EET-2EEST,0/0,J365/24", false}, /* an hour without it at New Year */
 };
 
 START_TEST(rules_are_read_whole)
