@@ -21,12 +21,19 @@ export function isZone(zone) {
     }
 }
 
+// Some browsers list cities by names that they no longer have.
+const RENAMED = {
+    'Asia/Calcutta': 'Asia/Kolkata', 'Asia/Katmandu': 'Asia/Kathmandu', 'Asia/Rangoon': 'Asia/Yangon',
+    'Asia/Saigon': 'Asia/Ho_Chi_Minh', 'Europe/Kiev': 'Europe/Kyiv',
+};
+const todaysName = (zone) => (RENAMED[zone] && isZone(RENAMED[zone]) ? RENAMED[zone] : zone);
+
 export function zones() {
     const all = Intl.supportedValuesOf ? Intl.supportedValuesOf('timeZone') : [];
-    return ['UTC', ...all.filter((zone) => zone !== 'UTC')];
+    return [...new Set(['UTC', ...all.map(todaysName).sort()])];
 }
 
-export const ownZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC';
+export const ownZone = () => todaysName(Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC');
 
 export function toWall(instant, zone) {
     const part = {};

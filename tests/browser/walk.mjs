@@ -451,6 +451,10 @@ const steps = {
         const sums = recount(logs, { from: `${range.from}+03:30`, to: `${range.to}+03:30` });
         same('figures', [(await chartOf(page, 'requests')).sums, await exactTotal(page, 'Requests')], [[sums.count, sums.errors], sums.count]);
 
+        const kyiv = await open(browser, { key: admin, search: '', timezoneId: 'Europe/Kiev' });
+        ok('by today’s name', await settled(kyiv) && query(kyiv).zone === 'Europe/Kyiv' && await kyiv.inputValue('#zone') === 'Europe/Kyiv', kyiv.url());
+        await kyiv.context().close();
+
         section = 'day of 25 hours';
         await page.goto(`${PAGE}?range=custom&from=${TWICE}&to=${TWICE}&zone=Europe/Kyiv`);
         await settled(page);
