@@ -22,12 +22,13 @@
 #define DEFAULT_DATA_DIR "./data"
 
 struct command {
-    const char *name;  /* one word or two */
-    const char *usage; /* what follows the name */
-    const char *about; /* one line */
-    const char *more;  /* what its own help says beside, or NULL */
-    uint64_t options;  /* CTL_BITs it takes; data, help and version go without saying */
-    uint64_t required; /* CTL_BITs it can't do without */
+    const char *name;    /* one word or two */
+    const char *usage;   /* what follows the name */
+    const char *about;   /* one line */
+    const char *more;    /* what its own help says beside, or NULL */
+    uint64_t options;    /* CTL_BITs it takes; data, help and version go without saying */
+    uint64_t required;   /* CTL_BITs it can't do without */
+    const char *operand; /* what those that follow are called; NULL: there are none */
     int min_operands;
     int max_operands;
     int (*run)(const struct ctl *ctl);
@@ -92,6 +93,7 @@ static const struct command commands[] = {
         .name = "key revoke",
         .usage = "ID",
         .about = "Refuse a key from this moment on.",
+        .operand = "ID",
         .min_operands = 1,
         .max_operands = 1,
         .run = ctl_key_revoke,
@@ -106,6 +108,7 @@ static const struct command commands[] = {
             "      as one caller: a batch that was sent with the old key and is sent again, under the same\n"
             "      Idempotency-Key, with the new one counts once. (After key add and key revoke it would count twice.)",
         .options = CTL_BIT(CTL_GRACE) | CTL_BIT(CTL_EXPIRES),
+        .operand = "ID",
         .min_operands = 1,
         .max_operands = 1,
         .run = ctl_key_rotate,
@@ -159,6 +162,7 @@ static const struct command commands[] = {
                 "      --force: FILE may replace an older backup, never another file.\n"
                 "      --json: the result as one JSON object on standard output.",
         .options = CTL_BIT(CTL_FORCE) | CTL_BIT(CTL_JSON),
+        .operand = "FILE",
         .min_operands = 1,
         .max_operands = 1,
         .run = ctl_backup,
@@ -175,6 +179,7 @@ static const struct command commands[] = {
             "when\n"
             "      it starts (so does analyticsctl init). --json: the result as one JSON object on standard output.",
         .options = CTL_BIT(CTL_FORCE) | CTL_BIT(CTL_JSON),
+        .operand = "FILE",
         .min_operands = 1,
         .max_operands = 1,
         .run = ctl_restore,
@@ -214,6 +219,7 @@ static const struct command commands[] = {
             "      --json: the result as one JSON object on standard output.",
         .options = CTL_BIT(CTL_FORMAT) | CTL_BIT(CTL_SKIP_BAD) | CTL_BIT(CTL_IGNORE_UNKNOWN) | CTL_BIT(CTL_JSON) |
                    CTL_BIT(CTL_URL) | CTL_BIT(CTL_KEY_FILE) | CTL_BIT(CTL_RETRY_SECONDS),
+        .operand = "FILE...",
         .min_operands = 1,
         .max_operands = INT_MAX,
         .run = ctl_import,
@@ -497,9 +503,8 @@ static int check_options(const struct command *command, const struct ctl *ctl)
 
 static int check_operands(const struct command *command, const struct ctl *ctl)
 {
-    const char *last = strrchr(command->usage, ' ');
     if (ctl->operand_count < command->min_operands)
-        return ctl_misuse("%s needs %s", command->name, last ? last + 1 : command->usage);
+        return ctl_misuse("%s needs %s", command->name, command->operand);
     if (ctl->operand_count > command->max_operands)
         return ctl_misuse("%s does not take '%s'", command->name, ctl->operand[command->max_operands]);
     return CTL_OK;
