@@ -368,6 +368,40 @@ static void check_breakdown(const struct question *question, size_t dimension, c
     breakdown_release(&breakdown);
 }
 
+/* ---- after logs were pruned ---- */
+
+static int64_t raw_from; /* logs before it are gone */
+
+/* What only logs tell is refused where some are gone. */
+static void check_refused(const struct question *question, size_t dimension)
+{
+    struct breakdown breakdown = {0};
+    struct fault fault = {0};
+    enum err err =
+        store_breakdown(reader, &question->filter, dimensions[dimension].by, DOMAIN_BY_BYTES, 5, &breakdown, &fault);
+    ck_assert_msg(err == ERR_LOGS_PRUNED && strstr(fault.detail, " no longer kept"), "%s: %d %s: %s",
+                  dimensions[dimension].name, err, fault.detail, question->where);
+}
+
+/* Before raw_from, ranges of whole days; the facts are of before the pruning. */
+static void check_pruned_question(void)
+{
+    struct question question;
+    struct totals summary;
+    do
+        pick_question(&question);
+    while (question.filter.from < raw_from &&
+           (question.filter.from % WHEN_DAY || (question.filter.to < raw_from && question.filter.to % WHEN_DAY)));
+    check_summary(&question, &summary);
+    check_charts(&question, &summary);
+    check_domains(&question, &summary);
+    for (size_t i = 0; i < ROWS(dimensions); i++)
+        if (question.filter.from >= raw_from || dimensions[i].by == BY_ORDER || dimensions[i].by == BY_USER)
+            check_breakdown(&question, i, &summary);
+        else
+            check_refused(&question, i);
+}
+
 static void check_question(void)
 {
     struct question question;
@@ -413,6 +447,30 @@ START_TEST(everything_adds_up)
 }
 END_TEST
 
+START_TEST(what_is_kept_adds_up)
+{
+    struct store_retention retention = {.raw_days = 20, .hour_days = 40};
+    sqlite3_stmt *row = NULL;
+    rng = (unsigned long)_i + 50;
+    know_addresses();
+    for (int step = 0; step < STEPS; step++)
+        write_step(step, STEPS);
+    upkeep(INT_MAX);
+    copy_facts();
+    store_writer_set_retention(writer, &retention);
+    upkeep(INT_MAX);
+    sqlite3_prepare_v2(db, "SELECT raw_from * 86400, (SELECT min(quarter) * 900 FROM raw_log) FROM retention", -1, &row,
+                       NULL);
+    ck_assert_int_eq(sqlite3_step(row), SQLITE_ROW);
+    raw_from = sqlite3_column_int64(row, 0);
+    ck_assert_int_gt(raw_from, BEGIN + 40 * WHEN_DAY);
+    ck_assert_int_ge(sqlite3_column_int64(row, 1), raw_from);
+    sqlite3_finalize(row);
+    for (int i = 0; i < QUESTIONS; i++)
+        check_pruned_question();
+}
+END_TEST
+
 START_TEST(nothing_adds_up_to_nothing)
 {
     rng = 1;
@@ -428,6 +486,7 @@ int main(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_loop_test(tcase, everything_adds_up, 0, SEEDS);
+    tcase_add_loop_test(tcase, what_is_kept_adds_up, 0, 2);
     tcase_add_test(tcase, nothing_adds_up_to_nothing);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
