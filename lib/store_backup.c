@@ -139,11 +139,6 @@ void store_backup_end(struct store_backup *backup)
 
 /* ---- the file ---- */
 
-static enum err file_fault(const char *path, struct fault *fault)
-{
-    return fault_set(fault, ERR_UNAVAILABLE, "%s: %s", path, strerror(errno));
-}
-
 static bool is_backup(const char *path)
 {
     unsigned char header[72];
@@ -159,7 +154,7 @@ static enum err check_name(const char *file, bool replace, struct fault *fault)
 {
     struct stat there;
     if (lstat(file, &there) != 0)
-        return errno == ENOENT ? OK : file_fault(file, fault);
+        return errno == ENOENT ? OK : backup_file_fault(file, fault);
     if (!replace)
         return fault_set(fault, ERR_UNAVAILABLE, "%s is there already; --force replaces an older backup", file);
     if (is_backup(file))
@@ -189,15 +184,15 @@ static enum err open_partial(struct target *target, struct fault *fault)
     struct stat there;
     target->fd = open(target->partial, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
     if (target->fd < 0)
-        return file_fault(target->partial, fault);
+        return backup_file_fault(target->partial, fault);
     if (fstat(target->fd, &there) != 0)
-        return file_fault(target->partial, fault);
+        return backup_file_fault(target->partial, fault);
     if (flock(target->fd, LOCK_EX | LOCK_NB) != 0 || !is_still(target->partial, &there))
         return fault_set(fault, ERR_UNAVAILABLE, "%s: another backup is writing it", target->partial);
     if (!S_ISREG(there.st_mode) || there.st_nlink != 1)
         return fault_set(fault, ERR_UNAVAILABLE, "%s is there already, and is no plain file", target->partial);
     if (fchmod(target->fd, 0600) != 0 || ftruncate(target->fd, 0) != 0)
-        return file_fault(target->partial, fault);
+        return backup_file_fault(target->partial, fault);
     return OK;
 }
 
@@ -206,7 +201,7 @@ static enum err open_target(struct target *target, const char *file, struct faul
     *target = (struct target){.file = file, .fd = -1};
     target->folder = open_folder(file);
     if (target->folder < 0)
-        return file_fault(file, fault);
+        return backup_file_fault(file, fault);
     if (asprintf(&target->partial, "%s%s.partial", *file == '/' ? "" : "./", file) < 0) {
         target->partial = NULL;
         return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
@@ -253,7 +248,7 @@ static enum err copy_logs(struct store_backup *backup, struct target *target, st
     db_close(&copy);
     db_close(&backup->logs); /* the moment is over: the write-ahead log may begin anew */
     if (!err && pwrite(target->fd, no_wal, sizeof no_wal, HEADER_FORMAT_AT) != sizeof no_wal)
-        err = file_fault(target->partial, fault);
+        err = backup_file_fault(target->partial, fault);
     return err;
 }
 
@@ -329,13 +324,13 @@ static enum err read_back(struct store_backup *backup, struct target *target, st
     if (!piece)
         return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
     if (fsync(target->fd) != 0)
-        err = file_fault(target->partial, fault);
+        err = backup_file_fault(target->partial, fault);
     (void)posix_fadvise(target->fd, 0, 0, POSIX_FADV_DONTNEED);
     work_step(&backup->work, "reading it back", "MiB", backup->facts.bytes / MIB);
     for (ssize_t n = 1, at = 0; !err && n > 0; at += n) {
         n = pread(target->fd, piece, PIECE_BYTES, at);
         backup->work.progress.done = at / MIB;
-        err = n < 0 ? file_fault(target->partial, fault) : work_go_on(&backup->work, fault);
+        err = n < 0 ? backup_file_fault(target->partial, fault) : work_go_on(&backup->work, fault);
     }
     free(piece);
     return err;
@@ -368,7 +363,7 @@ static enum err put_in_place(struct target *target, bool replace, struct fault *
     if (failed && errno == EINVAL)
         failed = rename(target->partial, target->file);
     if (failed || fsync(target->folder) != 0)
-        return file_fault(target->file, fault);
+        return backup_file_fault(target->file, fault);
     return OK;
 }
 

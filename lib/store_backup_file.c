@@ -1,7 +1,9 @@
 /* store_backup_file.c: how a backup is checked, where it is made and where it is used. */
 #include "store_backup_file.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/statvfs.h>
 
 #include "banned.h"
@@ -47,6 +49,11 @@ enum err backup_check_file(struct db *db, struct work *work, struct fault *fault
     if (err && work_is_stopped(work))
         return fault_set(fault, ERR_UNAVAILABLE, "stopped");
     return err;
+}
+
+enum err backup_file_fault(const char *path, struct fault *fault)
+{
+    return fault_set(fault, ERR_UNAVAILABLE, "%s: %s", path, strerror(errno));
 }
 
 enum err backup_check_room(int fd, const char *name, int64_t bytes, struct fault *fault)

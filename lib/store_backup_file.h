@@ -20,6 +20,9 @@ enum err backup_figures(struct db *db, char ret_figures[BACKUP_FIGURES_BYTES], i
 /* SQLite's own check of the file; ERR_UNAVAILABLE with what it finds. */
 enum err backup_check_file(struct db *db, struct work *work, struct fault *fault);
 
+/* What errno says of a file. */
+enum err backup_file_fault(const char *path, struct fault *fault);
+
 /* Free bytes in the folder of `fd` are enough, or ERR_UNAVAILABLE. */
 enum err backup_check_room(int fd, const char *name, int64_t bytes, struct fault *fault);
 

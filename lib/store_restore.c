@@ -30,11 +30,6 @@ struct restore {
     char keys[STORE_PATH_BYTES];
 };
 
-static enum err file_fault(const char *path, struct fault *fault)
-{
-    return fault_set(fault, ERR_UNAVAILABLE, "%s: %s", path, strerror(errno));
-}
-
 /* ---- before anything is written ---- */
 
 static enum err name_paths(struct restore *restore, struct fault *fault)
@@ -101,7 +96,7 @@ static enum err write_all(int to, const char *path, const char *bytes, size_t le
     while (len > 0) {
         ssize_t n = write(to, bytes, len);
         if (n < 0 && errno != EINTR)
-            return file_fault(path, fault);
+            return backup_file_fault(path, fault);
         bytes += n > 0 ? n : 0;
         len -= n > 0 ? (size_t)n : 0;
     }
@@ -137,7 +132,7 @@ static enum err copy_file(struct restore *restore, struct fault *fault)
     int to = piece ? make_file(restore->logs) : -1;
     enum err err = OK;
     if (to < 0)
-        err = piece ? file_fault(restore->logs, fault) : fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+        err = piece ? backup_file_fault(restore->logs, fault) : fault_set(fault, ERR_UNAVAILABLE, "out of memory");
     if (!err)
         err = backup_check_room(to, restore->data_dir, restore->bytes, fault);
     if (!err)
@@ -154,7 +149,7 @@ static enum err write_keys(struct restore *restore, const void *bytes, size_t le
 {
     int to = make_file(restore->keys);
     if (to < 0)
-        return file_fault(restore->keys, fault);
+        return backup_file_fault(restore->keys, fault);
     enum err err = write_all(to, restore->keys, bytes, len, fault);
     close(to);
     return err;
@@ -275,7 +270,7 @@ static enum err sync_file(const char *path, struct fault *fault)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     bool synced = fd >= 0 && fsync(fd) == 0;
-    enum err err = synced ? OK : file_fault(path, fault);
+    enum err err = synced ? OK : backup_file_fault(path, fault);
     if (fd >= 0)
         close(fd);
     return err;
@@ -287,7 +282,7 @@ static enum err make_databases(struct restore *restore, struct fault *fault)
 {
     remove_partial(restore);
     if (mkdir(restore->folder, 0700) != 0)
-        return file_fault(restore->folder, fault);
+        return backup_file_fault(restore->folder, fault);
     enum err err = copy_file(restore, fault);
     if (!err)
         err = make_logs(restore, fault);
