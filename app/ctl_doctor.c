@@ -9,6 +9,7 @@
 #include "limit.h"
 #include "store_keys.h"
 #include "store_status.h"
+#include "settings.h"
 #include "text.h"
 #include "when.h"
 
@@ -448,24 +449,27 @@ static void check_url(struct doctor *doctor)
 
 /* ---- the databases ---- */
 
-static int64_t wal_limit(void)
+/* As far as it can be told from here: analytics-ingest may have been started with another one. */
+static int64_t wal_limit(const struct doctor *doctor)
 {
-    int64_t mib = LIMIT_WAL_BYTES / MIB;
-    const char *text = getenv("ANALYTICS_WAL_LIMIT_MIB");
-    if (text)
-        (void)text_to_i64(slice_of(text), 1, 65536, &mib);
+    struct settings settings;
+    int64_t mib = LIMIT_WAL_MIB;
+    if (settings_load("analyticsctl", doctor->ctl->option[CTL_CONFIG], &settings))
+        mib = settings.values[SETTING_WAL_LIMIT_MIB].number;
+    settings_release(&settings);
     return mib * MIB;
 }
 
 static void check_wal(struct doctor *doctor, const struct store_status *status)
 {
     char size[CTL_FIGURE_BYTES], limit[CTL_FIGURE_BYTES];
+    int64_t limit_bytes = wal_limit(doctor);
     ctl_size_text(status->wal_bytes, size);
-    ctl_size_text(wal_limit(), limit);
+    ctl_size_text(limit_bytes, limit);
     const char *advice = "find the program that keeps analytics.db open (fuser -v analytics.db), and end it";
-    if (status->wal_bytes >= wal_limit())
+    if (status->wal_bytes >= limit_bytes)
         find(doctor, TROUBLE, "wal", advice, "the write-ahead log has %s: from %s on batches are refused", size, limit);
-    else if (status->wal_bytes >= wal_limit() / 2)
+    else if (status->wal_bytes >= limit_bytes / 2)
         find(doctor, WARNING, "wal", advice, "the write-ahead log has %s; from %s on batches are refused", size, limit);
     else
         find(doctor, FINE, "wal", NULL, "the write-ahead log has %s", size);
