@@ -56,19 +56,6 @@ void log_reader_begin(struct log_reader *reader)
     reader->names = reader->batch->name_count;
 }
 
-/* Looks first at the field after the last found: clients write their members in the same order each time. */
-size_t log_reader_find(struct log_reader *reader, struct slice name)
-{
-    for (size_t n = 0; n < LOG_FIELDS; n++) {
-        size_t i = reader->guess + n < LOG_FIELDS ? reader->guess + n : reader->guess + n - LOG_FIELDS;
-        if (log_fields[i].name_len == name.len && memcmp(log_fields[i].name, name.data, name.len) == 0) {
-            reader->guess = i + 1 < LOG_FIELDS ? i + 1 : 0;
-            return i;
-        }
-    }
-    return LOG_FIELDS;
-}
-
 /* The value of one member. What is wrong with it is refused; only memory is an error. */
 
 static void read_number(struct log_reader *reader, const struct log_field *field, enum log_value value,
