@@ -94,12 +94,22 @@ static enum err count_rows(struct db *db, int64_t day, struct store_pruned *prun
     return err;
 }
 
-/* The table's share of its pages. The table dbstat is there in every SQLite of Debian, but not in every SQLite. */
+/* Whether SQLite tells how large tables are. dbstat is there in every SQLite of Debian, but not in every SQLite; it
+ * stands in no schema, so that only its use shows. */
+static bool can_measure(struct db *db)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = sqlite3_prepare_v2(db->handle, "SELECT 1 FROM dbstat", -1, &statement, NULL);
+    sqlite3_finalize(statement);
+    return rc == SQLITE_OK;
+}
+
+/* The rows' share of the table's pages. */
 static enum err measure(struct db *db, int table, int64_t rows, int64_t *ret_bytes, struct fault *fault)
 {
     int64_t values[2] = {0};
     *ret_bytes = rows * tables[table].row_bytes;
-    if (rows == 0 || sqlite3_table_column_metadata(db->handle, NULL, "dbstat", NULL, NULL, NULL, NULL, NULL, NULL))
+    if (rows == 0 || !can_measure(db))
         return OK;
     enum err err =
         ask(db, "SELECT sum(pgsize), sum(ncell) FROM dbstat WHERE name = ?1", tables[table].name, 0, values, fault);

@@ -804,7 +804,8 @@ START_TEST(a_plan_is_what_is_deleted)
     struct store_pruned plan, pruned, rest;
     struct store_watch watch = {0};
     struct store_writer *writer = write_random_days();
-    int64_t logs = ask_store("SELECT count(*) FROM raw_log");
+    int64_t logs = ask_store("SELECT count(*) FROM raw_log"), all_bytes = 0;
+    int64_t store_bytes = ask_store("PRAGMA page_count") * 4096;
     ck_assert_int_eq(store_prune_plan(folder, LATE, 20, &watch, &plan, &fault), OK);
     ck_assert_int_eq(store_prune(folder, LATE, 20, &watch, &pruned, &fault), ERR_UNAVAILABLE);
     ck_assert_msg(strstr(fault.detail, "held by another process") != NULL, "%s", fault.detail);
@@ -825,7 +826,12 @@ START_TEST(a_plan_is_what_is_deleted)
         ck_assert_msg(plan.tables[i].rows == pruned.tables[i].rows && plan.tables[i].rows > 0, "%s: %" PRId64 " rows",
                       plan.tables[i].name, plan.tables[i].rows);
         ck_assert_int_gt(plan.tables[i].bytes, plan.tables[i].rows * 5);
+        all_bytes += plan.tables[i].bytes;
     }
+    /* Of 60 days 39 go, and what is said to be won is most of what the file lost, and no more than it had. */
+    int64_t won = store_bytes - pruned.file_bytes_after;
+    ck_assert_msg(all_bytes > won / 2 && all_bytes < won * 3 / 2, "%" PRId64 " bytes are said, %" PRId64 " were won",
+                  all_bytes, won);
     ck_assert_int_eq(store_prune_plan(folder, LATE, 20, &watch, &rest, &fault), OK);
     for (int i = 0; i < STORE_PRUNED_TABLES; i++)
         ck_assert_int_eq(rest.tables[i].rows, 0);
