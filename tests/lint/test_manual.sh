@@ -37,7 +37,8 @@ sorted() { # lines "COMMAND|words"; of the words those count that are options
         printf '%s %s\n' "$name" "$(grep -oE -- '--[a-z][a-z-]*' <<<"$rest" | sort -u | tr '\n' ' ')"
     done | sed 's/ *$//' | sort
 }
-of_program() { sed -n '/^Options/q; s/^  \([a-z][a-z ]*[a-z]\)\(.*\)/\1|\2/p' <<<"$help"; }
+# A usage that takes two lines is one here.
+of_program() { sed -E -e ':a' -e 'N; $!ba' -e 's/\n {9} *\[/ [/g' <<<"$help" | sed -n '/^Options/q; s/^  \([a-z][a-z ]*[a-z]\)\(.*\)/\1|\2/p'; }
 of_page() { sed -nE 's/ Fl -/ --/g; s/^\.Ss ([a-z][a-z ]*[a-z])(( (--|Op|Oo|Ar).*)?)$/\1|\2/p' "$page"; }
 of_completion() { _analyticsctl_table | sed 's/:/|/'; }
 differences() { diff "$1" "$2" | grep '^[<>]' || true; }
