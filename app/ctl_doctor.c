@@ -35,6 +35,7 @@
 #define MIB (INT64_C(1) << 20)
 #define FEW_BYTES (256 * MIB) /* less room than this is trouble soon, whatever comes in */
 #define DAYS_AHEAD 14         /* keys that end, disks that fill: told so long before */
+#define MOST_DAYS 36500       /* a disk that lasts longer lasts */
 #define MAX_GROUPS 64
 
 enum level { FINE, WARNING, TROUBLE };
@@ -194,7 +195,10 @@ static void check_growth(struct doctor *doctor, const struct store_status *statu
     double bytes = (double)room.f_bavail * (double)room.f_frsize;
     double days = bytes / ((double)status->file_bytes / (double)status->logs * (double)a_day);
     ctl_size_text((int64_t)bytes, left);
-    ctl_span_text(days < 36500 ? (int64_t)(days * WHEN_DAY) : INT64_C(36500) * WHEN_DAY, span);
+    if (days < MOST_DAYS)
+        ctl_span_text((int64_t)(days * WHEN_DAY), span);
+    else
+        snprintf(span, sizeof span, "for many years");
     if (days < DAYS_AHEAD)
         find(doctor, WARNING, "disk", "make room, or keep logs for a shorter time",
              "at the last day's rate, %s last %s", left, span);

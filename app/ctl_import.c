@@ -366,7 +366,7 @@ static int check_sources(const struct ctl *ctl, struct import *import)
         *source = (struct source){.name = ctl->operand[i], .format = format_of(ctl, ctl->operand[i]), .fd = -1};
         inputs += strcmp(source->name, "-") == 0;
         if (source->format == LOG_FORMAT_NONE)
-            return ctl_misuse("which format has %s? Say --format json, ndjson or csv", shown_name(source));
+            return ctl_misuse("what format is %s? Say --format json, ndjson or csv", shown_name(source));
     }
     return inputs > 1 ? ctl_misuse("standard input is named twice") : CTL_OK;
 }

@@ -69,9 +69,9 @@ static enum err check_place(const struct restore *restore, bool replace, struct 
     struct stat there;
     for (size_t i = 0; !replace && i < sizeof names / sizeof *names; i++)
         if (store_path(restore->data_dir, names[i], path) && lstat(path, &there) == 0)
-            return fault_set(fault, ERR_UNAVAILABLE,
-                             "%s is there already; --force puts the backup in its place, and keeps it in a folder",
-                             path);
+            return fault_set(
+                fault, ERR_UNAVAILABLE,
+                "%s is there already; --force puts the backup in its place, and keeps what is there in a folder", path);
     return OK;
 }
 

@@ -391,8 +391,8 @@ while IFS='|' read -r words says; do
 done <<'END_OF_LIST'
 import|import needs FILE
 import --format xml a.csv|--format is json, ndjson or csv
-import a.txt|which format has a.txt\? Say --format
-import -|which format has standard input
+import a.txt|what format is a.txt\? Say --format
+import -|what format is standard input
 import --format csv - -|standard input is named twice
 import --url http://127.0.0.1:1 a.csv|--url and --key-file go together
 import --key-file a.csv a.csv|--url and --key-file go together
