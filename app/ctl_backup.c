@@ -1,9 +1,11 @@
-/* ctl_backup.c: analyticsctl backup and restore. Knows as which user a file is read or written, and what is said of it.
+/* ctl_backup.c: analyticsctl backup and restore. Knows as which user a file is read or written, and what is said of it
+ * and of the keys that a restore brings back.
  * Leaves the work to lib/store_backup.c and lib/store_restore.c. */
 #include "ctl.h"
 
 #include "ctl_text.h"
 #include "store_backup.h"
+#include "store_keys.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,9 +21,94 @@
 
 #define JSON_BYTES (16u << 10)
 
+/* ---- what a restore does to keys ---- */
+
+/* A key that was revoked after the backup is good again: nobody would know. Those ids are told; and how many good keys
+ * are gone, because they were made after it. */
+struct kept {
+    char name[STORE_KEPT_BYTES]; /* the folder of what was there before; "": none */
+    bool compared;               /* its keys with the restored ones */
+    int64_t *good_again;
+    size_t good_again_count;
+    int64_t gone;
+};
+
+struct compare {
+    struct key_store *keys; /* the restored ones */
+    struct kept *kept;
+    int64_t now;
+};
+
+static int64_t key_end(const struct api_key *key)
+{
+    if (key->revoked_at != 0)
+        return key->revoked_at;
+    return key->expires_at != 0 ? key->expires_at : INT64_MAX;
+}
+
+/* Ids are not used twice in one keys.db, but each has a first one. */
+static enum err compare_key(void *ctx, const struct api_key *old)
+{
+    struct compare *compare = ctx;
+    struct kept *kept = compare->kept;
+    struct api_key key;
+    struct fault ignored;
+    bool found = key_store_get(compare->keys, old->id, &key, &ignored) == OK && key.created_at == old->created_at;
+    kept->gone += !found && key_end(old) > compare->now;
+    if (!found || key_end(&key) <= compare->now || key_end(&key) <= key_end(old))
+        return OK;
+    int64_t *ids = reallocarray(kept->good_again, kept->good_again_count + 1, sizeof *ids);
+    if (!ids)
+        return ERR_UNAVAILABLE;
+    ids[kept->good_again_count++] = old->id;
+    kept->good_again = ids;
+    return OK;
+}
+
+/* What was there before may be damaged: then it can't be told. */
+static void compare_keys(const struct ctl *ctl, struct kept *kept)
+{
+    char *folder = NULL;
+    struct fault ignored;
+    struct key_store *before = NULL;
+    struct compare compare = {.kept = kept, .now = ctl->now};
+    if (asprintf(&folder, "%s/%s", ctl->data_dir, kept->name) < 0)
+        return;
+    kept->compared = key_store_open(folder, false, &before, &ignored) == OK &&
+                     key_store_open(ctl->data_dir, false, &compare.keys, &ignored) == OK &&
+                     key_store_list(before, compare_key, &compare, &ignored) == OK;
+    key_store_close(compare.keys);
+    key_store_close(before);
+    free(folder);
+}
+
+static void put_keys(struct json_out *out, const struct kept *kept)
+{
+    if (!kept->compared)
+        return;
+    json_out_name(out, "keys_good_again");
+    json_out_begin_array(out);
+    for (size_t i = 0; i < kept->good_again_count; i++)
+        json_out_number(out, kept->good_again[i]);
+    json_out_end_array(out);
+    ctl_json_number(out, "keys_gone", kept->gone);
+}
+
+static void say_keys(const struct kept *kept)
+{
+    char count[CTL_FIGURE_BYTES];
+    if (!kept->compared)
+        ctl_say("The keys are as they were then: keys that were revoked since are good again.");
+    for (size_t i = 0; i < kept->good_again_count; i++)
+        ctl_say("Key %lld was revoked or shortened since, and is as it was then: analyticsctl key revoke %lld ends it.",
+                (long long)kept->good_again[i], (long long)kept->good_again[i]);
+    if (kept->gone > 0)
+        ctl_say("Good keys that were made since, and are gone: %s.", ctl_count_text(kept->gone, count));
+}
+
 /* ---- what is said ---- */
 
-static int say_json(const char *file, const struct store_backup_facts *facts, const char *kept)
+static int say_json(const char *file, const struct store_backup_facts *facts, const struct kept *kept)
 {
     struct buf text;
     struct json_out out;
@@ -35,8 +122,10 @@ static int say_json(const char *file, const struct store_backup_facts *facts, co
     ctl_json_number(&out, "schema_version", facts->schema_version);
     ctl_json_number(&out, "logs", facts->logs);
     ctl_json_number(&out, "keys", facts->keys);
-    if (kept && *kept)
-        ctl_json_cstr(&out, "kept", kept);
+    if (kept && *kept->name) {
+        ctl_json_cstr(&out, "kept", kept->name);
+        put_keys(&out, kept);
+    }
     json_out_end_object(&out);
     return ctl_say_json(&text);
 }
@@ -144,7 +233,7 @@ int ctl_backup(const struct ctl *ctl)
 
 /* ---- restore ---- */
 
-static int say_restored(const struct ctl *ctl, const struct store_backup_facts *facts, const char *kept)
+static int say_restored(const struct ctl *ctl, const struct store_backup_facts *facts, const struct kept *kept)
 {
     char made_at[CTL_FIGURE_BYTES];
     if (ctl->option[CTL_JSON])
@@ -153,8 +242,10 @@ static int say_restored(const struct ctl *ctl, const struct store_backup_facts *
     say_contents("It held", facts, ".");
     if (facts->keys < 0)
         ctl_say("The keys were left as they are.");
-    if (*kept)
-        ctl_say("What was there before is in %s/%s; remove it when all is well.", ctl->data_dir, kept);
+    if (*kept->name)
+        ctl_say("What was there before is in %s/%s; remove it when all is well.", ctl->data_dir, kept->name);
+    if (*kept->name && facts->keys >= 0)
+        say_keys(kept);
     ctl_say("Start analytics-ingest now; analyticsctl verify compares every report with the logs.");
     return CTL_OK;
 }
@@ -163,14 +254,20 @@ static int restore(const struct ctl *ctl, int fd)
 {
     struct fault fault;
     struct store_backup_facts facts;
-    char kept[STORE_KEPT_BYTES];
+    struct kept kept = {0};
     struct store_watch watch = {.is_stopped = ctl_watch_is_stopped, .progress = ctl_watch_progress};
     store_setup(true);
     ctl_watch_begin(false);
     signal(SIGXFSZ, SIG_IGN);
-    enum err err = store_restore(ctl->data_dir, fd, ctl->option[CTL_FORCE] != NULL, &watch, &facts, kept, &fault);
+    enum err err = store_restore(ctl->data_dir, fd, ctl->option[CTL_FORCE] != NULL, &watch, &facts, kept.name, &fault);
     ctl_watch_end();
-    return err ? say_fault(&fault, "stopped; nothing is changed") : say_restored(ctl, &facts, kept);
+    if (err)
+        return say_fault(&fault, "stopped; nothing is changed");
+    if (*kept.name && facts.keys >= 0)
+        compare_keys(ctl, &kept);
+    int status = say_restored(ctl, &facts, &kept);
+    free(kept.good_again);
+    return status;
 }
 
 /* Root opens the backup, wherever it is, and does all else as the owner of the data folder. */

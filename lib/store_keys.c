@@ -401,6 +401,11 @@ static enum err set_end(struct db *db, int64_t id, int64_t expires_at, int64_t r
     return db_run(db, end, "ending an API key", fault);
 }
 
+enum err key_store_get(struct key_store *store, int64_t id, struct api_key *ret_key, struct fault *fault)
+{
+    return read_by_id(&store->db, id, ret_key, fault);
+}
+
 /* Never later than it would have ended. */
 static enum err end_after_grace(struct db *db, const struct api_key *key, int64_t grace_seconds, int64_t now,
                                 struct fault *fault)

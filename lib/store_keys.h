@@ -53,6 +53,9 @@ enum err key_store_add(struct key_store *store, struct api_key *key, int64_t now
 enum err key_store_find(struct key_store *store, struct slice text, int64_t now, struct api_key *ret_key,
                         struct fault *fault);
 
+/* ERR_NOT_FOUND when there is no such key. */
+enum err key_store_get(struct key_store *store, int64_t id, struct api_key *ret_key, struct fault *fault);
+
 /* In force at once. ERR_NOT_FOUND when there is no such key; revoking twice is fine and keeps the first time. */
 enum err key_store_revoke(struct key_store *store, int64_t id, int64_t now, struct fault *fault);
 

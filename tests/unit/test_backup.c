@@ -266,7 +266,7 @@ START_TEST(replaced_when_told)
     ck_restore(1, other, NULL);
     ck_has(ctl_err, "is there already; --force puts");
     ck_restore(0, other, "--force", "--json", NULL);
-    snprintf(kept, sizeof kept, "\"kept\":\"%s\"}", strrchr(kept_in(other), '/') + 1);
+    snprintf(kept, sizeof kept, "\"kept\":\"%s\",\"keys_good_again\":[", strrchr(kept_in(other), '/') + 1);
     ck_has(ctl_out, kept);
     check_same(folder, other);
     snprintf(kept, sizeof kept, "%s/copy", top);
@@ -415,6 +415,38 @@ START_TEST(readers_notice)
     ck_assert_int_eq(chart_count(&service), before);
     ck_assert(!knows_key(&service, lost) && knows_key(&service, kept));
     service_release(&service);
+}
+END_TEST
+
+/* A key that leaked, and was revoked after the backup, must not come back unseen. */
+START_TEST(keys_that_come_back_are_named)
+{
+    static const char row[] = "UPDATE api_key SET revoked_at = 1 WHERE id = 1";
+    char kept[192];
+    make_data(3);
+    plain_exec(folder, "keys.db", row); /* before the backup: stays revoked */
+    ck_status(0, "key", "add", "--role", "worker", "--name", "leaks");
+    ck_status(0, "key", "add", "--role", "worker", "--name", "rotates");
+    ck_status(0, "backup", file);
+    ck_status(0, "key", "revoke", "4");
+    ck_status(0, "key", "rotate", "5");
+    ck_status(0, "key", "add", "--role", "worker", "--name", "dead on arrival");
+    ck_status(0, "key", "revoke", "7");
+    ck_restore(0, folder, "--force", NULL);
+    ck_has(ctl_out, "Key 4 was revoked or shortened since");
+    ck_has(ctl_out, "Key 5 was revoked or shortened since");
+    ck_has(ctl_out, "made since, and are gone: 1.\n");
+    ck_assert_ptr_null(strstr(ctl_out, "Key 1 "));
+    ck_assert_ptr_null(strstr(ctl_out, "Key 3 "));
+    snprintf(kept, sizeof kept, "%s", kept_in(folder));
+    remove_all(kept);
+    ck_status(0, "key", "revoke", "4");
+    ck_restore(0, folder, "--force", "--json", NULL);
+    ck_has(ctl_out, ",\"keys_good_again\":[4],\"keys_gone\":0}\n");
+    remove_all(kept_in(folder));
+    shell("echo damaged >'%s/keys.db'", folder);
+    ck_restore(0, folder, "--force", NULL);
+    ck_has(ctl_out, "revoked since are good again");
 }
 END_TEST
 
@@ -888,6 +920,7 @@ int main(void)
     tcase_add_test(tcase, replaced_when_told);
     tcase_add_test(tcase, without_keys);
     tcase_add_test(tcase, an_older_key_file_is_upgraded);
+    tcase_add_test(tcase, keys_that_come_back_are_named);
     tcase_add_test(tcase, beside_a_writer);
     tcase_add_test(tcase, holds_its_moment);
     tcase_add_test(tcase, readers_notice);
