@@ -12,8 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "banned.h"
@@ -216,6 +218,27 @@ static enum err open_and_read(struct import *import, struct fault *fault)
     return err;
 }
 
+/* One import of a file after the other. While it grows, a first one that waits for the service holds a shorter last
+ * chunk than a second one that comes later; were the longer one stored first, the shorter one could not be told from
+ * logs of its own. Where a file can't be locked, there is no turn to take. */
+static void take_turn(const struct source *source)
+{
+    const struct timespec nap = {.tv_nsec = 100000000};
+    struct store_progress progress = {.step = "waiting for another import of this file"};
+    struct stat file;
+    bool said = false;
+    if (fstat(source->fd, &file) != 0 || !S_ISREG(file.st_mode))
+        return;
+    while (flock(source->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK && !ctl_watch_is_stopped(NULL)) {
+        if (!said)
+            fprintf(stderr, "analyticsctl: %s: waiting until another program ends that has locked it\n",
+                    shown_name(source));
+        said = true;
+        ctl_watch_progress(NULL, &progress);
+        nanosleep(&nap, NULL);
+    }
+}
+
 /* The file's last chunk is stored only when the file was read to its end: what comes after a bad record, once mended,
  * belongs to it. */
 static int import_file(struct import *import)
@@ -224,6 +247,7 @@ static int import_file(struct import *import)
     import->read_bytes = 0;
     import->begin = import->end = (struct import_mark){0};
     batch_init(&import->batch, NULL);
+    take_turn(import->source);
     enum err err = open_and_read(import, &fault);
     if (!err && import->batch.log_count > 0)
         end_chunk(import);
@@ -232,6 +256,7 @@ static int import_file(struct import *import)
     if (!import->status && !ctl_watch_is_stopped(NULL))
         store_chunks(import);
     forget_chunks(import);
+    flock(import->source->fd, LOCK_UN);
     ctl_watch_end();
     if (import->status || ctl_watch_is_stopped(NULL))
         return import->status;

@@ -280,6 +280,24 @@ verdict '  the other says who is in the way' "$(cat err1 err2 | grep -v 'held by
 run 0 --data data import a.csv a.ndjson
 holds 'two at once' data logs
 
+# A file that another import reads, and that grows meanwhile: what has locked it (here, flock(1)) comes first.
+new data
+head -n 101 a.csv >grows.csv
+mkfifo go
+flock grows.csv sh -c 'echo locked >go; cat go >/dev/null; echo >ended' &
+holder=$!
+cat go >/dev/null
+"$CTL" --data data import grows.csv >out 2>err &
+import=$!
+until grep -q 'waiting until another program ends' err; do kill -0 $import && sleep 0.05 || break; done
+says err 'grows\.csv: waiting until another program ends that has locked it'
+verdict '  and nothing is stored meanwhile' "$(stored data | head -n 3)"
+tail -n +102 a.csv >>grows.csv
+echo >go
+wait $import $holder
+verdict '  it waited' "$([ -e ended ] || cat out err)"
+holds 'a file that grew while its import waited' data logs
+
 status=0
 timeout -s INT --foreground 0.3 "$CTL" --data data import --format ndjson - < <(cat thrice.ndjson && sleep 20) >out 2>err || status=$?
 verdict 'stopped by SIGINT while it waits for more' "$([ $status -eq 130 ] || [ $status -eq 124 ] || cat out err)"
