@@ -47,6 +47,7 @@ static enum err parse_domain(const struct param_row *row, struct slice value, st
 static enum err parse_integer(const struct param_row *row, struct slice value, struct reading *reading);
 static enum err parse_choice(const struct param_row *row, struct slice value, struct reading *reading);
 static enum err parse_zone(const struct param_row *row, struct slice value, struct reading *reading);
+static enum err parse_error(const struct param_row *row, struct slice value, struct reading *reading);
 
 static const struct param_choice granularities[] = {
     {"15m", GRANULARITY_15M},   {"hour", GRANULARITY_HOUR},   {"day", GRANULARITY_DAY},
@@ -114,6 +115,10 @@ static const struct param_row param_rows[PARAM_COUNT] = {
                         .parse = parse_zone,
                         .accepts = "the IANA name of a time zone, such as Europe/Kyiv (in a URL, the + of Etc/GMT+3 "
                                    "is written %2B)"},
+    [PARAM_ERROR] = {.name = "error",
+                     .snake = "error",
+                     .parse = parse_error,
+                     .accepts = "an error's text, 1 to 256 bytes"},
 };
 
 /* ---- one value ---- */
@@ -201,6 +206,19 @@ static enum err parse_zone(const struct param_row *row, struct slice value, stru
         return refuse(row, reading->fault);
     params->filter.zone = &params->zone;
     return err;
+}
+
+static enum err parse_error(const struct param_row *row, struct slice value, struct reading *reading)
+{
+    struct params *params = reading->params;
+
+    if (value.len == 0 || value.len > LIMIT_ERROR_BYTES)
+        return refuse(row, reading->fault);
+    memcpy(params->error, value.data, value.len);
+    params->error[value.len] = '\0';
+    params->filter.has_error = true;
+    params->filter.error = (struct slice){params->error, value.len};
+    return OK;
 }
 
 /* ---- the query string ---- */

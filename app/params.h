@@ -23,6 +23,7 @@ enum param {
     PARAM_FORMAT,
     PARAM_BY,
     PARAM_TIMEZONE,
+    PARAM_ERROR,
     PARAM_COUNT
 };
 
@@ -36,7 +37,8 @@ struct param_set {
     bool sums_only;        /* for the filter: the route's answer shows sums alone */
 };
 
-/* filter.domain points into `domain`, and filter.zone at `zone`: keep it where params_parse filled it. */
+/* filter.domain points into `domain`, filter.error into `error`, and filter.zone at `zone`: keep it where params_parse
+ * filled it. */
 struct params {
     struct report_filter filter; /* user_id: what `userId` asks for, 0 without */
     enum granularity granularity;
@@ -47,6 +49,7 @@ struct params {
     enum format format;
     enum dimension by;
     char domain[LIMIT_DOMAIN_BYTES + 1];
+    char error[LIMIT_ERROR_BYTES + 1];
     struct zone zone;
 };
 

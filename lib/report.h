@@ -19,6 +19,8 @@ struct report_filter {
     int64_t order_id;        /* 0: every order */
     bool has_domain;         /* false: every domain */
     struct slice domain;     /* normalised by domain_normalise; borrowed */
+    bool has_error;          /* false: every log, with an error or without */
+    struct slice error;      /* not empty; borrowed */
     const struct zone *zone; /* whose clocks cut a chart into buckets; NULL: UTC; borrowed */
     bool sums_only;          /* a chart's max_concurrency is not looked at, and may be too high */
 };

@@ -58,12 +58,13 @@ static enum err value_sink(void *ctx, const struct scan_row *row)
     return err ? err : tally_add(&sums->values, key, &row->totals, &index);
 }
 
-/* Orders and users are in the rollups; everything else is in the logs alone. */
-static enum tier widest_tier(enum dimension by, bool has_domain)
+/* Orders and users are in the rollups, those of a domain or an error in the packed ones; everything else is in the logs
+ * alone. */
+static enum tier widest_tier(enum dimension by, bool is_packed)
 {
     if (by != BY_ORDER && by != BY_USER)
         return TIER_QUARTER;
-    return has_domain ? TIER_16_DAYS : TIER_DAY;
+    return is_packed ? TIER_16_DAYS : TIER_DAY;
 }
 
 /* What only raw logs tell can't be told of a time when there are none any more: part of an answer would look like all
@@ -84,7 +85,7 @@ static enum err add_up_values(struct store_reader *reader, struct scan *scan, st
     const struct report_filter *filter = scan->filter;
     struct scan_order order = {.source = SCAN_VALUES,
                                .by = sums->by,
-                               .widest = widest_tier(sums->by, filter->has_domain),
+                               .widest = widest_tier(sums->by, filter->has_domain || filter->has_error),
                                .from = filter->from,
                                .to = filter->to,
                                .sink = value_sink,

@@ -215,7 +215,7 @@ enum err store_chart(struct store_reader *reader, const struct report_filter *fi
                               .scan = &scan,
                               .filter = filter,
                               .granularity = granularity,
-                              .source = filter->has_domain ? SCAN_DOMAINS : SCAN_TRAFFIC,
+                              .source = scan_source_of(filter),
                               .fault = fault};
     enum err err = scan_begin(reader, filter, &scan, fault);
     if (!err)

@@ -41,6 +41,7 @@ static enum err add_up_closed(struct store_reader *reader, const struct scan *sc
                                       .user_id = scan->user_count == 1 ? scan->users[0] : 0,
                                       .order_id = scan->filter->order_id,
                                       .domain = scan->domain,
+                                      .error = scan->error,
                                       .from = from,
                                       .to = to,
                                       .changes = scan->changes};
@@ -125,7 +126,7 @@ enum err store_domains(struct store_reader *reader, const struct report_filter *
     struct scan scan;
     enum err err = scan_begin(reader, filter, &scan, fault);
     if (!err)
-        err = add_up_all(reader, &scan, SCAN_DOMAINS, &tally, fault);
+        err = add_up_all(reader, &scan, filter->has_error ? SCAN_ERRORS : SCAN_DOMAINS, &tally, fault);
     if (!err)
         err = list_domains(reader, &tally, order, offset, limit, ret_list, fault);
     scan_end(reader, &scan);

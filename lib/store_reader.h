@@ -8,12 +8,13 @@
 #include "tier.h"
 
 /* Parameters, the same in every statement: ?1 tier, ?2 bucket, ?3 user, ?4 domain (-1: any), ?5 order (0: any), ?6 and
- * ?7 seconds of the quarter, ?8 kind of chunk, ?9 the bucket after a run that begins with ?2. */
+ * ?7 seconds of the quarter, ?8 kind of chunk, ?9 the bucket after a run that begins with ?2, ?10 error (-1: any). */
 #define RAW_ROWS                                                                                                       \
     "SELECT error, domain, count, bytes_sent, bytes_received, error_count, max_concurrency, second FROM raw_log"       \
     " WHERE quarter = ?2"
 #define RAW_CUT " AND second >= ?6 AND second < ?7"
 #define ANY_ORDER " AND (?5 = 0 OR order_id = ?5)"
+#define ANY_ERROR " AND (?10 = -1 OR error = ?10)"
 #define VALUE_ROWS(value)                                                                                              \
     "SELECT tally(" value ", count, bytes_sent, bytes_received, error_count, max_concurrency) FROM raw_log WHERE "
 #define RUN "quarter >= ?2 AND quarter < ?9"
@@ -25,9 +26,10 @@
 enum value_statement { VALUES_OF_RUN, VALUES_OF_PART, VALUES_OF_USER, VALUES_OF_USER_DOMAIN };
 #define VALUE_SQL(X, name, value)                                                                                      \
     X(name, VALUE_ROWS(value) RUN)                                                                                     \
-    X(name##_OF_PART, VALUE_ROWS(value) RUN " AND (?4 = -1 OR domain = ?4)" RAW_CUT)                                   \
-    X(name##_OF_USER, VALUE_ROWS(value) "quarter = ?2 AND user_id = ?3" ANY_ORDER RAW_CUT)                             \
-    X(name##_OF_USER_DOMAIN, VALUE_ROWS(value) "quarter = ?2 AND user_id = ?3 AND domain = ?4" ANY_ORDER RAW_CUT)
+    X(name##_OF_PART, VALUE_ROWS(value) RUN " AND (?4 = -1 OR domain = ?4)" RAW_CUT ANY_ERROR)                         \
+    X(name##_OF_USER, VALUE_ROWS(value) "quarter = ?2 AND user_id = ?3" ANY_ORDER RAW_CUT ANY_ERROR)                   \
+    X(name##_OF_USER_DOMAIN,                                                                                           \
+      VALUE_ROWS(value) "quarter = ?2 AND user_id = ?3 AND domain = ?4" ANY_ORDER RAW_CUT ANY_ERROR)
 
 #define READER_SQL(X)                                                                                                  \
     X(R_BEGIN, "BEGIN")                                                                                                \
@@ -87,12 +89,13 @@ struct store_reader {
     const struct pass *pass; /* store_scan.c: the reading under way */
 };
 
-#define DOMAIN_ANY INT64_C(-1)
+#define NAME_ANY INT64_C(-1)
 
 /* A question made ready: names resolved, users known, and what the file holds at this moment. */
 struct scan {
     const struct report_filter *filter;
-    int64_t domain;      /* name.id, or DOMAIN_ANY */
+    int64_t domain;      /* name.id, or NAME_ANY */
+    int64_t error;       /* the same; the sources that know errors are SCAN_ERRORS and SCAN_VALUES */
     int64_t closed_hour; /* as of this read transaction */
     int64_t closed_day;
     int64_t changes;  /* of closed hours, ever */
@@ -117,6 +120,14 @@ struct scan_row {
     struct slice ip;
     struct totals totals;
 };
+
+/* What tells all logs that the filter lets through, from as few rows as can. */
+static inline enum scan_source scan_source_of(const struct report_filter *filter)
+{
+    if (filter->has_error)
+        return SCAN_ERRORS;
+    return filter->has_domain ? SCAN_DOMAINS : SCAN_TRAFFIC;
+}
 
 typedef enum err (*scan_sink)(void *ctx, const struct scan_row *row);
 

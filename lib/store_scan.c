@@ -169,14 +169,15 @@ static enum err one_i64(struct store_reader *reader, enum reader_statement which
     return OK;
 }
 
-static enum err find_domain(struct store_reader *reader, const struct report_filter *filter, int64_t *ret_id,
-                            struct fault *fault)
+/* INT64_MIN for a text that no log has. */
+static enum err find_name(struct store_reader *reader, bool is_asked, struct slice text, int64_t *ret_id,
+                          struct fault *fault)
 {
-    *ret_id = DOMAIN_ANY;
-    if (!filter->has_domain)
+    *ret_id = NAME_ANY;
+    if (!is_asked)
         return OK;
     sqlite3_stmt *statement = reader_statement(reader, R_NAME_FIND);
-    sqlite3_bind_text(statement, 1, filter->domain.data, (int)filter->domain.len, SQLITE_TRANSIENT);
+    sqlite3_bind_text(statement, 1, text.data, (int)text.len, SQLITE_TRANSIENT);
     return one_i64(reader, R_NAME_FIND, INT64_MIN, ret_id, fault);
 }
 
@@ -226,7 +227,7 @@ static enum err add_users(struct store_reader *reader, struct scan *scan, enum r
 
 static enum err find_users(struct store_reader *reader, struct scan *scan, struct fault *fault)
 {
-    if (scan->domain == INT64_MIN || scan->filter->from >= scan->filter->to)
+    if (scan->domain == INT64_MIN || scan->error == INT64_MIN || scan->filter->from >= scan->filter->to)
         return OK; /* nobody */
     if (scan->filter->user_id || !scan->filter->order_id)
         return add_user(scan, scan->filter->user_id, fault);
@@ -270,7 +271,9 @@ enum err scan_begin(struct store_reader *reader, const struct report_filter *fil
     if (!err)
         err = read_closing(reader, ret_scan, fault);
     if (!err)
-        err = find_domain(reader, filter, &ret_scan->domain, fault);
+        err = find_name(reader, filter->has_domain, filter->domain, &ret_scan->domain, fault);
+    if (!err)
+        err = find_name(reader, filter->has_error, filter->error, &ret_scan->error, fault);
     if (!err)
         err = find_users(reader, ret_scan, fault);
     return err;
@@ -301,13 +304,19 @@ static enum err take_traffic(const struct pass *pass, sqlite3_stmt *statement, i
     return give(pass, &row);
 }
 
-/* A row of raw_log. The errors report skips logs without one. */
+/* Is it among the logs that name an error? Where one is asked for, it is the one? */
+static bool wanted_error(const struct scan *scan, int64_t error)
+{
+    return error != 0 && (scan->error == NAME_ANY || error == scan->error);
+}
+
+/* A row of raw_log. SCAN_ERRORS skips logs without one. */
 static enum err take_raw(const struct pass *pass, sqlite3_stmt *statement, int64_t start)
 {
     struct scan_row row = {.at = start + sqlite3_column_int64(statement, 7),
                            .error = sqlite3_column_int64(statement, 0),
                            .domain = sqlite3_column_int64(statement, 1)};
-    if (pass->source == SCAN_ERRORS && !row.error)
+    if (pass->source == SCAN_ERRORS && !wanted_error(pass->scan, row.error))
         return OK;
     row.totals = (struct totals){.count = sqlite3_column_int64(statement, 2),
                                  .bytes_sent = sqlite3_column_int64(statement, 3),
@@ -349,7 +358,8 @@ static enum err take_owner(const struct pass *pass, sqlite3_stmt *statement, int
 static bool wanted(const struct scan *scan, const struct fold_key *key)
 {
     int64_t order = scan->filter->order_id;
-    return (scan->domain == DOMAIN_ANY || key->domain == scan->domain) && (!order || key->order_id == order);
+    return (scan->domain == NAME_ANY || key->domain == scan->domain) &&
+           (scan->error == NAME_ANY || key->error == scan->error) && (!order || key->order_id == order);
 }
 
 /* A row of rollup_chunk: many entries. */
@@ -370,6 +380,12 @@ static enum err take_chunk(const struct pass *pass, sqlite3_stmt *statement, int
     return chunk.damaged ? fault_set(pass->fault, ERR_UNAVAILABLE, "rollup_chunk is damaged") : err;
 }
 
+/* Nothing is asked for that only logs and packed entries know. */
+static bool is_plain(const struct scan *scan)
+{
+    return scan->domain == NAME_ANY && scan->error == NAME_ANY;
+}
+
 /* How a piece is read: bucket by bucket, or in one run. */
 struct method {
     enum reader_statement statement;
@@ -383,30 +399,35 @@ static enum reader_statement value_statement(const struct pass *pass, const stru
         [BY_WORKER] = R_BY_WORKER, [BY_PEER] = R_BY_PEER,   [BY_PROTOCOL] = R_BY_PROTOCOL, [BY_PORT] = R_BY_PORT,
         [BY_IP_OUT] = R_BY_IP_OUT, [BY_ORDER] = R_BY_ORDER, [BY_USER] = R_BY_USER,         [BY_ERROR] = R_BY_ERROR,
     };
-    bool any_domain = pass->scan->domain == DOMAIN_ANY;
+    bool any_domain = pass->scan->domain == NAME_ANY;
     if (pass->user)
         return first[pass->by] + (any_domain ? VALUES_OF_USER : VALUES_OF_USER_DOMAIN);
-    return first[pass->by] + (any_domain && !piece_is_partial(piece) ? VALUES_OF_RUN : VALUES_OF_PART);
+    return first[pass->by] + (is_plain(pass->scan) && !piece_is_partial(piece) ? VALUES_OF_RUN : VALUES_OF_PART);
+}
+
+static struct method chunk_method(const struct pass *pass)
+{
+    return (struct method){pass->scan->domain == NAME_ANY ? R_CHUNKS : R_CHUNK_OF_DOMAIN, false, take_chunk};
 }
 
 /* Of a breakdown: orders and users from what is rolled up, everything else from the logs. */
 static struct method value_method(const struct pass *pass, const struct piece *piece)
 {
-    bool any_domain = pass->scan->domain == DOMAIN_ANY, everyone = pass->user == 0;
-    if (piece->tier == TIER_DAY && any_domain)
+    bool plain = is_plain(pass->scan), everyone = pass->user == 0;
+    if (piece->tier == TIER_DAY && plain)
         return (struct method){R_DAYS_OF_ORDERS, true, take_owner};
-    if (piece->tier == TIER_HOUR && any_domain)
+    if (piece->tier == TIER_HOUR && plain)
         return (struct method){everyone ? R_HOUR_OF_ORDERS : R_HOUR_OF_USER, false, take_owner};
     if (piece->tier != TIER_QUARTER)
-        return (struct method){R_CHUNK_OF_DOMAIN, false, take_chunk};
-    if (pass->by == BY_USER && everyone && any_domain && !piece_is_partial(piece))
+        return chunk_method(pass);
+    if (pass->by == BY_USER && everyone && plain && !piece_is_partial(piece))
         return (struct method){R_QUARTER_OF_USERS, false, take_owner};
     return (struct method){value_statement(pass, piece), everyone, take_nothing};
 }
 
 static struct method method_for(const struct pass *pass, const struct piece *piece)
 {
-    bool any_domain = pass->scan->domain == DOMAIN_ANY;
+    bool any_domain = pass->scan->domain == NAME_ANY;
     if (pass->source == SCAN_VALUES)
         return value_method(pass, piece);
     if (piece->tier == TIER_DAY && pass->source == SCAN_TRAFFIC)
@@ -414,7 +435,7 @@ static struct method method_for(const struct pass *pass, const struct piece *pie
     if (piece->tier == TIER_HOUR && pass->source == SCAN_TRAFFIC)
         return (struct method){R_HOUR, false, take_traffic};
     if (piece->tier != TIER_QUARTER)
-        return (struct method){any_domain ? R_CHUNKS : R_CHUNK_OF_DOMAIN, false, take_chunk};
+        return chunk_method(pass);
     if (pass->source == SCAN_TRAFFIC && !piece_is_partial(piece) && !pass->scan->filter->order_id)
         return (struct method){R_QUARTER, false, take_traffic};
     if (!pass->user)
@@ -436,8 +457,9 @@ static void bind_piece(sqlite3_stmt *statement, const struct pass *pass, const s
     bind(statement, 5, pass->scan->filter->order_id);
     bind(statement, 6, piece->from_second);
     bind(statement, 7, piece->to_second);
-    bind(statement, 8, pass->source == SCAN_ERRORS);
+    bind(statement, 8, pass->source == SCAN_ERRORS || pass->scan->error != NAME_ANY);
     bind(statement, 9, piece->end);
+    bind(statement, 10, pass->scan->error);
 }
 
 /* The bucket, or the run that begins with it. */

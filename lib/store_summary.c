@@ -114,10 +114,11 @@ enum err store_summary(struct store_reader *reader, const struct report_filter *
     struct totals totals = TOTALS_NONE;
     struct scan scan;
     enum err err = scan_begin(reader, filter, &scan, fault);
-    if (!err && filter->has_domain)
-        err = add_up(reader, &scan, SCAN_DOMAINS, TIER_16_DAYS, &all, &totals, fault);
-    else if (!err)
+    enum scan_source source = scan_source_of(filter);
+    if (!err && source == SCAN_TRAFFIC)
         err = sum_traffic(reader, &scan, &all, &totals, fault);
+    else if (!err)
+        err = add_up(reader, &scan, source, TIER_16_DAYS, &all, &totals, fault);
     scan_end(reader, &scan);
     if (!err)
         *ret_totals = totals;

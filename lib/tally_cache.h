@@ -15,6 +15,7 @@ struct tally_question {
     int64_t user_id;
     int64_t order_id;
     int64_t domain;
+    int64_t error;
     int64_t from, to; /* whole closed hours, Unix seconds */
     int64_t changes;  /* of closed hours, up to the moment that the report sees (schema/, table closing) */
 };

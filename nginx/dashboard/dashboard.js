@@ -23,12 +23,13 @@ let tookMs = 0;
 let retryAt = 0; // 0: nothing is to be tried again
 let waitSeconds = 1;
 let trouble = null;
+let errorShown = ''; // in its field, which has no line breaks
 
 // ---- where we are
 
 function go(changes, { outer = history.state?.outer ?? [] } = {}) {
     const next = { ...view, ...changes };
-    const moved = ['range', 'from', 'to', 'zone', 'domain', 'order', 'user'].some((name) => next[name] !== view[name]);
+    const moved = ['range', 'from', 'to', 'zone', 'domain', 'error', 'order', 'user'].some((name) => next[name] !== view[name]);
     if (moved && changes.page === undefined) next.page = 1;
     const search = viewSearch(next);
     if (search !== viewSearch(view)) history.pushState({ outer }, '', search);
@@ -98,7 +99,7 @@ async function load({ force = false, onlyFailed = false, asked = false } = {}) {
     triedAt = Date.now();
     retryAt = 0;
     const due = panels.filter((panel) => {
-        const asks = JSON.stringify([panel.asks(view, range), panel.name === 'errors' ? view.error : '']);
+        const asks = JSON.stringify(panel.asks(view, range));
         const isNew = asks !== panel.asked;
         panel.asked = asks;
         return isNew || (onlyFailed ? panel.failure : force || panel.failure);
@@ -139,7 +140,7 @@ function onTotals(panel) {
     const box = find('empty');
     box.hidden = !panel.isEmpty;
     if (!panel.isEmpty) return;
-    const filtered = view.domain !== null || view.order !== '' || view.user !== '';
+    const filtered = isFiltered();
     box.replaceChildren(el('h2', { text: 'Nothing was recorded in this view' }),
         el('p', { class: 'hint', text: filtered ? 'No log matches the filters in this range. Remove a filter, or choose a longer range.' :
             'Choose a longer range, or wait for the workers: they post their batches to /analytics/ingest.' }),
@@ -215,16 +216,20 @@ function showControls() {
     find('from').value = wallText(from);
     find('to').value = wallText(to);
     find('custom-fault').textContent = '';
-    for (const name of ['domain', 'order', 'user']) find(name).value = view[name] ?? '';
+    for (const name of ['domain', 'error', 'order', 'user']) find(name).value = view[name] ?? '';
+    errorShown = find('error').value;
     find('domain').placeholder = view.domain === '' ? '(none)' : 'any';
     find('filters-fault').textContent = '';
-    find('clear').hidden = view.domain === null && view.order === '' && view.user === '' && view.error === '';
+    find('clear').hidden = !isFiltered();
     find('zoom-out').hidden = (history.state?.outer ?? []).length === 0;
-    const narrowed = [['domain', view.domain === '' ? '(none)' : format.name(view.domain ?? '')], ['order', view.order], ['user', view.user]]
+    const narrowed = [['domain', view.domain === '' ? '(none)' : format.name(view.domain ?? '')], ['error', format.name(view.error)],
+        ['order', view.order], ['user', view.user]]
         .filter(([, value]) => value !== '');
     find('span').textContent = [spanName(from, to), ...narrowed.map(([name, value]) => `${name} ${value}`)].join(' · ');
     document.title = `${find('span').textContent} – Proxy analytics`;
 }
+
+const isFiltered = () => view.domain !== null || view.error !== '' || view.order !== '' || view.user !== '';
 
 function clearFilters() {
     go({ domain: null, order: '', user: '', error: '' });
@@ -251,7 +256,8 @@ function submitFilters(event) {
     const fault = [['Order', order], ['User', user]].map(([name, text]) => idFault(text) && `${name}: ${idFault(text)}`).find(Boolean) ?? '';
     find('filters-fault').textContent = fault;
     const any = domain === '' && view.domain !== '' ? null : domain;
-    if (fault === '') go({ domain: any, order, user });
+    const error = find('error').value === errorShown ? view.error : find('error').value;
+    if (fault === '') go({ domain: any, error, order, user });
 }
 
 function setTheme(name) {
@@ -270,7 +276,7 @@ function wireControls() {
     find('zoom-out').addEventListener('click', zoomOut);
     find('custom').addEventListener('submit', submitCustom);
     find('filters').addEventListener('submit', submitFilters);
-    for (const id of ['domain', 'order', 'user']) find(id).addEventListener('search', submitFilters); // its own cross
+    for (const id of ['domain', 'error', 'order', 'user']) find(id).addEventListener('search', submitFilters); // its own cross
     find('clear').addEventListener('click', clearFilters);
     find('leave').addEventListener('click', () => leave(''));
     find('theme').value = document.documentElement.dataset.choice;
@@ -294,7 +300,7 @@ function wireControls() {
 
 // A user's key is given its own figures, whoever's are asked for; an admin's is given nothing of a user who is nobody.
 async function askWhoWeAre() {
-    const { data } = await get('summary', { ...parametersOf({ ...view, domain: null, order: '', user: NOBODYS_ID }, range.from, range.to) });
+    const { data } = await get('summary', { ...parametersOf({ ...view, domain: null, error: '', order: '', user: NOBODYS_ID }, range.from, range.to) });
     const isAdmin = data.total_count === '0';
     find('user-box').hidden = !isAdmin;
     const breakdown = panels.find(({ name }) => name === 'breakdown');

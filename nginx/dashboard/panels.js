@@ -165,7 +165,7 @@ class TablePanel extends Panel {
         this.more = null; // what the limit was widened for
     }
     limitFor(view) {
-        const what = JSON.stringify([view.range, view.from, view.to, view.domain, view.order, view.user, view.by]);
+        const what = JSON.stringify([view.range, view.from, view.to, view.domain, view.error, view.order, view.user, view.by]);
         return this.more === what ? MOST_ROWS : this.limit;
     }
     // Below a list that ends at its limit.
@@ -173,7 +173,7 @@ class TablePanel extends Panel {
         const limit = this.limitFor(view);
         if (rows.length < limit) return null;
         const widen = () => {
-            this.more = JSON.stringify([view.range, view.from, view.to, view.domain, view.order, view.user, view.by]);
+            this.more = JSON.stringify([view.range, view.from, view.to, view.domain, view.error, view.order, view.user, view.by]);
             this.go({});
         };
         return el('div', { class: 'pages' }, el('span', { text: `The first ${limit} ${words}.` }),
@@ -257,7 +257,7 @@ class Errors extends TablePanel {
         super('errors', 'Errors', go, 50);
     }
     asks(view, { from, to }) {
-        return [['errors', { ...parametersOf(view, from, to), limit: view.error === '' ? this.limitFor(view) : MOST_ROWS }]];
+        return [['errors', { ...parametersOf(view, from, to), limit: this.limitFor(view) }]];
     }
     #samples(row) {
         return el('span', { class: 'samples' }, ...row.sample_domains.map((domain) => domainButton(this.go, domain)));
@@ -272,18 +272,7 @@ class Errors extends TablePanel {
             { key: 'sample_domains', name: 'Among them at', cell: (row) => this.#samples(row) },
         ];
     }
-    #detail(view, row) {
-        const all = el('button', { type: 'button', text: 'Show all errors', onclick: () => this.go({ error: '' }) });
-        if (!row) return el('div', { class: 'detail' }, el('p', { text: `“${format.name(view.error)}” is not among the errors of this view.` }), el('p', {}, all));
-        return el('div', { class: 'detail' }, el('p', {}, el('strong', { text: format.name(row.error) })),
-            el('p', { text: `${format.exact(row.total_errors)} times, first ${row.first_seen}, last ${row.last_seen} (${view.zone}).` }),
-            el('p', { text: 'To see the traffic around it, choose one of the domains where it is most frequent:' }), this.#samples(row), el('p', {}, all));
-    }
     show([{ data }], view) {
-        if (view.error !== '') {
-            this.body.replaceChildren(this.#detail(view, data.find((row) => row.error === view.error)));
-            return;
-        }
         if (data.length === 0) return this.say('No errors in this view.');
         this.body.replaceChildren(
             table({ caption: 'Errors', columns: this.#columns(data), rows: data, order: { key: 'total_errors', descending: true } }),

@@ -122,6 +122,7 @@ export function bounds(view, now) {
 export function parametersOf(view, from, to) {
     const parameters = { from: boundText(from, view.zone), to: boundText(to, view.zone), timezone: view.zone };
     if (view.domain !== null) parameters.domain = view.domain;
+    if (view.error !== '') parameters.error = view.error;
     if (view.order !== '') parameters.orderId = view.order;
     if (view.user !== '') parameters.userId = view.user;
     return parameters;

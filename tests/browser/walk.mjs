@@ -319,12 +319,21 @@ const steps = {
         await page.click('#clear');
         await settled(page);
         await pick('errors', 'connection refused');
-        ok('is in the URL', await until(() => query(page).error === 'connection refused') && await settled(page), page.url());
-        const range = last(page, 'errors');
-        const times = recount(logs, range, (log) => log.error === 'connection refused').errors;
-        ok('how often', (await text(page, '.detail')).includes(`${times.toLocaleString('en-GB')} times`), await text(page, '.detail'));
-        await page.locator('.detail .samples .pick').first().click();
+        ok('filters', await until(() => query(page).error === 'connection refused') && await settled(page), page.url());
+        const refused = (log) => log.error === 'connection refused';
+        const { sums } = await compareWithLogs(page, logs, refused);
+        same('is in its field', await page.inputValue('#error'), 'connection refused');
+        same('stands in the heading', (await text(page, '#span')).endsWith('error connection refused'), true);
+        same('alone in its list', await page.locator('[data-panel="errors"] tbody th').allInnerTexts(), ['connection refused']);
+        ok('at as many websites', (await text(page, '[data-panel="websites"] .pages')).includes(` ${sums.domains.size} websites`), await text(page, '[data-panel="websites"] .pages'));
+        await page.locator('[data-panel="errors"] .samples .pick').first().click();
         ok('leads on to a domain', await until(() => query(page).domain) && await settled(page), page.url());
+        const at = query(page).domain;
+        await compareWithLogs(page, logs, (log) => refused(log) && log.domain === at);
+        await page.fill('#error', '');
+        await page.press('#error', 'Enter');
+        ok('and is taken away', await until(() => query(page).error === undefined) && await settled(page), page.url());
+        await compareWithLogs(page, logs, (log) => log.domain === at);
 
         section = 'empty view';
         await page.fill('#domain', 'nobody.was.here.example');

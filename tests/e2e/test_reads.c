@@ -174,8 +174,18 @@ static void pick_question(struct question *q)
     }
     if (pick(3) == 0) {
         int64_t domain = 5 + pick(8);
-        add(query, "&domain=%s%" PRId64 ".%s", pick(2) ? "site" : "SITE", domain, pick(2) ? "example" : "Example.");
-        add(where, " AND domain = 'site%" PRId64 ".example'", domain);
+        query =
+            add(query, "&domain=%s%" PRId64 ".%s", pick(2) ? "site" : "SITE", domain, pick(2) ? "example" : "Example.");
+        where = add(where, " AND domain = 'site%" PRId64 ".example'", domain);
+    }
+    if (pick(4) == 0) {
+        static const char *const errors[][2] = {{"timeout", "'timeout'"},
+                                                {"dns+%22failure%22,%20twice", "'dns \"failure\", twice'"},
+                                                {"line%0D%0Abreak", "'line' || char(13, 10) || 'break'"},
+                                                {"Timeout", "'Timeout'"}};
+        size_t error = (size_t)pick(ROWS(errors));
+        add(query, "&error=%s", errors[error][0]);
+        add(where, " AND error = %s", errors[error][1]);
     }
 }
 
@@ -509,6 +519,9 @@ static const struct {
     {"/analytics/traffic?" RANGE "&domain=a%00b", "analytics.domain_invalid"},
     {"/analytics/traffic?" RANGE "&domain=%ff", "analytics.domain_invalid"},
     {"/analytics/traffic?" RANGE "&domain=a%zz", "analytics.domain_invalid"},
+    {"/analytics/traffic?" RANGE "&error=", "analytics.error_invalid"},
+    {"/analytics/breakdown?" RANGE "&by=order&error=a%00b", "analytics.error_invalid"},
+    {"/analytics/errors?" RANGE "&error=nobody%27s", NULL},
     {"/analytics/traffic?" RANGE "&nonsense=%zz&nonsense=2", NULL},
     {"/analytics/domains?" RANGE "&limit=10x", "analytics.limit_invalid"},
     {"/analytics/domains?" RANGE "&limit=", "analytics.limit_invalid"},

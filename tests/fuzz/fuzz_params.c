@@ -43,6 +43,9 @@ static void check_taken(const struct answer *answer, const struct param_set *set
     CHECK(params->granularity <= GRANULARITY_MONTH && params->sort <= DOMAIN_BY_COUNT);
     CHECK(params->format <= FORMAT_CSV && params->by < DIMENSIONS);
     CHECK(!filter->zone || filter->zone == &params->zone);
+    if (filter->has_error)
+        CHECK(filter->error.data == params->error && filter->error.len >= 1 && filter->error.len <= LIMIT_ERROR_BYTES &&
+              text_is_utf8(filter->error.data, filter->error.len) && strlen(params->error) == filter->error.len);
     if (!filter->has_domain)
         return;
     CHECK(filter->domain.data == params->domain && filter->domain.len <= LIMIT_DOMAIN_BYTES);
@@ -75,6 +78,7 @@ static void check_same(const struct answer *one, const struct answer *other)
     CHECK(!a->filter.zone == !b->filter.zone && a->zone.count == b->zone.count);
     CHECK(a->filter.user_id == b->filter.user_id && a->filter.order_id == b->filter.order_id);
     CHECK(a->filter.has_domain == b->filter.has_domain && strcmp(a->domain, b->domain) == 0);
+    CHECK(a->filter.has_error == b->filter.has_error && strcmp(a->error, b->error) == 0);
     CHECK(a->granularity == b->granularity && a->fill_zero == b->fill_zero && a->sort == b->sort);
     CHECK(a->format == b->format && a->by == b->by);
     CHECK(a->page == b->page && a->limit == b->limit);
@@ -148,7 +152,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         set.takes[p] = data[0] >> (p - PARAM_DOMAIN) & 1;
     memcpy(query + 2, data + 1, size - 1);
     query[2 + size - 1] = '\0';
-    set.takes[PARAM_FORMAT] = true;
+    set.takes[PARAM_FORMAT] = set.takes[PARAM_ERROR] = true;
     set.takes[PARAM_BY] = strstr(query + 2, "by=") != NULL; /* where it is taken, it is required */
     parse(query + 2, &set, &answer);
     if (answer.err)

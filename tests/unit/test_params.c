@@ -26,7 +26,8 @@ static const struct param_set every = {
               [PARAM_SORT_BY] = true,
               [PARAM_LIMIT] = true,
               [PARAM_PAGE] = true,
-              [PARAM_TIMEZONE] = true},
+              [PARAM_TIMEZONE] = true,
+              [PARAM_ERROR] = true},
     .default_limit = 30,
 };
 static const struct param_set range_only = {.takes = {[PARAM_FROM] = true, [PARAM_TO] = true}};
@@ -106,6 +107,11 @@ static const struct {
     {RANGE "&timezone=Etc/GMT+3", ERR_PARAMETER_INVALID, "timezone"}, /* the + is a space */
     {RANGE "&timezone=%2B03:00", ERR_PARAMETER_INVALID, "timezone"},
     {RANGE "&timezone=UTC&timezone=UTC", ERR_PARAMETER_INVALID, "timezone"},
+    {RANGE "&error=", ERR_PARAMETER_INVALID, "error"},
+    {RANGE "&error", ERR_PARAMETER_INVALID, "error"},
+    {RANGE "&error=a&error=a", ERR_PARAMETER_INVALID, "error"},
+    {RANGE "&error=a%00b", ERR_PARAMETER_INVALID, "error"},
+    {RANGE "&error=%ff", ERR_PARAMETER_INVALID, "error"},
     /* the first of the table is named, wherever it stands */
     {"timezone=x&limit=x&to=2026-03-15&from=2026-03-15", ERR_PARAMETER_INVALID, "limit"},
     {"limit=x&to=x&from=x", ERR_PARAMETER_INVALID, "from"},
@@ -241,6 +247,7 @@ START_TEST(has_defaults)
 {
     ck_assert_int_eq(params_parse(RANGE, &every, &params, &fault), OK);
     ck_assert(!params.filter.has_domain);
+    ck_assert(!params.filter.has_error);
     ck_assert_int_eq(params.filter.order_id, 0);
     ck_assert_int_eq(params.filter.user_id, 0);
     ck_assert_int_eq(params.granularity, GRANULARITY_15M);
@@ -255,12 +262,16 @@ END_TEST
 START_TEST(reads_everything)
 {
     ck_assert_int_eq(params_parse(RANGE "&domain=B%C3%BCcher.DE.&orderId=9007199254740991&userId=7&granularity=month"
-                                        "&fill=zero&sortBy=count&limit=100&page=2147483648",
+                                        "&fill=zero&sortBy=count&limit=100&page=2147483648"
+                                        "&error=+TLS%0D%0AB%C3%BCcher.",
                                   &every, &params, &fault),
                      OK);
     ck_assert(params.filter.has_domain);
     ck_assert(slice_equals(params.filter.domain, "b\xc3\xbc"
                                                  "cher.de"));
+    ck_assert(params.filter.has_error); /* as it is written, also where a domain would not be */
+    ck_assert(slice_equals(params.filter.error, " TLS\r\nB\xc3\xbc"
+                                                "cher."));
     ck_assert_int_eq(params.filter.order_id, INT64_C(9007199254740991));
     ck_assert_int_eq(params.filter.user_id, 7);
     ck_assert_int_eq(params.granularity, GRANULARITY_MONTH);
@@ -354,6 +365,21 @@ START_TEST(bounds_domain)
 }
 END_TEST
 
+START_TEST(bounds_error)
+{
+    char text[512];
+    int start = snprintf(text, sizeof text, RANGE "&error=");
+
+    memset(text + start, 'a', 257);
+    text[start + 256] = '\0';
+    ck_assert_int_eq(params_parse(text, &every, &params, &fault), OK);
+    ck_assert_uint_eq(params.filter.error.len, 256);
+    text[start + 256] = 'a';
+    text[start + 257] = '\0';
+    ck_assert_int_eq(params_parse(text, &every, &params, &fault), ERR_PARAMETER_INVALID);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("params");
@@ -372,6 +398,7 @@ int main(void)
     tcase_add_test(tcase, bounds_length);
     tcase_add_test(tcase, bounds_number);
     tcase_add_test(tcase, bounds_domain);
+    tcase_add_test(tcase, bounds_error);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);

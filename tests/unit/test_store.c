@@ -212,7 +212,14 @@ static void random_question(struct question *question)
         snprintf(question->domain, sizeof question->domain, "d%d.example", (int)pick(DOMAINS / 2));
         filter->has_domain = true;
         filter->domain = slice_of(question->domain);
-        snprintf(question->where + len, sizeof question->where - (size_t)len, " AND domain = '%s'", question->domain);
+        len += snprintf(question->where + len, sizeof question->where - (size_t)len, " AND domain = '%s'",
+                        question->domain);
+    }
+    if (pick(4) == 0) {
+        filter->has_error = true;
+        filter->error = slice_of(pick(2) ? "timeout" : "dns \"x\"");
+        snprintf(question->where + len, sizeof question->where - (size_t)len, " AND error = '%.*s'",
+                 (int)filter->error.len, filter->error.data);
     }
 }
 

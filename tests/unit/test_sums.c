@@ -186,7 +186,7 @@ static void tear_down(void)
 
 struct question {
     struct report_filter filter;
-    char where[256];
+    char where[320];
 };
 
 static int64_t edge(void)
@@ -211,10 +211,13 @@ static void pick_question(struct question *question)
     const char *domain = pick(20) ? domains[pick((int64_t)ROWS(domains))] : "unknown.example";
     filter->has_domain = pick(3) == 0;
     filter->domain = slice_of(domain);
-    quoted =
-        sqlite3_mprintf("t >= %lld AND t < %lld AND (%lld IN (0, user_id)) AND (%lld IN (0, order_id))%s%Q",
-                        (long long)filter->from, (long long)filter->to, (long long)filter->user_id,
-                        (long long)filter->order_id, filter->has_domain ? " AND domain = " : " AND 'x' <> ", domain);
+    const char *error = pick(10) ? errors[3 + pick((int64_t)ROWS(errors) - 3)] : pick(2) ? "unknown" : domains[0];
+    filter->has_error = pick(3) == 0;
+    filter->error = slice_of(error);
+    quoted = sqlite3_mprintf("t >= %lld AND t < %lld AND (%lld IN (0, user_id)) AND (%lld IN (0, order_id))%s%Q%s%Q",
+                             (long long)filter->from, (long long)filter->to, (long long)filter->user_id,
+                             (long long)filter->order_id, filter->has_domain ? " AND domain = " : " AND 'x' <> ",
+                             domain, filter->has_error ? " AND error = " : " AND 'x' <> ", error);
     snprintf(question->where, sizeof question->where, "%s", quoted);
     sqlite3_free(quoted);
 }
@@ -368,6 +371,19 @@ static void check_breakdown(const struct question *question, size_t dimension, c
     breakdown_release(&breakdown);
 }
 
+/* The same range and filters, but another error: nothing that was kept of the one may be taken for it. */
+static void check_other_error(const struct question *question)
+{
+    struct question other = *question;
+    struct totals summary;
+    struct fault fault;
+    if (!question->filter.has_error)
+        return;
+    other.filter.error = slice_of(slice_equals(question->filter.error, errors[3]) ? errors[5] : errors[3]);
+    ck_assert_int_eq(store_summary(reader, &other.filter, &summary, &fault), OK);
+    check_domains(&other, &summary);
+}
+
 /* ---- after logs were pruned ---- */
 
 static int64_t raw_from; /* logs before it are gone */
@@ -410,6 +426,7 @@ static void check_question(void)
     check_summary(&question, &summary);
     check_charts(&question, &summary);
     check_domains(&question, &summary);
+    check_other_error(&question);
     for (size_t i = 0; i < ROWS(dimensions); i++)
         check_breakdown(&question, i, &summary);
 }
