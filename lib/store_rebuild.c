@@ -100,7 +100,9 @@ static enum err redo_quarter(struct rebuild *rebuild, int64_t quarter, struct fa
     enum err err = db_run(&writer->db, statement, "empty a quarter", fault);
     if (!err)
         err = add_logs(rebuild, quarter, fault);
-    return err ? err : store_traffic_put(writer, fault);
+    if (!err)
+        err = store_traffic_put(writer, fault);
+    return err ? err : db_run(&writer->db, writer_statement(writer, W_NOTE_CHANGE), "note a change", fault);
 }
 
 /* The next one with logs, or with rows that should perhaps not be. INT64_MAX: none. */
