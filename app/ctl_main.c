@@ -101,7 +101,8 @@ static const struct command commands[] = {
         .usage = "ID [--grace HOURS] [--expires DATE]",
         .operand = "ID",
         .about = "Make a key that takes another's place, and show it, this once, on the last line.",
-        .more = "It has the role, user and name of key ID, and its end unless --expires says otherwise. The old key "
+        .more = "It has the role, user, name and end of key ID (of its newest successor, where that was rotated "
+                "before), unless --expires says otherwise. The old key "
                 "ends 24 hours from now, or after --grace HOURS, if not sooner; --grace 0 revokes it at once. Both "
                 "count as one caller: a batch that was sent with the old key and is sent again, under the same "
                 "Idempotency-Key, with the new one counts once. (After key add and key revoke it would count twice.)",

@@ -41,6 +41,7 @@ static_assert(KEY_TEXT_BYTES == KEY_PREFIX_BYTES + 2 * KEY_RANDOM_BYTES + 1, "st
     X(SQL_NOTE_USE, "UPDATE api_key SET last_used_at = ?2 WHERE id = ?1")                                              \
     X(SQL_REVOKE, "UPDATE api_key SET revoked_at = coalesce(revoked_at, ?2) WHERE id = ?1")                            \
     X(SQL_BY_ID, "SELECT " KEY_COLUMNS " FROM api_key WHERE id = ?1")                                                  \
+    X(SQL_LINE_END, "SELECT coalesce(expires_at, 0) FROM api_key WHERE caller_id = ?1 ORDER BY id DESC LIMIT 1")       \
     X(SQL_SET_END, "UPDATE api_key SET expires_at = nullif(?2, 0), revoked_at = nullif(?3, 0) WHERE id = ?1")          \
     X(SQL_ALL, "SELECT " KEY_COLUMNS " FROM api_key ORDER BY id")
 
@@ -419,6 +420,19 @@ static enum err end_after_grace(struct db *db, const struct api_key *key, int64_
     return sooner ? OK : set_end(db, key->id, end, 0, fault);
 }
 
+/* When the newest key of a line ends. The others end with their grace, which is no end that was wanted for the next. */
+static enum err read_end_of_line(struct db *db, int64_t caller_id, int64_t *ret_end, struct fault *fault)
+{
+    bool row = false;
+    sqlite3_stmt *end = db->statements[SQL_LINE_END];
+    sqlite3_bind_int64(end, 1, caller_id);
+    enum err err = db_step(db, end, "looking up an API key", &row, fault);
+    if (!err && row)
+        *ret_end = sqlite3_column_int64(end, 0);
+    sqlite3_reset(end);
+    return err;
+}
+
 /* The role and the user are the old key's, checked again: see is_in_force. */
 static enum err rotate(struct db *db, int64_t expires_at, int64_t grace_seconds, int64_t now, struct api_key *before,
                        struct api_key *key, char ret_text[KEY_TEXT_BYTES], struct fault *fault)
@@ -429,6 +443,10 @@ static enum err rotate(struct db *db, int64_t expires_at, int64_t grace_seconds,
     *key = *before;
     if (expires_at >= 0)
         key->expires_at = expires_at;
+    else
+        err = read_end_of_line(db, before->caller_id, &key->expires_at, fault);
+    if (err)
+        return err;
     key->revoked_at = key->last_used_at = 0;
     err = add_key(db, key, now, ret_text, fault);
     return err ? err : end_after_grace(db, before, grace_seconds, now, fault);

@@ -60,9 +60,10 @@ enum err key_store_get(struct key_store *store, int64_t id, struct api_key *ret_
 enum err key_store_revoke(struct key_store *store, int64_t id, int64_t now, struct fault *fault);
 
 /* Puts a new key in the place of key `id`, in one transaction: the same role, user, name and caller, so that a batch
- * sent with the old one and again with the new one counts once; good until `expires_at` (0: for ever), or as long as
- * the old one where that is negative. The old one ends `grace_seconds` from now, if not sooner; with 0 it is revoked.
- * *ret_before is the old key as it was, *ret_key the new one. ERR_NOT_FOUND when there is no such key. */
+ * sent with the old one and again with the new one counts once; good until `expires_at` (0: for ever), or where
+ * that is negative as long as the newest key of its line. The old one ends `grace_seconds` from now, if not sooner;
+ * with 0 it is revoked. *ret_before is the old key as it was, *ret_key the new one. ERR_NOT_FOUND when there is no such
+ * key. */
 enum err key_store_rotate(struct key_store *store, int64_t id, int64_t expires_at, int64_t grace_seconds, int64_t now,
                           struct api_key *ret_before, struct api_key *ret_key, char ret_text[KEY_TEXT_BYTES],
                           struct fault *fault);

@@ -318,7 +318,7 @@ row_is 3 'never +never +revoked$'
 row_is 4 '2100-01-01 00:00:00 +never +active$'
 run 0 'key rotate of a revoked key' --data "$rotated" key rotate 3 --grace 5
 out_has '^Key 3 was revoked before\.$'
-row_is 5 'never +never +active$'
+row_is 5 '2100-01-01 00:00:00 +never +active$'
 run 0 'the old key is revoked, too' --data "$rotated" key revoke 2
 run 1 'key rotate of no key' --data "$rotated" key rotate 77
 err_has 'there is no API key 77'

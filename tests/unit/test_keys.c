@@ -852,6 +852,20 @@ START_TEST(a_line_of_keys_is_one_caller)
 }
 END_TEST
 
+/* Who lost what a rotation printed makes another one, of the same key. */
+START_TEST(rotated_once_more)
+{
+    struct api_key before, key;
+    char first[KEY_TEXT_BYTES], text[KEY_TEXT_BYTES];
+    int64_t id = add(ROLE_WORKER, 0, 0, first);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(key_store_rotate(store, id, -1, HOUR, NOW, &before, &key, text, &fault), OK);
+        ck_assert_int_eq(key.expires_at, 0);
+        ck_assert_int_eq(row(id)->expires_at, NOW + HOUR);
+    }
+}
+END_TEST
+
 START_TEST(rotated_back)
 {
     struct api_key before, key, found;
@@ -938,6 +952,7 @@ static Suite *keys_suite(void)
     tcase_add_loop_test(tcase, processes_without_a_file, 0, 5);
     tcase_add_loop_test(tcase, rotated_by_rule, 0, (int)ROWS(rotations));
     tcase_add_test(tcase, a_line_of_keys_is_one_caller);
+    tcase_add_test(tcase, rotated_once_more);
     tcase_add_test(tcase, rotated_back);
     tcase_add_test(tcase, not_rotated);
     tcase_add_test(tcase, upgraded);
