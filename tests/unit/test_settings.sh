@@ -38,6 +38,7 @@ printf '\n  # a comment\n\tthreads\t=\t8\t\r\n\nlog_level = warn' >"$conf"
 is 'blanks, comments, CR and no newline at the end' '8 from FILE:3' "$(setting threads)"
 is 'the last line without a newline' 'warn from FILE:5' "$(setting log_level)"
 is 'the file that the environment names' '8' "$(ANALYTICS_CONFIG=$conf "$ctl" config --json | sed 's/.*"threads","value":"\([0-9]*\).*/\1/')"
+is '--data goes before all' '/y from --data' "$(ANALYTICS_DATA=/x "$ctl" --config "$conf" --data /y config | sed -n -E 's|^data +([^ ]*) +(.*)|\1 from \2|p')"
 is 'an empty file' '64 from default' "$(: >"$conf" && setting threads)"
 
 # ---- what is wrong: exit 2, and a line that says where, what, and what is allowed
