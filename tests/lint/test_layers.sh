@@ -32,6 +32,6 @@ verdict 'zlib.h is for lib/gunzip.c alone' "$(only zlib.h lib/gunzip.c)"
 verdict 'libcurl is for app/ctl_post.c alone' "$(only curl/curl.h app/ctl_post.c)"
 verdict 'FastCGI is for app/fcgi.c alone' "$(only 'fcgi.*' app/fcgi.c)"
 # The mains start the library; ingest hashes bodies for idempotency keys, etag what an answer depends on, imports logs.
-verdict 'sodium.h is for few' "$(only sodium.h lib/import_mark.c lib/store_keys.c app/etag.c app/ingest.c app/ingest_main.c app/query_main.c app/ctl_main.c)"
+verdict 'sodium.h is for few' "$(only sodium.h lib/import_mark.c lib/store_keys.c app/etag.c app/ingest.c app/ingest_main.c app/query_main.c)"
 
 finish
