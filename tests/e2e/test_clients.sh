@@ -108,7 +108,7 @@ for moment in 0.1 0.2 0.3 0.5 0.8 1.2; do
     ship follow &
     pid=$!
     sleep $moment
-    pkill -KILL -P $pid 2>/dev/null || true
+    pkill -KILL -f "^python3 $tmp/ship.py" || true # not the `timeout` that started it, which would leave it running
     wait $pid 2>/dev/null || true
     lines follow $((written + 1)) $((written + 200)) >>"$tmp/follow" # what it must not take for a part of the same batch
     written=$((written + 200))
@@ -127,4 +127,10 @@ ship follow || verdict 'ship.py' "$(cat "$tmp/said")"
 lines follow 3001 3010 >>"$tmp/follow"
 ship follow || verdict 'ship.py' "$(cat "$tmp/said")"
 verdict 'ship.py, after a bad line' "$([ "$(stored follow)" = 3010 ] && ls "$tmp"/follow.state.refused-* >/dev/null || echo "$(stored follow) lines stored, not 3010")"
+lines follow 3011 3300 >>"$tmp/follow"
+ship follow &
+one=$!
+ship follow || verdict 'ship.py' "$(cat "$tmp/said")"
+wait $one || verdict 'ship.py' "$(cat "$tmp/said")"
+verdict 'ship.py, two at once' "$([ "$(stored follow)" = 3300 ] || echo "$(stored follow) lines stored, not 3300")"
 finish
