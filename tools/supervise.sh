@@ -47,7 +47,7 @@ render() {
         sed -e 's|access_log /var/log/nginx/analytics.log|access_log /dev/stdout|' \
             -e 's|error_log /dev/null emerg|error_log stderr warn|' "$conf" >"$RUN/nginx/${conf##*/}"
     done
-    cp -Rp "$NGINX_CONF/dashboard" "$RUN/nginx/"
+    cp -R --no-preserve=mode --preserve=timestamps "$NGINX_CONF/dashboard" "$RUN/nginx/"
     conf=$(<"$RUN/nginx/analytics-dashboard.conf.in")
     printf '%s\n' "${conf//@dashboarddir@/"$RUN/nginx/dashboard"}" >"$RUN/nginx/analytics-dashboard.conf"
     cp "$NGINX_CONF/analytics-http.conf" "$RUN/nginx/"

@@ -80,7 +80,8 @@ bool log_is_access_line(const char *at)
 
 bool log_is_other_line(const char *at)
 {
-    static const char *const beginnings[] = {"Serving on ", "API keys: ", "Post the ", "  curl ", "Read it "};
+    static const char *const beginnings[] = {"Serving on ", "API keys: ", "Post the ",
+                                             "  curl ",     "Read it ",   "Look at "};
     for (int i = 0; i < ROWS(beginnings); i++)
         if (!strncmp(at, beginnings[i], strlen(beginnings[i])))
             return true;
