@@ -43,7 +43,7 @@ apt() { inside apt-get -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 "$@"; }
 
 # shellcheck disable=SC2016
 mirror=$(apt-get indextargets --format '$(SITE) $(RELEASE)' 'Created-By: Packages' | awk '$1 ~ /\/debian$/ && $2 == "bookworm" { print $1; exit }')
-must debootstrap debootstrap --variant=minbase bookworm "$root" "${mirror:-http://deb.debian.org/debian}"
+must debootstrap debootstrap --variant=minbase bookworm "$root" ${mirror:+"$mirror"}
 mount -t proc proc "$root/proc"
 printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
 chmod 755 "$root/usr/sbin/policy-rc.d"
