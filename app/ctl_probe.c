@@ -3,6 +3,7 @@
 #include "ctl_probe.h"
 
 #include "buf.h"
+#include "clock.h"
 #include "text.h"
 
 #include <errno.h>
@@ -14,7 +15,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "banned.h"
@@ -63,23 +63,16 @@ static void put_request(struct buf *out)
 
 /* ---- the answer ---- */
 
-static int64_t now_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec;
-}
-
 /* All of it, or minus an error number. */
 static int receive(int fd, void *bytes, size_t len, int64_t until)
 {
     char *at = bytes;
     while (len > 0) {
-        ssize_t n = now_seconds() >= until ? 0 : recv(fd, at, len, 0);
+        ssize_t n = clock_mono_us() / 1000000 >= until ? 0 : recv(fd, at, len, 0);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return n == 0 ? (now_seconds() >= until ? -ETIMEDOUT : -ECONNRESET)
+            return n == 0 ? (clock_mono_us() / 1000000 >= until ? -ETIMEDOUT : -ECONNRESET)
                           : (errno == EAGAIN ? -ETIMEDOUT : -errno);
         at += n;
         len -= (size_t)n;
@@ -92,7 +85,7 @@ static int receive_answer(int fd, struct buf *answer)
 {
     static unsigned char content[65536 + 256];
     unsigned char header[HEADER_BYTES] = {0};
-    int64_t until = now_seconds() + WAIT_SECONDS;
+    int64_t until = clock_mono_us() / 1000000 + WAIT_SECONDS;
     int failed = 0;
     while (!failed && header[1] != END_REQUEST) {
         failed = receive(fd, header, sizeof header, until);

@@ -137,7 +137,8 @@ struct store_reader; /* opaque */
 enum err store_reader_open(const char *data_dir, struct store_reader **ret_reader, struct fault *fault);
 void store_reader_close(struct store_reader *reader);
 
-/* The file that is open is not DIR/analytics.db any more: a restore put another one in its place. Costs a stat(). */
+/* The file that is open is not DIR/analytics.db any more: a restore put another one in its place. Costs a stat().
+ * Never while a moment is held (store_hold): an answer and its tag are of one file. */
 bool store_reader_has_moved(struct store_reader *reader);
 
 /* Ends any report that runs longer: ERR_QUERY_TIMEOUT. 0: no bound. */

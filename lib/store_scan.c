@@ -126,7 +126,7 @@ enum err store_reader_open(const char *data_dir, struct store_reader **ret_reade
 
 bool store_reader_has_moved(struct store_reader *reader)
 {
-    return db_has_moved(&reader->db);
+    return !reader->held && db_has_moved(&reader->db);
 }
 
 void store_reader_close(struct store_reader *reader)
