@@ -302,6 +302,16 @@ void stack_restart(struct stack *stack, const char *const *arguments)
     stack_launch(stack, arguments);
 }
 
+void stack_start_shared(void)
+{
+    stack_start(&shared, NULL);
+}
+
+void stack_stop_shared(void)
+{
+    stack_stop(&shared);
+}
+
 struct TCase *stack_case(struct Suite *suite, const char *name, void (*setup)(void), void (*teardown)(void))
 {
     exchanges_begin();

@@ -131,6 +131,8 @@ struct TCase *stack_case(struct Suite *suite, const char *name, void (*setup)(vo
 
 /* For main(): runs the suite of one test case around one service that all tests share (`shared`). */
 extern struct stack shared;
+void stack_start_shared(void);
+void stack_stop_shared(void);
 #define ROWS(table) (int)(sizeof(table) / sizeof *(table))
 
 #endif

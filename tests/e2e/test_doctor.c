@@ -151,22 +151,12 @@ START_TEST(nothing_is_there)
 }
 END_TEST
 
-static void start(void)
-{
-    stack_start(&shared, NULL);
-}
-
-static void stop(void)
-{
-    stack_stop(&shared);
-}
-
 int main(void)
 {
     Suite *suite = suite_create("doctor");
     TCase *tcase = tcase_create("doctor");
     tcase_set_timeout(tcase, 300);
-    tcase_add_unchecked_fixture(tcase, start, stop);
+    tcase_add_unchecked_fixture(tcase, stack_start_shared, stack_stop_shared);
     tcase_add_test(tcase, all_is_well);
     tcase_add_loop_test(tcase, one_thing_broken, 0, ROWS(rows));
     tcase_add_test(tcase, nginx_is_kept_out);

@@ -628,22 +628,12 @@ START_TEST(a_rotated_key_is_the_same_caller)
 }
 END_TEST
 
-static void start(void)
-{
-    stack_start(&shared, NULL);
-}
-
-static void stop(void)
-{
-    stack_stop(&shared);
-}
-
 int main(void)
 {
     Suite *suite = suite_create("ingest");
     TCase *tcase = tcase_create("ingest");
     tcase_set_timeout(tcase, 300);
-    tcase_add_unchecked_fixture(tcase, start, stop);
+    tcase_add_unchecked_fixture(tcase, stack_start_shared, stack_stop_shared);
     tcase_add_loop_test(tcase, accepted_is_stored, 0, ROWS(accepted));
     tcase_add_loop_test(tcase, invalid_body_is_refused, 0, ROWS(invalid));
     tcase_add_loop_test(tcase, bad_record_is_named, 0, ROWS(bad_records));

@@ -393,22 +393,12 @@ START_TEST(no_key_lies_beside_a_body)
 }
 END_TEST
 
-static void start(void)
-{
-    stack_start(&shared, NULL);
-}
-
-static void stop(void)
-{
-    stack_stop(&shared);
-}
-
 int main(void)
 {
     Suite *suite = suite_create("logs");
     TCase *tcase = tcase_create("logs");
     tcase_set_timeout(tcase, 300);
-    tcase_add_unchecked_fixture(tcase, start, stop);
+    tcase_add_unchecked_fixture(tcase, stack_start_shared, stack_stop_shared);
     tcase_add_checked_fixture(tcase, note_log_begin, NULL);
     tcase_add_loop_test(tcase, hostile_text_is_escaped, 0, ROWS(hostile));
     tcase_add_test(tcase, hostile_bodies_are_escaped);
