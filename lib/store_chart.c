@@ -23,6 +23,14 @@ struct filling {
 
 /* ---- empty buckets ---- */
 
+/* The widest tier whose buckets nest in a chart's. */
+static enum tier widest_tier(enum granularity granularity)
+{
+    if (granularity == GRANULARITY_15M)
+        return TIER_QUARTER;
+    return granularity == GRANULARITY_HOUR ? TIER_HOUR : TIER_DAY;
+}
+
 static size_t count_buckets(const struct report_filter *filter, enum granularity granularity)
 {
     size_t count = 0;
@@ -90,7 +98,7 @@ static enum err range_sink(void *ctx, const struct scan_row *row)
 static enum err scan_part(const struct filling *filling, int64_t from, int64_t to, scan_sink sink, void *ctx)
 {
     struct scan_order order = {.source = filling->source,
-                               .widest = granularity_tier(filling->granularity),
+                               .widest = widest_tier(filling->granularity),
                                .from = from,
                                .to = to,
                                .sink = sink,

@@ -50,11 +50,4 @@ int64_t tier_snap(const struct tier_set *tiers, int64_t at);
  * filled. */
 size_t tier_cover(int64_t from, int64_t to, const struct tier_set *tiers, struct piece ret_pieces[PIECE_MAX]);
 
-/* The widest tier whose buckets nest in a chart's. */
-enum tier granularity_tier(enum granularity granularity);
-
-/* The start of the chart bucket that `seconds` lies in, and of the one after it. */
-int64_t granularity_floor(enum granularity granularity, int64_t seconds);
-int64_t granularity_next(enum granularity granularity, int64_t bucket);
-
 #endif
