@@ -135,7 +135,7 @@ CREATE TABLE traffic_day (
     PRIMARY KEY (user_id, order_id, bucket)
 ) STRICT, WITHOUT ROWID;
 
--- Domains and errors, packed: each row is a run of entries (domain, error, order → sums; see lib/pack.h) of one bucket
+-- Domains and errors, packed: each row is a run of entries (domain, error, order → sums; see lib/rollup/pack.h) of one bucket
 -- and user. kind 0: every log, by domain and order. kind 1: logs that name an error, by domain, error and order. User 0
 -- has the entries of everyone, without orders. A user's entries of several orders have their sum in front of them. Tiers 1 to 4, and only for closed periods.
 CREATE TABLE rollup_chunk (

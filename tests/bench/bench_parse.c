@@ -1,7 +1,7 @@
 /* bench_parse.c: what JSON costs on one core: json-c over whole bodies (the yardstick), and our reader over the same.
  * Usage: bench_parse BATCH [SECONDS]. Prints json-c's and our logs/s, measured in turns. */
 #include "client.h"
-#include "json_logs.h"
+#include "format/json_logs.h"
 #include "traffic.h"
 
 #include <json-c/json.h>

@@ -1,9 +1,9 @@
 /* bench_retain.c: what pruning does to batches that come meanwhile: a large database, a batch after each slice of
  * upkeep, first with nothing to prune, then with most of it. A batch waits for one slice at the most, so the slices'
  * lengths are the delays. Usage: bench_retain DIR MILLION_LOGS RAW_DAYS HOUR_DAYS DAY_DAYS */
-#include "store_writer.h"
+#include "store/sqlite/write/writer.h"
 #include "traffic.h"
-#include "when.h"
+#include "time/when.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,9 +4,9 @@
  * lines of report, who, days, median µs bench_sql size DIR            bytes of the database (what is still in the WAL
  * included) and its number of logs bench_sql order DIR USER      the first order of a user */
 #include "client.h"
-#include "store.h"
+#include "store/store.h"
 #include "traffic.h"
-#include "when.h"
+#include "time/when.h"
 
 #include <sqlite3.h>
 #include <stdio.h>

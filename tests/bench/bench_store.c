@@ -1,9 +1,9 @@
 /* bench_store.c: the store alone, without HTTP and JSON: what a log costs to write, and a report to read.
  * Usage: bench_store DIR MILLION_LOGS BATCH [BATCHES_PER_GROUP [write]] */
-#include "store.h"
+#include "store/store.h"
 #include "traffic.h"
-#include "when.h"
-#include "zone_file.h"
+#include "time/when.h"
+#include "time/zone_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>

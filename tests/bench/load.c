@@ -8,7 +8,7 @@
  * p90, p99, bad answers, CPU as above. bench_load cells OPTIONS: for each line of standard input,
  * "LABEL<tab>KEY<tab>PATH": LABEL, requests, seconds, p50, p90, p99 (µs), bad answers, and p50 and p99 of --beside.
  * With one client, PATH and --beside are asked in turns. */
-#include "buf.h"
+#include "base/buf.h"
 #include "client.h"
 #include "procs.h"
 #include "traffic.h"

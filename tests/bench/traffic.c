@@ -1,7 +1,7 @@
 /* traffic.c: believable proxy traffic. Knows distributions. Knows no store and no network. */
 #include "traffic.h"
 
-#include "when.h"
+#include "time/when.h"
 
 #include <math.h>
 #include <stdio.h>

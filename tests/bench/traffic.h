@@ -3,8 +3,8 @@
 #ifndef TRAFFIC_H
 #define TRAFFIC_H
 
-#include "batch.h"
-#include "buf.h"
+#include "log/batch.h"
+#include "base/buf.h"
 
 #include <stdint.h>
 

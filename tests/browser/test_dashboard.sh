@@ -10,7 +10,7 @@
 #   30 days that are 29 -> "FAIL range 30d: zero-filled: 29, expected 30"; no fill=zero -> "FAIL range 24h: zero-filled: 88"
 #   page= left out -> "FAIL websites: has others"; no way to stop it -> "FAIL refresh: not when switched off: 5, expected 2"
 #   text as markup -> every step, since the policy lets none in
-. "${BASH_SOURCE[0]%/*}/../lint/totals.sh"
+. "${BASH_SOURCE[0]%/*}/../support/totals.sh"
 SOURCE=$PWD
 BUILD=${ANALYTICS_BUILDDIR:?is not set: run the tests through make check}
 PATH=$PATH:/usr/sbin:/sbin

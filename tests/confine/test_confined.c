@@ -10,7 +10,7 @@
  *   no ProtectSystem= -> "probe: file in /tmp: expected Read-only file system, got file in /tmp: worked"
  *   socket permitted -> "probe: unix socket: expected Operation not permitted, got unix socket: worked"
  *   the filter without flock -> under strace: "analytics-ingest calls what its unit does not permit: flock" */
-#include "../e2e/stack.h"
+#include "support/stack.h"
 
 #include <check.h>
 #include <signal.h>

@@ -8,7 +8,7 @@
 #   -Wl,-z,now -> "FAIL analytics-ingest: relocations are bound late"
 #   _FORTIFY_SOURCE=3 made 2 -> "FAIL an overrun of allocated memory: ended with 0"
 #   -fPIE and -pie -> "FAIL analytics-ingest: not position independent: EXEC"
-. "${BASH_SOURCE[0]%/*}/../lint/totals.sh"
+. "${BASH_SOURCE[0]%/*}/../support/totals.sh"
 BUILD=${ANALYTICS_BUILDDIR:?is not set: run the tests through make check}
 
 setting() { sed -n "s/^$1 = *//p" "$BUILD/Makefile"; }

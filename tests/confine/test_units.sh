@@ -11,7 +11,7 @@
 #   no Wants=analytics-ingest.service -> "FAIL fonproxy-analytics.target: does not start analytics-ingest.service"
 #   WantedBy=multi-user.targte -> "FAIL systemctl enable fonproxy-analytics.target: Failed to enable unit, …"
 #   ExecStopPost without exec -> "FAIL ExecStopPost= after exit-code: ended with 159"
-. "${BASH_SOURCE[0]%/*}/../lint/totals.sh"
+. "${BASH_SOURCE[0]%/*}/../support/totals.sh"
 BUILD=${ANALYTICS_BUILDDIR:?is not set: run the tests through make check}
 WORST=0.3 # of 10; what is left is named below
 dir=$(mktemp -d)

@@ -6,7 +6,7 @@
 #   "minProperties": 9 for a point of traffic -> "FAIL GET /analytics/traffic 200: /data/N must NOT have fewer than 9 properties"
 #   no 415 for ingest -> "FAIL POST /analytics/ingest 415 is not documented"
 #   no license -> "FAIL redocly lint: … warning … info-license"
-. "${BASH_SOURCE[0]%/*}/../lint/totals.sh"
+. "${BASH_SOURCE[0]%/*}/../support/totals.sh"
 BUILD=${ANALYTICS_BUILDDIR:?is not set: run the tests through make check}
 here=tests/contract
 tools=$BUILD/tests/contract/npm

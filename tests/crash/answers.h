@@ -2,10 +2,10 @@
 #ifndef ANSWERS_H
 #define ANSWERS_H
 
-#include "../e2e/stack.h"
+#include "support/stack.h"
 
-/* Asks for each report, each width and several filters, about the logs of tests/fault/ledger.h, and compares every byte
- * of the answer. Nothing may be written meanwhile. Returns how many answers were compared. */
+/* Asks for each report, each width and several filters, about the logs of tests/support/ledger.h, and compares every
+ * byte of the answer. Nothing may be written meanwhile. Returns how many answers were compared. */
 int answers_check(const struct stack *stack);
 
 #endif

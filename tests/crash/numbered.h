@@ -1,8 +1,8 @@
-/* numbered.h: batch number N of tests/fault/ledger.h as a sender sends it: JSON, and its idempotency key. */
+/* numbered.h: batch number N of tests/support/ledger.h as a sender sends it: JSON, and its idempotency key. */
 #ifndef NUMBERED_H
 #define NUMBERED_H
 
-#include "../fault/ledger.h"
+#include "support/ledger.h"
 
 struct numbered {
     char *json; /* NUL-terminated */

@@ -9,7 +9,7 @@
 #ifndef SWARM_H
 #define SWARM_H
 
-#include "../e2e/stack.h"
+#include "support/stack.h"
 #include "numbered.h"
 
 struct swarm_options {

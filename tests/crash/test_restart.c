@@ -6,7 +6,7 @@
  *
  * ANALYTICS_LONG=1 does so forty times instead of three.
  *
- * Seen to fail on two planted bugs, in app/fcgi.c:
+ * Seen to fail on two planted bugs, in app/http/fcgi.c:
  *
  *   A stop ends the process at once: "14 requests were refused"
  *

@@ -6,7 +6,7 @@
  * The programs are the real ones. The test is their process manager, which has the listening socket and starts the next
  * process when one has ended, and their web server, which speaks FastCGI byte by byte.
  *
- * Seen to fail on four bugs. Planted in app/fcgi.c:
+ * Seen to fail on four bugs. Planted in app/http/fcgi.c:
  *
  *   A stop ends the process at once: "end_posts(calls, 90, 1) == 27, 90 == 90", and "stored == 93, times * 8 == 240"
  *

@@ -17,7 +17,7 @@ if [ -z "${IN_NAMESPACE:-}" ]; then
     IN_NAMESPACE=yes exec unshare --mount --pid --fork --kill-child --mount-proc bash "$SELF" "$@"
 fi
 DEB=$(realpath "$1") TARBALL=$(realpath "$2")
-. "${SELF%/*}/../lint/totals.sh"
+. "${SELF%/*}/../support/totals.sh"
 dir=$(mktemp -d /var/tmp/analytics-debian.XXXXXX)
 root=$dir/root
 finished() {

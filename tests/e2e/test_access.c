@@ -13,9 +13,9 @@
  *   analytics-http.conf: the bearer's key before x-api-key -> "pair 0: worker, then user: … expected 403, got 200"
  *   analytics-auth-own.conf.example: X-Analytics-Role left to the client -> "the service was told X-Analytics-Role";
  *     X-Analytics-Need left to it -> no_header_makes_somebody_else, "X-ANALYTICS-NEED: ingest" */
-#include "auth_service.h"
-#include "routes.h"
-#include "stack.h"
+#include "support/auth_service.h"
+#include "endpoint/routes.h"
+#include "support/stack.h"
 
 #include <check.h>
 #include <ctype.h>

@@ -1,5 +1,5 @@
 /* test_cache.c: through nginx: entity tags, 304 and what goes with them; and reports on the clocks of other places. */
-#include "stack.h"
+#include "support/stack.h"
 
 #include <check.h>
 #include <curl/curl.h>

@@ -7,7 +7,7 @@
 #   a key that is made anew for each try, in Python -> "FAIL ship.py, killed at any moment: 37800 lines stored, not 3000"
 #   400 taken for something to try again, in Go -> "FAIL go: refused: exit 124"
 #   ship.py without save() before the first try -> "FAIL ship.py, half a line: 3300 lines stored, not 2000"
-. "${BASH_SOURCE[0]%/*}/../lint/totals.sh"
+. "${BASH_SOURCE[0]%/*}/../support/totals.sh"
 SOURCE=$PWD
 BUILD=${ANALYTICS_BUILDDIR:?is not set: run the tests through make check}
 tmp=$(mktemp -d /tmp/analytics-clients.XXXXXX)

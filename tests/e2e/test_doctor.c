@@ -1,6 +1,6 @@
 /* test_doctor.c: analyticsctl doctor beside the running service, and with one thing broken at a time: it names that,
  * and nothing else is worse for it. What is broken is made whole again. */
-#include "stack.h"
+#include "support/stack.h"
 
 #include <check.h>
 #include <signal.h>

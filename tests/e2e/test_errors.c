@@ -1,6 +1,6 @@
 /* test_errors.c: every error that nginx makes itself looks like one of ours: malformed requests, limits, rates, and
  * programs that are gone, stopped, or die in the middle of a request. */
-#include "stack.h"
+#include "support/stack.h"
 
 #include <check.h>
 #include <signal.h>

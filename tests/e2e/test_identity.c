@@ -1,7 +1,7 @@
 /* test_identity.c: who is asking, and what they may see: every route with every kind of key, in every place a key may
  * stand; all the ways to claim another identity; and the same with an operator's own service in place of our keys. */
-#include "auth_service.h"
-#include "stack.h"
+#include "support/auth_service.h"
+#include "support/stack.h"
 
 #include <check.h>
 #include <ctype.h>

@@ -5,7 +5,7 @@
  * Planted to see it fail, and found: marks that the service takes for ordinary keys; marks that are written in another
  * way than ours and are taken all the same; no second try where nobody listens, and none after 429; what was there
  * already told as stored. */
-#include "stack.h"
+#include "support/stack.h"
 
 #include <check.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
 /* test_ingest.c: every kind of body, header and length that a client may send, through real nginx: the answer, and that
  * a refused batch leaves nothing behind. */
-#include "stack.h"
+#include "support/stack.h"
 
 #include <check.h>
 #include <stdio.h>

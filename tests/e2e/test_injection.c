@@ -8,9 +8,9 @@
  *   text.c: a line feed not escaped -> "/analytics/errors?…: a raw control character: …", and "not a log line"
  *   cgi.c: a caller over 16 bytes gets another name -> "caller ''; DROP TABLE raw_log; --' is stored otherwise"
  *   batch.c: trailing dots kept -> "'UPPER.Example..' is stored otherwise" */
-#include "auth_service.h"
-#include "log_lines.h"
-#include "stack.h"
+#include "support/auth_service.h"
+#include "support/log_lines.h"
+#include "support/stack.h"
 
 #include <check.h>
 #include <ctype.h>

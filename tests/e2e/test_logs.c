@@ -1,7 +1,7 @@
 /* test_logs.c: what the service writes: one line per event that a program can read, whatever a client sends, and never
  * a key: not in the log, not in a file. */
-#include "log_lines.h"
-#include "stack.h"
+#include "support/log_lines.h"
+#include "support/stack.h"
 
 #include <check.h>
 #include <ctype.h>

@@ -7,8 +7,8 @@
 #   "key add --rolle user" in analyticsctl(1) -> "FAIL analyticsctl key add --rolle user …: ended with 2: …unknown option"
 #   "Key 3 is gone." instead of "Key 3 is revoked." -> "FAIL analyticsctl key revoke 3: printed: Key 3 is revoked."
 #   systemctl stop analytics-ingset.socket -> "FAIL systemctl …: ended with 1: …Unit analytics-ingset.socket not found."
-. "${BASH_SOURCE[0]%/*}/../lint/totals.sh"
-. tests/e2e/console.sh
+. "${BASH_SOURCE[0]%/*}/../support/totals.sh"
+. tests/support/console.sh
 BUILD=${ANALYTICS_BUILDDIR:?is not set: run the tests through make check}
 HOME_OF_TEST=$(mktemp -d /tmp/analytics-manual.XXXXXX)
 ROOT=$HOME_OF_TEST/root

@@ -4,7 +4,7 @@
  * else.
  *
  * Seen to fail, each with a line or two changed:
- *   metrics_file.c: MAP_PRIVATE, or a new file at each start -> figures_are_exact, "analytics_batches_total: expected
+ *   metrics/file.c: MAP_PRIVATE, or a new file at each start -> figures_are_exact, "analytics_batches_total: expected
  * 10 more, got 0"; restarts_are_counted writer.c: replays counted as stored -> "analytics_batches_total: expected 10
  * more, got 13" writer.c: healthy whatever the store says -> trouble_shows, "analytics_writer_healthy stays 1" http.c:
  * response->err left out -> "…reason="analytics.idempotency_key_reused"}: expected 2 more, got 0" access.c: the right
@@ -14,7 +14,7 @@
  *   docs/metrics.md: a row less -> "docs/metrics.md has not, or not in its place: …"
  *   grafana-dashboard.json: mim() for min() -> the_dashboard_is_one, by promtool
  *   analytics.conf: the example without its role -> "expected 200, got 401"; without deny -> "expected 403, got 200" */
-#include "stack.h"
+#include "support/stack.h"
 
 #include <check.h>
 #include <signal.h>

@@ -2,8 +2,8 @@
 # test_readme.sh: runs every command of README.md's console blocks, in order, and compares what they print. "…" in the
 # README stands for anything; a block without output checks the exit status only. What would touch the machine (port,
 # data folder, /run, /var/lib, /usr/local) is led to a temporary folder, by exact words.
-. "${BASH_SOURCE[0]%/*}/../lint/totals.sh"
-. tests/e2e/console.sh
+. "${BASH_SOURCE[0]%/*}/../support/totals.sh"
+. tests/support/console.sh
 SOURCE=$PWD
 BUILD=${ANALYTICS_BUILDDIR:?is not set: run the tests through make check}
 HOME_OF_TEST=$(mktemp -d /tmp/analytics-readme.XXXXXX)

@@ -1,6 +1,6 @@
 /* test_reads.c: random logs in through the API, random questions out of it: every answer equals one that SQLite's own
  * date and JSON functions make from the raw logs. */
-#include "stack.h"
+#include "support/stack.h"
 
 #include <check.h>
 #include <inttypes.h>

@@ -8,7 +8,7 @@
 #   no --check-config in ExecReload -> "FAIL a reload with bad settings: is good"
 #   ExecStart without --config -> "FAIL the service: …where are the databases?…"
 #   kill -0 in ExecReload -> "FAIL reload 1 of ingest: it is still the process it was"
-. "${BASH_SOURCE[0]%/*}/../lint/totals.sh"
+. "${BASH_SOURCE[0]%/*}/../support/totals.sh"
 BUILD=${ANALYTICS_BUILDDIR:?is not set: run the tests through make check}
 PATH=$PATH:/usr/sbin:/sbin
 dir=$(mktemp -d /tmp/analytics-reload.XXXXXX)

@@ -1,6 +1,6 @@
 /* test_serve.c: the life of ./serve: what it makes and whose that is, what it refuses, how it ends, and what happens
  * when one of its processes dies. */
-#include "stack.h"
+#include "support/stack.h"
 
 #include <arpa/inet.h>
 #include <check.h>

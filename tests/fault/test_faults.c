@@ -14,11 +14,11 @@
  *
  *   db_begin() without the rollback: "memory of SQLite 5615 fails for ever: it is over, and yet: …/analytics.db: cannot
  *   start a transaction within a transaction" */
-#include "disk.h"
-#include "ledger.h"
-#include "memory.h"
-#include "store_writer.h"
-#include "tape.h"
+#include "support/disk.h"
+#include "support/ledger.h"
+#include "support/memory.h"
+#include "store/sqlite/write/writer.h"
+#include "support/tape.h"
 
 #include <check.h>
 #include <limits.h>

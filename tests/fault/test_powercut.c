@@ -6,7 +6,7 @@
  * cut at operation after operation, the files are made as a disk could hold them, and opened. A later run goes on from
  * such files. ANALYTICS_LONG=1 takes more cuts and runs.
  *
- * Seen to fail on four planted bugs, in lib/store_db.c and lib/store_write.c:
+ * Seen to fail on four planted bugs, in lib/db/db.c and lib/store/sqlite/write/write.c:
  *
  *   PRAGMA synchronous=NORMAL: "cut behind operation 82 of 375, kept 50%, torn 30%, noise 0%: acknowledged batch 0 is
  *   lost"
@@ -19,10 +19,10 @@
  *
  *   No leave_old_wal() at the start: "cut behind operation 122 of 122, kept 100%, torn 0%, noise 0%: acknowledged batch
  * 5 is lost", after a failed sync. The store had this one. */
-#include "disk.h"
-#include "ledger.h"
-#include "store_writer.h"
-#include "tape.h"
+#include "support/disk.h"
+#include "support/ledger.h"
+#include "store/sqlite/write/writer.h"
+#include "support/tape.h"
 
 #include <check.h>
 #include <limits.h>

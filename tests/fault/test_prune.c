@@ -5,11 +5,11 @@
  *
  * Planted to see it fail: rows deleted before the horizon moves ("47 differences" at the first cut), no upkeep after a
  * restart, traffic_day gone through from the wrong row on after one. */
-#include "../recount.h"
-#include "disk.h"
-#include "ledger.h"
-#include "store_writer.h"
-#include "tape.h"
+#include "support/recount.h"
+#include "support/disk.h"
+#include "support/ledger.h"
+#include "store/sqlite/write/writer.h"
+#include "support/tape.h"
 
 #include <check.h>
 #include <stdio.h>

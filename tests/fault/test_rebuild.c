@@ -9,11 +9,11 @@
  *   order_user emptied in its own -> "write 40 fails once: 20 differences"
  *   a quarter dropped and added in two -> "write 32 fails once: 2 differences"
  */
-#include "../recount.h"
-#include "disk.h"
-#include "ledger.h"
-#include "memory.h"
-#include "tape.h"
+#include "support/recount.h"
+#include "support/disk.h"
+#include "support/ledger.h"
+#include "support/memory.h"
+#include "support/tape.h"
 
 #include <check.h>
 #include <limits.h>

@@ -2,7 +2,7 @@
 #include "body.h"
 
 #include "fuzz.h"
-#include "gunzip.h"
+#include "format/gunzip.h"
 
 /* How a body is cut: the first piece has `first` bytes, the others `piece`. */
 struct cut {

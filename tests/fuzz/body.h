@@ -4,9 +4,9 @@
 #ifndef FUZZ_BODY_H
 #define FUZZ_BODY_H
 
-#include "batch.h"
-#include "err.h"
-#include "json_logs.h"
+#include "log/batch.h"
+#include "base/err.h"
+#include "format/json_logs.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,8 +20,8 @@ struct outcome {
     struct batch batch;
 };
 
-/* Reads a body, compressed or not, as app/ingest.c does: whole, byte by byte, cut at a place that depends on the bytes,
- * and in pieces of a size that does; all must agree. The caller releases *ret_outcome. */
+/* Reads a body, compressed or not, as app/endpoint/ingest.c does: whole, byte by byte, cut at a place that depends on
+ * the bytes, and in pieces of a size that does; all must agree. The caller releases *ret_outcome. */
 void body_read(const char *body, size_t len, bool gzip, struct outcome *ret_outcome);
 void outcome_release(struct outcome *outcome);
 

@@ -4,7 +4,7 @@
 
 #include "fuzz.h"
 #include "rfc8259.h"
-#include "when.h"
+#include "time/when.h"
 
 #include <arpa/inet.h>
 #include <json-c/json.h>

@@ -3,7 +3,7 @@
  * cell by cell; and what csv_put writes is read as the same cells. The first byte says how much a record may hold.
  *
  * Planted to see it fail, and found: see the end of tests/unit/test_import.sh. */
-#include "csv.h"
+#include "format/csv.h"
 #include "fuzz.h"
 
 #include <stdbool.h>

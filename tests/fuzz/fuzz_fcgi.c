@@ -1,7 +1,7 @@
-/* fuzz_fcgi.c: a FastCGI connection, byte for byte, into app/fcgi.c's own serving code and libfcgi behind it. Whatever
- * the bytes: one connection is at most one request and one answer, which is sound FastCGI; nothing of one request's
- * body becomes another's; the connection is closed. A request that is whole and plain reaches the handler as it was
- * sent.
+/* fuzz_fcgi.c: a FastCGI connection, byte for byte, into app/http/fcgi.c's own serving code and libfcgi behind it.
+ * Whatever the bytes: one connection is at most one request and one answer, which is sound FastCGI; nothing of one
+ * request's body becomes another's; the connection is closed. A request that is whole and plain reaches the handler as
+ * it was sent.
  *
  * Two things are kept from libfcgi 2.4.2. Four names in one FCGI_GET_VALUES record smash its stack, and it takes such
  * records at any place of the stream, so no look at the first one would keep them out. And it asks malloc for as many
@@ -14,7 +14,7 @@
  * that is cut off taken for whole. */
 #include "fuzz.h"
 
-#include "../../app/fcgi.c"
+#include "http/fcgi.c"
 
 #define MOST_BYTES (32u << 10) /* a socket holds as much without a reader */
 #define GET_VALUES 9

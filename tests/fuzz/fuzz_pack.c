@@ -5,7 +5,7 @@
  * Planted to see it fail, and found: no copy of a chunk's end, a length of 9, a size of a group that is not compared
  * with what is left. */
 #include "fuzz.h"
-#include "pack.h"
+#include "rollup/pack.h"
 
 #include <stdbool.h>
 

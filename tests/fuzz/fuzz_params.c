@@ -5,8 +5,8 @@
  * Planted to see it fail, and found: limit 101, a second `from` not seen, a range of 115 days. (That values are UTF-8
  * without NUL is looked at twice, so leaving one out changes no answer.) */
 #include "fuzz.h"
-#include "params.h"
-#include "when.h"
+#include "http/params.h"
+#include "time/when.h"
 
 #include <ctype.h>
 

@@ -4,7 +4,7 @@
  * Planted to see it fail, and found: 29 February 2100, an offset of +14:59, hour 24, a tenth
  * digit of fraction, an offset added in place of taken away. */
 #include "fuzz.h"
-#include "when.h"
+#include "time/when.h"
 
 #include <stdbool.h>
 #include <time.h>

@@ -4,10 +4,10 @@
  *
  * Planted to see it fail, and found: types not compared with their number, a block's length not compared with the
  * file's, times that fall. */
-#include "bucket.h"
+#include "report/bucket.h"
 #include "fuzz.h"
-#include "tzif.h"
-#include "when.h"
+#include "time/tzif.h"
+#include "time/when.h"
 
 static struct zone zone;
 

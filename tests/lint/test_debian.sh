@@ -7,7 +7,7 @@
 #   another version in configure.ac -> "FAIL debian/changelog: is for 0.2.0, the program is 0.2.1"
 #   no zlib1g-dev in Build-Depends -> "FAIL Build-Depends: < zlib1g-dev"
 #   tls-server.conf in README.Debian -> "FAIL README.Debian: names tls-server.conf, which nginx/ has not"
-. "${BASH_SOURCE[0]%/*}/totals.sh"
+. "${BASH_SOURCE[0]%/*}/../support/totals.sh"
 
 version=$(sed -n 's/^AC_INIT(\[fonproxy-analytics\], \[\([^]]*\)\].*/\1/p' configure.ac)
 changelog=$(sed -n '1s/^fonproxy-analytics (\(.*\)) .*/\1/p' debian/changelog)

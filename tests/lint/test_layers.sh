@@ -1,37 +1,83 @@
 #!/usr/bin/env bash
-# test_layers.sh: includes point one way (layers.txt), and each library's header is known to few files.
-. "${BASH_SOURCE[0]%/*}/totals.sh"
+# test_layers.sh: includes point one way: from a room (a folder) to rooms that stand before it, and within a room never in
+# a circle; and each library's header is known to few files.
+. "${BASH_SOURCE[0]%/*}/../support/totals.sh"
 
-for file in lib/*.[ch] app/*.[ch]; do
-    [ "$file" = lib/banned.h ] && continue
-    verdict "$file" "$(awk -v file="$file" '
-        function module(path) { sub(/.*\//, "", path); sub(/\.[ch]$/, "", path); return path }
-        FILENAME != file { if ($0 !~ /^#/ && NF) rank[$1] = ++n; next }
-        FNR == 1 { me = module(file); if (!(me in rank)) print me " is not in layers.txt" }
-        /^#include "/ {
-            split($0, part, "\""); other = module(part[2])
-            if (other == me || other == "banned" || other == "config") next
-            if (!(other in rank)) print "includes unknown " part[2]
-            else if (rank[other] > rank[me]) print "includes " part[2] ", which stands later"
-        }' tests/lint/layers.txt "$file")"
+# The rooms, lowest first.
+ROOMS=(
+    lib/base
+    lib/time
+    lib/log
+    lib/report
+    lib/rollup
+    lib/format
+    lib/db
+    lib/keys
+    lib/store
+    lib/store/sqlite
+    lib/store/sqlite/write
+    lib/store/sqlite/read
+    lib/store/sqlite/care
+    app/process
+    app/http
+    app/metrics
+    app/service
+    app/endpoint
+    app/main
+    app/ctl
+)
+
+mapfile -t sources < <(find lib app -name '*.[ch]' | sort)
+
+# includes FILE…: "INCLUDER INCLUDED" a line, both with their folders.
+includes() {
+    awk -F'"' '/^#include "/ && $2 != "config.h" {
+        path = "lib/" $2; if ((getline line < path) < 0) path = "app/" $2; close(path); print FILENAME, path }' "$@"
+}
+
+# faults_of FILE: its includes that point upwards, or nowhere.
+faults_of() {
+    includes "$1" | awk -v rooms="${ROOMS[*]}" '
+        function room(path) { sub(/\/[^\/]*$/, "", path); return path }
+        BEGIN { count = split(rooms, name, " "); for (i = 1; i <= count; i++) rank[name[i]] = i }
+        !(room($1) in rank) { print "stands in no room of the list" }
+        !(room($2) in rank) { print "includes " $2 ", which is in no room"; next }
+        rank[room($2)] > rank[room($1)] { print "includes " $2 ", whose room stands later" }'
+}
+for file in "${sources[@]}"; do
+    verdict "$file" "$(faults_of "$file")"
 done
 
-# only HEADER FILE…: nobody else in lib/ and app/ includes it.
+# Within a room a module (its .c and .h) may stand on another, but not on itself by way of others.
+circles_of() { # ROOM
+    includes "$1"/*.[ch] | awk -v room="$1" '
+        function module(path) { sub(/\.[ch]$/, "", path); return path }
+        { folder = $2; sub(/\/[^\/]*$/, "", folder) }
+        folder == room && module($1) != module($2) { print module($1), module($2) }' | { tsort >/dev/null; } 2>&1 || true
+}
+for room in "${ROOMS[@]}"; do
+    verdict "$room" "$(circles_of "$room")"
+done
+
+# only PATTERN PATH…: who else in lib/ and app/ includes a header that matches. A path is a file, or a folder with its /.
 only() {
-    local header=$1 file
+    local pattern=$1 file path
     shift
-    for file in lib/*.[ch] app/*.[ch]; do
-        case " $* " in *" $file "*) continue ;; esac
-        grep -q "^#include <$header>" "$file" && printf '%s ' "$file" || true
+    for file in "${sources[@]}"; do
+        for path in "$@"; do
+            [[ $file != "$path"* ]] || continue 2
+        done
+        ! grep -q "^#include [<\"]${pattern}[>\"]" "$file" || printf '%s ' "$file"
     done
 }
-verdict 'sqlite3.h is for lib/store_db.h alone' "$(only sqlite3.h lib/store_db.h)"
-verdict 'store_db.h is for the store alone' "$(grep -l '"store_db.h"' lib/*.[ch] app/*.[ch] | grep -v '^lib/store_' || true)"
-verdict 'json-c is for tests alone' "$(only 'json.*' tests/)"
-verdict 'zlib.h is for lib/gunzip.c alone' "$(only zlib.h lib/gunzip.c)"
-verdict 'libcurl is for app/ctl_post.c alone' "$(only curl/curl.h app/ctl_post.c)"
-verdict 'FastCGI is for app/fcgi.c alone' "$(only 'fcgi.*' app/fcgi.c)"
+verdict 'sqlite3.h is for db.h alone' "$(only sqlite3.h lib/db/db.h)"
+verdict 'db.h is for the databases alone' "$(only db/db.h lib/db/ lib/keys/ lib/store/sqlite/)"
+verdict 'json-c is for tests alone' "$(only 'json.*/json.*')"
+verdict 'zlib is for gunzip.c alone' "$(only zlib.h lib/format/gunzip.c)"
+verdict 'libcurl is for post.c alone' "$(only curl/curl.h app/ctl/post.c)"
+verdict 'FastCGI is for fcgi.c alone' "$(only 'fcgi.*' app/http/fcgi.c)"
 # The mains start the library; ingest hashes bodies for idempotency keys, etag what an answer depends on, imports logs.
-verdict 'sodium.h is for few' "$(only sodium.h lib/import_mark.c lib/store_keys.c app/etag.c app/ingest.c app/ingest_main.c app/query_main.c)"
+verdict 'libsodium is for few' \
+    "$(only sodium.h lib/log/import_mark.c lib/keys/keys.c app/http/etag.c app/endpoint/ingest.c app/main/)"
 
 finish

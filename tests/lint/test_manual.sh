@@ -8,7 +8,7 @@
 #   "key rotate" added to the completion -> "FAIL commands that are completed: < key rotate"
 #   64 by default -> "65 by default" in analytics.conf(5): "FAIL analytics.conf(5), threads: no '64* by default'"
 #   .Sh EXMAPLES -> "FAIL analyticsctl.1: has no section EXAMPLES"
-. "${BASH_SOURCE[0]%/*}/totals.sh"
+. "${BASH_SOURCE[0]%/*}/../support/totals.sh"
 BUILD=${ANALYTICS_BUILDDIR:?is not set: run the tests through make check}
 if ! command -v mandoc >/dev/null; then
     echo 'mandoc is not installed'
@@ -71,7 +71,7 @@ while IFS='|' read -r option kind; do
     required_argument) verdict "--$option" "$([ -n "$values" ] || echo 'has a value, but is completed as if it had none')" ;;
     *) verdict "--$option" "${values:+has no value, but one is completed}" ;;
     esac
-done < <(sed -n 's/^ *X(CTL_[A-Z_]*, "\([a-z-]*\)", \([a-z_]*\)).*/\1|\2/p' app/ctl.h)
+done < <(sed -n 's/^ *X(CTL_[A-Z_]*, "\([a-z-]*\)", \([a-z_]*\)).*/\1|\2/p' app/ctl/ctl.h)
 
 # ---- the two programs
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # test_nginx.sh: nginx accepts every configuration of ours, alone and in the TLS example, and its limits are the
 # program's.
-. "${BASH_SOURCE[0]%/*}/totals.sh"
+. "${BASH_SOURCE[0]%/*}/../support/totals.sh"
 PATH=$PATH:/usr/sbin:/sbin
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
@@ -16,7 +16,7 @@ done
 
 limit() { # NAME: in bytes; understands N and (N << M)
     local text
-    text=$(sed -n "s/^#define $1 \([^/]*\).*/\1/p" lib/limit.h | tr -d 'u')
+    text=$(sed -n "s/^#define $1 \([^/]*\).*/\1/p" lib/base/limit.h | tr -d 'u')
     echo $((text))
 }
 bytes() { # nginx's 16m, 512k, 8192
@@ -26,7 +26,7 @@ bytes() { # nginx's 16m, 512k, 8192
     *) echo "$1" ;;
     esac
 }
-equal() { [ "$1" -eq "$2" ] || echo "$1 there, $2 in lib/limit.h"; }
+equal() { [ "$1" -eq "$2" ] || echo "$1 there, $2 in lib/base/limit.h"; }
 
 body=$(sed -n '/location = .analytics.ingest /,/}/s/^ *client_max_body_size \([0-9]*[mk]\);/\1/p' nginx/analytics.conf)
 verdict client_max_body_size "$(equal "$(bytes "$body")" "$(limit LIMIT_BODY_BYTES)")"

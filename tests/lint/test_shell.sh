@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # test_shell.sh: shellcheck has nothing to say about our scripts.
-. "${BASH_SOURCE[0]%/*}/totals.sh"
+. "${BASH_SOURCE[0]%/*}/../support/totals.sh"
 
 if ! command -v shellcheck >/dev/null; then
     echo 'shellcheck is not installed'

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # test_style.sh: banned.h stands last, functions stay short, everything is built, and the formatter has nothing to say.
-. "${BASH_SOURCE[0]%/*}/totals.sh"
+. "${BASH_SOURCE[0]%/*}/../support/totals.sh"
 
-for file in lib/*.c app/*.c; do
-    verdict "$file" "$(awk '/^#include/ { last = $2 } END { if (last != "\"banned.h\"") print "the last include is not banned.h" }' "$file")"
+mapfile -t units < <(find lib app -name '*.c' | sort)
+for file in "${units[@]}"; do
+    verdict "$file" "$(awk '/^#include/ { last = $2 } END { if (last != "\"base/banned.h\"") print "the last include is not banned.h" }' "$file")"
 done
 
-for file in lib/*.c app/*.c; do
+for file in "${units[@]}"; do
     verdict "$file" "$(awk '
         /^[a-zA-Z].*\(/ { name = $0; sub(/\(.*/, "", name); sub(/.*[ *]/, "", name) }
         /^\{/ { begin = NR }
@@ -14,7 +15,8 @@ for file in lib/*.c app/*.c; do
         ' "$file")"
 done
 
-for file in lib/*.[ch] app/*.[ch] schema/*.sql tests/unit/test_* tests/lint/* tests/e2e/*.[ch]; do
+mapfile -t headers < <(find lib app -name '*.h' | sort)
+for file in "${units[@]}" "${headers[@]}" schema/*.sql tests/unit/test_* tests/lint/* tests/support/*.[ch] tests/e2e/*.[ch]; do
     [ -e "$file" ] || continue
     verdict "$file" "$(grep -qF "${file%.c}" Makefile.am || echo 'is not in Makefile.am')"
 done

@@ -10,7 +10,7 @@
 #   the file of the write-ahead log no longer counted as room -> "AnalyticsDiskFull, time: 6m": got b
 #   program="ingest" made "query" -> "AnalyticsRestarts, time: 33m": got one
 #   == 0 made = 0 -> "alerts.yml … FAILED"
-. "${BASH_SOURCE[0]%/*}/../lint/totals.sh"
+. "${BASH_SOURCE[0]%/*}/../support/totals.sh"
 if ! command -v promtool >/dev/null; then
     echo 'promtool is not installed'
     exit 77

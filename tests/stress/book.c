@@ -1,7 +1,7 @@
 /* book.c: see book.h. */
 #include "book.h"
 
-#include "../recount.h"
+#include "support/recount.h"
 
 #include <check.h>
 #include <pthread.h>

@@ -3,7 +3,7 @@
 #ifndef BOOK_H
 #define BOOK_H
 
-#include "../e2e/stack.h"
+#include "support/stack.h"
 
 #define BOOK_BATCHES 262144
 

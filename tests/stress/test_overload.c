@@ -10,7 +10,7 @@
  *   a head that was cut short is answered: "'answers(&slow) == 0' failed: answers(&slow) == 34"
  *   1,024 connections for each of nginx's workers (chance decides): "result->silent == 250, 0 == 0" */
 #include "crowd.h"
-#include "limit.h"
+#include "base/limit.h"
 #include "wrap.h"
 
 #include <check.h>
@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 #define REPORT "/analytics/websites?from=2026-03-15&to=2026-05-14"
-#define INGEST_THREADS 64 /* app/ingest_main.c: requests at once */
+#define INGEST_THREADS 64 /* app/main/ingest.c: requests at once */
 #define QUERY_PROCESSES 4
 #define INGEST_MIB 256 /* docs/performance.md */
 #define QUERY_MIB 48

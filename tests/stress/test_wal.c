@@ -8,7 +8,7 @@
  *   a refusal that health is not told of: "'store_writer_health(writer, &fault) == ERR_UNAVAILABLE' failed"
  *   a new beginning that readers prevented is taken for one: "400,000 logs and no refusal: the WAL has 68.5 MiB" */
 #include "crowd.h"
-#include "store.h"
+#include "store/store.h"
 #include "wrap.h"
 
 #include <check.h>

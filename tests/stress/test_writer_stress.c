@@ -1,16 +1,16 @@
 /* test_writer_stress.c: many threads in writer_write at once, before a store that is slow and fails at random: full
  * queues, timeouts, health, and a stop while the queue is full. The promise: OK means stored once; anything else means
  * not stored, then and later; a batch is not looked at once its owner has the answer. Runs under ThreadSanitizer and
- * AddressSanitizer in ./check. The store's functions here take the place of lib/store_write.c.
+ * AddressSanitizer in ./check. The store's functions here take the place of lib/store/sqlite/write/write.c.
  *
  * Planted to see it fail: a withdrawn job left in the queue (segmentation fault; AddressSanitizer:
  * heap-use-after-free), a withdrawal that the count of the queue leaves out ("full == refused_full"), no lock in
  * finish_group, in writer_health, and no wait in writer_stop for those inside (ThreadSanitizer: data race,
  * heap-use-after-free), the gauge of those inside left as it was when one leaves ("METRIC_IN_FLIGHT, 0) == 1"), a
  * failed group counted as written ("METRIC_GROUP_BATCHES, 0) == 499, sum == 414"). */
-#include "writer.h"
+#include "service/writer.h"
 
-#include "clock.h"
+#include "process/clock.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -21,7 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "banned.h"
+#include "base/banned.h"
 
 #define THREADS 12
 #define POSTS 150

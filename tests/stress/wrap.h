@@ -3,7 +3,7 @@
 #ifndef WRAP_H
 #define WRAP_H
 
-#include "../e2e/stack.h"
+#include "support/stack.h"
 
 #include <check.h>
 

@@ -1,10 +1,10 @@
 /* test_accept.c: who gets CSV. Each row was worked out by hand from RFC 9110, 12.5.1 and 12.4.2. */
-#include "accept.h"
+#include "http/accept.h"
 
 #include <check.h>
 #include <stdlib.h>
 
-#include "banned.h"
+#include "base/banned.h"
 
 #define ROWS(table) (sizeof(table) / sizeof *(table))
 

@@ -3,13 +3,13 @@
  * Rows are compared in plain SQL. restore is killed at each of its calls that change a folder, by way of the linker's
  * --wrap.
  */
-#include "../ctl_run.h"
-#include "../fault/ledger.h"
-#include "../recount.h"
-#include "service.h"
-#include "store_backup.h"
-#include "store_keys.h"
-#include "when.h"
+#include "support/ctl_run.h"
+#include "support/ledger.h"
+#include "support/recount.h"
+#include "service/service.h"
+#include "store/sqlite/care/backup.h"
+#include "keys/keys.h"
+#include "time/when.h"
 
 #include <check.h>
 #include <dirent.h>

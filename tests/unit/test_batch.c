@@ -1,5 +1,5 @@
 /* test_batch.c: the batch in memory, its budget, domains and addresses. */
-#include "batch.h"
+#include "log/batch.h"
 
 #include <check.h>
 #include <stdio.h>

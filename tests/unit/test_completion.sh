@@ -5,7 +5,7 @@
 # Seen to fail:
 #   given never filled -> "FAIL analyticsctl verify --json --: completes '--data,--help,--json,…"
 #   no jump over an option's value -> "FAIL analyticsctl --data key key : completes '', not 'add,list,revoke'"
-. "${BASH_SOURCE[0]%/*}/../lint/totals.sh"
+. "${BASH_SOURCE[0]%/*}/../support/totals.sh"
 COMPLETION=$PWD/completion/analyticsctl
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

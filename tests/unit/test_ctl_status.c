@@ -1,7 +1,7 @@
 /* test_ctl_status.c: analyticsctl status: every figure against plain SQL, against the files, and beside a writer. */
-#include "../ctl_run.h"
-#include "../fault/ledger.h"
-#include "../recount.h"
+#include "support/ctl_run.h"
+#include "support/ledger.h"
+#include "support/recount.h"
 
 #include <check.h>
 #include <json-c/json.h>

@@ -1,6 +1,6 @@
 /* test_ctl_verify.c: analyticsctl verify and rebuild as an operator runs them: exit statuses, words, JSON, progress on
  * a terminal, Ctrl-C and kill -9 at any moment, beside a writer. What must be said is worked out in plain SQL from the
- * raw logs; whether the rollups are right is asked of tests/recount.c.
+ * raw logs; whether the rollups are right is asked of tests/support/recount.c.
  *
  * Seen to fail:
  *   verify without a read transaction -> "status 1: traffic_hour, hour from …: should not be there"
@@ -8,9 +8,9 @@
  *   progress without a terminal -> "err == \"reading the file: …\""
  *   status 1 for Ctrl-C -> "Assertion 'status == 130' failed: status == 1"
  */
-#include "../ctl_run.h"
-#include "../fault/ledger.h"
-#include "../recount.h"
+#include "support/ctl_run.h"
+#include "support/ledger.h"
+#include "support/recount.h"
 
 #include <check.h>
 #include <errno.h>

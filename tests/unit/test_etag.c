@@ -1,8 +1,8 @@
 /* test_etag.c: entity tags: the header that asks with them, by the grammar of RFC 9110, 8.8.3 and 13.1.2; what a tag
  * depends on; and when a report's tag changes as logs come. */
-#include "etag.h"
-#include "routes.h"
-#include "zone_file.h"
+#include "http/etag.h"
+#include "endpoint/routes.h"
+#include "time/zone_file.h"
 
 #include <check.h>
 #include <limits.h>
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "banned.h"
+#include "base/banned.h"
 
 #define ROWS(table) (int)(sizeof(table) / sizeof *(table))
 #define MAR_15 INT64_C(1773532800) /* 2026-03-15 00:00:00 */

@@ -1,6 +1,6 @@
 /* test_fcgi.c: fcgi.c over a real socket, spoken to byte by byte by a client that is not libfcgi. The server runs in a
  * process of its own with a handler that tells what it was given. */
-#include "fcgi.h"
+#include "http/fcgi.h"
 
 #include <arpa/inet.h>
 #include <check.h>
@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "banned.h"
+#include "base/banned.h"
 
 #define THREADS 4
 #define FCGI_BEGIN 1

@@ -1,6 +1,6 @@
 /* test_gunzip.c: gzip streams whole, cut, doubled, broken, and bombs. Every stream is fed whole and byte by byte.
  * Streams are made with zlib's deflate, and one by hand from RFC 1951 and RFC 1952. */
-#include "gunzip.h"
+#include "format/gunzip.h"
 
 #include <check.h>
 #include <stdbool.h>

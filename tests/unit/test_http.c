@@ -1,14 +1,14 @@
 /* test_http.c: CGI variables into requests, responses into header lines and error bodies, and the gates of the route
  * table: every route with every role and method. No store: nothing here gets past the gates. */
-#include "cgi.h"
-#include "http.h"
-#include "routes.h"
+#include "http/cgi.h"
+#include "http/http.h"
+#include "endpoint/routes.h"
 
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "banned.h"
+#include "base/banned.h"
 
 #define ROWS(table) (sizeof(table) / sizeof *(table))
 #define NOW_MS INT64_C(1775044800123) /* 2026-04-01T12:00:00.123Z */

@@ -6,7 +6,7 @@
 # the page before; fractions of a second that are cut off; the part before a bad record stored at once; a demo that does
 # not look at its seed. And in csv.c, by tests/fuzz/replay_csv: line feeds inside quotation marks that are not counted, two
 # marks that are none, a carriage return that ends no cell, a record longer than may be, a cell less than may be.
-. "${BASH_SOURCE[0]%/*}/../lint/totals.sh"
+. "${BASH_SOURCE[0]%/*}/../support/totals.sh"
 CTL=${ANALYTICSCTL:?is the path of the built analyticsctl}
 SANITIZED=${ANALYTICS_SANITIZED:-}
 unset ANALYTICS_DATA

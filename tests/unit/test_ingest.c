@@ -1,6 +1,6 @@
 /* test_ingest.c: the ingest endpoint through plain requests, with a real writer and store in a folder of its own. */
-#include "routes.h"
-#include "writer.h"
+#include "endpoint/routes.h"
+#include "service/writer.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "banned.h"
+#include "base/banned.h"
 
 #define ROWS(table) (sizeof(table) / sizeof *(table))
 #define MIB (1u << 20)

@@ -6,7 +6,7 @@
 #   sysusers not removed by uninstall-hook -> "FAIL prefix /usr: uninstall leaves usr/lib/sysusers.d/fonproxy-analytics.conf"
 #   analyticsctl in sbin_PROGRAMS -> "FAIL prefix /usr: nothing belongs in usr/sbin/analyticsctl", "… no usr/bin/analyticsctl"
 #   no sed in install-data-hook, below /opt -> "FAIL tls-server.conf.example names /usr/local/share/…, which is not there"
-. "${BASH_SOURCE[0]%/*}/../lint/totals.sh"
+. "${BASH_SOURCE[0]%/*}/../support/totals.sh"
 BUILD=${ANALYTICS_BUILDDIR:?is not set: run the tests through make check}
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

@@ -1,9 +1,9 @@
 /* test_json_logs.c: request bodies into batches, and the JSON scanner below them. Every body is fed whole and byte by
  * byte, small ones cut at every place too, and all must agree. What is JSON and what is not is taken from RFC 8259;
  * many rows are the cases of Seriot's "Parsing JSON is a Minefield". */
-#include "json_logs.h"
-#include "json_scan.h"
-#include "json_walk.h"
+#include "format/json_logs.h"
+#include "format/json_scan.h"
+#include "format/json_walk.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* test_keys.c: API keys as rows: good ones, hostile ones, and what other processes do to the file meanwhile. */
-#include "store_keys.h"
+#include "keys/keys.h"
 
-#include "store_db.h"
-#include "when.h"
+#include "db/db.h"
+#include "time/when.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "banned.h"
+#include "base/banned.h"
 
 #define NOW INT64_C(1774353600) /* 2026-03-24 12:00:00 UTC */
 #define NOBODY 65534

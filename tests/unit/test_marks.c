@@ -5,9 +5,9 @@
  * Planted to see it fail, and found: a number hashed with its bytes turned round; texts without their lengths; marks
  * found by their place alone; marks that are forgotten like other keys, and other keys that are kept like marks; a
  * search for old keys that goes on from the last one though the clock was set back. */
-#include "batch.h"
-#include "import_mark.h"
-#include "store.h"
+#include "log/batch.h"
+#include "log/import_mark.h"
+#include "store/store.h"
 
 #include <check.h>
 #include <sqlite3.h>

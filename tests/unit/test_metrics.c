@@ -2,7 +2,7 @@
  * another layout, cut short under those who count, in a folder that can't be written. Each "process" is one.
  *
  * Seen to fail, each with a line or two changed:
- *   metrics_file.c: no lock -> many_start_at_once, "batches(metrics) == 1000"; the_lock_is_not_waited_for_long
+ *   metrics/file.c: no lock -> many_start_at_once, "batches(metrics) == 1000"; the_lock_is_not_waited_for_long
  *   no handler of SIGBUS -> cut_short_under_us, "Received signal 7 (Bus error)"
  *   no O_NOFOLLOW -> a_damaged_file_is_made_anew:8; no look at the size -> :1, :2; none at the header -> :3 to :6
  *   no has_room in open_old -> holes_are_filled
@@ -11,11 +11,11 @@
  *   >= for > in metrics_observe -> a_value_has_one_bucket
  *   metrics_text.c: no look at the heartbeat -> a_silent_writer_is_not_well:2
  *   a plain store for the atomic addition of a sum -> threads_lose_nothing */
-#include "metrics.h"
+#include "metrics/metrics.h"
 
-#include "metrics_file.h"
-#include "clock.h"
-#include "routes.h"
+#include "metrics/file.h"
+#include "process/clock.h"
+#include "endpoint/routes.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -30,7 +30,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "banned.h"
+#include "base/banned.h"
 
 #define ROWS(table) (int)(sizeof(table) / sizeof *(table))
 

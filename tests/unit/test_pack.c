@@ -1,12 +1,12 @@
 /* test_pack.c: packed rollup chunks: bytes worked out by hand from the format in pack.h, and bytes that a damaged file
  * may hold. tests/fuzz/fuzz_pack.c goes on from here. */
-#include "pack.h"
+#include "rollup/pack.h"
 
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "banned.h"
+#include "base/banned.h"
 
 #define ROWS(table) ((int)(sizeof(table) / sizeof(table)[0]))
 #define BYTES(literal) literal, sizeof(literal) - 1

@@ -1,13 +1,13 @@
 /* test_params.c: query strings as rows, hostile ones first. Instants were worked out with date(1). */
-#include "params.h"
-#include "when.h"
+#include "http/params.h"
+#include "time/when.h"
 
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "banned.h"
+#include "base/banned.h"
 
 #define ROWS(table) (sizeof(table) / sizeof *(table))
 #define RANGE "from=2026-03-15&to=2026-03-15"

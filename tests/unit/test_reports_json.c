@@ -6,7 +6,7 @@
  *   2026-03-15 00:15:00     1     4 a.com       1    1        2      0                     1
  *   2026-03-15 23:59:59     2     3 "<x>        2   20       30      4 "reset"             2
  *   2026-03-16 00:00:00     2     5 b.com       4    4        4      1 timeout             9   */
-#include "routes.h"
+#include "endpoint/routes.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "banned.h"
+#include "base/banned.h"
 
 #define ROWS(table) (sizeof(table) / sizeof *(table))
 #define MAR_15 INT64_C(1773532800)

@@ -6,10 +6,10 @@
  * not told of (a domain that is gone is still listed), late logs stored as ever, a newest batch that goes too ("of
  * batch 1 there are 194 logs, but it had 53"), a day too many, a rebuild that empties all ("8881 differences"), age by
  * the clock alone. */
-#include "../fault/ledger.h"
-#include "../recount.h"
-#include "store_writer.h"
-#include "when.h"
+#include "support/ledger.h"
+#include "support/recount.h"
+#include "store/sqlite/write/writer.h"
+#include "time/when.h"
 
 #include <check.h>
 #include <inttypes.h>

@@ -6,7 +6,7 @@
 #   environment read before the file -> "FAIL the environment goes before the file: threads=9 from FILE:1"
 #   no check for a second line -> "FAIL twice in the file: exit 0: analytics-ingest: the settings are good"
 #   default of wal_limit_mib changed -> "FAIL the shipped file tells the default of wal_limit_mib: 1024"
-. "${BASH_SOURCE[0]%/*}/../lint/totals.sh"
+. "${BASH_SOURCE[0]%/*}/../support/totals.sh"
 BUILD=${ANALYTICS_BUILDDIR:?is not set: run the tests through make check}
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT

@@ -1,10 +1,10 @@
 /* test_store.c: what goes into the store comes out of every report, whatever tier answers. Expected values come from
  * plain SQL over the raw logs (SQLite's own date functions and GROUP BY), never from the store's code. */
-#include "../recount.h"
-#include "batch.h"
-#include "store.h"
-#include "when.h"
-#include "zone_file.h"
+#include "support/recount.h"
+#include "log/batch.h"
+#include "store/store.h"
+#include "time/when.h"
+#include "time/zone_file.h"
 
 #include <check.h>
 #include <fcntl.h>

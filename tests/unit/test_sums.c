@@ -12,9 +12,9 @@
  *   packed entries not read order by order                        order: row 1, '0'
  *   a part of a quarter taken for all of it                       user: row 1, '3'
  *   a run of logs not cut at the range's ends                     worker: row 2, 'worker-01' */
-#include "batch.h"
-#include "store.h"
-#include "when.h"
+#include "log/batch.h"
+#include "store/store.h"
+#include "time/when.h"
 
 #include <check.h>
 #include <inttypes.h>

@@ -1,5 +1,5 @@
 /* test_tally.c: sums by key, the n-th greatest of many values, and which tallies are kept. */
-#include "tally_cache.h"
+#include "report/tally_cache.h"
 
 #include <check.h>
 #include <stdlib.h>

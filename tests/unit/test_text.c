@@ -1,8 +1,8 @@
 /* test_text.c: text, buf and err. Hostile input first; expected values are written by hand from RFC 3629 and RFC 8259.
  */
-#include "buf.h"
-#include "err.h"
-#include "text.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/text.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -1,15 +1,15 @@
 /* test_verify.c: verify finds every damage to every table and is silent where there is none; rebuild mends what is
- * derived. What is right is asked of tests/recount.c, plain SQL over the raw logs, and of the tables as they were
- * before the damage.
+ * derived. What is right is asked of tests/support/recount.c, plain SQL over the raw logs, and of the tables as they
+ * were before the damage.
  *
  * Planted to see it fail: a rebuild that does not empty traffic_hour ("recount() == 4926", "2464 differences"), a
  * verify that does not look at the total ("0 differences"). */
-#include "../fault/ledger.h"
-#include "../fault/tape.h"
-#include "../recount.h"
-#include "pack.h"
-#include "store_writer.h"
-#include "when.h"
+#include "support/ledger.h"
+#include "support/tape.h"
+#include "support/recount.h"
+#include "rollup/pack.h"
+#include "store/sqlite/write/writer.h"
+#include "time/when.h"
 
 #include <check.h>
 #include <limits.h>

@@ -1,6 +1,6 @@
 /* test_when.c: the calendar and ISO 8601. Expected instants are well-known ones or worked out by hand; over random
  * instants glibc's timegm and gmtime_r are the other opinion. */
-#include "when.h"
+#include "time/when.h"
 
 #include <check.h>
 #include <stdlib.h>

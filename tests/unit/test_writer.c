@@ -1,8 +1,8 @@
 /* test_writer.c: the queue and the writer thread, before a store that is as slow or as broken as the test says. The
- * store's functions here take the place of lib/store_write.c. */
-#include "writer.h"
+ * store's functions here take the place of lib/store/sqlite/write/write.c. */
+#include "service/writer.h"
 
-#include "clock.h"
+#include "process/clock.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "banned.h"
+#include "base/banned.h"
 
 #define MANY 40
 

@@ -2,10 +2,10 @@
  * sources (the files africa, antarctica, asia, australasia, europe, northamerica, southamerica) tell and date them.
  * Then every zone of the system against the C library, in both forms that files come in, and hostile names and files.
  */
-#include "bucket.h"
-#include "tzif.h"
-#include "when.h"
-#include "zone_file.h"
+#include "report/bucket.h"
+#include "time/tzif.h"
+#include "time/when.h"
+#include "time/zone_file.h"
 
 #include <check.h>
 #include <inttypes.h>

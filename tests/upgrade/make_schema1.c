@@ -1,9 +1,9 @@
 /* make_schema1.c: writes a database of numbered batches into the folder $SCHEMA1_FOLDER; see make_schema1.sh, which
  * builds it with the sources of version 0.1.0. A test by its form: the ledger's own checks need one. */
-#include "tests/fault/ledger.h"
+#include "support/ledger.h"
 #include "tests/upgrade/schema1.h"
 
-#include "store_writer.h"
+#include "store/sqlite/write/writer.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -14,7 +14,7 @@ cd "$work"
 REPO=$work && . "$repo/tools/setup.sh"
 configure_in "$work/build" --enable-tests >/dev/null
 make -C build -j2 libanalytics.a >/dev/null
-cc -std=gnu11 -D_GNU_SOURCE -I. -Ilib -Iapp tests/upgrade/make_schema1.c tests/fault/ledger.c tests/recount.c \
+cc -std=gnu11 -D_GNU_SOURCE -I. -Ilib -Iapp tests/upgrade/make_schema1.c tests/support/ledger.c tests/support/recount.c \
     build/libanalytics.a -lsqlite3 -lz -lsodium -lcheck -lsubunit -lm -lrt -lpthread -o make_schema1
 mkdir data
 SCHEMA1_FOLDER=data ./make_schema1

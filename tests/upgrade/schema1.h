@@ -1,4 +1,4 @@
-/* schema1.h: what is in tests/upgrade/schema1.db.gz: batches of tests/fault/ledger.c, written by version 0.1.0. */
+/* schema1.h: what is in tests/upgrade/schema1.db.gz: batches of tests/support/ledger.c, written by version 0.1.0. */
 #ifndef SCHEMA1_H
 #define SCHEMA1_H
 

@@ -1,18 +1,18 @@
 /* test_upgrade.c: a database of the first released schema becomes one of the newest and answers as before; an upgrade
  * that is interrupted anywhere goes on; a file of a newer program is refused in plain words. schema1.db.gz was written
- * by version 0.1.0 (make_schema1.sh). What is in it is known to tests/fault/ledger.c by its numbers alone, and what it
- * must answer is asked of its raw logs in plain SQL.
+ * by version 0.1.0 (make_schema1.sh). What is in it is known to tests/support/ledger.c by its numbers alone, and what
+ * it must answer is asked of its raw logs in plain SQL.
  *
  * Planted to see it fail: a step that commits before it says its version ("table retention already exists", at the
  * first cut between the two), and a program that knows schema 3. */
-#include "../fault/disk.h"
-#include "../fault/ledger.h"
-#include "../fault/tape.h"
-#include "../recount.h"
+#include "support/disk.h"
+#include "support/ledger.h"
+#include "support/tape.h"
+#include "support/recount.h"
 #include "schema1.h"
 
-#include "service.h"
-#include "store_db.h"
+#include "service/service.h"
+#include "db/db.h"
 
 #include <check.h>
 #include <limits.h>

@@ -1,0 +1,216 @@
+/* commands.c: the table of analyticsctl's commands, with their help. Knows no command line and not what a command
+ * does. */
+#include "ctl/commands.h"
+
+#include <limits.h>
+
+#include "base/banned.h"
+
+const struct command ctl_commands[] = {
+    {
+        .name = "config",
+        .usage = "[--json]",
+        .about = "Show all settings as the programs see them, and where each comes from. Checks them too.",
+        .more = "Options on the command lines of the programs themselves can't be seen from here.\n"
+                "--json: one JSON object on standard output.",
+        .options = CTL_BIT(CTL_JSON),
+        .run = ctl_config,
+    },
+    {
+        .name = "init",
+        .usage = "[--owner USER]",
+        .about = "Make what is missing: the data folder, its databases, a first admin key and worker key in DIR/keys.",
+        .options = CTL_BIT(CTL_OWNER),
+        .run = ctl_init,
+    },
+    {
+        .name = "status",
+        .usage = "[--sizes] [--json]",
+        .about = "Show what the database holds, how large it is, what came in lately, and who writes it.",
+        .more = "The tables' sizes take a look at every page: left out where that takes longer than 2 s, unless "
+                "--sizes is given. While it reads, the write-ahead log can only grow. Times are UTC.\n"
+                "--json: the exact figures as one JSON object on standard output; null: not known.",
+        .options = CTL_BIT(CTL_SIZES) | CTL_BIT(CTL_JSON),
+        .run = ctl_status,
+    },
+    {
+        .name = "doctor",
+        .usage = "[--sockets DIR] [--url URL] [--json]",
+        .about = "Look at everything that the service needs, and say what to do about what is wrong. Best run as root.",
+        .more = "Folder and files, disk room, clock, both programs by their sockets in DIR (default: "
+                "/run/fonproxy-analytics; of ./serve, data/run), whether nginx may use these, databases, keys. With "
+                "--url, also what nginx answers there: URL/analytics/health. Each line is ok, warn or FAIL. Exit "
+                "status 1 when something FAILs. --json: the findings as one JSON object.",
+        .options = CTL_BIT(CTL_SOCKETS) | CTL_BIT(CTL_URL) | CTL_BIT(CTL_JSON),
+        .run = ctl_doctor,
+    },
+    {
+        .name = "key add",
+        .usage = "--role worker|user|admin [--user-id N] --name NAME [--expires DATE]",
+        .about = "Make an API key and show it, this once, on the last line. Role user needs --user-id.",
+        .options = CTL_BIT(CTL_ROLE) | CTL_BIT(CTL_USER_ID) | CTL_BIT(CTL_NAME) | CTL_BIT(CTL_EXPIRES),
+        .required = CTL_BIT(CTL_ROLE) | CTL_BIT(CTL_NAME),
+        .run = ctl_key_add,
+    },
+    {
+        .name = "key list",
+        .usage = "[--json]",
+        .about = "Show all keys: whose they are, how long they last, when they were last used. Times are UTC.",
+        .options = CTL_BIT(CTL_JSON),
+        .run = ctl_key_list,
+    },
+    {
+        .name = "key revoke",
+        .usage = "ID",
+        .operand = "ID",
+        .about = "Refuse a key from this moment on.",
+        .min_operands = 1,
+        .max_operands = 1,
+        .run = ctl_key_revoke,
+    },
+    {
+        .name = "key rotate",
+        .usage = "ID [--grace HOURS] [--expires DATE]",
+        .operand = "ID",
+        .about = "Make a key that takes another's place, and show it, this once, on the last line.",
+        .more = "It has the role, user, name and end of key ID (of its newest successor, where that was rotated "
+                "before), unless --expires says otherwise. The old key "
+                "ends 24 hours from now, or after --grace HOURS, if not sooner; --grace 0 revokes it at once. Both "
+                "count as one caller: a batch that was sent with the old key and is sent again, under the same "
+                "Idempotency-Key, with the new one counts once. (After key add and key revoke it would count twice.)",
+        .options = CTL_BIT(CTL_GRACE) | CTL_BIT(CTL_EXPIRES),
+        .min_operands = 1,
+        .max_operands = 1,
+        .run = ctl_key_rotate,
+    },
+    {
+        .name = "verify",
+        .usage = "[--json] [--skip-file-check]",
+        .about = "Check the database: add all logs up again and compare every rollup. Only reads, beside the service.",
+        .more = "First comes SQLite's own check of the file: quick_check, and integrity_check of the tables with an "
+                "index. It takes some seconds per GB, and as long the write-ahead log can only grow; --skip-file-check "
+                "leaves it out. All else is read a little at a time. The first 10 differences are told, the others "
+                "counted. Exit status: 0 all is well, 1 something differs, 2 it could not be done. --json: the result "
+                "as one JSON object on standard output.",
+        .options = CTL_BIT(CTL_JSON) | CTL_BIT(CTL_SKIP_FILE_CHECK),
+        .run = ctl_verify,
+    },
+    {
+        .name = "rebuild",
+        .usage = "[--json]",
+        .about = "Make all rollups again from the logs. Stop analytics-ingest first; reports may go on meanwhile.",
+        .more = "Until it is done reports stay right, but take longer; the longest may time out (503). It may be "
+                "interrupted at any moment: run it again, or start analytics-ingest, which finishes the work.\n"
+                "--json: the result as one JSON object on standard output.",
+        .options = CTL_BIT(CTL_JSON),
+        .run = ctl_rebuild,
+    },
+    {
+        .name = "prune",
+        .usage = "--older-than 90d [--dry-run] [--json] [--yes]",
+        .about =
+            "Delete all logs and sums older than so many days, and give their space back. Stop analytics-ingest first.",
+        .more = "Days are whole, UTC, and counted back from the newest log, or from now if that is earlier; the newest "
+                "day always stays. --dry-run only tells what would be deleted, and may run beside the service. A "
+                "terminal asks before anything is deleted, unless --yes is given. It may be interrupted at any moment: "
+                "run it again, or start analytics-ingest, which finishes the work. What is deleted is not reported "
+                "from the first moment on. --json: the result as one JSON object on standard output.",
+        .options = CTL_BIT(CTL_OLDER_THAN) | CTL_BIT(CTL_DRY_RUN) | CTL_BIT(CTL_JSON) | CTL_BIT(CTL_YES),
+        .required = CTL_BIT(CTL_OLDER_THAN),
+        .run = ctl_prune,
+    },
+    {
+        .name = "backup",
+        .usage = "FILE [--force] [--json]",
+        .operand = "FILE",
+        .about = "Write both databases, as they are at this moment, into one file, and check it. Beside the service.",
+        .more = "FILE is there only when it is whole, checked and on the disk; until then it is FILE.partial. It is a "
+                "SQLite database like analytics.db, with the API keys (hashed, as in keys.db) beside, and restore "
+                "reads it. While it copies, some seconds per GB, the write-ahead log can only grow.\n"
+                "--force: FILE may replace an older backup, never another file.\n"
+                "--json: the result as one JSON object on standard output.",
+        .options = CTL_BIT(CTL_FORCE) | CTL_BIT(CTL_JSON),
+        .min_operands = 1,
+        .max_operands = 1,
+        .run = ctl_backup,
+    },
+    {
+        .name = "restore",
+        .usage = "FILE [--force] [--json]",
+        .operand = "FILE",
+        .about = "Put a backup's databases into the data folder. Stop analytics-ingest first; reports may go on.",
+        .more = "The backup is copied into the data folder and checked before anything is changed. Databases that are "
+                "there already need --force, and are kept in the folder DIR/before-restore-…: remove it when all is "
+                "well. Keys are those of the backup again: revoke anew what was revoked since. It may be interrupted "
+                "at any moment: then nothing has changed, or analytics-ingest finishes it "
+                "when it starts (so does analyticsctl init). --json: the result as one JSON object on standard output.",
+        .options = CTL_BIT(CTL_FORCE) | CTL_BIT(CTL_JSON),
+        .min_operands = 1,
+        .max_operands = 1,
+        .run = ctl_restore,
+    },
+    {
+        .name = "import",
+        .usage = "[--format json|ndjson|csv] [--skip-bad] [--ignore-unknown] [--json]\n"
+                 "         [--url URL --key-file FILE [--retry-seconds N]] FILE...",
+        .operand = "FILE",
+        .about = "Store the logs of files, or of standard input (FILE is -), each once however often it is run.",
+        .more = "Formats, told by the name (.json, .ndjson, .jsonl, .csv, each with .gz or without) or by --format:\n"
+                "json    bodies as POST /analytics/ingest takes them, one after the other,\n"
+                "        of any length\n"
+                "ndjson  one log on each line\n"
+                "csv     the first line names the members, in any order (RFC 4180,\n"
+                "        comma, UTF-8). An empty cell leaves a number or a time out. A\n"
+                "        column that no log has is refused without --ignore-unknown\n"
+                "What is compressed with gzip is inflated. Logs are checked as the service checks them.\n"
+                "\n"
+                "A record that is no log ends the import with its line and what is wrong; --skip-bad counts it and "
+                "goes on. Text that is not the format at all ends it in any case. Until then logs are stored by the "
+                "5000, those of a file's last part when its end is read.\n"
+                "\n"
+                "Run it again after an error, a signal, or a crash, with the same file or with one to which logs were "
+                "added at the end: what is stored is found and not counted again, under whatever name or format the "
+                "same logs come, by either way. A log that was changed, put in or taken out makes all after it new, so "
+                "import what --skip-bad left out from a file of its own; and a file that lost logs at its end since it "
+                "was imported counts up to 4999 of its last ones again. Only what was imported is known: logs that "
+                "came in otherwise, from workers or by demo, count twice when an export of them is imported here.\n"
+                "\n"
+                "Without --url the data folder's database is written, and analytics-ingest must not run. With --url "
+                "(http://127.0.0.1:8080) the logs go through that service, with the API key (role worker or admin) on "
+                "the first line of --key-file. While it can't be reached or answers 429 or 5xx, it is tried again for "
+                "--retry-seconds (300) before the import ends. Exit status: 0 all is stored, 1 not all of it.\n"
+                "--json: the result as one JSON object on standard output.",
+        .options = CTL_BIT(CTL_FORMAT) | CTL_BIT(CTL_SKIP_BAD) | CTL_BIT(CTL_IGNORE_UNKNOWN) | CTL_BIT(CTL_JSON) |
+                   CTL_BIT(CTL_URL) | CTL_BIT(CTL_KEY_FILE) | CTL_BIT(CTL_RETRY_SECONDS),
+        .min_operands = 1,
+        .max_operands = INT_MAX,
+        .run = ctl_import,
+    },
+    {
+        .name = "export",
+        .usage = "--from DATE --to DATE --format csv|ndjson [--user-id N] [--order-id N]",
+        .about = "Write the logs of a range to standard output, in order of time. Only reads, beside the service.",
+        .more = "--from is included, --to is not; --to as a date alone goes to the end of that day. Any length of "
+                "range. csv: RFC 4180, a first line of names, lines end with CRLF. ndjson: an object on each line. "
+                "Members as POST /analytics/ingest takes them, so import reads either. Logs that come in meanwhile may "
+                "be among them; those that were there before all are, each once.",
+        .options =
+            CTL_BIT(CTL_FROM) | CTL_BIT(CTL_TO) | CTL_BIT(CTL_FORMAT) | CTL_BIT(CTL_USER_ID) | CTL_BIT(CTL_ORDER_ID),
+        .required = CTL_BIT(CTL_FROM) | CTL_BIT(CTL_TO) | CTL_BIT(CTL_FORMAT),
+        .run = ctl_export,
+    },
+    {
+        .name = "demo",
+        .usage = "[--days N] [--logs N] [--seed N] [--until DATE] [--owner USER]",
+        .about = "Fill a data folder that has no logs, made if need be, with believable traffic, to look at charts.",
+        .more = "The last --days (30) days up to --until (now), --logs (200000) in all: 20 users with their orders, "
+                "300 domains, nights and weekends, a customer that grows, an outage. The same --seed (1) and --until "
+                "give the same logs. Folder and keys are made as by init; when root makes the folder and www-data "
+                "exists, it becomes that user's, as whom ./serve runs, unless --owner names another.",
+        .options = CTL_BIT(CTL_DAYS) | CTL_BIT(CTL_LOGS) | CTL_BIT(CTL_SEED) | CTL_BIT(CTL_UNTIL) | CTL_BIT(CTL_OWNER),
+        .run = ctl_demo,
+    },
+};
+#define COMMANDS (sizeof commands / sizeof *commands)
+
+const size_t ctl_command_count = sizeof ctl_commands / sizeof *ctl_commands;

@@ -1,0 +1,242 @@
+/* demo.c: analyticsctl demo. Knows the command line, and how a folder of made-up logs comes to be. Leaves the logs
+ * to demo_traffic.c, the folder to init. */
+#include "ctl/ctl.h"
+
+#include "ctl/demo_traffic.h"
+#include "time/when.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/banned.h"
+
+#define DEFAULT_DAYS 30
+#define MOST_DAYS 3660
+#define DEFAULT_LOGS 200000
+#define MOST_LOGS 1000000000
+#define BATCH_LOGS 5000
+#define GROUP_BATCHES 4
+#define SERVE_USER "www-data" /* as whom ./serve runs when root starts it */
+
+/* ---- the command line ---- */
+
+static int parse_number(const struct ctl *ctl, enum ctl_option option, const char *name, int64_t max,
+                        int64_t *ret_value)
+{
+    const char *text = ctl->option[option];
+    if (!text || text_to_i64(slice_of(text), 1, max, ret_value))
+        return CTL_OK;
+    return ctl_misuse("%s is an integer from 1 to %lld", name, (long long)max);
+}
+
+/* To the end of the quarter of an hour in which --until lies; a date alone goes to the end of its day. */
+static int parse_until(const struct ctl *ctl, int64_t *ret_until)
+{
+    struct when when = {.seconds = ctl->now};
+    const char *text = ctl->option[CTL_UNTIL];
+    if (text && !when_parse(slice_of(text), &when))
+        return ctl_misuse("--until is a date, YYYY-MM-DD, or an ISO 8601 date-time");
+    *ret_until = when_ceil(when.seconds + (when.date_only ? WHEN_DAY : 0), WHEN_QUARTER);
+    return CTL_OK;
+}
+
+static int parse_plan(const struct ctl *ctl, struct demo_plan *ret_plan)
+{
+    int64_t days = DEFAULT_DAYS, seed = 1;
+    ret_plan->logs = DEFAULT_LOGS;
+    int status = parse_number(ctl, CTL_DAYS, "--days", MOST_DAYS, &days);
+    if (!status)
+        status = parse_number(ctl, CTL_LOGS, "--logs", MOST_LOGS, &ret_plan->logs);
+    if (!status)
+        status = parse_number(ctl, CTL_SEED, "--seed", LIMIT_ID, &seed);
+    if (!status)
+        status = parse_until(ctl, &ret_plan->until);
+    ret_plan->seed = (uint64_t)seed;
+    ret_plan->from = ret_plan->until - days * WHEN_DAY;
+    if (!status && ret_plan->from < 0)
+        status = ctl_misuse("--days goes back before 1970");
+    return status;
+}
+
+/* ---- the folder ---- */
+
+static bool is_empty_folder(const char *path)
+{
+    DIR *folder = opendir(path);
+    int entries = 0;
+    while (folder && readdir(folder))
+        entries++;
+    if (folder)
+        closedir(folder);
+    return entries == 2; /* . and .. */
+}
+
+/* An empty folder of root's becomes the user's, as with ./serve. */
+static int give_empty_folder(const char *path, const char *user)
+{
+    struct stat folder;
+    const struct passwd *owner = getpwnam(user);
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int status = CTL_OK;
+    if (owner && fd >= 0 && fstat(fd, &folder) == 0 && folder.st_uid == 0 && is_empty_folder(path) &&
+        fchown(fd, owner->pw_uid, owner->pw_gid) < 0)
+        status = ctl_fail("can't give %s to user %s: %s", path, user, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return status;
+}
+
+static bool is_there(const char *path)
+{
+    struct stat ignored;
+    return stat(path, &ignored) == 0;
+}
+
+/* What root makes is for the user that the service runs as. A folder with something in it keeps its owner. */
+static int make_folder(const struct ctl *ctl)
+{
+    struct ctl init = *ctl;
+    const char *owner = ctl->option[CTL_OWNER];
+    bool there = is_there(ctl->data_dir);
+    if (!owner && geteuid() == 0 && getpwnam(SERVE_USER) && (!there || is_empty_folder(ctl->data_dir)))
+        owner = SERVE_USER;
+    int status = owner && there && geteuid() == 0 ? give_empty_folder(ctl->data_dir, owner) : CTL_OK;
+    init.option[CTL_OWNER] = owner;
+    store_setup(true);
+    return status ? status : ctl_init(&init);
+}
+
+static int check_empty(struct store_writer *writer, const char *data_dir)
+{
+    struct fault fault;
+    bool empty = false;
+    if (store_writer_is_empty(writer, &empty, &fault))
+        return ctl_fault(&fault);
+    return empty ? CTL_OK : ctl_fail("%s has logs already; demo is for a folder of its own: --data DIR", data_dir);
+}
+
+/* ---- the logs ---- */
+
+struct group {
+    struct batch batches[GROUP_BATCHES];
+    size_t count;
+    int64_t logs;
+};
+
+static enum err fill_group(struct demo_traffic *traffic, struct group *group)
+{
+    enum err err = OK;
+    group->count = 0;
+    group->logs = 0;
+    while (!err && group->count < GROUP_BATCHES) {
+        struct batch *batch = &group->batches[group->count];
+        batch_init(batch, NULL);
+        err = demo_next(traffic, BATCH_LOGS, batch);
+        if (batch->log_count == 0) {
+            batch_release(batch);
+            break;
+        }
+        group->logs += batch->log_count;
+        group->count++;
+    }
+    return err;
+}
+
+static void release_group(struct group *group)
+{
+    for (size_t i = 0; i < group->count; i++)
+        batch_release(&group->batches[i]);
+}
+
+static int write_group(struct store_writer *writer, const struct group *group, int64_t now)
+{
+    struct fault fault;
+    struct store_times times;
+    struct store_item items[GROUP_BATCHES];
+    struct store_watch watch = {.is_stopped = ctl_watch_is_stopped};
+    for (size_t i = 0; i < group->count; i++)
+        items[i] = (struct store_item){.batch = &group->batches[i], .caller = "analyticsctl demo"};
+    store_write(writer, items, group->count, now, &times);
+    for (size_t i = 0; i < group->count; i++)
+        if (items[i].result)
+            return ctl_fault(&items[i].fault);
+    return store_writer_tend(writer, now, &watch, &fault) ? ctl_fault(&fault) : CTL_OK;
+}
+
+static int write_logs(const struct ctl *ctl, const struct demo_plan *plan, struct demo_traffic *traffic,
+                      struct store_writer *writer)
+{
+    struct group group;
+    struct store_progress progress = {.step = "making logs", .unit = "logs", .total = plan->logs};
+    int status = CTL_OK;
+    do {
+        status = fill_group(traffic, &group) ? ctl_fail("out of memory") : CTL_OK;
+        if (!status && group.count > 0)
+            status = write_group(writer, &group, ctl->now);
+        progress.done += group.logs;
+        ctl_watch_progress(NULL, &progress);
+        release_group(&group);
+    } while (!status && group.logs > 0 && !ctl_watch_is_stopped(NULL));
+    return status;
+}
+
+static int settle(const struct ctl *ctl, struct store_writer *writer)
+{
+    struct fault fault;
+    struct store_watch watch = {.is_stopped = ctl_watch_is_stopped};
+    return store_writer_settle(writer, ctl->now, &watch, &fault) ? ctl_fault(&fault) : CTL_OK;
+}
+
+static int fill(const struct ctl *ctl, const struct demo_plan *plan, struct store_writer *writer)
+{
+    struct demo_traffic *traffic = demo_open(plan);
+    if (!traffic)
+        return ctl_fail("out of memory");
+    ctl_watch_begin(false);
+    int status = write_logs(ctl, plan, traffic, writer);
+    if (!status)
+        status = settle(ctl, writer);
+    ctl_watch_end();
+    demo_close(traffic);
+    if (!ctl_watch_is_stopped(NULL))
+        return status;
+    ctl_fail("stopped; %s has a part of the logs: remove it before the next demo", ctl->data_dir);
+    return ctl_watch_status();
+}
+
+static void say_how_to_look(const struct ctl *ctl, const struct demo_plan *plan)
+{
+    char from[WHEN_TEXT_BYTES], until[WHEN_TEXT_BYTES];
+    when_format(plan->from, from);
+    when_format(plan->until, until);
+    ctl_say("%lld logs from %s to %s UTC.", (long long)plan->logs, from, until);
+    ctl_say("To look at them: ./serve --data %s", ctl->data_dir);
+    ctl_say("and open http://127.0.0.1:8080/analytics/dashboard/ with the key in %s/keys/admin.key", ctl->data_dir);
+}
+
+int ctl_demo(const struct ctl *ctl)
+{
+    struct fault fault;
+    struct demo_plan plan;
+    struct store_writer *writer = NULL;
+    int status = parse_plan(ctl, &plan);
+    if (!status)
+        status = make_folder(ctl);
+    if (status)
+        return status;
+    if (store_writer_open(ctl->data_dir, &writer, &fault))
+        return ctl_fault(&fault);
+    status = check_empty(writer, ctl->data_dir);
+    if (!status)
+        status = fill(ctl, &plan, writer);
+    store_writer_close(writer);
+    if (!status)
+        say_how_to_look(ctl, &plan);
+    return status;
+}

@@ -1,0 +1,663 @@
+/* doctor.c: analyticsctl doctor: looks at everything that a service needs, each thing for itself, and says what to
+ * do. Knows what is well and what is not. Changes nothing, and is most useful where nothing works. */
+#include "config.h"
+
+#include "ctl/ctl.h"
+
+#include "ctl/probe.h"
+#include "ctl/text.h"
+#include "base/limit.h"
+#include "keys/keys.h"
+#include "store/sqlite/status.h"
+#include "process/settings.h"
+#include "base/text.h"
+#include "time/when.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/timex.h>
+#include <unistd.h>
+
+#include "base/banned.h"
+
+#define SOCKETS "/run/fonproxy-analytics"
+#define JSON_BYTES (256u << 10)
+#define PATH_BYTES 4096
+#define WORDS_BYTES 1024
+#define MIB (INT64_C(1) << 20)
+#define FEW_BYTES (256 * MIB) /* less room than this is trouble soon, whatever comes in */
+#define DAYS_AHEAD 14         /* keys that end, disks that fill: told so long before */
+#define MOST_DAYS 36500       /* a disk that lasts longer lasts */
+#define MAX_GROUPS 64
+
+enum level { FINE, WARNING, TROUBLE };
+
+struct doctor {
+    const struct ctl *ctl;
+    const char *sockets;
+    int counts[TROUBLE + 1];
+    bool as_json;
+    struct buf json;
+    struct json_out out;
+    struct stat folder; /* st_mode 0: there is none */
+};
+
+/* ---- what is found ---- */
+
+static const char *const level_names[] = {[FINE] = "ok", [WARNING] = "warn", [TROUBLE] = "FAIL"};
+
+/* `advice`: what to do; NULL where all is well. */
+static void find(struct doctor *doctor, enum level level, const char *check, const char *advice, const char *format,
+                 ...) __attribute__((format(printf, 5, 6)));
+static void find(struct doctor *doctor, enum level level, const char *check, const char *advice, const char *format,
+                 ...)
+{
+    char words[WORDS_BYTES];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(words, sizeof words, format, args);
+    va_end(args);
+    doctor->counts[level]++;
+    if (!doctor->as_json) {
+        ctl_say("%-4s  %-9s %s%s%s", level_names[level], check, words, advice ? " — " : "", advice ? advice : "");
+        return;
+    }
+    json_out_begin_object(&doctor->out);
+    ctl_json_cstr(&doctor->out, "level", level_names[level]);
+    ctl_json_cstr(&doctor->out, "check", check);
+    ctl_json_cstr(&doctor->out, "message", words);
+    if (advice)
+        ctl_json_cstr(&doctor->out, "advice", advice);
+    json_out_end_object(&doctor->out);
+}
+
+static const char *user_name(uid_t uid, char text[CTL_FIGURE_BYTES])
+{
+    const struct passwd *user = getpwuid(uid);
+    if (user)
+        snprintf(text, CTL_FIGURE_BYTES, "%s", user->pw_name);
+    else
+        snprintf(text, CTL_FIGURE_BYTES, "user %u", uid);
+    return text;
+}
+
+static const char *group_name(gid_t gid, char text[CTL_FIGURE_BYTES])
+{
+    const struct group *group = getgrgid(gid);
+    if (group)
+        snprintf(text, CTL_FIGURE_BYTES, "%s", group->gr_name);
+    else
+        snprintf(text, CTL_FIGURE_BYTES, "group %u", gid);
+    return text;
+}
+
+/* ---- folder and files ---- */
+
+static void check_folder(struct doctor *doctor)
+{
+    char owner[CTL_FIGURE_BYTES];
+    const char *path = doctor->ctl->data_dir;
+    struct stat *st = &doctor->folder;
+    if (stat(path, st) != 0) {
+        find(doctor, TROUBLE, "folder", "analyticsctl --data DIR init makes it; or give the right --data", "%s: %s",
+             path, strerror(errno));
+        *st = (struct stat){0};
+    } else if (!S_ISDIR(st->st_mode)) {
+        find(doctor, TROUBLE, "folder", "give the right --data", "%s is not a folder", path);
+        *st = (struct stat){0};
+    } else if (st->st_mode & 077) {
+        find(doctor, TROUBLE, "folder", "chmod 700 it", "%s is open to other users (mode %04o)", path,
+             st->st_mode & 07777);
+    } else {
+        find(doctor, FINE, "folder", NULL, "%s is %s's alone", path, user_name(st->st_uid, owner));
+    }
+}
+
+static bool path_in(const struct doctor *doctor, const char *name, char path[PATH_BYTES])
+{
+    return snprintf(path, PATH_BYTES, "%s/%s", doctor->ctl->data_dir, name) < PATH_BYTES;
+}
+
+/* True when something was wrong. */
+static bool check_file(struct doctor *doctor, const char *name, bool must_be)
+{
+    char path[PATH_BYTES], owner[CTL_FIGURE_BYTES], due[CTL_FIGURE_BYTES];
+    struct stat st;
+    bool is_there = path_in(doctor, name, path) && lstat(path, &st) == 0;
+    if (!is_there && errno == ENOENT && !must_be)
+        return false;
+    if (!is_there)
+        find(doctor, TROUBLE, "files",
+             errno == ENOENT ? "analyticsctl init makes it; restore brings a backup back" : NULL, "%s: %s", path,
+             strerror(errno));
+    else if (st.st_uid != doctor->folder.st_uid)
+        find(doctor, TROUBLE, "files", "chown it to the folder's user", "%s is %s's, the folder %s's", path,
+             user_name(st.st_uid, owner), user_name(doctor->folder.st_uid, due));
+    else if (st.st_mode & 077)
+        find(doctor, TROUBLE, "files", "chmod go= it", "%s is open to other users (mode %04o)", path,
+             st.st_mode & 07777);
+    else
+        return false;
+    return true;
+}
+
+static void check_files(struct doctor *doctor)
+{
+    static const char *const names[] = {"analytics.db-wal", "analytics.db-shm", "keys.db", "lock", "keys",
+                                        "keys/admin.key",   "keys/worker.key"};
+    struct stat st;
+    char path[PATH_BYTES];
+    bool bad = check_file(doctor, "analytics.db", true);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        bad |= check_file(doctor, names[i], false);
+    if (!bad)
+        find(doctor, FINE, "files", NULL, "the databases are the folder's user's alone");
+    if (path_in(doctor, "restore.ready", path) && lstat(path, &st) == 0)
+        find(doctor, WARNING, "files", "analyticsctl init, or a start of analytics-ingest, finishes it",
+             "a restore was interrupted");
+}
+
+/* ---- room ---- */
+
+static void check_room(struct doctor *doctor)
+{
+    struct statvfs room;
+    char left[CTL_FIGURE_BYTES];
+    if (statvfs(doctor->ctl->data_dir, &room) != 0)
+        return;
+    int64_t bytes = (int64_t)(room.f_bavail * room.f_frsize);
+    ctl_size_text(bytes, left);
+    if (bytes < FEW_BYTES)
+        find(doctor, TROUBLE, "disk", "make room: batches are refused when there is none", "%s are free", left);
+    else if (bytes < LIMIT_WAL_BYTES)
+        find(doctor, WARNING, "disk", "make room: the write-ahead log alone may take as much for a while",
+             "%s are free", left);
+    else
+        find(doctor, FINE, "disk", NULL, "%s are free", left);
+}
+
+/* How long it lasts, as the last day's logs go. */
+static void check_growth(struct doctor *doctor, const struct store_status *status)
+{
+    struct statvfs room;
+    char left[CTL_FIGURE_BYTES], span[CTL_FIGURE_BYTES];
+    int64_t a_day = status->received[SPAN_DAY].logs;
+    if (a_day <= 0 || status->logs <= 0 || statvfs(doctor->ctl->data_dir, &room) != 0)
+        return;
+    double bytes = (double)room.f_bavail * (double)room.f_frsize;
+    double days = bytes / ((double)status->file_bytes / (double)status->logs * (double)a_day);
+    ctl_size_text((int64_t)bytes, left);
+    if (days < MOST_DAYS)
+        ctl_span_text((int64_t)(days * WHEN_DAY), span);
+    else
+        snprintf(span, sizeof span, "for many years");
+    if (days < DAYS_AHEAD)
+        find(doctor, WARNING, "disk", "make room, or keep logs for a shorter time",
+             "at the last day's rate, %s last %s", left, span);
+    else
+        find(doctor, FINE, "disk", NULL, "at the last day's rate, %s last %s", left, span);
+}
+
+/* ---- the clock ---- */
+
+static void check_clock(struct doctor *doctor)
+{
+    struct timex timex = {0};
+    char now[CTL_FIGURE_BYTES];
+    ctl_time_text(doctor->ctl->now, "1970", now);
+    if (doctor->ctl->now < INT64_C(1767225600)) /* 2026-01-01 */
+        find(doctor, TROUBLE, "clock", "set the clock", "it is %s here", now);
+    else if (adjtimex(&timex) < 0)
+        find(doctor, FINE, "clock", NULL, "it is %s here", now);
+    else if (timex.status & STA_UNSYNC)
+        find(doctor, WARNING, "clock", "install chrony, or enable systemd-timesyncd",
+             "it is %s here, and nobody keeps the clock right", now);
+    else
+        find(doctor, FINE, "clock", NULL, "it is %s here, kept by the system", now);
+}
+
+/* ---- the programs ---- */
+
+static void check_writer(struct doctor *doctor)
+{
+    int64_t pid;
+    char name[STORE_NAME_BYTES] = "";
+    if (!store_lock_holder(doctor->ctl->data_dir, &pid, name))
+        find(doctor, TROUBLE, "ingest",
+             "systemctl start analytics-ingest; journalctl -u analytics-ingest says why it does not",
+             "analytics-ingest does not run on this folder");
+    else if (*name && strcmp(name, "analytics-ingest") != 0)
+        find(doctor, WARNING, "ingest", "batches are refused until it ends", "%s (pid %lld) has the database", name,
+             (long long)pid);
+    else
+        find(doctor, FINE, "ingest", NULL, "analytics-ingest runs (pid %lld)", (long long)pid);
+}
+
+static void find_silence(struct doctor *doctor, const char *name, const char *path, int error)
+{
+    if (error == EACCES || error == EPERM)
+        find(doctor, WARNING, name, "run doctor as root", "%s: this user may not ask", path);
+    else if (error == ECONNREFUSED)
+        find(doctor, TROUBLE, name, "start its program, or restart its socket unit", "%s: nobody listens", path);
+    else if (error == ETIMEDOUT)
+        find(doctor, TROUBLE, name, "see its program's log; restart it", "%s: no answer in 5 s", path);
+    else
+        find(doctor, TROUBLE, name, "see its program's log", "%s: %s", path, strerror(error));
+}
+
+static void check_program(struct doctor *doctor, const char *name, const char *path)
+{
+    char words[PROBE_WORDS_BYTES];
+    int status = probe_socket(path, words);
+    words[strcspn(words, "\r\n")] = '\0';
+    if (status == 200)
+        find(doctor, FINE, name, NULL, "%s answers", path);
+    else if (status < 0)
+        find_silence(doctor, name, path, -status);
+    else
+        find(doctor, TROUBLE, name, "see its program's log", "%s answers %d: %s", path, status, words);
+}
+
+/* ---- nginx ---- */
+
+/* The user and the groups that a process of nginx has, or would have. */
+struct visitor {
+    char name[64];
+    uid_t uid;
+    gid_t groups[MAX_GROUPS];
+    int group_count;
+};
+
+static bool is_worker(const char *pid)
+{
+    char path[320], title[64] = "";
+    snprintf(path, sizeof path, "/proc/%s/cmdline", pid);
+    FILE *file = fopen(path, "re");
+    size_t n = file ? fread(title, 1, sizeof title - 1, file) : 0;
+    title[n] = '\0';
+    if (file)
+        fclose(file);
+    return strncmp(title, "nginx: worker process", 21) == 0;
+}
+
+/* "Uid:\t33\t33\t33\t33": real, effective, saved, file system. */
+static void read_ids(char *line, struct visitor *visitor)
+{
+    char *rest = NULL, *word = strtok_r(line, " \t\n", &rest);
+    bool is_uid = word && strcmp(word, "Uid:") == 0, is_gid = word && strcmp(word, "Gid:") == 0;
+    if (!is_uid && !is_gid && !(word && strcmp(word, "Groups:") == 0))
+        return;
+    for (int i = 0; (word = strtok_r(NULL, " \t\n", &rest)); i++) {
+        int64_t id;
+        if (!text_to_i64(slice_of(word), 0, UINT32_MAX, &id) || (i != 1 && (is_uid || is_gid)))
+            continue;
+        if (is_uid)
+            visitor->uid = (uid_t)id;
+        else if (visitor->group_count < MAX_GROUPS)
+            visitor->groups[visitor->group_count++] = (gid_t)id;
+    }
+}
+
+static bool read_worker(const char *pid, struct visitor *ret_visitor)
+{
+    char path[320], line[4096];
+    snprintf(path, sizeof path, "/proc/%s/status", pid);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return false;
+    *ret_visitor = (struct visitor){.uid = (uid_t)-1};
+    snprintf(ret_visitor->name, sizeof ret_visitor->name, "nginx (pid %.16s)", pid);
+    while (fgets(line, sizeof line, file))
+        read_ids(line, ret_visitor);
+    fclose(file);
+    return ret_visitor->uid != (uid_t)-1;
+}
+
+static bool find_worker(struct visitor *ret_visitor)
+{
+    DIR *processes = opendir("/proc");
+    bool found = false;
+    for (struct dirent *entry; !found && processes && (entry = readdir(processes));)
+        found = entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && is_worker(entry->d_name) &&
+                read_worker(entry->d_name, ret_visitor);
+    if (processes)
+        closedir(processes);
+    return found;
+}
+
+/* Where it does not run: as who it would, by the names that packages give. */
+static bool find_user(struct visitor *ret_visitor)
+{
+    static const char *const names[] = {"www-data", "nginx"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const struct passwd *user = getpwnam(names[i]);
+        if (!user)
+            continue;
+        *ret_visitor = (struct visitor){.uid = user->pw_uid, .group_count = MAX_GROUPS};
+        snprintf(ret_visitor->name, sizeof ret_visitor->name, "user %s", names[i]);
+        if (getgrouplist(names[i], user->pw_gid, ret_visitor->groups, &ret_visitor->group_count) < 0)
+            ret_visitor->group_count = MAX_GROUPS;
+        return true;
+    }
+    return false;
+}
+
+/* By the mode alone; `bit` as for others: 1, to pass through a folder; 2, to connect. */
+static bool may(const struct visitor *visitor, const struct stat *st, mode_t bit)
+{
+    if (visitor->uid == 0)
+        return true;
+    if (visitor->uid == st->st_uid)
+        return st->st_mode & (bit << 6);
+    for (int i = 0; i < visitor->group_count; i++)
+        if (visitor->groups[i] == st->st_gid)
+            return st->st_mode & (bit << 3);
+    return st->st_mode & bit;
+}
+
+/* The first thing on the way that keeps it out: "" for none. */
+static void find_obstacle(const struct visitor *visitor, const char *path, char ret_obstacle[PATH_BYTES])
+{
+    struct stat st;
+    char *whole = realpath(path, NULL);
+    ret_obstacle[0] = '\0';
+    for (size_t len = 0; whole && whole[len] != '\0';) {
+        len += 1 + strcspn(whole + len + 1, "/");
+        snprintf(ret_obstacle, PATH_BYTES, "%.*s", (int)len, whole);
+        if (stat(ret_obstacle, &st) != 0 || !may(visitor, &st, S_ISDIR(st.st_mode) ? 1 : 2))
+            break;
+        ret_obstacle[0] = '\0';
+    }
+    free(whole);
+}
+
+static void check_reach(struct doctor *doctor, const struct visitor *visitor, const char *path)
+{
+    struct stat st;
+    char obstacle[PATH_BYTES], group[CTL_FIGURE_BYTES] = "";
+    find_obstacle(visitor, path, obstacle);
+    if (*obstacle && stat(obstacle, &st) == 0)
+        find(doctor, TROUBLE, "nginx", "give it nginx's group: see systemd/ or the README",
+             "%s can't get at %s: %s is of group %s, mode %04o", visitor->name, path, obstacle,
+             group_name(st.st_gid, group), st.st_mode & 07777);
+    else
+        find(doctor, FINE, "nginx", NULL, "%s may use %s", visitor->name, path);
+}
+
+static void check_socket(struct doctor *doctor, const char *name, const struct visitor *nginx)
+{
+    char path[PATH_BYTES];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/%s.sock", doctor->sockets, name);
+    if (stat(path, &st) != 0) {
+        find(doctor, errno == EACCES ? WARNING : TROUBLE, name,
+             errno == EACCES ? "run doctor as root" : "start its socket unit or program; or give --sockets DIR",
+             "%s: %s", path, strerror(errno));
+        return;
+    }
+    if (!S_ISSOCK(st.st_mode)) {
+        find(doctor, TROUBLE, name, "remove it, and start the socket unit or program again", "%s is no socket", path);
+        return;
+    }
+    if (st.st_mode & 07)
+        find(doctor, TROUBLE, name, "chmod 660 it: whoever can write to it can claim any identity",
+             "%s is open to everyone (mode %04o)", path, st.st_mode & 07777);
+    check_program(doctor, name, path);
+    if (nginx)
+        check_reach(doctor, nginx, path);
+}
+
+static void check_sockets(struct doctor *doctor)
+{
+    struct visitor nginx;
+    bool found = find_worker(&nginx);
+    if (!found)
+        find(doctor, WARNING, "nginx", "start it, or run doctor as root to see it", "no process of nginx is seen here");
+    if (!found)
+        found = find_user(&nginx);
+    check_socket(doctor, "ingest", found ? &nginx : NULL);
+    check_socket(doctor, "query", found ? &nginx : NULL);
+}
+
+static void check_url(struct doctor *doctor)
+{
+    char words[PROBE_WORDS_BYTES];
+    const char *url = doctor->ctl->option[CTL_URL];
+    int status = url ? probe_url(url, words) : 0;
+    if (!url)
+        return;
+    if (status == 200)
+        find(doctor, FINE, "url", NULL, "%s/analytics/health answers 200: nginx reaches both programs", url);
+    else if (status < 0)
+        find(doctor, WARNING, "url", "apt-get install curl", "curl is not there to ask with");
+    else if (status == 0)
+        find(doctor, TROUBLE, "url", "is nginx running, and is this its address?", "%s: %s", url, words);
+    else if (status == 404)
+        find(doctor, TROUBLE, "url", "include analytics.conf in this server of nginx, and reload it",
+             "%s/analytics/health answers 404", url);
+    else if (status == 502 || status == 503 || status == 504)
+        find(doctor, TROUBLE, "url", "see what is said of the sockets and programs here, and nginx's error log",
+             "%s/analytics/health answers %d: nginx does not get through, or a program is not well", url, status);
+    else
+        find(doctor, TROUBLE, "url", "is this the address of the analytics?", "%s/analytics/health answers %d", url,
+             status);
+}
+
+/* ---- the databases ---- */
+
+/* As far as it can be told from here: analytics-ingest may have been started with another one. */
+static int64_t wal_limit(const struct doctor *doctor)
+{
+    struct settings settings;
+    int64_t mib = LIMIT_WAL_MIB;
+    if (settings_load("analyticsctl", doctor->ctl->option[CTL_CONFIG], &settings))
+        mib = settings.values[SETTING_WAL_LIMIT_MIB].number;
+    settings_release(&settings);
+    return mib * MIB;
+}
+
+static void check_wal(struct doctor *doctor, const struct store_status *status)
+{
+    char size[CTL_FIGURE_BYTES], limit[CTL_FIGURE_BYTES];
+    int64_t limit_bytes = wal_limit(doctor);
+    ctl_size_text(status->wal_bytes, size);
+    ctl_size_text(limit_bytes, limit);
+    const char *advice = "find the program that keeps analytics.db open (fuser -v analytics.db), and end it";
+    if (status->wal_bytes >= limit_bytes)
+        find(doctor, TROUBLE, "wal", advice, "the write-ahead log has %s: from %s on batches are refused", size, limit);
+    else if (status->wal_bytes >= limit_bytes / 2)
+        find(doctor, WARNING, "wal", advice, "the write-ahead log has %s; from %s on batches are refused", size, limit);
+    else
+        find(doctor, FINE, "wal", NULL, "the write-ahead log has %s", size);
+}
+
+static void check_times(struct doctor *doctor, const struct store_status *status)
+{
+    char last[CTL_FIGURE_BYTES];
+    if (status->last_batch > doctor->ctl->now + 60)
+        find(doctor, TROUBLE, "clock", "set the clock, or wait: idempotency keys and rates go by it",
+             "the last batch came at %s, which is later than now", ctl_time_text(status->last_batch, "?", last));
+    if (status->last_log > doctor->ctl->now + WHEN_DAY)
+        find(doctor, WARNING, "clock", "look at the workers' clocks", "there are logs of %s, more than a day ahead",
+             ctl_time_text(status->last_log, "?", last));
+}
+
+static void check_database(struct doctor *doctor)
+{
+    struct fault fault;
+    struct store_reader *reader = NULL;
+    struct store_watch watch = {0};
+    struct store_status status;
+    if (store_reader_open(doctor->ctl->data_dir, &reader, &fault)) {
+        find(doctor, TROUBLE, "database", "see the README about upgrade, restore and rebuild", "%s", fault.detail);
+        return;
+    }
+    store_reader_close(reader);
+    if (store_status_read(doctor->ctl->data_dir, doctor->ctl->now, &watch, &status, &fault)) {
+        find(doctor, TROUBLE, "database", "analyticsctl verify looks closer; restore brings a backup back", "%s",
+             fault.detail);
+        return;
+    }
+    find(doctor, FINE, "database", NULL, "analytics.db can be read, schema %d", status.schema_version);
+    check_wal(doctor, &status);
+    check_growth(doctor, &status);
+    check_times(doctor, &status);
+}
+
+#define MAX_ENDING 100
+
+struct key_check {
+    int64_t now;
+    int64_t active[ROLE_ADMIN + 1];
+    struct api_key ending[MAX_ENDING]; /* soon, and nothing is known yet to take their place */
+    size_t ending_count;
+};
+
+static bool ends_soon(const struct api_key *key, int64_t now)
+{
+    return key->expires_at && key->expires_at < now + DAYS_AHEAD * (int64_t)WHEN_DAY;
+}
+
+/* One that was rotated has a younger one in its line, which comes later. */
+static void drop_replaced(struct key_check *check, const struct api_key *younger)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < check->ending_count; i++)
+        if (check->ending[i].caller_id != younger->caller_id)
+            check->ending[kept++] = check->ending[i];
+    check->ending_count = kept;
+}
+
+static enum err check_key(void *ctx, const struct api_key *key)
+{
+    struct key_check *check = ctx;
+    if (key->revoked_at || (key->expires_at && key->expires_at <= check->now))
+        return OK;
+    check->active[key->role]++;
+    drop_replaced(check, key);
+    if (ends_soon(key, check->now) && check->ending_count < MAX_ENDING)
+        check->ending[check->ending_count++] = *key;
+    return OK;
+}
+
+static void find_ending(struct doctor *doctor, const struct key_check *check)
+{
+    char end[CTL_FIGURE_BYTES];
+    for (size_t i = 0; i < check->ending_count; i++) {
+        const struct api_key *key = &check->ending[i];
+        find(doctor, WARNING, "keys", "analyticsctl key rotate ID --expires DATE", "key %lld (%s, \"%s\") ends at %s",
+             (long long)key->id, role_name(key->role), key->name, ctl_time_text(key->expires_at, "?", end));
+    }
+}
+
+static void check_keys(struct doctor *doctor)
+{
+    struct fault fault;
+    struct stat st;
+    char path[PATH_BYTES];
+    struct key_store *keys = NULL;
+    static struct key_check check;
+    if (path_in(doctor, "keys.db", path) && lstat(path, &st) != 0 && errno == ENOENT) {
+        find(doctor, WARNING, "keys", "fine if another service says who is asking; else analyticsctl init",
+             "there is no keys.db");
+        return;
+    }
+    check.now = doctor->ctl->now;
+    enum err err = key_store_open(doctor->ctl->data_dir, false, &keys, &fault);
+    if (!err)
+        err = key_store_list(keys, check_key, &check, &fault);
+    key_store_close(keys);
+    find_ending(doctor, &check);
+    if (err)
+        find(doctor, TROUBLE, "keys", "analyticsctl init upgrades it; restore brings a backup back", "%s",
+             fault.detail);
+    else if (check.active[ROLE_WORKER] == 0 || check.active[ROLE_ADMIN] == 0)
+        find(doctor, WARNING, "keys", "analyticsctl key add makes one, unless another service says who is asking",
+             "no key of role %s is in force", check.active[ROLE_WORKER] == 0 ? "worker" : "admin");
+    else
+        find(doctor, FINE, "keys", NULL, "%lld worker, %lld user and %lld admin keys are in force",
+             (long long)check.active[ROLE_WORKER], (long long)check.active[ROLE_USER],
+             (long long)check.active[ROLE_ADMIN]);
+}
+
+/* SQLite's own list of versions: sqlite.org/wal.html#walresetbug. */
+static void check_versions(struct doctor *doctor)
+{
+    int number;
+    const char *sqlite = store_sqlite_version(&number);
+    bool mended =
+        number >= 3051003 || (number >= 3050007 && number < 3051000) || (number >= 3044006 && number < 3045000);
+    find(doctor, FINE, "version", NULL, "analyticsctl %s, SQLite %s%s", PACKAGE_VERSION, sqlite,
+         mended ? "" : " (its bug with WALs that are reset is not met: one thread writes and checkpoints)");
+}
+
+/* Only its user, or root as that user, sees what is in the folder. */
+static void check_inside(struct doctor *doctor)
+{
+    if (doctor->folder.st_mode == 0)
+        return;
+    check_room(doctor);
+    if (geteuid() != 0 && geteuid() != doctor->folder.st_uid) {
+        find(doctor, WARNING, "files", "run doctor as root", "this user can't look into %s", doctor->ctl->data_dir);
+        return;
+    }
+    check_files(doctor);
+    check_writer(doctor);
+    if (ctl_become_owner(doctor->ctl->data_dir) != CTL_OK)
+        return;
+    check_database(doctor);
+    check_keys(doctor);
+}
+
+/* ---- the whole ---- */
+
+static int say_result(struct doctor *doctor)
+{
+    int failed = doctor->counts[TROUBLE], warnings = doctor->counts[WARNING];
+    if (doctor->as_json) {
+        json_out_end_array(&doctor->out);
+        ctl_json_bool(&doctor->out, "ok", failed == 0);
+        ctl_json_number(&doctor->out, "failures", failed);
+        ctl_json_number(&doctor->out, "warnings", warnings);
+        json_out_end_object(&doctor->out);
+        if (ctl_say_json(&doctor->json))
+            return CTL_FAILED;
+    } else if (failed || warnings) {
+        ctl_say("%d to mend, %d to look at.", failed, warnings);
+    } else {
+        ctl_say("All is well.");
+    }
+    return failed ? CTL_FAILED : CTL_OK;
+}
+
+int ctl_doctor(const struct ctl *ctl)
+{
+    struct doctor doctor = {.ctl = ctl, .sockets = ctl->option[CTL_SOCKETS], .as_json = ctl->option[CTL_JSON] != NULL};
+    const char *url = ctl->option[CTL_URL];
+    if (url && strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
+        return ctl_misuse("--url begins with http:// or https://, and ends before /analytics");
+    doctor.sockets = doctor.sockets ? doctor.sockets : SOCKETS;
+    store_setup(true);
+    buf_init(&doctor.json, JSON_BYTES);
+    json_out_init(&doctor.out, &doctor.json);
+    json_out_begin_object(&doctor.out);
+    json_out_name(&doctor.out, "findings");
+    json_out_begin_array(&doctor.out);
+    check_versions(&doctor);
+    check_clock(&doctor);
+    check_folder(&doctor);
+    check_sockets(&doctor);
+    check_url(&doctor);
+    check_inside(&doctor);
+    int status = say_result(&doctor);
+    buf_release(&doctor.json);
+    return status;
+}

@@ -1,0 +1,207 @@
+/* init.c: analyticsctl init. Knows what a data folder holds at first and whose it must be. Run again, it makes only
+ * what is missing. */
+#include "ctl/ctl.h"
+
+#include "store/store.h"
+#include "keys/keys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/banned.h"
+
+static bool exists(const char *path)
+{
+    struct stat ignored;
+    return lstat(path, &ignored) == 0;
+}
+
+/* DIR/NAME; the caller frees it. Ends the program when memory is used up: nothing is half made then. */
+static char *path_in(const struct ctl *ctl, const char *name)
+{
+    char *path = NULL;
+    if (asprintf(&path, "%s/%s", ctl->data_dir, name) < 0)
+        exit(ctl_fail("out of memory"));
+    return path;
+}
+
+/* ---- whose it is ---- */
+
+/* The user named by --owner; *ret_owner is NULL without one. */
+static int find_owner(const struct ctl *ctl, const struct passwd **ret_owner)
+{
+    const char *name = ctl->option[CTL_OWNER];
+    if (!name)
+        return CTL_OK;
+    const struct passwd *owner = getpwnam(name);
+    if (!owner)
+        return ctl_fail("there is no user '%s'", name);
+    if (geteuid() != 0 && geteuid() != owner->pw_uid)
+        return ctl_fail("only root can make a data folder for user %s", name);
+    *ret_owner = owner;
+    return CTL_OK;
+}
+
+/* By descriptor, so that a link put in its place meanwhile gains nobody anything. */
+static bool give_folder(const char *path, const struct passwd *owner)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    bool done = fd >= 0 && fchown(fd, owner->pw_uid, owner->pw_gid) == 0;
+    if (fd >= 0)
+        close(fd);
+    return done;
+}
+
+static int make_folder(const char *path, const struct passwd *owner)
+{
+    if (mkdir(path, 0700) < 0)
+        return errno == EEXIST ? CTL_OK : ctl_fail("can't make folder %s: %s", path, strerror(errno));
+    if (owner && !give_folder(path, owner))
+        return ctl_fail("can't give %s to user %s: %s", path, owner->pw_name, strerror(errno));
+    ctl_say("made %s", path);
+    return CTL_OK;
+}
+
+static int check_owner(const char *path, const struct passwd *owner)
+{
+    struct stat dir;
+    if (!owner || stat(path, &dir) < 0 || dir.st_uid == owner->pw_uid)
+        return CTL_OK;
+    return ctl_fail("%s was there before and is not %s's; run: chown %s %s", path, owner->pw_name, owner->pw_name,
+                    path);
+}
+
+int ctl_become_owner(const char *path)
+{
+    struct stat dir;
+    if (stat(path, &dir) < 0)
+        return ctl_fail("%s: %s", path, strerror(errno));
+    if (!S_ISDIR(dir.st_mode))
+        return ctl_fail("%s is not a folder", path);
+    if (geteuid() != 0 || dir.st_uid == 0)
+        return CTL_OK;
+    if (setgroups(1, &dir.st_gid) < 0 || setresgid(dir.st_gid, dir.st_gid, dir.st_gid) < 0 ||
+        setresuid(dir.st_uid, dir.st_uid, dir.st_uid) < 0)
+        return ctl_fail("can't go on as the owner of %s: %s", path, strerror(errno));
+    return CTL_OK;
+}
+
+/* ---- what it holds ---- */
+
+static int make_log_database(const struct ctl *ctl)
+{
+    struct fault fault;
+    char *path = path_in(ctl, "analytics.db");
+    bool existed = exists(path);
+    int status = store_create(ctl->data_dir, &fault) ? ctl_fault(&fault) : CTL_OK;
+    if (!status && !existed)
+        ctl_say("made %s", path);
+    free(path);
+    return status;
+}
+
+static int open_key_store(const struct ctl *ctl, struct key_store **ret_store)
+{
+    struct fault fault;
+    char *path = path_in(ctl, "keys.db");
+    bool existed = exists(path);
+    int status = key_store_open(ctl->data_dir, true, ret_store, &fault) ? ctl_fault(&fault) : CTL_OK;
+    if (!status && !existed)
+        ctl_say("made %s", path);
+    free(path);
+    return status;
+}
+
+static bool write_line(int fd, const char *text)
+{
+    return dprintf(fd, "%s\n", text) > 0 && fsync(fd) == 0;
+}
+
+/* Whole or not at all, and never over a file that is there: written under another name, then linked. Mode 0600. */
+static bool write_new_file(const char *path, const char *text)
+{
+    char *draft = NULL;
+    if (asprintf(&draft, "%s.XXXXXX", path) < 0)
+        return false;
+    int fd = mkostemp(draft, O_CLOEXEC);
+    bool done = fd >= 0 && write_line(fd, text) && link(draft, path) == 0;
+    int error = errno;
+    if (fd >= 0) {
+        close(fd);
+        unlink(draft);
+    }
+    free(draft);
+    errno = error;
+    return done;
+}
+
+/* A key whose file could not be written is known to nobody, so it is taken back. */
+static int store_new_key(const struct ctl *ctl, struct key_store *store, enum role role, const char *path)
+{
+    struct fault fault;
+    char text[KEY_TEXT_BYTES];
+    struct api_key key = {.role = role};
+    snprintf(key.name, sizeof key.name, "%s", role_name(role));
+    if (key_store_add(store, &key, ctl->now, text, &fault))
+        return ctl_fault(&fault);
+    bool written = write_new_file(path, text);
+    int error = errno;
+    explicit_bzero(text, sizeof text);
+    if (written) {
+        ctl_say("made %s (key %lld, role %s)", path, (long long)key.id, role_name(role));
+        return CTL_OK;
+    }
+    if (key_store_revoke(store, key.id, ctl->now, &fault))
+        ctl_fault(&fault);
+    /* Another init was quicker: the file is there, as was asked. */
+    return error == EEXIST ? CTL_OK : ctl_fail("can't write %s: %s", path, strerror(error));
+}
+
+static int make_key_file(const struct ctl *ctl, struct key_store *store, enum role role)
+{
+    char name[32];
+    snprintf(name, sizeof name, "keys/%s.key", role_name(role));
+    char *path = path_in(ctl, name);
+    int status = exists(path) ? CTL_OK : store_new_key(ctl, store, role, path);
+    free(path);
+    return status;
+}
+
+static int make_keys(const struct ctl *ctl)
+{
+    struct key_store *store = NULL;
+    char *folder = path_in(ctl, "keys");
+    int status = open_key_store(ctl, &store);
+    if (!status)
+        status = make_folder(folder, NULL);
+    if (!status)
+        status = make_key_file(ctl, store, ROLE_ADMIN);
+    if (!status)
+        status = make_key_file(ctl, store, ROLE_WORKER);
+    free(folder);
+    key_store_close(store);
+    return status;
+}
+
+int ctl_init(const struct ctl *ctl)
+{
+    const struct passwd *owner = NULL;
+    int status = find_owner(ctl, &owner);
+    if (!status)
+        status = make_folder(ctl->data_dir, owner);
+    if (!status)
+        status = check_owner(ctl->data_dir, owner);
+    if (!status)
+        status = ctl_become_owner(ctl->data_dir);
+    if (!status)
+        status = make_log_database(ctl);
+    return status ? status : make_keys(ctl);
+}

@@ -1,0 +1,195 @@
+/* prune.c: analyticsctl prune. Knows how an age is written, what is asked before it and said of it. Leaves the work
+ * to lib/store/sqlite/care/prune.c. */
+#include "ctl/ctl.h"
+
+#include "format/json_out.h"
+#include "base/text.h"
+#include "time/when.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/banned.h"
+
+#define JSON_BYTES 8192u
+
+/* "90d". Zero days would be what is not over yet. */
+static int parse_age(const char *text, int64_t *ret_days)
+{
+    size_t len = strlen(text);
+    if (len > 1 && text[len - 1] == 'd' &&
+        text_to_i64((struct slice){text, len - 1}, 1, STORE_RETENTION_MAX_DAYS, ret_days))
+        return CTL_OK;
+    return ctl_misuse("--older-than '%s' is not an age: days from 1d to %dd, as in 90d", text,
+                      STORE_RETENTION_MAX_DAYS);
+}
+
+/* ---- what is said ---- */
+
+static int64_t sum_rows(const struct store_pruned *pruned)
+{
+    int64_t rows = 0;
+    for (int i = 0; i < STORE_PRUNED_TABLES; i++)
+        rows += pruned->tables[i].rows;
+    return rows;
+}
+
+static int64_t sum_bytes(const struct store_pruned *pruned)
+{
+    int64_t bytes = 0;
+    for (int i = 0; i < STORE_PRUNED_TABLES; i++)
+        bytes += pruned->tables[i].bytes;
+    return bytes;
+}
+
+static double mib(int64_t bytes)
+{
+    return (double)bytes / (1 << 20);
+}
+
+static void put_tables(struct json_out *out, const struct store_pruned *pruned, bool is_plan)
+{
+    json_out_name(out, "tables");
+    json_out_begin_array(out);
+    for (int i = 0; i < STORE_PRUNED_TABLES; i++) {
+        json_out_begin_object(out);
+        json_out_name(out, "table");
+        json_out_cstr(out, pruned->tables[i].name);
+        json_out_name(out, "rows");
+        json_out_number(out, pruned->tables[i].rows);
+        if (is_plan) {
+            json_out_name(out, "about_bytes");
+            json_out_number(out, pruned->tables[i].bytes);
+        }
+        json_out_end_object(out);
+    }
+    json_out_end_array(out);
+}
+
+static void say_json(const struct store_pruned *pruned, bool is_plan)
+{
+    struct buf text;
+    struct json_out out;
+    buf_init(&text, JSON_BYTES);
+    json_out_init(&out, &text);
+    json_out_begin_object(&out);
+    json_out_name(&out, "ok");
+    json_out_bool(&out, true);
+    json_out_name(&out, "dry_run");
+    json_out_bool(&out, is_plan);
+    if (pruned->before) {
+        json_out_name(&out, "before");
+        json_out_time(&out, pruned->before);
+    }
+    put_tables(&out, pruned, is_plan);
+    if (!is_plan) {
+        json_out_name(&out, "file_bytes_before");
+        json_out_number(&out, pruned->file_bytes_before);
+        json_out_name(&out, "file_bytes_after");
+        json_out_number(&out, pruned->file_bytes_after);
+    }
+    json_out_end_object(&out);
+    ctl_say("%s", buf_cstr(&text));
+    buf_release(&text);
+}
+
+static void say_plan(const struct store_pruned *pruned)
+{
+    char before[WHEN_TEXT_BYTES];
+    when_format(pruned->before, before);
+    ctl_say("Everything older than %s UTC would be deleted:", before);
+    ctl_say("  %-16s %14s %14s", "table", "rows", "about MiB");
+    for (int i = 0; i < STORE_PRUNED_TABLES; i++)
+        ctl_say("  %-16s %14lld %14.1f", pruned->tables[i].name, (long long)pruned->tables[i].rows,
+                mib(pruned->tables[i].bytes));
+    ctl_say("  %-16s %14lld %14.1f", "all", (long long)sum_rows(pruned), mib(sum_bytes(pruned)));
+}
+
+static void say_words(const struct store_pruned *pruned)
+{
+    char before[WHEN_TEXT_BYTES];
+    when_format(pruned->before, before);
+    ctl_say("Everything older than %s UTC is deleted: %lld rows, %lld of them logs.", before,
+            (long long)sum_rows(pruned), (long long)pruned->tables[0].rows);
+    ctl_say("analytics.db had %.1f MiB, and has %.1f MiB.", mib(pruned->file_bytes_before),
+            mib(pruned->file_bytes_after));
+}
+
+static int say_fault(const struct fault *fault)
+{
+    if (!ctl_watch_is_stopped(NULL))
+        return ctl_fault(fault);
+    ctl_fail("stopped; reports stay right. Run prune again, or start analytics-ingest, to finish it");
+    return ctl_watch_status();
+}
+
+/* ---- the command ---- */
+
+static int dry_run(const struct ctl *ctl, int64_t days)
+{
+    struct fault fault;
+    struct store_pruned pruned;
+    struct store_watch watch = {.progress = ctl_watch_progress};
+    ctl_watch_begin(true); /* it only reads: nothing is left to tidy */
+    enum err err = store_prune_plan(ctl->data_dir, ctl->now, days, &watch, &pruned, &fault);
+    ctl_watch_end();
+    if (err)
+        return ctl_fault(&fault);
+    if (ctl->option[CTL_JSON])
+        say_json(&pruned, true);
+    else if (sum_rows(&pruned) == 0)
+        ctl_say("Nothing is older than %lld days.", (long long)days);
+    else
+        say_plan(&pruned);
+    return CTL_OK;
+}
+
+/* What is deleted does not come back: who types the command is asked once more. A script is not. */
+static int confirm(const struct ctl *ctl, int64_t days)
+{
+    char answer[8] = "";
+    if (ctl->option[CTL_YES] || !isatty(STDIN_FILENO))
+        return CTL_OK;
+    fprintf(stderr,
+            "All logs and all sums older than %lld days (of the newest log) will be deleted for good; --dry-run counts "
+            "them.\nGo on? [y/N] ",
+            (long long)days);
+    if (fgets(answer, sizeof answer, stdin) && (strcmp(answer, "y\n") == 0 || strcmp(answer, "yes\n") == 0))
+        return CTL_OK;
+    return ctl_fail("nothing was deleted");
+}
+
+static int prune(const struct ctl *ctl, int64_t days)
+{
+    struct fault fault;
+    struct store_pruned pruned;
+    struct store_watch watch = {.is_stopped = ctl_watch_is_stopped, .progress = ctl_watch_progress};
+    int status = confirm(ctl, days);
+    if (status)
+        return status;
+    ctl_watch_begin(false);
+    enum err err = store_prune(ctl->data_dir, ctl->now, days, &watch, &pruned, &fault);
+    ctl_watch_end();
+    if (err)
+        return say_fault(&fault);
+    if (ctl->option[CTL_JSON])
+        say_json(&pruned, false);
+    else if (sum_rows(&pruned) == 0)
+        ctl_say("Nothing is older than %lld days.", (long long)days);
+    else
+        say_words(&pruned);
+    return CTL_OK;
+}
+
+int ctl_prune(const struct ctl *ctl)
+{
+    int64_t days = 0;
+    int status = parse_age(ctl->option[CTL_OLDER_THAN], &days);
+    if (!status)
+        status = ctl_become_owner(ctl->data_dir);
+    if (status)
+        return status;
+    store_setup(true);
+    return ctl->option[CTL_DRY_RUN] ? dry_run(ctl, days) : prune(ctl, days);
+}

@@ -1,0 +1,64 @@
+/* rebuild.c: analyticsctl rebuild. Knows what is said of it. Leaves the work to lib/store/sqlite/care/rebuild.c. */
+#include "ctl/ctl.h"
+
+#include "format/json_out.h"
+#include "time/when.h"
+
+#include "base/banned.h"
+
+static void say_json(const struct store_rebuilt *rebuilt)
+{
+    struct buf text;
+    struct json_out out;
+    buf_init(&text, 4096);
+    json_out_init(&out, &text);
+    json_out_begin_object(&out);
+    json_out_name(&out, "ok");
+    json_out_bool(&out, true);
+    json_out_name(&out, "logs");
+    json_out_number(&out, rebuilt->logs);
+    json_out_name(&out, "closed_until");
+    json_out_time(&out, rebuilt->closed_until);
+    json_out_end_object(&out);
+    ctl_say("%s", buf_cstr(&text));
+    buf_release(&text);
+}
+
+static void say_words(const struct store_rebuilt *rebuilt)
+{
+    char until[WHEN_TEXT_BYTES];
+    when_format(rebuilt->closed_until, until);
+    if (rebuilt->closed_until)
+        ctl_say("Made again from %lld logs; closed until %s UTC.", (long long)rebuilt->logs, until);
+    else
+        ctl_say("Made again from %lld logs; no hour of them is over yet.", (long long)rebuilt->logs);
+}
+
+static int say_fault(const struct fault *fault)
+{
+    if (!ctl_watch_is_stopped(NULL))
+        return ctl_fault(fault);
+    ctl_fail("stopped; reports stay right. Run rebuild again, or start analytics-ingest, to finish it");
+    return ctl_watch_status();
+}
+
+int ctl_rebuild(const struct ctl *ctl)
+{
+    struct fault fault;
+    struct store_rebuilt rebuilt;
+    struct store_watch watch = {.is_stopped = ctl_watch_is_stopped, .progress = ctl_watch_progress};
+    int status = ctl_become_owner(ctl->data_dir);
+    if (status)
+        return status;
+    store_setup(true);
+    ctl_watch_begin(false);
+    enum err err = store_rebuild(ctl->data_dir, ctl->now, &watch, &rebuilt, &fault);
+    ctl_watch_end();
+    if (err)
+        return say_fault(&fault);
+    if (ctl->option[CTL_JSON])
+        say_json(&rebuilt);
+    else
+        say_words(&rebuilt);
+    return CTL_OK;
+}

@@ -1,0 +1,301 @@
+/* status.c: analyticsctl status. Knows how the figures are told, to people and to scripts. Leaves reading them to
+ * lib/store/sqlite/status.c. */
+#include "config.h"
+
+#include "ctl/ctl.h"
+
+#include "ctl/text.h"
+#include "keys/keys.h"
+#include "store/sqlite/status.h"
+#include "time/when.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/banned.h"
+
+#define JSON_BYTES (64u << 10)
+#define MAX_TABLES 32
+#define TABLE_NAME_BYTES 64
+#define TABLES_BOUND_MS 2000
+#define ROLES (ROLE_ADMIN + 1)
+
+struct table {
+    char name[TABLE_NAME_BYTES];
+    int64_t bytes;
+    int64_t rows;
+};
+
+struct key_counts {
+    int64_t active, expired, revoked;
+};
+
+struct figures {
+    struct store_status store;
+    struct table tables[MAX_TABLES];
+    size_t table_count;
+    bool has_tables;
+    struct key_counts keys[ROLES];
+    bool has_keys;
+    int64_t now;
+};
+
+/* ---- reading ---- */
+
+static void take_table(void *ctx, const struct store_table *table)
+{
+    struct figures *figures = ctx;
+    if (figures->table_count == MAX_TABLES)
+        return;
+    struct table *to = &figures->tables[figures->table_count++];
+    snprintf(to->name, sizeof to->name, "%s", table->name);
+    to->bytes = table->bytes;
+    to->rows = table->rows;
+    if (strcmp(to->name, "raw_log") == 0)
+        figures->store.logs = to->rows;
+}
+
+static enum err count_key(void *ctx, const struct api_key *key)
+{
+    struct figures *figures = ctx;
+    struct key_counts *counts = &figures->keys[key->role];
+    if (key->revoked_at)
+        counts->revoked++;
+    else if (key->expires_at && key->expires_at <= figures->now)
+        counts->expired++;
+    else
+        counts->active++;
+    return OK;
+}
+
+/* Without them it is no less a service: another one may say who is asking. */
+static void count_keys(const struct ctl *ctl, struct figures *figures)
+{
+    struct key_store *keys = NULL;
+    struct fault ignored;
+    if (key_store_open(ctl->data_dir, false, &keys, &ignored))
+        return;
+    figures->has_keys = key_store_list(keys, count_key, figures, &ignored) == OK;
+    key_store_close(keys);
+}
+
+static int read_figures(const struct ctl *ctl, struct figures *figures)
+{
+    struct fault fault;
+    struct store_watch watch = {.progress = ctl_watch_progress};
+    figures->now = ctl->now;
+    if (store_status_read(ctl->data_dir, ctl->now, &watch, &figures->store, &fault))
+        return ctl_fault(&fault);
+    int64_t bound_ms = ctl->option[CTL_SIZES] ? 0 : TABLES_BOUND_MS;
+    enum err err = store_status_tables(ctl->data_dir, bound_ms, &watch, take_table, figures, &fault);
+    ctl_watch_end();
+    if (err && err != ERR_QUERY_TIMEOUT)
+        return ctl_fault(&fault);
+    figures->has_tables = !err;
+    count_keys(ctl, figures);
+    return CTL_OK;
+}
+
+/* ---- in words ---- */
+
+static void say_service(const struct store_status *store)
+{
+    int number;
+    const char *sqlite = store_sqlite_version(&number);
+    ctl_say("Version      %s, schema %d, SQLite %s", PACKAGE_VERSION, store->schema_version, sqlite);
+    if (!store->is_written)
+        ctl_say("Written by   nobody: analytics-ingest does not run");
+    else if (store->writer)
+        ctl_say("Written by   %s (pid %lld)", *store->writer_name ? store->writer_name : "a process",
+                (long long)store->writer);
+    else
+        ctl_say("Written by   a process that can't be told");
+}
+
+static void say_files(const struct ctl *ctl, const struct figures *figures)
+{
+    const struct store_status *store = &figures->store;
+    char size[CTL_FIGURE_BYTES], wal[CTL_FIGURE_BYTES], unused[CTL_FIGURE_BYTES], at[CTL_FIGURE_BYTES],
+        ago[CTL_FIGURE_BYTES];
+    ctl_say("Database     %s/analytics.db: %s, of which %s are free", ctl->data_dir,
+            ctl_size_text(store->file_bytes, size), ctl_size_text(store->free_bytes, unused));
+    ctl_say("WAL          %s; last checkpoint %s, %s ago", ctl_size_text(store->wal_bytes, wal),
+            ctl_time_text(store->checkpoint_at, "never", at), ctl_span_text(figures->now - store->checkpoint_at, ago));
+}
+
+static void say_logs(const struct figures *figures)
+{
+    const struct store_status *store = &figures->store;
+    char count[CTL_FIGURE_BYTES], first[CTL_FIGURE_BYTES], last[CTL_FIGURE_BYTES], ago[CTL_FIGURE_BYTES];
+    const char *logs = store->logs < 0 ? "too many to count here" : ctl_count_text(store->logs, count);
+    if (store->first_log)
+        ctl_say("Logs         %s, from %s to %s", logs, ctl_time_text(store->first_log, "?", first),
+                ctl_time_text(store->last_log, "?", last));
+    else
+        ctl_say("Logs         %s", logs);
+    if (store->hours_closed)
+        ctl_say("Closed       hours before %s, days before %s", ctl_time_text(store->hours_closed, "?", first),
+                ctl_time_text(store->days_closed, "none", last));
+    else
+        ctl_say("Closed       nothing yet");
+    if (store->last_batch)
+        ctl_say("Last batch   %s, %s ago", ctl_time_text(store->last_batch, "?", last),
+                ctl_span_text(figures->now - store->last_batch, ago));
+    else
+        ctl_say("Last batch   none yet");
+}
+
+static const char *const span_names[STORE_SPANS] = {"minute", "hour", "day"};
+
+static void say_received(const struct store_status *store)
+{
+    char logs[CTL_FIGURE_BYTES], batches[CTL_FIGURE_BYTES];
+    for (int span = 0; span < STORE_SPANS; span++) {
+        const struct store_received *received = &store->received[span];
+        if (received->logs < 0)
+            ctl_say("Last %-7s too many batches to count here", span_names[span]);
+        else
+            ctl_say("Last %-7s %s logs in %s batches, %.1f logs/s", span_names[span],
+                    ctl_count_text(received->logs, logs), ctl_count_text(received->batches, batches),
+                    (double)received->logs / (double)store_span_seconds[span]);
+    }
+}
+
+static void say_keys(const struct figures *figures)
+{
+    if (!figures->has_keys) {
+        ctl_say("Keys         no keys.db that can be read");
+        return;
+    }
+    for (enum role role = ROLE_WORKER; role <= ROLE_ADMIN; role++) {
+        const struct key_counts *counts = &figures->keys[role];
+        ctl_say("Keys %-7s %lld active, %lld expired, %lld revoked", role_name(role), (long long)counts->active,
+                (long long)counts->expired, (long long)counts->revoked);
+    }
+}
+
+static void say_tables(const struct figures *figures)
+{
+    char size[CTL_FIGURE_BYTES], rows[CTL_FIGURE_BYTES];
+    if (!figures->has_tables) {
+        ctl_say("Tables       reading every page takes longer than 2 s here: --sizes does it");
+        return;
+    }
+    ctl_say("%-16s %10s %18s", "TABLE", "SIZE", "ROWS");
+    for (size_t i = 0; i < figures->table_count; i++)
+        ctl_say("%-16s %10s %18s", figures->tables[i].name, ctl_size_text(figures->tables[i].bytes, size),
+                ctl_count_text(figures->tables[i].rows, rows));
+}
+
+static int say_words(const struct ctl *ctl, const struct figures *figures)
+{
+    say_service(&figures->store);
+    say_files(ctl, figures);
+    say_logs(figures);
+    say_received(&figures->store);
+    say_keys(figures);
+    say_tables(figures);
+    return CTL_OK;
+}
+
+/* ---- as JSON ---- */
+
+static void put_store(struct json_out *out, const struct store_status *store)
+{
+    int number;
+    ctl_json_cstr(out, "version", PACKAGE_VERSION);
+    ctl_json_cstr(out, "sqlite_version", store_sqlite_version(&number));
+    ctl_json_number(out, "schema_version", store->schema_version);
+    ctl_json_bool(out, "written", store->is_written);
+    ctl_json_number(out, "writer_pid", store->writer ? store->writer : -1);
+    ctl_json_number(out, "database_bytes", store->file_bytes);
+    ctl_json_number(out, "free_bytes", store->free_bytes);
+    ctl_json_number(out, "wal_bytes", store->wal_bytes);
+    ctl_json_time(out, "last_checkpoint", store->checkpoint_at);
+    ctl_json_number(out, "logs", store->logs);
+    ctl_json_time(out, "first_log", store->first_log);
+    ctl_json_time(out, "last_log", store->last_log);
+    ctl_json_time(out, "last_batch", store->last_batch);
+    ctl_json_time(out, "hours_closed_until", store->hours_closed);
+    ctl_json_time(out, "days_closed_until", store->days_closed);
+}
+
+static void put_received(struct json_out *out, const struct store_status *store)
+{
+    json_out_name(out, "received");
+    json_out_begin_object(out);
+    for (int span = 0; span < STORE_SPANS; span++) {
+        json_out_name(out, span_names[span]);
+        json_out_begin_object(out);
+        ctl_json_number(out, "batches", store->received[span].batches);
+        ctl_json_number(out, "logs", store->received[span].logs);
+        json_out_end_object(out);
+    }
+    json_out_end_object(out);
+}
+
+static void put_keys(struct json_out *out, const struct figures *figures)
+{
+    json_out_name(out, "keys");
+    if (!figures->has_keys) {
+        json_out_null(out);
+        return;
+    }
+    json_out_begin_object(out);
+    for (enum role role = ROLE_WORKER; role <= ROLE_ADMIN; role++) {
+        json_out_name(out, role_name(role));
+        json_out_begin_object(out);
+        ctl_json_number(out, "active", figures->keys[role].active);
+        ctl_json_number(out, "expired", figures->keys[role].expired);
+        ctl_json_number(out, "revoked", figures->keys[role].revoked);
+        json_out_end_object(out);
+    }
+    json_out_end_object(out);
+}
+
+static void put_tables(struct json_out *out, const struct figures *figures)
+{
+    json_out_name(out, "tables");
+    if (!figures->has_tables) {
+        json_out_null(out);
+        return;
+    }
+    json_out_begin_array(out);
+    for (size_t i = 0; i < figures->table_count; i++) {
+        json_out_begin_object(out);
+        ctl_json_cstr(out, "name", figures->tables[i].name);
+        ctl_json_number(out, "bytes", figures->tables[i].bytes);
+        ctl_json_number(out, "rows", figures->tables[i].rows);
+        json_out_end_object(out);
+    }
+    json_out_end_array(out);
+}
+
+static int say_json(const struct figures *figures)
+{
+    struct buf text;
+    struct json_out out;
+    buf_init(&text, JSON_BYTES);
+    json_out_init(&out, &text);
+    json_out_begin_object(&out);
+    put_store(&out, &figures->store);
+    put_received(&out, &figures->store);
+    put_keys(&out, figures);
+    put_tables(&out, figures);
+    json_out_end_object(&out);
+    return ctl_say_json(&text);
+}
+
+int ctl_status(const struct ctl *ctl)
+{
+    static struct figures figures;
+    int status = ctl_become_owner(ctl->data_dir);
+    if (status)
+        return status;
+    store_setup(true);
+    ctl_watch_begin(true); /* it only reads: nothing is left to tidy */
+    status = read_figures(ctl, &figures);
+    if (status)
+        return status;
+    return ctl->option[CTL_JSON] ? say_json(&figures) : say_words(ctl, &figures);
+}

@@ -1,0 +1,113 @@
+/* text.c: sizes, counts, spans and times in words, and as members of a JSON result. Knows no command. */
+#include "ctl/text.h"
+
+#include "ctl/ctl.h"
+#include "time/when.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/banned.h"
+
+#define YEAR_3000 INT64_C(32503680000)
+
+const char *ctl_size_text(int64_t bytes, char ret_text[CTL_FIGURE_BYTES])
+{
+    static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    if (bytes < 1024) {
+        snprintf(ret_text, CTL_FIGURE_BYTES, "%lld bytes", (long long)bytes);
+        return ret_text;
+    }
+    double value = (double)bytes / 1024;
+    size_t unit = 0;
+    while (value >= 1023.95 && unit + 1 < sizeof units / sizeof *units) {
+        value /= 1024;
+        unit++;
+    }
+    snprintf(ret_text, CTL_FIGURE_BYTES, "%.*f %s", value < 99.95 ? 1 : 0, value, units[unit]);
+    return ret_text;
+}
+
+const char *ctl_count_text(int64_t count, char ret_text[CTL_FIGURE_BYTES])
+{
+    char digits[CTL_FIGURE_BYTES];
+    int len = snprintf(digits, sizeof digits, "%lld", (long long)count);
+    char *out = ret_text;
+    for (int i = 0; i < len; i++) {
+        if (i > 0 && (len - i) % 3 == 0 && digits[i - 1] != '-')
+            *out++ = ',';
+        *out++ = digits[i];
+    }
+    *out = '\0';
+    return ret_text;
+}
+
+const char *ctl_span_text(int64_t seconds, char ret_text[CTL_FIGURE_BYTES])
+{
+    if (seconds < 120)
+        snprintf(ret_text, CTL_FIGURE_BYTES, "%lld s", (long long)seconds);
+    else if (seconds < 2 * WHEN_HOUR)
+        snprintf(ret_text, CTL_FIGURE_BYTES, "%lld min", (long long)seconds / 60);
+    else if (seconds < 2 * WHEN_DAY)
+        snprintf(ret_text, CTL_FIGURE_BYTES, "%lld h", (long long)seconds / WHEN_HOUR);
+    else
+        snprintf(ret_text, CTL_FIGURE_BYTES, "%lld days", (long long)seconds / WHEN_DAY);
+    return ret_text;
+}
+
+static bool is_time(int64_t seconds)
+{
+    return seconds > 0 && seconds < YEAR_3000;
+}
+
+const char *ctl_time_text(int64_t seconds, const char *none, char ret_text[CTL_FIGURE_BYTES])
+{
+    char time[WHEN_TEXT_BYTES];
+    if (!is_time(seconds))
+        return seconds == 0 ? none : "?";
+    when_format(seconds, time);
+    snprintf(ret_text, CTL_FIGURE_BYTES, "%s UTC", time);
+    return ret_text;
+}
+
+void ctl_json_number(struct json_out *out, const char *name, int64_t value)
+{
+    json_out_name(out, name);
+    if (value >= 0)
+        json_out_number(out, value);
+    else
+        json_out_null(out);
+}
+
+void ctl_json_cstr(struct json_out *out, const char *name, const char *text)
+{
+    json_out_name(out, name);
+    json_out_cstr(out, text);
+}
+
+void ctl_json_bool(struct json_out *out, const char *name, bool value)
+{
+    json_out_name(out, name);
+    json_out_bool(out, value);
+}
+
+void ctl_json_time(struct json_out *out, const char *name, int64_t seconds)
+{
+    json_out_name(out, name);
+    if (is_time(seconds))
+        json_out_time(out, seconds);
+    else
+        json_out_null(out);
+}
+
+int ctl_say_json(struct buf *text)
+{
+    const char *json = buf_cstr(text);
+    int status = CTL_OK;
+    if (json)
+        ctl_say("%s", json);
+    else
+        status = ctl_fail("out of memory");
+    buf_release(text);
+    return status;
+}

@@ -1,0 +1,20 @@
+/* openapi.c: the description of the API, docs/openapi.json, as the service gives it. Knows no report. */
+#include "endpoint/endpoints.h"
+
+#include "base/banned.h"
+
+/* The file's lines, made at build time; a null pointer ends them. */
+extern const char *const openapi_lines[];
+
+ENDPOINT(openapi_get)
+{
+    (void)service;
+    (void)request;
+    (void)params;
+    (void)fault;
+    response->content_type = "application/json";
+    response_header(response, "Cache-Control", "public, max-age=3600");
+    for (size_t i = 0; openapi_lines[i] != NULL; i++)
+        buf_puts(&response->body, openapi_lines[i]);
+    return OK;
+}

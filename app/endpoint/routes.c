@@ -1,0 +1,236 @@
+/* routes.c: the table of routes and the gates before an endpoint. Knows who may ask what, and in which order that is
+ * checked. Knows no socket and no report. */
+#include "endpoint/routes.h"
+
+#include "process/clock.h"
+#include "endpoint/auth.h"
+#include "endpoint/endpoints.h"
+#include "http/etag.h"
+#include "process/log.h"
+
+#include <string.h>
+
+#include "base/banned.h"
+
+#define SLOW_US 500000
+
+/* ---- the table ---- */
+
+#define EVERY_REPORT                                                                                                   \
+    [PARAM_FROM] = true, [PARAM_TO] = true, [PARAM_DOMAIN] = true, [PARAM_ORDER_ID] = true, [PARAM_USER_ID] = true,    \
+    [PARAM_FORMAT] = true, [PARAM_TIMEZONE] = true, [PARAM_ERROR] = true
+
+static const struct param_set sums_params = {.takes = {EVERY_REPORT, [PARAM_GRANULARITY] = true, [PARAM_FILL] = true},
+                                             .sums_only = true};
+static const struct param_set chart_params = {.takes = {EVERY_REPORT, [PARAM_GRANULARITY] = true, [PARAM_FILL] = true}};
+static const struct param_set domains_params = {.takes = {EVERY_REPORT, [PARAM_SORT_BY] = true, [PARAM_LIMIT] = true},
+                                                .default_limit = 30};
+static const struct param_set errors_params = {.takes = {EVERY_REPORT, [PARAM_LIMIT] = true}, .default_limit = 50};
+static const struct param_set websites_params = {.takes = {EVERY_REPORT, [PARAM_PAGE] = true, [PARAM_LIMIT] = true},
+                                                 .default_limit = 25};
+static const struct param_set summary_params = {.takes = {EVERY_REPORT}};
+static const struct param_set breakdown_params = {
+    .takes = {EVERY_REPORT, [PARAM_BY] = true, [PARAM_SORT_BY] = true, [PARAM_LIMIT] = true}, .default_limit = 30};
+
+static const struct route routes[] = {
+    {"/analytics/ingest", PROGRAM_INGEST, METHODS_POST, RIGHT_INGEST, ingest_post, NULL},
+    {"/analytics/health", PROGRAM_INGEST, METHODS_READ, RIGHT_NONE, health_get, NULL},
+    {"/analytics/traffic", PROGRAM_QUERY, METHODS_READ, RIGHT_READ, reports_traffic, &sums_params},
+    {"/analytics/requests", PROGRAM_QUERY, METHODS_READ, RIGHT_READ, reports_requests, &sums_params},
+    {"/analytics/concurrency", PROGRAM_QUERY, METHODS_READ, RIGHT_READ, reports_concurrency, &chart_params},
+    {"/analytics/domains", PROGRAM_QUERY, METHODS_READ, RIGHT_READ, reports_domains, &domains_params},
+    {"/analytics/errors", PROGRAM_QUERY, METHODS_READ, RIGHT_READ, reports_errors, &errors_params},
+    {"/analytics/websites", PROGRAM_QUERY, METHODS_READ, RIGHT_READ, reports_websites, &websites_params},
+    {"/analytics/summary", PROGRAM_QUERY, METHODS_READ, RIGHT_READ, reports_summary, &summary_params},
+    {"/analytics/breakdown", PROGRAM_QUERY, METHODS_READ, RIGHT_READ, reports_breakdown, &breakdown_params},
+    {"/analytics/health", PROGRAM_QUERY, METHODS_READ, RIGHT_NONE, health_get, NULL},
+    {"/analytics/openapi.json", PROGRAM_QUERY, METHODS_READ, RIGHT_NONE, openapi_get, NULL},
+    {"/analytics/metrics", PROGRAM_QUERY, METHODS_READ, RIGHT_METRICS, metrics_get, NULL},
+    /* Asked before the body of a batch is read. Batches do not wait behind reports, so analytics-ingest knows the keys.
+     */
+    {"/_analytics/auth", PROGRAM_INGEST, METHODS_ANY, RIGHT_NONE, auth_check, NULL},
+};
+
+const struct route *routes_table(size_t *ret_count)
+{
+    *ret_count = sizeof routes / sizeof *routes;
+    return routes;
+}
+
+/* ---- the gates ---- */
+
+static const struct route *find_route(enum program program, const char *path)
+{
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+        if (routes[i].program == program && strcmp(routes[i].path, path) == 0)
+            return &routes[i];
+    }
+    return NULL;
+}
+
+static bool method_allowed(enum route_methods methods, enum http_method method)
+{
+    switch (methods) {
+    case METHODS_READ:
+        return method == HTTP_GET || method == HTTP_HEAD;
+    case METHODS_POST:
+        return method == HTTP_POST;
+    case METHODS_ANY:
+        return true;
+    }
+    return false;
+}
+
+static enum err check_access(struct service *service, enum right right, struct request *request, struct fault *fault)
+{
+    enum err err = right == RIGHT_NONE ? OK : auth_identify(service, request, fault);
+    bool unknown = request->role == ROLE_NONE || (request->role == ROLE_USER && request->user_id <= 0);
+
+    if (err != OK || right == RIGHT_NONE)
+        return err;
+    if (unknown)
+        return fault_set(fault, ERR_UNAUTHORIZED, "a valid API key is needed");
+    if (!access_allows(request->role, right))
+        return fault_set(fault, ERR_FORBIDDEN, "this key's role does not allow that");
+    return OK;
+}
+
+/* A user sees its own rows, whatever it asks for; an admin whom it asks for. */
+static void scope(const struct request *request, struct report_filter *filter)
+{
+    if (request->role != ROLE_ADMIN)
+        filter->user_id = request->user_id;
+}
+
+/* A report, or 304 without making it when the client has it already. */
+static enum err run_report(const struct route *route, struct service *service, const struct request *request,
+                           const struct params *params, struct response *response, struct fault *fault)
+{
+    struct store_state state;
+    char etag[ETAG_BYTES];
+    enum err err = service_hold(service, &params->filter, &state, fault);
+
+    if (err != OK)
+        return err;
+    etag_make(request, params, &state, etag);
+    if (etag_matches(request->if_none_match, etag)) {
+        response->status = 304;
+        response_header(response, "Cache-Control", "private, no-cache");
+        response_header(response, "Vary", "Accept");
+    } else {
+        err = route->handle(service, request, params, response, fault);
+    }
+    service_let_go(service);
+    if (err == OK)
+        response_header(response, "ETag", etag);
+    return err;
+}
+
+static enum err run(const struct route *route, struct service *service, const struct request *request,
+                    struct response *response, struct fault *fault)
+{
+    struct params params = {0};
+    enum err err = OK;
+
+    if (!method_allowed(route->methods, request->method))
+        return fault_set(fault, ERR_METHOD_NOT_ALLOWED, "this path takes %s",
+                         route->methods == METHODS_POST ? "POST" : "GET and HEAD");
+    if (route->params == NULL)
+        return route->handle(service, request, &params, response, fault);
+    err = params_parse(request->query_string, route->params, &params, fault);
+    if (err != OK)
+        return err;
+    scope(request, &params.filter);
+    return run_report(route, service, request, &params, response, fault);
+}
+
+/* Strangers do not even learn which paths there are. */
+static void dispatch(struct service *service, const struct route *route, struct request *request,
+                     struct response *response)
+{
+    struct fault fault = {0};
+    enum err err = check_access(service, route != NULL ? route->right : RIGHT_READ, request, &fault);
+
+    if (err == OK && route == NULL)
+        err = fault_set(&fault, ERR_NOT_FOUND, "there is nothing at this path");
+    else if (err == OK)
+        err = run(route, service, request, response, &fault);
+    if (err == OK && response->body.failed)
+        err = fault_set(&fault, ERR_UNAVAILABLE, "no memory for the answer, or it passes its ceiling");
+    if (err == OK)
+        return;
+    response_error(response, request, &fault);
+    if (err == ERR_METHOD_NOT_ALLOWED)
+        response_header(response, "Allow", route->methods == METHODS_POST ? "POST" : "GET, HEAD");
+}
+
+/* ---- the log line ---- */
+
+static enum log_level level_of(int status, int64_t took_us)
+{
+    if (status >= 500)
+        return LEVEL_ERROR;
+    if (took_us >= SLOW_US)
+        return LEVEL_WARN;
+    return status >= 400 ? LEVEL_INFO : LEVEL_DEBUG;
+}
+
+static void log_request(const struct request *request, const struct response *response, int64_t took_us)
+{
+    struct log_line line;
+
+    log_begin(&line, level_of(response->status, took_us), "request");
+    log_word(&line, "method", http_method_name(request->method));
+    log_text(&line, "path", request->path);
+    if (!slice_equals(request->path, request->route))
+        log_cstr(&line, "route", request->route);
+    log_i64(&line, "status", response->status);
+    log_ms(&line, "ms", took_us);
+    if (request->caller[0] != '\0')
+        log_cstr(&line, "caller", request->caller);
+    if (response->log_text[0] != '\0')
+        log_cstr(&line, "detail", response->log_text);
+    for (size_t i = 0; took_us >= SLOW_US && i < response->span_count; i++)
+        log_ms(&line, response->spans[i].name, response->spans[i].us);
+    log_end(&line);
+}
+
+/* ---- the counters ---- */
+
+struct metrics *routes_open_metrics(const char *data_dir, enum program program)
+{
+    struct metrics_route counted[sizeof routes / sizeof *routes];
+
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+        bool reads = routes[i].methods == METHODS_READ;
+
+        counted[i] = (struct metrics_route){.program = routes[i].program,
+                                            .path = routes[i].path,
+                                            .method = routes[i].methods == METHODS_POST ? HTTP_POST : HTTP_GET,
+                                            .status = reads ? 200 : 204};
+    }
+    return metrics_open(data_dir, program, counted, sizeof routes / sizeof *routes);
+}
+
+static void count_request(struct metrics *metrics, const struct route *route, const struct request *request,
+                          const struct response *response, int64_t took_us)
+{
+    metrics_request(metrics, &(struct metrics_request){.route = route ? (size_t)(route - routes) : METRICS_NO_ROUTE,
+                                                       .method = request->method,
+                                                       .status = response->status,
+                                                       .err = response->err,
+                                                       .took_us = took_us,
+                                                       .now_ms = request->now_ms});
+}
+
+void routes_answer(struct service *service, const struct request *request, struct response *response)
+{
+    struct request known = *request; /* and by whom it is, once that is found out */
+    const struct route *route = find_route(service->program, request->route);
+    int64_t took_us = -clock_mono_us();
+
+    dispatch(service, route, &known, response);
+    took_us += clock_mono_us();
+    count_request(service->metrics, route, &known, response, took_us);
+    log_request(&known, response, took_us);
+}

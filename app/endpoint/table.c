@@ -1,0 +1,215 @@
+/* table.c: the answer of a report as JSON or CSV. Knows what a row of a report may hold. Knows no report, no HTTP. */
+#include "endpoint/table.h"
+
+#include "base/text.h"
+#include "time/when.h"
+
+#include "base/banned.h"
+
+/* ---- one cell ---- */
+
+enum cell_kind { CELL_NULL, CELL_TEXT, CELL_DECIMAL, CELL_TIME, CELL_TEXTS };
+
+struct cell {
+    enum cell_kind kind;
+    int64_t number; /* or seconds */
+    const char *text;
+    char *const *texts;
+    size_t text_count;
+};
+
+static struct cell decimal(int64_t number)
+{
+    return (struct cell){.kind = CELL_DECIMAL, .number = number};
+}
+
+/* `seconds` of a log: none when there is no log. */
+static struct cell time_of_log(const struct table *table, const struct totals *totals, int64_t seconds)
+{
+    if (totals->first == INT64_MAX)
+        return (struct cell){.kind = CELL_NULL};
+    return (struct cell){.kind = CELL_TIME, .number = zone_clock(table->zone, seconds)};
+}
+
+static struct cell get_cell(const struct table *table, const struct table_row *row, enum table_field field)
+{
+    switch (field) {
+    case FIELD_BUCKET:
+        return (struct cell){.kind = CELL_TIME, .number = row->bucket};
+    case FIELD_NAME:
+        return (struct cell){.kind = CELL_TEXT, .text = row->name};
+    case FIELD_COUNT:
+        return decimal(row->totals.count);
+    case FIELD_ERRORS:
+        return decimal(row->totals.errors);
+    case FIELD_SENT:
+        return decimal(row->totals.bytes_sent);
+    case FIELD_RECEIVED:
+        return decimal(row->totals.bytes_received);
+    case FIELD_BYTES:
+        return decimal(totals_bytes(&row->totals));
+    case FIELD_CONCURRENCY:
+        return decimal(row->totals.max_concurrency);
+    case FIELD_FIRST:
+        return time_of_log(table, &row->totals, row->totals.first);
+    case FIELD_LAST:
+        return time_of_log(table, &row->totals, row->totals.last);
+    case FIELD_SAMPLES:
+        return (struct cell){.kind = CELL_TEXTS, .texts = row->samples, .text_count = row->sample_count};
+    }
+    return (struct cell){.kind = CELL_NULL};
+}
+
+/* ---- JSON ---- */
+
+static void put_json_texts(struct json_out *out, const struct cell *cell)
+{
+    json_out_begin_array(out);
+    for (size_t i = 0; i < cell->text_count; i++)
+        json_out_cstr(out, cell->texts[i]);
+    json_out_end_array(out);
+}
+
+static void put_json_cell(struct json_out *out, const struct cell *cell)
+{
+    char text[WHEN_TEXT_BYTES];
+
+    switch (cell->kind) {
+    case CELL_NULL:
+        json_out_null(out);
+        return;
+    case CELL_TEXT:
+        json_out_cstr(out, cell->text);
+        return;
+    case CELL_DECIMAL:
+        json_out_decimal(out, cell->number);
+        return;
+    case CELL_TIME:
+        when_format(cell->number, text);
+        json_out_cstr(out, text);
+        return;
+    case CELL_TEXTS:
+        put_json_texts(out, cell);
+        return;
+    }
+}
+
+static void put_json_row(const struct table *table, const struct table_row *row, struct json_out *out)
+{
+    json_out_begin_object(out);
+    for (size_t i = 0; i < table->column_count; i++) {
+        struct cell cell = get_cell(table, row, table->columns[i].field);
+
+        json_out_name(out, table->columns[i].name);
+        put_json_cell(out, &cell);
+    }
+    json_out_end_object(out);
+}
+
+static void put_json_rows(const struct table *table, struct json_out *out)
+{
+    if (!table->is_one_row)
+        json_out_begin_array(out);
+    for (size_t i = 0; i < table->row_count; i++) {
+        struct table_row row = table->row(table->rows, i);
+
+        put_json_row(table, &row, out);
+    }
+    if (!table->is_one_row)
+        json_out_end_array(out);
+}
+
+/* The same measures as the rows, without what a row is of. */
+static void put_json_other(const struct table *table, struct json_out *out)
+{
+    struct table measures = *table;
+    struct table_row row = {.totals = *table->other};
+
+    while (measures.column_count > 0 && measures.columns->field == FIELD_NAME) {
+        measures.columns++;
+        measures.column_count--;
+    }
+    json_out_name(out, "other");
+    put_json_row(&measures, &row, out);
+}
+
+void table_put_json(const struct table *table, struct buf *buf)
+{
+    struct json_out out;
+
+    json_out_init(&out, buf);
+    json_out_begin_object(&out);
+    json_out_name(&out, "data");
+    put_json_rows(table, &out);
+    if (table->other != NULL)
+        put_json_other(table, &out);
+    for (size_t i = 0; i < table->number_count; i++) {
+        json_out_name(&out, table->numbers[i].name);
+        json_out_number(&out, table->numbers[i].value);
+    }
+    json_out_end_object(&out);
+}
+
+/* ---- CSV ---- */
+
+#define CSV_LINE_END "\r\n"
+
+/* Domains hold no control characters, but may hold spaces and worse; a list of them is for people to read. */
+static void put_csv_texts(struct buf *buf, const struct cell *cell)
+{
+    struct buf joined;
+
+    buf_init(&joined, LIMIT_SAMPLE_DOMAINS * (LIMIT_DOMAIN_BYTES + 1));
+    for (size_t i = 0; i < cell->text_count; i++) {
+        if (i > 0)
+            buf_putc(&joined, ' ');
+        buf_puts(&joined, cell->texts[i]);
+    }
+    if (joined.failed)
+        buf->failed = true;
+    text_put_csv(buf, (struct slice){joined.data, joined.len});
+    buf_release(&joined);
+}
+
+static void put_csv_cell(struct buf *buf, const struct cell *cell)
+{
+    char text[WHEN_TEXT_BYTES];
+
+    switch (cell->kind) {
+    case CELL_NULL:
+        return;
+    case CELL_TEXT:
+        text_put_csv(buf, slice_of(cell->text));
+        return;
+    case CELL_DECIMAL:
+        buf_put_i64(buf, cell->number);
+        return;
+    case CELL_TIME:
+        when_format(cell->number, text);
+        buf_puts(buf, text);
+        return;
+    case CELL_TEXTS:
+        put_csv_texts(buf, cell);
+        return;
+    }
+}
+
+void table_put_csv(const struct table *table, struct buf *buf)
+{
+    for (size_t i = 0; i < table->column_count; i++) {
+        buf_puts(buf, i > 0 ? "," : "");
+        buf_puts(buf, table->columns[i].name);
+    }
+    buf_puts(buf, CSV_LINE_END);
+    for (size_t i = 0; i < table->row_count; i++) {
+        struct table_row row = table->row(table->rows, i);
+
+        for (size_t j = 0; j < table->column_count; j++) {
+            struct cell cell = get_cell(table, &row, table->columns[j].field);
+
+            buf_puts(buf, j > 0 ? "," : "");
+            put_csv_cell(buf, &cell);
+        }
+        buf_puts(buf, CSV_LINE_END);
+    }
+}

@@ -1,0 +1,70 @@
+/* table.h: the answer of a report as a table, and the two ways to write it: JSON, as docs/api.md shows it, and CSV by
+ * RFC 4180. Knows what a row of a report may hold. Knows no report, no HTTP. */
+#ifndef ENDPOINT_TABLE_H
+#define ENDPOINT_TABLE_H
+
+#include "base/buf.h"
+#include "format/json_out.h"
+#include "report/report.h"
+#include "time/zone.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A row: what it is of, and its measures. All borrowed. */
+struct table_row {
+    int64_t bucket;   /* of a chart: what the clocks show at its beginning */
+    const char *name; /* a domain, an error, a value */
+    struct totals totals;
+    char *const *samples;
+    size_t sample_count;
+};
+
+enum table_field {
+    FIELD_BUCKET,
+    FIELD_NAME,
+    FIELD_COUNT,
+    FIELD_ERRORS,
+    FIELD_SENT,
+    FIELD_RECEIVED,
+    FIELD_BYTES,
+    FIELD_CONCURRENCY,
+    FIELD_FIRST, /* null for no logs, as is the next */
+    FIELD_LAST,
+    FIELD_SAMPLES,
+};
+
+struct column {
+    const char *name; /* of the member, and in the header line; our own word */
+    enum table_field field;
+};
+
+/* A number that stands beside the rows in JSON. */
+struct table_number {
+    const char *name;
+    const char *header; /* that tells it beside CSV; NULL: nothing does */
+    int64_t value;
+};
+
+struct table {
+    const struct column *columns;
+    size_t column_count;
+    const struct zone *zone; /* whose clocks show the times of logs */
+    bool is_one_row;         /* and no list: an object in JSON */
+    size_t row_count;
+    struct table_row (*row)(const void *rows, size_t i);
+    const void *rows;
+    const struct totals *other; /* the sums over the rows that are left out; NULL: the answer does not tell */
+    const struct table_number *numbers;
+    size_t number_count;
+};
+
+/* {"data":[…], …}: all of the answer. */
+void table_put_json(const struct table *table, struct buf *buf);
+
+/* A line with the columns' names, then a line for each row; nothing of what stands beside them. Null is an empty field;
+ * samples are joined by a space. */
+void table_put_csv(const struct table *table, struct buf *buf);
+
+#endif

@@ -1,0 +1,15 @@
+/* access.c: which role may do what. Knows roles and rights. Knows no request and no key. */
+#include "http/access.h"
+
+#include "base/banned.h"
+
+bool access_allows(enum role role, enum right right)
+{
+    static const bool allowed[][4] = {
+        [ROLE_NONE] = {[RIGHT_NONE] = true},
+        [ROLE_WORKER] = {[RIGHT_NONE] = true, [RIGHT_INGEST] = true},
+        [ROLE_USER] = {[RIGHT_NONE] = true, [RIGHT_READ] = true},
+        [ROLE_ADMIN] = {[RIGHT_NONE] = true, [RIGHT_READ] = true, [RIGHT_INGEST] = true, [RIGHT_METRICS] = true},
+    };
+    return allowed[role][right];
+}

@@ -1,0 +1,14 @@
+/* access.h: which role may do what. */
+#ifndef HTTP_ACCESS_H
+#define HTTP_ACCESS_H
+
+#include "keys/keys.h"
+
+#include <stdbool.h>
+
+enum right { RIGHT_NONE, RIGHT_READ, RIGHT_INGEST, RIGHT_METRICS };
+
+/* docs/api.md, "Who may ask". */
+bool access_allows(enum role role, enum right right);
+
+#endif

@@ -1,0 +1,174 @@
+/* cgi.c: CGI variables in, CGI header lines out. Knows which variables the web server sets and which of them say who is
+ * asking (never one that begins with HTTP_). Knows no FastCGI and no endpoint. */
+#include "http/cgi.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/banned.h"
+
+enum variable {
+    REQUEST_METHOD,
+    DOCUMENT_URI,
+    REQUEST_URI,
+    QUERY_STRING,
+    CONTENT_TYPE,
+    CONTENT_LENGTH,
+    HTTP_CONTENT_ENCODING,
+    HTTP_IDEMPOTENCY_KEY,
+    HTTP_ACCEPT,
+    HTTP_IF_NONE_MATCH,
+    ANALYTICS_ROLE,
+    ANALYTICS_USER_ID,
+    ANALYTICS_CALLER,
+    ANALYTICS_API_KEY,
+    VARIABLES
+};
+
+static const char *const variable_names[VARIABLES] = {
+    [REQUEST_METHOD] = "REQUEST_METHOD",
+    [DOCUMENT_URI] = "DOCUMENT_URI",
+    [REQUEST_URI] = "REQUEST_URI",
+    [QUERY_STRING] = "QUERY_STRING",
+    [CONTENT_TYPE] = "CONTENT_TYPE",
+    [CONTENT_LENGTH] = "CONTENT_LENGTH",
+    [HTTP_CONTENT_ENCODING] = "HTTP_CONTENT_ENCODING",
+    [HTTP_IDEMPOTENCY_KEY] = "HTTP_IDEMPOTENCY_KEY",
+    [HTTP_ACCEPT] = "HTTP_ACCEPT",
+    [HTTP_IF_NONE_MATCH] = "HTTP_IF_NONE_MATCH",
+    [ANALYTICS_ROLE] = "ANALYTICS_ROLE",
+    [ANALYTICS_USER_ID] = "ANALYTICS_USER_ID",
+    [ANALYTICS_CALLER] = "ANALYTICS_CALLER",
+    [ANALYTICS_API_KEY] = "ANALYTICS_API_KEY",
+};
+
+/* Stands for a header field that came more than once: no media type, encoding, number, tag or key looks like this. */
+static const char given_twice[] = ", ";
+
+/* The variable that `entry` sets, or VARIABLES; *ret_value is what follows the '='. */
+static enum variable find_variable(const char *entry, const char **ret_value)
+{
+    size_t len = strcspn(entry, "=");
+
+    if (entry[len] == '\0')
+        return VARIABLES;
+    *ret_value = entry + len + 1;
+    for (enum variable v = 0; v < VARIABLES; v++) {
+        if (slice_equals((struct slice){entry, len}, variable_names[v]))
+            return v;
+    }
+    return VARIABLES;
+}
+
+/* Gathers the variables we know; *ret_doubtful when one that tells the identity came twice. */
+static void gather(const char *const *env, const char *values[VARIABLES], bool *ret_doubtful)
+{
+    *ret_doubtful = false;
+    for (; *env != NULL; env++) {
+        const char *value = NULL;
+        enum variable v = find_variable(*env, &value);
+
+        if (v == VARIABLES)
+            continue;
+        if (values[v] != NULL && v >= ANALYTICS_ROLE)
+            *ret_doubtful = true;
+        values[v] = values[v] == NULL ? value : given_twice;
+    }
+}
+
+static enum http_method method_parse(const char *text)
+{
+    for (enum http_method method = HTTP_GET; method < HTTP_OTHER; method++) {
+        if (strcmp(text, http_method_name(method)) == 0)
+            return method;
+    }
+    return HTTP_OTHER;
+}
+
+static struct slice path_of(const char *request_uri, const char *document_uri)
+{
+    if (request_uri[0] == '\0')
+        return slice_of(document_uri);
+    return (struct slice){request_uri, strcspn(request_uri, "?")};
+}
+
+/* "worker", "admin", "user:<id>": whose idempotency keys these are, when the server does not say. */
+static void make_caller(struct cgi_room *room, enum role role, int64_t user_id)
+{
+    if (role == ROLE_USER)
+        (void)snprintf(room->caller, sizeof room->caller, "user:%lld", (long long)user_id);
+    else
+        (void)snprintf(room->caller, sizeof room->caller, "%s", role_name(role));
+}
+
+/* Sets role, user_id and caller together, or none of them. */
+static void read_identity(const char *values[VARIABLES], struct cgi_room *room, struct request *request)
+{
+    enum role role = role_parse(slice_of(values[ANALYTICS_ROLE]));
+    struct slice caller = slice_of(values[ANALYTICS_CALLER]);
+    int64_t user_id = 0;
+
+    if (role == ROLE_NONE)
+        return;
+    if (role == ROLE_USER && !text_to_i64(slice_of(values[ANALYTICS_USER_ID]), 1, LIMIT_ID, &user_id))
+        return;
+    if (caller.len > LIMIT_CALLER_BYTES || text_has_control(caller.data, caller.len))
+        return;
+    make_caller(room, role, user_id);
+    request->caller = caller.len > 0 ? caller.data : room->caller;
+    request->role = role;
+    request->user_id = user_id;
+}
+
+static int64_t length_parse(const char *text)
+{
+    int64_t length;
+
+    if (!text_to_i64(slice_of(text), 0, INT64_MAX, &length))
+        return -1;
+    return length;
+}
+
+void cgi_request(const char *const *env, struct cgi_room *room, struct request *ret_request)
+{
+    const char *values[VARIABLES] = {NULL};
+    const char *idempotency_key;
+    bool doubtful;
+
+    gather(env, values, &doubtful);
+    idempotency_key = values[HTTP_IDEMPOTENCY_KEY];
+    for (enum variable v = 0; v < VARIABLES; v++) {
+        if (values[v] == NULL || (doubtful && v >= ANALYTICS_ROLE))
+            values[v] = "";
+    }
+    *ret_request = (struct request){
+        .method = method_parse(values[REQUEST_METHOD]),
+        .route = values[DOCUMENT_URI],
+        .path = path_of(values[REQUEST_URI], values[DOCUMENT_URI]),
+        .query_string = values[QUERY_STRING],
+        .content_type = values[CONTENT_TYPE],
+        .content_encoding = values[HTTP_CONTENT_ENCODING],
+        .accept = values[HTTP_ACCEPT],
+        .if_none_match = values[HTTP_IF_NONE_MATCH],
+        .idempotency_key = idempotency_key,
+        .content_length = length_parse(values[CONTENT_LENGTH]),
+        .role = ROLE_NONE,
+        .caller = "",
+        .api_key = values[ANALYTICS_API_KEY],
+    };
+    read_identity(values, room, ret_request);
+}
+
+void cgi_put_head(const struct response *response, struct buf *out)
+{
+    buf_printf(out, "Status: %d %s\r\n", response->status, http_reason(response->status));
+    for (size_t i = 0; i < response->header_count; i++) {
+        buf_puts(out, response->headers[i].name);
+        buf_puts(out, ": ");
+        buf_puts(out, response->headers[i].value);
+        buf_puts(out, "\r\n");
+    }
+    if (response->content_type != NULL)
+        buf_printf(out, "Content-Type: %s\r\nContent-Length: %zu\r\n", response->content_type, response->body.len);
+    buf_puts(out, "\r\n");
+}

@@ -1,0 +1,431 @@
+/* params.c: the parameter table and the one engine that reads it. Knows query strings, and what each parameter accepts.
+ * Knows no route, no request, no role. */
+#include "http/params.h"
+
+#include "log/batch.h"
+#include "report/bucket.h"
+#include "base/text.h"
+#include "time/when.h"
+#include "time/zone_file.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/banned.h"
+
+/* ---- the table ---- */
+
+/* What is read before the rules that join several parameters are applied. */
+struct reading {
+    struct params *params;
+    struct when from;
+    struct when to;
+    struct fault *fault;
+};
+
+struct param_row;
+typedef enum err (*param_parse)(const struct param_row *row, struct slice value, struct reading *reading);
+
+struct param_choice {
+    const char *text; /* NULL ends the list */
+    int value;
+};
+
+struct param_row {
+    const char *name;  /* in the URL */
+    const char *snake; /* in message keys */
+    bool required;
+    param_parse parse;
+    int64_t min; /* of integers */
+    int64_t max;
+    const struct param_choice *choices;
+    const char *accepts; /* "… must be <accepts>" */
+};
+
+static enum err parse_when(const struct param_row *row, struct slice value, struct reading *reading);
+static enum err parse_domain(const struct param_row *row, struct slice value, struct reading *reading);
+static enum err parse_integer(const struct param_row *row, struct slice value, struct reading *reading);
+static enum err parse_choice(const struct param_row *row, struct slice value, struct reading *reading);
+static enum err parse_zone(const struct param_row *row, struct slice value, struct reading *reading);
+static enum err parse_error(const struct param_row *row, struct slice value, struct reading *reading);
+
+static const struct param_choice granularities[] = {
+    {"15m", GRANULARITY_15M},   {"hour", GRANULARITY_HOUR},   {"day", GRANULARITY_DAY},
+    {"week", GRANULARITY_WEEK}, {"month", GRANULARITY_MONTH}, {NULL, 0},
+};
+static const struct param_choice fills[] = {{"zero", true}, {"none", false}, {NULL, 0}};
+static const struct param_choice sorts[] = {{"bytes", DOMAIN_BY_BYTES}, {"count", DOMAIN_BY_COUNT}, {NULL, 0}};
+static const struct param_choice dimensions[] = {
+    {"worker", BY_WORKER}, {"peer", BY_PEER}, {"protocol", BY_PROTOCOL}, {"port", BY_PORT}, {"ip_out", BY_IP_OUT},
+    {"order", BY_ORDER},   {"user", BY_USER}, {"error", BY_ERROR},       {NULL, 0},
+};
+static const struct param_choice formats[] = {{"json", FORMAT_JSON}, {"csv", FORMAT_CSV}, {NULL, 0}};
+
+#define ACCEPTS_WHEN                                                                                                   \
+    "a time from 1970 to 2999: YYYY-MM-DD, YYYY-MM-DD HH:MM:SS, or ISO 8601 such as 2026-03-15T10:15:00Z (in a URL, "  \
+    "the + of +03:00 is written %2B)"
+
+static const struct param_row param_rows[PARAM_COUNT] = {
+    [PARAM_FROM] = {.name = "from", .snake = "from", .required = true, .parse = parse_when, .accepts = ACCEPTS_WHEN},
+    [PARAM_TO] = {.name = "to", .snake = "to", .required = true, .parse = parse_when, .accepts = ACCEPTS_WHEN},
+    [PARAM_DOMAIN] = {.name = "domain", .snake = "domain", .parse = parse_domain, .accepts = "a domain name in UTF-8"},
+    [PARAM_ORDER_ID] = {.name = "orderId",
+                        .snake = "order_id",
+                        .parse = parse_integer,
+                        .min = 1,
+                        .max = LIMIT_ID,
+                        .accepts = "an integer from 1 to 9007199254740991"},
+    [PARAM_USER_ID] = {.name = "userId",
+                       .snake = "user_id",
+                       .parse = parse_integer,
+                       .min = 1,
+                       .max = LIMIT_ID,
+                       .accepts = "an integer from 1 to 9007199254740991"},
+    [PARAM_GRANULARITY] = {.name = "granularity",
+                           .snake = "granularity",
+                           .parse = parse_choice,
+                           .choices = granularities,
+                           .accepts = "one of 15m, hour, day, week, month"},
+    [PARAM_FILL] =
+        {.name = "fill", .snake = "fill", .parse = parse_choice, .choices = fills, .accepts = "zero or none"},
+    [PARAM_SORT_BY] =
+        {.name = "sortBy", .snake = "sort_by", .parse = parse_choice, .choices = sorts, .accepts = "bytes or count"},
+    [PARAM_LIMIT] = {.name = "limit",
+                     .snake = "limit",
+                     .parse = parse_integer,
+                     .min = 1,
+                     .max = LIMIT_ROWS_PER_PAGE,
+                     .accepts = "an integer from 1 to 100"},
+    [PARAM_PAGE] = {.name = "page",
+                    .snake = "page",
+                    .parse = parse_integer,
+                    .min = 1,
+                    .max = INT64_C(1) << 31,
+                    .accepts = "an integer from 1 to 2147483648"},
+    [PARAM_FORMAT] =
+        {.name = "format", .snake = "format", .parse = parse_choice, .choices = formats, .accepts = "json or csv"},
+    [PARAM_BY] = {.name = "by",
+                  .snake = "by",
+                  .required = true,
+                  .parse = parse_choice,
+                  .choices = dimensions,
+                  .accepts = "one of worker, peer, protocol, port, ip_out, order, user, error"},
+    [PARAM_TIMEZONE] = {.name = "timezone",
+                        .snake = "timezone",
+                        .parse = parse_zone,
+                        .accepts = "the IANA name of a time zone, such as Europe/Kyiv (in a URL, the + of Etc/GMT+3 "
+                                   "is written %2B)"},
+    [PARAM_ERROR] = {.name = "error",
+                     .snake = "error",
+                     .parse = parse_error,
+                     .accepts = "an error's text, 1 to 256 bytes"},
+};
+
+/* ---- one value ---- */
+
+static enum err refuse(const struct param_row *row, struct fault *fault)
+{
+    return fault_set_parameter(fault, ERR_PARAMETER_INVALID, row->snake, "%s must be %s", row->name, row->accepts);
+}
+
+static enum err parse_when(const struct param_row *row, struct slice value, struct reading *reading)
+{
+    struct when *ret_when = row == &param_rows[PARAM_FROM] ? &reading->from : &reading->to;
+
+    if (!when_parse(value, ret_when))
+        return refuse(row, reading->fault);
+    return OK;
+}
+
+static enum err parse_domain(const struct param_row *row, struct slice value, struct reading *reading)
+{
+    struct params *params = reading->params;
+    const char *why;
+    size_t len;
+
+    if (!domain_normalise(value, params->domain, &len, &why))
+        return fault_set_parameter(reading->fault, ERR_PARAMETER_INVALID, row->snake, "%s %s", row->name, why);
+    params->filter.has_domain = true;
+    params->filter.domain = (struct slice){params->domain, len};
+    return OK;
+}
+
+static void set_integer(struct params *params, enum param param, int64_t value)
+{
+    if (param == PARAM_ORDER_ID)
+        params->filter.order_id = value;
+    if (param == PARAM_USER_ID)
+        params->filter.user_id = value;
+    if (param == PARAM_LIMIT)
+        params->limit = value;
+    if (param == PARAM_PAGE)
+        params->page = value;
+}
+
+static enum err parse_integer(const struct param_row *row, struct slice value, struct reading *reading)
+{
+    int64_t number;
+
+    if (!text_to_i64(value, row->min, row->max, &number))
+        return refuse(row, reading->fault);
+    set_integer(reading->params, (enum param)(row - param_rows), number);
+    return OK;
+}
+
+static void set_choice(struct params *params, enum param param, int value)
+{
+    if (param == PARAM_GRANULARITY)
+        params->granularity = (enum granularity)value;
+    if (param == PARAM_FILL)
+        params->fill_zero = value != 0;
+    if (param == PARAM_SORT_BY)
+        params->sort = (enum domain_order)value;
+    if (param == PARAM_FORMAT)
+        params->format = (enum format)value;
+    if (param == PARAM_BY)
+        params->by = (enum dimension)value;
+}
+
+static enum err parse_choice(const struct param_row *row, struct slice value, struct reading *reading)
+{
+    for (const struct param_choice *choice = row->choices; choice->text != NULL; choice++) {
+        if (slice_equals(value, choice->text)) {
+            set_choice(reading->params, (enum param)(row - param_rows), choice->value);
+            return OK;
+        }
+    }
+    return refuse(row, reading->fault);
+}
+
+static enum err parse_zone(const struct param_row *row, struct slice value, struct reading *reading)
+{
+    struct params *params = reading->params;
+    enum err err = zone_load(value, &params->zone, reading->fault);
+
+    if (err == ERR_PARAMETER_INVALID)
+        return refuse(row, reading->fault);
+    params->filter.zone = &params->zone;
+    return err;
+}
+
+static enum err parse_error(const struct param_row *row, struct slice value, struct reading *reading)
+{
+    struct params *params = reading->params;
+
+    if (value.len == 0 || value.len > LIMIT_ERROR_BYTES)
+        return refuse(row, reading->fault);
+    memcpy(params->error, value.data, value.len);
+    params->error[value.len] = '\0';
+    params->filter.has_error = true;
+    params->filter.error = (struct slice){params->error, value.len};
+    return OK;
+}
+
+/* ---- the query string ---- */
+
+/* What the query string says of one parameter. */
+struct raw {
+    unsigned times;
+    bool undecodable;
+    struct slice value; /* decoded */
+};
+
+struct scan {
+    const struct param_set *set;
+    struct raw raws[PARAM_COUNT];
+    char decoded[LIMIT_QUERY_STRING_BYTES]; /* decoding never makes text longer */
+    size_t decoded_len;
+    unsigned pairs;
+};
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+/* Percent-decodes, with '+' as a space (the form encoding that browsers use), to the end of scan->decoded. False for a
+ * bad %XX, a NUL, or what is not UTF-8. */
+static bool decode(struct scan *scan, struct slice text, struct slice *ret_decoded)
+{
+    char *start = scan->decoded + scan->decoded_len;
+    size_t len = 0;
+
+    for (size_t i = 0; i < text.len; i++, len++) {
+        start[len] = text.data[i] == '+' ? ' ' : text.data[i];
+        if (text.data[i] != '%')
+            continue;
+        if (text.len - i < 3 || hex_value(text.data[i + 1]) < 0 || hex_value(text.data[i + 2]) < 0)
+            return false;
+        start[len] = (char)(hex_value(text.data[i + 1]) * 16 + hex_value(text.data[i + 2]));
+        i += 2;
+    }
+    if (memchr(start, '\0', len) != NULL || !text_is_utf8(start, len))
+        return false;
+    *ret_decoded = (struct slice){start, len};
+    return true;
+}
+
+/* PARAM_COUNT for a name that this route does not know. */
+static enum param find_param(const struct param_set *set, struct slice name)
+{
+    for (enum param p = 0; p < PARAM_COUNT; p++) {
+        if (set->takes[p] && slice_equals(name, param_rows[p].name))
+            return p;
+    }
+    return PARAM_COUNT;
+}
+
+static void scan_pair(struct scan *scan, struct slice pair)
+{
+    const char *equals = memchr(pair.data, '=', pair.len);
+    size_t name_len = equals == NULL ? pair.len : (size_t)(equals - pair.data);
+    struct slice value = {pair.data + pair.len, 0};
+    struct slice name;
+    enum param param;
+
+    if (equals != NULL)
+        value = (struct slice){equals + 1, pair.len - name_len - 1};
+    if (!decode(scan, (struct slice){pair.data, name_len}, &name))
+        return;
+    param = find_param(scan->set, name);
+    if (param == PARAM_COUNT)
+        return;
+    scan->raws[param].times++;
+    if (decode(scan, value, &scan->raws[param].value))
+        scan->decoded_len += scan->raws[param].value.len;
+    else
+        scan->raws[param].undecodable = true;
+}
+
+static enum err scan_query(struct scan *scan, const char *query, struct fault *fault)
+{
+    if (strlen(query) > LIMIT_QUERY_STRING_BYTES)
+        return fault_set(fault, ERR_QUERY_INVALID, "the query string is longer than %u bytes",
+                         LIMIT_QUERY_STRING_BYTES);
+    while (*query != '\0') {
+        size_t len = strcspn(query, "&");
+
+        if (len > 0 && ++scan->pairs > LIMIT_PARAMETERS)
+            return fault_set(fault, ERR_QUERY_INVALID, "more than %u parameters", LIMIT_PARAMETERS);
+        if (len > 0)
+            scan_pair(scan, (struct slice){query, len});
+        query += len;
+        query += *query == '&';
+    }
+    return OK;
+}
+
+static enum err read_param(const struct param_row *row, const struct raw *raw, struct reading *reading)
+{
+    if (raw->times == 0 && row->required)
+        return fault_set_parameter(reading->fault, ERR_PARAMETER_REQUIRED, row->snake, "%s is required: %s", row->name,
+                                   row->accepts);
+    if (raw->times == 0)
+        return OK;
+    if (raw->times > 1)
+        return fault_set_parameter(reading->fault, ERR_PARAMETER_INVALID, row->snake, "%s is given more than once",
+                                   row->name);
+    if (raw->undecodable)
+        return fault_set_parameter(reading->fault, ERR_PARAMETER_INVALID, row->snake,
+                                   "%s is not percent-encoded UTF-8 without NUL", row->name);
+    return row->parse(row, raw->value, reading);
+}
+
+/* ---- from and to ---- */
+
+/* When it is as the clocks of `zone` show it, unless it says itself. */
+static int64_t instant_of(const struct when *when, const struct zone *zone)
+{
+    return when->has_zone ? when->seconds : zone_first(zone, when->seconds);
+}
+
+/* The first whole second at or after what was written: logs have whole seconds, so `ts >= 10:00:00.5` is
+ * `ts >= 10:00:01`, and `ts < 10:00:00.5` is `ts < 10:00:01`. (Where clocks jump over it, that is the jump.) */
+static int64_t whole_second(const struct when *when, const struct zone *zone)
+{
+    int64_t at = instant_of(when, zone);
+    bool is_left_out = !when->has_zone && zone_clock(zone, at) != when->seconds;
+
+    return at + (when->has_fraction && !is_left_out ? 1 : 0);
+}
+
+/* A date-only `to` means to the end of that day, which begins the next. */
+static int64_t end_of_range(const struct when *to, const struct zone *zone)
+{
+    if (to->date_only)
+        return zone_first(zone, to->seconds + WHEN_DAY);
+    return whole_second(to, zone);
+}
+
+/* Two calendar months after `from`, on the clock that `from` was written by. */
+static struct when latest_to(const struct when *from)
+{
+    struct when latest = *from;
+    int64_t local = from->seconds + from->offset_seconds;
+    int64_t days = when_floor(local, WHEN_DAY) / WHEN_DAY;
+    struct civil end = when_add_months(when_civil_from_days(days), LIMIT_RANGE_MONTHS);
+
+    latest.seconds = when_days_from_civil(end) * WHEN_DAY + (local - days * WHEN_DAY) - from->offset_seconds;
+    return latest;
+}
+
+/* docs/api.md, Times: the values as given are compared, so a date-only `to` counts from its midnight; as instants only
+ * where one of them has a zone of its own. */
+static bool too_long(const struct when *from, const struct when *to, const struct zone *zone)
+{
+    struct when latest = latest_to(from);
+    bool one_clock = !from->has_zone && !to->has_zone;
+    int64_t last = one_clock ? latest.seconds : instant_of(&latest, zone);
+    int64_t asked = one_clock ? to->seconds : instant_of(to, zone);
+
+    if (asked != last)
+        return asked > last;
+    return to->has_fraction && !from->has_fraction;
+}
+
+/* No log is older than 1970, and no bucket of the store. */
+static int64_t not_before_1970(int64_t at)
+{
+    return at < 0 ? 0 : at;
+}
+
+static enum err join_range(struct reading *reading)
+{
+    struct report_filter *filter = &reading->params->filter;
+    const struct zone *zone = filter->zone;
+
+    filter->from = not_before_1970(whole_second(&reading->from, zone));
+    filter->to = not_before_1970(end_of_range(&reading->to, zone));
+    if (filter->from > filter->to)
+        return fault_set(reading->fault, ERR_RANGE_INVALID, "from must not be after to");
+    if (too_long(&reading->from, &reading->to, zone))
+        return fault_set(reading->fault, ERR_RANGE_TOO_LONG, "to may be at most %d months after from",
+                         LIMIT_RANGE_MONTHS);
+    return OK;
+}
+
+enum err params_parse(const char *query_string, const struct param_set *set, struct params *ret_params,
+                      struct fault *fault)
+{
+    struct scan scan = {.set = set};
+    struct reading reading = {.params = ret_params, .fault = fault};
+    enum err err = scan_query(&scan, query_string, fault);
+
+    *ret_params = (struct params){.page = 1, .limit = set->default_limit, .filter.sums_only = set->sums_only};
+    for (enum param p = 0; err == OK && p < PARAM_COUNT; p++) {
+        if (set->takes[p])
+            err = read_param(&param_rows[p], &scan.raws[p], &reading);
+    }
+    if (err == OK && set->takes[PARAM_FROM])
+        err = join_range(&reading);
+    if (err == OK && scan.raws[PARAM_GRANULARITY].times == 0)
+        ret_params->granularity =
+            bucket_granularity(ret_params->filter.zone, ret_params->filter.from, ret_params->filter.to);
+    return err;
+}

@@ -1,0 +1,63 @@
+/* params.h: the query string of a report, as typed and checked values. */
+#ifndef HTTP_PARAMS_H
+#define HTTP_PARAMS_H
+
+#include "base/err.h"
+#include "base/limit.h"
+#include "report/report.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum param {
+    PARAM_FROM,
+    PARAM_TO,
+    PARAM_DOMAIN,
+    PARAM_ORDER_ID,
+    PARAM_USER_ID,
+    PARAM_GRANULARITY,
+    PARAM_FILL,
+    PARAM_SORT_BY,
+    PARAM_LIMIT,
+    PARAM_PAGE,
+    PARAM_FORMAT,
+    PARAM_BY,
+    PARAM_TIMEZONE,
+    PARAM_ERROR,
+    PARAM_COUNT
+};
+
+/* How the answer is written. */
+enum format { FORMAT_BY_ACCEPT, FORMAT_JSON, FORMAT_CSV };
+
+/* Which parameters a route takes; the rest are unknown to it, and ignored. */
+struct param_set {
+    bool takes[PARAM_COUNT];
+    int64_t default_limit; /* of PARAM_LIMIT */
+    bool sums_only;        /* for the filter: the route's answer shows sums alone */
+};
+
+/* filter.domain points into `domain`, filter.error into `error`, and filter.zone at `zone`: keep it where params_parse
+ * filled it. */
+struct params {
+    struct report_filter filter; /* user_id: what `userId` asks for, 0 without */
+    enum granularity granularity;
+    bool fill_zero;
+    enum domain_order sort;
+    int64_t page;
+    int64_t limit;
+    enum format format;
+    enum dimension by;
+    char domain[LIMIT_DOMAIN_BYTES + 1];
+    char error[LIMIT_ERROR_BYTES + 1];
+    struct zone zone;
+};
+
+/* Parses the whole query string for one route. OK; ERR_QUERY_INVALID when it is too long or has too many parameters;
+ * ERR_PARAMETER_REQUIRED, ERR_PARAMETER_INVALID, ERR_RANGE_INVALID or ERR_RANGE_TOO_LONG for the first parameter, in
+ * the order of the table, that is not as docs/api.md says; ERR_UNAVAILABLE when time zones can't be read. *ret_params
+ * may be half filled after an error. */
+enum err params_parse(const char *query_string, const struct param_set *set, struct params *ret_params,
+                      struct fault *fault);
+
+#endif

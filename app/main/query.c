@@ -1,0 +1,62 @@
+/* query.c: analytics-query, one of a pool of single-threaded readers. Opens its files when they are first needed,
+ * so it may start before analytics-ingest has made them. */
+#include "http/fcgi.h"
+#include "process/log.h"
+#include "endpoint/routes.h"
+#include "service/service.h"
+#include "process/settings.h"
+#include "store/store.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/banned.h"
+
+static void handle(void *ctx, const struct request *request, struct response *response)
+{
+    routes_answer(ctx, request, response);
+}
+
+static enum err serve(const struct settings *settings, struct fault *fault)
+{
+    struct service service;
+    enum err err;
+
+    store_setup(true);
+    if (sodium_init() < 0)
+        return fault_set(fault, ERR_INTERNAL, "libsodium can't be started");
+    service_init(&service, PROGRAM_QUERY, settings->values[SETTING_DATA].text,
+                 settings->values[SETTING_QUERY_TIMEOUT_MS].number);
+    service.metrics = routes_open_metrics(settings->values[SETTING_DATA].text, PROGRAM_QUERY);
+    err = fcgi_serve(handle, &service, 1, fault);
+    service_release(&service);
+    metrics_close(service.metrics);
+    return err;
+}
+
+static int run(const struct settings *settings)
+{
+    struct fault fault = {0};
+
+    log_set_level((enum log_level)settings->values[SETTING_LOG_LEVEL].number);
+    if (fcgi_init(&fault) != OK) {
+        (void)fprintf(stderr, "analytics-query: %s\n", fault.detail);
+        return 2;
+    }
+    if (serve(settings, &fault) == OK)
+        return EXIT_SUCCESS;
+    log_fault(LEVEL_ERROR, "start_failed", &fault);
+    return EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+    struct settings settings;
+    int status;
+
+    if (settings_of_program(SETTINGS_QUERY, argc, argv, &settings, &status))
+        status = run(&settings);
+    settings_release(&settings);
+    return status;
+}

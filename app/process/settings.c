@@ -1,0 +1,504 @@
+/* settings.c: the table of settings, and where their values come from. Knows files, the environment and command lines.
+ * Does not know what a setting does. */
+#include "process/settings.h"
+
+#include "config.h"
+#include "base/limit.h"
+#include "process/log.h"
+#include "base/text.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/banned.h"
+
+#define DEFAULT_FILE SYSCONFDIR "/fonproxy-analytics/analytics.conf"
+#define NAME_BYTES 64 /* of a setting in the environment or on the command line */
+
+#define STRINGIFY(value) #value
+#define TEXT_OF(value) STRINGIFY(value)
+#define INTEGER(low, high) .min = (low), .max = (high), .accepts = "an integer from " #low " to " #high
+
+#define KEPT_DAYS INTEGER(0, 36500)
+_Static_assert(STORE_RETENTION_MAX_DAYS == 36500, "what KEPT_DAYS says");
+
+static const struct setting_row rows[SETTING_COUNT] = {
+    [SETTING_DATA] = {.name = "data",
+                      .accepts = "a path",
+                      .about = "the data folder",
+                      .readers = SETTINGS_INGEST | SETTINGS_QUERY,
+                      .is_text = true},
+    [SETTING_THREADS] = {.name = "threads",
+                         INTEGER(1, 256),
+                         .about = "batches that are read at once",
+                         .readers = SETTINGS_INGEST,
+                         .fallback = "64"},
+    [SETTING_QUERY_TIMEOUT_MS] = {.name = "query_timeout_ms",
+                                  INTEGER(1, 3600000),
+                                  .about = "a report that runs longer is ended",
+                                  .readers = SETTINGS_QUERY,
+                                  .fallback = "10000"},
+    [SETTING_IDEMPOTENCY_DAYS] = {.name = "idempotency_days",
+                                  INTEGER(1, 3650),
+                                  .about = "how long idempotency keys are kept",
+                                  .readers = SETTINGS_INGEST,
+                                  .fallback = "7"},
+    [SETTING_WAL_LIMIT_MIB] = {.name = "wal_limit_mib",
+                               INTEGER(1, 65536),
+                               .about = "batches are refused while readers keep analytics.db-wal longer",
+                               .readers = SETTINGS_INGEST,
+                               .fallback = TEXT_OF(LIMIT_WAL_MIB)},
+    [SETTING_RAW_DAYS] = {.name = "raw_days",
+                          KEPT_DAYS,
+                          .about = "how many days single logs are kept; 0: for ever",
+                          .readers = SETTINGS_INGEST,
+                          .fallback = "0"},
+    [SETTING_HOUR_DAYS] = {.name = "hour_days",
+                           KEPT_DAYS,
+                           .about = "how many days sums by the hour are kept; 0: for ever",
+                           .readers = SETTINGS_INGEST,
+                           .fallback = "0"},
+    [SETTING_DAY_DAYS] = {.name = "day_days",
+                          KEPT_DAYS,
+                          .about = "how many days sums by the day are kept; 0: for ever",
+                          .readers = SETTINGS_INGEST,
+                          .fallback = "0"},
+    [SETTING_LOG_LEVEL] = {.name = "log_level",
+                           .accepts = "debug, info, warn or error",
+                           .about = "what is logged; debug logs every request",
+                           .readers = SETTINGS_INGEST | SETTINGS_QUERY,
+                           .fallback = "info"},
+};
+
+const struct setting_row *settings_row(enum setting which)
+{
+    return &rows[which];
+}
+
+const char *settings_default_file(void)
+{
+    return DEFAULT_FILE;
+}
+
+/* "threads" → "ANALYTICS_THREADS". */
+static void name_in_environment(enum setting which, char ret_name[NAME_BYTES])
+{
+    (void)snprintf(ret_name, NAME_BYTES, "ANALYTICS_%s", rows[which].name);
+    for (char *c = ret_name; *c != '\0'; c++)
+        *c = (char)toupper((unsigned char)*c);
+}
+
+/* "wal_limit_mib" → "--wal-limit-mib". */
+static void name_of_option(enum setting which, char ret_name[NAME_BYTES])
+{
+    (void)snprintf(ret_name, NAME_BYTES, "--%s", rows[which].name);
+    for (char *c = ret_name; *c != '\0'; c++)
+        *c = *c == '_' ? '-' : *c;
+}
+
+/* ---- what is wrong ---- */
+
+/* One reading of all sources. */
+struct reading {
+    const char *program;
+    struct settings *settings;
+    bool in_file[SETTING_COUNT]; /* what the file has set so far */
+    bool failed;
+};
+
+static void __attribute__((format(printf, 2, 3))) complain(struct reading *reading, const char *format, ...)
+{
+    va_list args;
+
+    reading->failed = true;
+    (void)fprintf(stderr, "%s: ", reading->program);
+    va_start(args, format);
+    (void)vfprintf(stderr, format, args);
+    va_end(args);
+    (void)fputc('\n', stderr);
+}
+
+/* What a person wrote, fit to be shown to one: control characters and a long tail are left out. */
+static const char *shown(const char *text, char ret_text[NAME_BYTES])
+{
+    size_t len = 0;
+
+    for (; text[len] != '\0' && len < NAME_BYTES - 4; len++)
+        ret_text[len] = iscntrl((unsigned char)text[len]) ? '?' : text[len];
+    (void)snprintf(ret_text + len, NAME_BYTES - len, "%s", text[len] != '\0' ? "…" : "");
+    return ret_text;
+}
+
+/* ---- one value ---- */
+
+static bool parse_value(enum setting which, const char *text, int64_t *ret_number)
+{
+    const struct setting_row *row = &rows[which];
+    enum log_level level;
+
+    if (which == SETTING_LOG_LEVEL) {
+        if (!log_level_parse(slice_of(text), &level))
+            return false;
+        *ret_number = level;
+        return true;
+    }
+    if (row->is_text)
+        return text[0] != '\0';
+    return text_to_i64(slice_of(text), row->min, row->max, ret_number);
+}
+
+static void set(struct reading *reading, enum setting which, const char *text, const char *origin)
+{
+    char *copy = strdup(text);
+    char *origin_copy = strdup(origin);
+
+    if (copy == NULL || origin_copy == NULL) {
+        complain(reading, "out of memory");
+        free(copy);
+        free(origin_copy);
+        return;
+    }
+    free(reading->settings->values[which].text);
+    free(reading->settings->values[which].origin);
+    reading->settings->values[which].text = copy;
+    reading->settings->values[which].origin = origin_copy;
+}
+
+/* `words`: how to name what was set, in a complaint. */
+static void take(struct reading *reading, enum setting which, const char *text, const char *origin, const char *words)
+{
+    char room[NAME_BYTES];
+
+    if (!parse_value(which, text, &reading->settings->values[which].number))
+        complain(reading, "%s must be %s, not \"%s\"", words, rows[which].accepts, shown(text, room));
+    else
+        set(reading, which, text, origin);
+}
+
+/* ---- the file ---- */
+
+static char *trim(char *text)
+{
+    size_t len;
+
+    text += strspn(text, " \t\r\n");
+    len = strlen(text);
+    while (len > 0 && strchr(" \t\r\n", text[len - 1]) != NULL)
+        len--;
+    text[len] = '\0';
+    return text;
+}
+
+/* A comment is a line that begins with '#', or what follows a blank and a '#'. */
+static void cut_comment(char *line)
+{
+    for (char *c = line; *c != '\0'; c++) {
+        if (*c == '#' && (c == line || c[-1] == ' ' || c[-1] == '\t')) {
+            *c = '\0';
+            return;
+        }
+    }
+}
+
+static bool find_setting(const char *name, enum setting *ret_which)
+{
+    for (enum setting i = 0; i < SETTING_COUNT; i++) {
+        if (strcmp(name, rows[i].name) == 0) {
+            *ret_which = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void list_settings(char *ret_list, size_t size)
+{
+    size_t len = 0;
+
+    for (enum setting i = 0; i < SETTING_COUNT && len < size; i++)
+        len += (size_t)snprintf(ret_list + len, size - len, "%s%s", i > 0 ? ", " : "", rows[i].name);
+}
+
+static void take_line(struct reading *reading, const char *path, int number, char *line)
+{
+    char place[PATH_MAX + 16], words[PATH_MAX + 16 + NAME_BYTES], known[512], room[NAME_BYTES];
+    char *equals = strchr(line, '=');
+    enum setting which;
+
+    (void)snprintf(place, sizeof place, "%s:%d", path, number);
+    if (equals == NULL) {
+        complain(reading, "%s: a line is \"name = value\", not \"%s\"", place, shown(line, room));
+        return;
+    }
+    *equals = '\0';
+    if (!find_setting(trim(line), &which)) {
+        list_settings(known, sizeof known);
+        complain(reading, "%s: there is no setting \"%s\": there are %s", place, shown(trim(line), room), known);
+        return;
+    }
+    (void)snprintf(words, sizeof words, "%s: %s", place, rows[which].name);
+    if (reading->in_file[which])
+        complain(reading, "%s is in the file twice", words);
+    else if (which == SETTING_DATA && *trim(equals + 1) != '/')
+        complain(reading, "%s must be an absolute path here, not \"%s\"", words, shown(trim(equals + 1), room));
+    else
+        take(reading, which, trim(equals + 1), place, words);
+    reading->in_file[which] = true;
+}
+
+static void take_lines(struct reading *reading, const char *path, FILE *file)
+{
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t len;
+
+    for (int number = 1; (len = getline(&line, &room, file)) >= 0; number++) {
+        char *text = line;
+
+        if (strlen(line) != (size_t)len) {
+            complain(reading, "%s:%d: there is a NUL byte in this line", path, number);
+            continue;
+        }
+        cut_comment(text);
+        text = trim(text);
+        if (*text != '\0')
+            take_line(reading, path, number, text);
+    }
+    if (ferror(file))
+        complain(reading, "can't read %s: %s", path, strerror(errno));
+    free(line);
+}
+
+static void take_file(struct reading *reading, const char *path, bool must_exist)
+{
+    FILE *file = fopen(path, "re");
+
+    if (file == NULL) {
+        if (must_exist || errno != ENOENT)
+            complain(reading, "can't read %s: %s", path, strerror(errno));
+        return;
+    }
+    reading->settings->file = strdup(path);
+    take_lines(reading, path, file);
+    (void)fclose(file);
+}
+
+/* ---- all sources ---- */
+
+static void take_defaults(struct reading *reading)
+{
+    for (enum setting i = 0; i < SETTING_COUNT; i++) {
+        if (rows[i].fallback != NULL)
+            take(reading, i, rows[i].fallback, "default", rows[i].name);
+    }
+}
+
+/* An empty variable is as good as none. */
+static const char *variable(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+static void take_environment(struct reading *reading)
+{
+    for (enum setting i = 0; i < SETTING_COUNT; i++) {
+        char name[NAME_BYTES], origin[NAME_BYTES + 1];
+        const char *value;
+
+        name_in_environment(i, name);
+        (void)snprintf(origin, sizeof origin, "$%s", name);
+        value = variable(name);
+        if (value != NULL)
+            take(reading, i, value, origin, origin);
+    }
+}
+
+static void load(struct reading *reading, const char *file)
+{
+    const char *named = file != NULL ? file : variable("ANALYTICS_CONFIG");
+
+    take_defaults(reading);
+    take_file(reading, named != NULL ? named : DEFAULT_FILE, named != NULL);
+    take_environment(reading);
+}
+
+/* What is right by itself and wrong together. */
+static void check_together(struct reading *reading)
+{
+    struct store_retention retention = settings_retention(reading->settings);
+    struct fault fault;
+
+    if (store_retention_check(&retention, &fault) != OK)
+        complain(reading, "%s", fault.detail);
+}
+
+struct store_retention settings_retention(const struct settings *settings)
+{
+    return (struct store_retention){.raw_days = settings->values[SETTING_RAW_DAYS].number,
+                                    .hour_days = settings->values[SETTING_HOUR_DAYS].number,
+                                    .day_days = settings->values[SETTING_DAY_DAYS].number};
+}
+
+bool settings_load(const char *program, const char *file, struct settings *ret_settings)
+{
+    struct reading reading = {.program = program, .settings = ret_settings};
+
+    *ret_settings = (struct settings){0};
+    load(&reading, file);
+    if (!reading.failed)
+        check_together(&reading);
+    return !reading.failed;
+}
+
+void settings_release(struct settings *settings)
+{
+    for (enum setting i = 0; i < SETTING_COUNT; i++) {
+        free(settings->values[i].text);
+        free(settings->values[i].origin);
+    }
+    free(settings->file);
+    *settings = (struct settings){0};
+}
+
+/* ---- the command line of a program ---- */
+
+static void print_help(const char *program, enum settings_reader reader)
+{
+    (void)printf("usage: %s [--config FILE] --data DIR [options]\n\n"
+                 "A FastCGI program: a process manager starts it with a listening Unix socket as descriptor 0.\n\n",
+                 program);
+    for (enum setting i = 0; i < SETTING_COUNT; i++) {
+        char name[NAME_BYTES];
+
+        name_of_option(i, name);
+        if ((rows[i].readers & reader) != 0)
+            (void)printf("  %-22s %s (%s%s%s)\n", name, rows[i].about, rows[i].accepts,
+                         rows[i].fallback != NULL ? "; default " : "",
+                         rows[i].fallback != NULL ? rows[i].fallback : "");
+    }
+    (void)printf("  %-22s the file of settings; default $ANALYTICS_CONFIG, else\n"
+                 "  %-22s " DEFAULT_FILE ", where it exists\n"
+                 "  %-22s look at all settings, tell what is wrong with them, and end\n"
+                 "  --help, --version\n\n"
+                 "Each of them may also stand in that file (wal_limit_mib = 512) or in the environment\n"
+                 "(ANALYTICS_WAL_LIMIT_MIB=512). The command line goes before the environment, that before the file.\n",
+                 "--config FILE", "", "--check-config");
+}
+
+static bool has_word(int argc, char **argv, const char *word)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], word) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* --help and --version: true when there was one. */
+static bool tell(enum settings_reader reader, int argc, char **argv)
+{
+    if (has_word(argc, argv, "--help")) {
+        print_help(argv[0], reader);
+        return true;
+    }
+    if (has_word(argc, argv, "--version")) {
+        (void)printf("%s\n", PACKAGE_VERSION);
+        return true;
+    }
+    return false;
+}
+
+/* The option's value; "--name=value" and "--name value" are the same. False when it is not that option. */
+static bool match_option(const char *name, char **argv, int *at, const char **ret_value)
+{
+    size_t len = strlen(name);
+
+    if (strncmp(argv[*at], name, len) != 0 || (argv[*at][len] != '\0' && argv[*at][len] != '='))
+        return false;
+    *ret_value = argv[*at][len] == '=' ? argv[*at] + len + 1 : argv[++*at];
+    return true;
+}
+
+static bool match_setting(enum settings_reader reader, char **argv, int *at, enum setting *ret_which,
+                          const char **ret_value)
+{
+    for (enum setting i = 0; i < SETTING_COUNT; i++) {
+        char name[NAME_BYTES];
+
+        name_of_option(i, name);
+        if ((rows[i].readers & reader) != 0 && match_option(name, argv, at, ret_value)) {
+            *ret_which = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One argument, and the next where it is its value. With a NULL `ret_file` sets settings, else looks for --config. */
+static void take_argument(struct reading *reading, enum settings_reader reader, char **argv, int *at,
+                          const char **ret_file)
+{
+    const char *word = argv[*at];
+    const char *value = "";
+    enum setting which = SETTING_COUNT;
+    char name[NAME_BYTES];
+    bool is_file = match_option("--config", argv, at, &value);
+    bool is_known = is_file || strcmp(word, "--check-config") == 0 || match_setting(reader, argv, at, &which, &value);
+
+    if (ret_file != NULL)
+        *ret_file = is_file && value != NULL ? value : *ret_file;
+    else if (!is_known)
+        complain(reading, "unknown option %s: see --help", shown(word, name));
+    else if (value == NULL)
+        complain(reading, "%s needs a value: see --help", shown(word, name));
+    else if (which != SETTING_COUNT) {
+        name_of_option(which, name);
+        take(reading, which, value, name, name);
+    }
+}
+
+/* Ends at the first that is wrong: what follows may be its value. */
+static void take_arguments(struct reading *reading, enum settings_reader reader, int argc, char **argv,
+                           const char **ret_file)
+{
+    bool failed_before = reading->failed;
+
+    for (int i = 1; i < argc && reading->failed == failed_before; i++)
+        take_argument(reading, reader, argv, &i, ret_file);
+}
+
+bool settings_of_program(enum settings_reader reader, int argc, char **argv, struct settings *ret_settings,
+                         int *ret_exit)
+{
+    const char *program = reader == SETTINGS_INGEST ? "analytics-ingest" : "analytics-query";
+    struct reading reading = {.program = program, .settings = ret_settings};
+    const char *file = NULL;
+
+    *ret_settings = (struct settings){0};
+    *ret_exit = 0;
+    if (tell(reader, argc, argv))
+        return false;
+    take_arguments(&reading, reader, argc, argv, &file);
+    load(&reading, file);
+    take_arguments(&reading, reader, argc, argv, NULL);
+    if (!reading.failed)
+        check_together(&reading);
+    if (!reading.failed && ret_settings->values[SETTING_DATA].text == NULL)
+        complain(&reading, "where are the databases? Give --data DIR, set ANALYTICS_DATA, or name them in the file");
+    if (reading.failed) {
+        *ret_exit = 2;
+        return false;
+    }
+    if (!has_word(argc, argv, "--check-config"))
+        return true;
+    (void)printf("%s: the settings are good%s%s\n", program, ret_settings->file != NULL ? ": " : "",
+                 ret_settings->file != NULL ? ret_settings->file : "");
+    return false;
+}

@@ -1,0 +1,279 @@
+/* batch.c: log records and their texts in growing arrays, under a shared memory budget; the rules for domains and
+ * addresses. Knows no JSON, no SQL. */
+#include "log/batch.h"
+
+#include "base/hash.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "base/banned.h"
+
+#define FIRST_LOGS 8u
+#define FIRST_NAMES 16u
+#define FIRST_TEXT_BYTES 512u
+
+void batch_init(struct batch *batch, struct batch_budget *budget)
+{
+    *batch = (struct batch){.budget = budget};
+}
+
+static bool budget_take(struct batch *batch, size_t bytes)
+{
+    struct batch_budget *budget = batch->budget;
+    if (budget) {
+        size_t before = atomic_fetch_add(&budget->used_bytes, bytes);
+        if (before > budget->max_bytes || bytes > budget->max_bytes - before) {
+            atomic_fetch_sub(&budget->used_bytes, bytes);
+            return false;
+        }
+    }
+    batch->reserved_bytes += bytes;
+    return true;
+}
+
+static void budget_give(struct batch *batch, size_t bytes)
+{
+    if (batch->budget)
+        atomic_fetch_sub(&batch->budget->used_bytes, bytes);
+    batch->reserved_bytes -= bytes;
+}
+
+void batch_release(struct batch *batch)
+{
+    free(batch->logs);
+    free(batch->names);
+    free(batch->name_slots);
+    free(batch->name_text);
+    budget_give(batch, batch->reserved_bytes);
+    batch_init(batch, batch->budget);
+}
+
+/* Makes the array of `old` bytes `new` bytes long. NULL, and the array as it was, when memory or budget is used up. */
+static void *grow(struct batch *batch, void *array, size_t old, size_t new)
+{
+    if (!budget_take(batch, new - old))
+        return NULL;
+    void *grown = realloc(array, new);
+    if (!grown)
+        budget_give(batch, new - old);
+    return grown;
+}
+
+static enum err grow_logs(struct batch *batch)
+{
+    uint32_t cap = batch->log_cap ? batch->log_cap * 2 : FIRST_LOGS;
+    if (cap < batch->log_cap)
+        return ERR_UNAVAILABLE;
+    void *logs = grow(batch, batch->logs, sizeof *batch->logs * batch->log_cap, sizeof *batch->logs * cap);
+    if (!logs)
+        return ERR_UNAVAILABLE;
+    batch->logs = logs;
+    batch->log_cap = cap;
+    return OK;
+}
+
+static enum err grow_text(struct batch *batch, size_t len)
+{
+    size_t cap = batch->text_cap ? batch->text_cap : FIRST_TEXT_BYTES;
+    if (len > UINT32_MAX - batch->text_len) /* offsets have 32 bits */
+        return ERR_UNAVAILABLE;
+    while (cap < batch->text_len + len)
+        cap *= 2;
+    void *text = grow(batch, batch->name_text, batch->text_cap, cap);
+    if (!text)
+        return ERR_UNAVAILABLE;
+    batch->name_text = text;
+    batch->text_cap = cap;
+    return OK;
+}
+
+/* The first free slot for `hash`. There is always one: half of the slots stay empty. */
+static uint32_t *free_slot(const struct batch *batch, uint32_t hash)
+{
+    uint32_t mask = batch->slot_count - 1;
+    uint32_t at = hash & mask;
+    while (batch->name_slots[at])
+        at = (at + 1) & mask;
+    return &batch->name_slots[at];
+}
+
+static void fill_slots(struct batch *batch)
+{
+    memset(batch->name_slots, 0, sizeof *batch->name_slots * batch->slot_count);
+    for (uint32_t i = 1; i < batch->name_count; i++)
+        *free_slot(batch, batch->names[i].hash) = i + 1;
+}
+
+/* Doubles the names, and keeps two slots for each. names[0], the empty text, comes with the first growth; it needs no
+ * slot. */
+static enum err grow_names(struct batch *batch)
+{
+    uint32_t cap = batch->name_cap ? batch->name_cap * 2 : FIRST_NAMES;
+    if (cap > UINT32_MAX / 2)
+        return ERR_UNAVAILABLE;
+    uint32_t slot_count = cap * 2;
+    void *slots = grow(batch, batch->name_slots, sizeof *batch->name_slots * batch->slot_count,
+                       sizeof *batch->name_slots * slot_count);
+    if (!slots)
+        return ERR_UNAVAILABLE;
+    batch->name_slots = slots;
+    batch->slot_count = slot_count;
+    fill_slots(batch);
+    void *names = grow(batch, batch->names, sizeof *batch->names * batch->name_cap, sizeof *batch->names * cap);
+    if (!names)
+        return ERR_UNAVAILABLE;
+    batch->names = names;
+    batch->name_cap = cap;
+    if (batch->name_count == 0)
+        batch->names[batch->name_count++] = (struct batch_name){0};
+    return OK;
+}
+
+enum err batch_add(struct batch *batch, const struct log_record *log)
+{
+    if (batch->name_count == 0 && grow_names(batch) != OK)
+        return ERR_UNAVAILABLE;
+    if (batch->log_count == batch->log_cap && grow_logs(batch) != OK)
+        return ERR_UNAVAILABLE;
+    batch->logs[batch->log_count++] = *log;
+    return OK;
+}
+
+static uint32_t hash_of(struct slice text)
+{
+    uint64_t secret = hash_secret();
+    uint64_t hash = secret ^ text.len;
+    uint64_t word;
+    const char *at = text.data;
+    size_t left = text.len;
+    for (; left >= sizeof word; left -= sizeof word, at += sizeof word) {
+        memcpy(&word, at, sizeof word);
+        hash = hash_mix(hash ^ word, secret ^ UINT64_C(0x9e3779b97f4a7c15));
+    }
+    word = 0;
+    memcpy(&word, at, left);
+    hash = hash_mix(hash ^ word, secret ^ UINT64_C(0xe7037ed1a0b428db));
+    return (uint32_t)(hash ^ hash >> 32);
+}
+
+/* The index of `text`, or 0 when it is not there. */
+static uint32_t find_name(const struct batch *batch, struct slice text, uint32_t hash)
+{
+    uint32_t mask = batch->slot_count - 1;
+    if (batch->slot_count == 0)
+        return 0;
+    for (uint32_t at = hash & mask; batch->name_slots[at]; at = (at + 1) & mask) {
+        uint32_t index = batch->name_slots[at] - 1;
+        const struct batch_name *name = &batch->names[index];
+        if (name->hash == hash && name->len == text.len &&
+            memcmp(batch->name_text + name->offset, text.data, text.len) == 0)
+            return index;
+    }
+    return 0;
+}
+
+static enum err add_name(struct batch *batch, struct slice text, uint32_t hash, uint32_t *ret_index)
+{
+    if (batch->name_count == batch->name_cap && grow_names(batch) != OK)
+        return ERR_UNAVAILABLE;
+    if (text.len > batch->text_cap - batch->text_len && grow_text(batch, text.len) != OK)
+        return ERR_UNAVAILABLE;
+    uint32_t index = batch->name_count++;
+    batch->names[index] = (struct batch_name){(uint32_t)batch->text_len, (uint32_t)text.len, hash};
+    memcpy(batch->name_text + batch->text_len, text.data, text.len);
+    batch->text_len += text.len;
+    *free_slot(batch, hash) = index + 1;
+    *ret_index = index;
+    return OK;
+}
+
+enum err batch_intern(struct batch *batch, struct slice text, uint32_t *ret_index)
+{
+    if (text.len == 0) {
+        *ret_index = 0;
+        return OK;
+    }
+    uint32_t hash = hash_of(text);
+    uint32_t index = find_name(batch, text, hash);
+    if (index == 0)
+        return add_name(batch, text, hash, ret_index);
+    *ret_index = index;
+    return OK;
+}
+
+/* What was added last can be taken from an open-addressing table without a trace: nothing was put past it. */
+void batch_drop_names(struct batch *batch, uint32_t count)
+{
+    uint32_t mask = batch->slot_count - 1;
+    while (batch->name_count > count && batch->name_count > 1) {
+        const struct batch_name *name = &batch->names[--batch->name_count];
+        uint32_t at = name->hash & mask;
+        while (batch->name_slots[at] != batch->name_count + 1)
+            at = (at + 1) & mask;
+        batch->name_slots[at] = 0;
+        batch->text_len = name->offset;
+    }
+}
+
+struct slice batch_name(const struct batch *batch, uint32_t index)
+{
+    if (index == 0)
+        return (struct slice){"", 0};
+    return (struct slice){batch->name_text + batch->names[index].offset, batch->names[index].len};
+}
+
+bool domain_normalise(struct slice text, char *ret_text, size_t *ret_len, const char **ret_why)
+{
+    size_t len = text.len;
+    while (len > 0 && text.data[len - 1] == '.')
+        len--;
+    const char *why = NULL;
+    if (len > LIMIT_DOMAIN_BYTES)
+        why = "must be at most 253 bytes, not counting a dot at the end";
+    else if (text_has_control(text.data, len))
+        why = "must not contain control characters";
+    else if (!text_is_utf8(text.data, len))
+        why = "must be valid UTF-8";
+    if (why) {
+        *ret_why = why;
+        return false;
+    }
+    if (len > 0)
+        memcpy(ret_text, text.data, len);
+    text_lower(ret_text, len);
+    ret_text[len] = '\0';
+    *ret_len = len;
+    return true;
+}
+
+bool ip_parse(struct slice text, struct ip *ret_ip)
+{
+    char copy[INET6_ADDRSTRLEN];
+    struct ip ip = {0};
+    if (text.len >= sizeof copy)
+        return false;
+    if (text.len > 0) {
+        memcpy(copy, text.data, text.len);
+        copy[text.len] = '\0';
+        bool v6 = memchr(copy, ':', text.len) != NULL;
+        if (strlen(copy) != text.len || inet_pton(v6 ? AF_INET6 : AF_INET, copy, ip.bytes) != 1)
+            return false;
+        ip.len = v6 ? 16 : 4;
+    }
+    *ret_ip = ip;
+    return true;
+}
+
+void ip_format(const struct ip *ip, char *ret_text)
+{
+    ret_text[0] = '\0';
+    if (ip->len > 0)
+        inet_ntop(ip->len == 4 ? AF_INET : AF_INET6, ip->bytes, ret_text, INET6_ADDRSTRLEN);
+}

@@ -1,0 +1,181 @@
+/* fields.c: the table of a log's members, and the checks of their values. Knows no JSON, no CSV, and no store. */
+#include "log/fields.h"
+
+#include "time/when.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/banned.h"
+
+#define FIELD(name, ...)                                                                                               \
+    {                                                                                                                  \
+        name, sizeof name - 1, __VA_ARGS__                                                                             \
+    }
+#define AT(member) offsetof(struct log_record, member)
+
+const struct log_field log_fields[LOG_FIELDS] = {
+    FIELD("ts", FIELD_TIME, true, 0, 0, AT(ts)),
+    FIELD("user_id", FIELD_INTEGER, true, 1, LIMIT_ID, AT(user_id)),
+    FIELD("order_id", FIELD_INTEGER, true, 1, LIMIT_ID, AT(order_id)),
+    FIELD("port", FIELD_PORT, false, 0, LIMIT_PORT, AT(port)),
+    FIELD("protocol", FIELD_TEXT, false, 0, LIMIT_PROTOCOL_BYTES, AT(name[NAME_PROTOCOL])),
+    FIELD("ip_out", FIELD_IP, false, 0, 0, AT(ip_out)),
+    FIELD("ip_from", FIELD_IP, false, 0, 0, AT(ip_from)),
+    FIELD("peer_id", FIELD_TEXT, false, 0, LIMIT_PEER_BYTES, AT(name[NAME_PEER])),
+    FIELD("worker", FIELD_TEXT, false, 0, LIMIT_WORKER_BYTES, AT(name[NAME_WORKER])),
+    FIELD("domain", FIELD_DOMAIN, true, 0, 0, AT(name[NAME_DOMAIN])),
+    FIELD("error", FIELD_TEXT, false, 0, LIMIT_ERROR_BYTES, AT(name[NAME_ERROR])),
+    FIELD("count", FIELD_INTEGER, true, 0, LIMIT_ID, AT(count)),
+    FIELD("bytes_sent", FIELD_INTEGER, false, 0, LIMIT_ID, AT(bytes_sent)),
+    FIELD("bytes_received", FIELD_INTEGER, false, 0, LIMIT_ID, AT(bytes_received)),
+    FIELD("error_count", FIELD_INTEGER, false, 0, LIMIT_ID, AT(error_count)),
+    FIELD("duration_ms", FIELD_INTEGER, false, 0, LIMIT_ID, AT(duration_ms)),
+    FIELD("max_concurrency", FIELD_INTEGER, false, 0, LIMIT_ID, AT(max_concurrency)),
+};
+_Static_assert(LOG_FIELDS <= 32, "a set of fields is a uint32_t");
+
+void log_refuse(struct log_reader *reader, const char *field, const char *format, ...)
+{
+    char message[LOG_MESSAGE_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    reader->refused = true;
+    reader->refuse(reader->ctx, field, message);
+}
+
+void log_reader_begin(struct log_reader *reader)
+{
+    reader->log = (struct log_record){0};
+    reader->seen = 0;
+    reader->guess = 0;
+    reader->names = reader->batch->name_count;
+}
+
+/* The value of one member. What is wrong with it is refused; only memory is an error. */
+
+static void read_number(struct log_reader *reader, const struct log_field *field, enum log_value value,
+                        struct slice text, void *place)
+{
+    int64_t number = 0;
+    if ((value != LOG_NUMBER && value != LOG_CELL) || !text_to_i64(text, field->min, field->max, &number))
+        log_refuse(reader, field->name, "must be an integer from %" PRId64 " to %" PRId64, field->min, field->max);
+    else if (field->kind == FIELD_PORT)
+        *(uint16_t *)place = (uint16_t)number;
+    else
+        *(int64_t *)place = number;
+}
+
+static void read_time(struct log_reader *reader, const struct log_field *field, struct slice text, int64_t *ret_seconds)
+{
+    struct when when;
+    if (when_parse(text, &when))
+        *ret_seconds = when.seconds;
+    else
+        log_refuse(reader, field->name, "must be a date and time such as 2026-03-15 10:15:00, years 1970 to 2999");
+}
+
+static void read_ip(struct log_reader *reader, const struct log_field *field, struct slice text, struct ip *ret_ip)
+{
+    if (!ip_parse(text, ret_ip))
+        log_refuse(reader, field->name, "must be an IPv4 or IPv6 address, or empty");
+}
+
+static enum err intern(struct log_reader *reader, struct slice text, uint32_t *ret_index)
+{
+    if (reader->refused)
+        return OK;
+    return batch_intern(reader->batch, text, ret_index);
+}
+
+static enum err read_text(struct log_reader *reader, const struct log_field *field, struct slice text,
+                          uint32_t *ret_index)
+{
+    if (text.len <= (size_t)field->max)
+        return intern(reader, text, ret_index);
+    log_refuse(reader, field->name, "must be at most %" PRId64 " bytes", field->max);
+    return OK;
+}
+
+static enum err read_domain(struct log_reader *reader, const struct log_field *field, struct slice text,
+                            uint32_t *ret_index)
+{
+    char domain[LIMIT_DOMAIN_BYTES + 1];
+    size_t len;
+    const char *why;
+    if (domain_normalise(text, domain, &len, &why))
+        return intern(reader, (struct slice){domain, len}, ret_index);
+    log_refuse(reader, field->name, "%s", why);
+    return OK;
+}
+
+/* Are these bytes a text at all? JSON's strings without escapes are: the scanner took them. */
+static bool is_text(struct log_reader *reader, const struct log_field *field, enum log_value value, struct slice text)
+{
+    if (value == LOG_STRING)
+        return true;
+    if (text.len > 0 && memchr(text.data, '\0', text.len))
+        log_refuse(reader, field->name, "must not contain the NUL character, \\u0000");
+    else if (value == LOG_CELL && !text_is_utf8(text.data, text.len))
+        log_refuse(reader, field->name, "must be valid UTF-8");
+    else
+        return true;
+    return false;
+}
+
+static enum err read_string(struct log_reader *reader, const struct log_field *field, enum log_value value,
+                            struct slice text, void *place)
+{
+    if (value == LOG_NUMBER || value == LOG_OTHER) {
+        log_refuse(reader, field->name, "must be a string");
+        return OK;
+    }
+    if (!is_text(reader, field, value, text))
+        return OK;
+    if (field->kind == FIELD_TEXT)
+        return read_text(reader, field, text, place);
+    if (field->kind == FIELD_DOMAIN)
+        return read_domain(reader, field, text, place);
+    if (field->kind == FIELD_IP)
+        read_ip(reader, field, text, place);
+    else
+        read_time(reader, field, text, place);
+    return OK;
+}
+
+static bool is_number(const struct log_field *field)
+{
+    return field->kind == FIELD_INTEGER || field->kind == FIELD_PORT;
+}
+
+enum err log_reader_put(struct log_reader *reader, size_t i, enum log_value value, struct slice text)
+{
+    const struct log_field *field = &log_fields[i];
+    void *place = (char *)&reader->log + field->offset;
+    if (value == LOG_CELL && text.len == 0 && (is_number(field) || field->kind == FIELD_TIME))
+        return OK;
+    if (reader->seen >> i & 1) {
+        log_refuse(reader, field->name, "stands twice");
+        return OK;
+    }
+    reader->seen |= UINT32_C(1) << i;
+    if (!is_number(field))
+        return read_string(reader, field, value, text, place);
+    read_number(reader, field, value, text, place);
+    return OK;
+}
+
+enum err log_reader_end(struct log_reader *reader)
+{
+    for (size_t i = 0; i < LOG_FIELDS; i++)
+        if (log_fields[i].required && !(reader->seen >> i & 1))
+            log_refuse(reader, log_fields[i].name, "is required");
+    if (!reader->refused)
+        return batch_add(reader->batch, &reader->log);
+    batch_drop_names(reader->batch, reader->names);
+    return OK;
+}

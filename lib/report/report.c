@@ -1,0 +1,73 @@
+/* report.c: what a report asks and what it answers. Knows arithmetic and ownership. Knows no SQL, no HTTP. */
+#include "report/report.h"
+
+#include "time/when.h"
+
+#include <stdlib.h>
+
+#include "base/banned.h"
+
+/* The store keeps all sums below 2^63; a damaged file may not, and then gives a wrong answer, not an undefined one. */
+static int64_t sum(int64_t a, int64_t b)
+{
+    return (int64_t)((uint64_t)a + (uint64_t)b);
+}
+
+void totals_add(struct totals *totals, const struct totals *more)
+{
+    totals->count = sum(totals->count, more->count);
+    totals->bytes_sent = sum(totals->bytes_sent, more->bytes_sent);
+    totals->bytes_received = sum(totals->bytes_received, more->bytes_received);
+    totals->errors = sum(totals->errors, more->errors);
+    if (more->max_concurrency > totals->max_concurrency)
+        totals->max_concurrency = more->max_concurrency;
+    if (more->first < totals->first)
+        totals->first = more->first;
+    if (more->last > totals->last)
+        totals->last = more->last;
+}
+
+int64_t totals_bytes(const struct totals *totals)
+{
+    return sum(totals->bytes_sent, totals->bytes_received);
+}
+
+void chart_release(struct chart *chart)
+{
+    free(chart->points);
+    *chart = (struct chart){0};
+}
+
+void breakdown_release(struct breakdown *breakdown)
+{
+    for (size_t i = 0; i < breakdown->count; i++)
+        free(breakdown->rows[i].value);
+    free(breakdown->rows);
+    *breakdown = (struct breakdown){0};
+}
+
+void domain_list_release(struct domain_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->rows[i].domain);
+    free(list->rows);
+    *list = (struct domain_list){0};
+}
+
+void error_list_release(struct error_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        free(list->rows[i].error);
+        for (size_t j = 0; j < list->rows[i].sample_count; j++)
+            free(list->rows[i].samples[j]);
+    }
+    free(list->rows);
+    *list = (struct error_list){0};
+}
+
+enum granularity granularity_for(int64_t from, int64_t to)
+{
+    if (to - from <= WHEN_DAY)
+        return GRANULARITY_15M;
+    return to - from <= INT64_C(7) * WHEN_DAY ? GRANULARITY_HOUR : GRANULARITY_DAY;
+}

@@ -1,0 +1,114 @@
+/* report.h: what a report asks and what it answers, typed. Knows no SQL, no HTTP, no JSON. */
+#ifndef REPORT_REPORT_H
+#define REPORT_REPORT_H
+
+#include "base/err.h"
+#include "base/limit.h"
+#include "base/text.h"
+#include "time/zone.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Which logs count. */
+struct report_filter {
+    int64_t from; /* Unix seconds; from <= ts < to */
+    int64_t to;
+    int64_t user_id;         /* 0: everyone */
+    int64_t order_id;        /* 0: every order */
+    bool has_domain;         /* false: every domain */
+    struct slice domain;     /* normalised by domain_normalise; borrowed */
+    bool has_error;          /* false: every log, with an error or without */
+    struct slice error;      /* not empty; borrowed */
+    const struct zone *zone; /* whose clocks cut a chart into buckets; NULL: UTC; borrowed */
+    bool sums_only;          /* a chart's max_concurrency is not looked at, and may be too high */
+};
+
+/* How wide a chart's buckets are. Weeks start on Monday. */
+enum granularity { GRANULARITY_15M, GRANULARITY_HOUR, GRANULARITY_DAY, GRANULARITY_WEEK, GRANULARITY_MONTH };
+
+/* The measures of a group of logs. All but max_concurrency, first and last are sums. */
+struct totals {
+    int64_t count;
+    int64_t bytes_sent;
+    int64_t bytes_received;
+    int64_t errors;
+    int64_t max_concurrency; /* the highest single value reported */
+    int64_t first;           /* ts of the earliest and the latest log; INT64_MAX and INT64_MIN for no logs */
+    int64_t last;
+};
+
+/* The totals of no logs. */
+#define TOTALS_NONE ((struct totals){.first = INT64_MAX, .last = INT64_MIN})
+
+/* Adds `more`. Sums can't overflow: the store refuses a batch that would take its grand total past 2^63-1. (What a
+ * damaged file holds may; it wraps.) */
+void totals_add(struct totals *totals, const struct totals *more);
+
+/* Both ways. */
+int64_t totals_bytes(const struct totals *totals);
+
+struct chart_point {
+    int64_t bucket; /* its beginning as the zone's clocks show it (zone_clock); may lie before `from` */
+    struct totals totals;
+};
+
+/* Ascending in time. In an hour that the clocks show twice, two have the same `bucket`. */
+struct chart {
+    struct chart_point *points;
+    size_t count;
+};
+void chart_release(struct chart *chart);
+
+enum domain_order { DOMAIN_BY_BYTES, DOMAIN_BY_COUNT };
+
+/* What a breakdown tells apart. */
+enum dimension { BY_WORKER, BY_PEER, BY_PROTOCOL, BY_PORT, BY_IP_OUT, BY_ORDER, BY_USER, BY_ERROR, DIMENSIONS };
+
+struct breakdown_row {
+    char *value; /* as text: NUL-terminated UTF-8 */
+    struct totals totals;
+};
+
+/* The values that come first, and the sums over all others. */
+struct breakdown {
+    struct breakdown_row *rows;
+    size_t count;
+    uint64_t total; /* distinct values in the range, listed or not */
+    struct totals other;
+};
+void breakdown_release(struct breakdown *breakdown);
+
+struct domain_row {
+    char *domain; /* NUL-terminated UTF-8 */
+    struct totals totals;
+};
+
+/* One page of domains. */
+struct domain_list {
+    struct domain_row *rows;
+    size_t count;
+    uint64_t total; /* distinct domains in the range, on all pages */
+};
+void domain_list_release(struct domain_list *list);
+
+struct error_row {
+    char *error;
+    int64_t total_errors;
+    int64_t first_seen; /* Unix seconds */
+    int64_t last_seen;
+    char *samples[LIMIT_SAMPLE_DOMAINS]; /* domains, those with the most such errors first */
+    size_t sample_count;
+};
+
+struct error_list {
+    struct error_row *rows;
+    size_t count;
+};
+void error_list_release(struct error_list *list);
+
+/* docs/api.md, Charts: up to 24 h 15 minutes, up to 7 days an hour, longer a day. */
+enum granularity granularity_for(int64_t from, int64_t to);
+
+#endif

@@ -1,0 +1,245 @@
+/* pack.c: a run of rollup entries as a few bytes each. Knows the byte format. Knows no SQL and no tiers. */
+#include "rollup/pack.h"
+
+#include <endian.h>
+#include <string.h>
+
+#include "base/banned.h"
+
+enum { DOMAIN, ERROR, ORDER, COUNT, SENT, RECEIVED, ERRORS, MAX_CONCURRENCY, FIRST, LAST, NUMBERS };
+
+#define TAG_BYTES 5
+#define LENGTH_BITS 4
+#define SEVERAL UINT64_C(15) /* in place of the length of the order */
+#define SIZE_BYTES 4         /* of a group's orders */
+#define TIME_BITS 40         /* seconds of any year we know need 36 */
+#define ENTRY_BYTES (TAG_BYTES + NUMBERS * 8)
+#define ENTRY_REACH (ENTRY_BYTES + SIZE_BYTES + 8) /* how far from its beginning the reading of an entry looks */
+
+_Static_assert(PACK_TAIL_BYTES >= 2 * ENTRY_REACH, "an entry that begins in the tail is read within it");
+
+/* ---- writing ---- */
+
+static unsigned length_of(uint64_t number)
+{
+    return number ? (unsigned)(64 - __builtin_clzll(number) + 7) / 8 : 0;
+}
+
+static void put_bytes(char **at, uint64_t number, unsigned length)
+{
+    uint64_t little = htole64(number);
+    memcpy(*at, &little, sizeof little);
+    *at += length;
+}
+
+/* Writes an entry; `numbers` has the domain's and the error's step and the order. */
+static void put_entry(struct buf *buf, uint64_t numbers[NUMBERS], bool several, const struct totals *totals,
+                      int64_t base)
+{
+    char bytes[ENTRY_REACH], *at = bytes;
+    uint64_t tag = 0;
+    numbers[COUNT] = (uint64_t)totals->count;
+    numbers[SENT] = (uint64_t)totals->bytes_sent;
+    numbers[RECEIVED] = (uint64_t)totals->bytes_received;
+    numbers[ERRORS] = (uint64_t)totals->errors;
+    numbers[MAX_CONCURRENCY] = (uint64_t)totals->max_concurrency;
+    numbers[FIRST] = (uint64_t)totals->first - (uint64_t)base;
+    numbers[LAST] = (uint64_t)totals->last - (uint64_t)totals->first;
+    for (int i = 0; i < NUMBERS; i++)
+        tag |= (uint64_t)length_of(numbers[i]) << (LENGTH_BITS * i);
+    put_bytes(&at, several ? tag | SEVERAL << (LENGTH_BITS * ORDER) : tag, TAG_BYTES);
+    for (int i = 0; i < NUMBERS; i++)
+        put_bytes(&at, numbers[i], length_of(numbers[i]));
+    buf_put(buf, bytes, (size_t)(at - bytes));
+}
+
+void pack_writer_init(struct pack_writer *writer, size_t max_bytes)
+{
+    *writer = (struct pack_writer){0};
+    buf_init(&writer->bytes, max_bytes);
+    buf_init(&writer->orders, max_bytes);
+}
+
+void pack_writer_release(struct pack_writer *writer)
+{
+    buf_release(&writer->bytes);
+    buf_release(&writer->orders);
+}
+
+void pack_begin(struct pack_writer *writer, int64_t base)
+{
+    buf_clear(&writer->bytes);
+    writer->last = (struct fold_key){0};
+    writer->base = base;
+}
+
+size_t pack_group_length(const struct fold_entry *entries, size_t count)
+{
+    size_t n = 1;
+    while (n < count && entries[n].key.domain == entries[0].key.domain && entries[n].key.error == entries[0].key.error)
+        n++;
+    return n;
+}
+
+/* The orders of a group into writer->orders; their sum. */
+static struct totals gather_orders(struct pack_writer *writer, const struct fold_entry *entries, size_t count)
+{
+    struct totals sum = TOTALS_NONE;
+    buf_clear(&writer->orders);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t numbers[NUMBERS] = {[ORDER] = (uint64_t)entries[i].key.order_id};
+        totals_add(&sum, &entries[i].totals);
+        put_entry(&writer->orders, numbers, false, &entries[i].totals, writer->base);
+    }
+    return sum;
+}
+
+void pack_put(struct pack_writer *writer, const struct fold_entry *entries, size_t count)
+{
+    const struct fold_key *key = &entries[0].key;
+    uint64_t error_step = (uint64_t)key->error - (uint64_t)writer->last.error;
+    uint64_t numbers[NUMBERS] = {[DOMAIN] = (uint64_t)key->domain - (uint64_t)writer->last.domain,
+                                 [ERROR] = error_step << 1 ^ (error_step >> 63 ? UINT64_MAX : 0),
+                                 [ORDER] = count == 1 ? (uint64_t)key->order_id : 0};
+    struct totals sum = count == 1 ? entries[0].totals : gather_orders(writer, entries, count);
+    writer->last = *key;
+    put_entry(&writer->bytes, numbers, count > 1, &sum, writer->base);
+    if (count == 1)
+        return;
+    uint32_t size = htole32((uint32_t)writer->orders.len);
+    buf_put(&writer->bytes, &size, SIZE_BYTES);
+    buf_put(&writer->bytes, writer->orders.data, writer->orders.len);
+    writer->bytes.failed |= writer->orders.failed;
+}
+
+/* ---- reading ---- */
+
+void pack_open(struct pack_reader *reader, const void *bytes, size_t len, int64_t base, bool by_order)
+{
+    reader->at = bytes;
+    reader->end = len ? reader->at + len : reader->at;
+    reader->base = base;
+    reader->by_order = by_order;
+    reader->in_tail = reader->damaged = false;
+    reader->key = (struct fold_key){0};
+}
+
+static bool damage(struct pack_reader *reader)
+{
+    reader->damaged = true;
+    reader->at = reader->end;
+    return false;
+}
+
+/* Goes on in a copy that may be read beyond its end. */
+static void enter_tail(struct pack_reader *reader)
+{
+    size_t left = (size_t)(reader->end - reader->at);
+    memset(reader->tail, 0, sizeof reader->tail);
+    memcpy(reader->tail, reader->at, left);
+    reader->at = reader->tail;
+    reader->end = reader->tail + left;
+    reader->in_tail = true;
+}
+
+static inline uint64_t load(const unsigned char *at)
+{
+    uint64_t little;
+    memcpy(&little, at, sizeof little);
+    return le64toh(little);
+}
+
+/* A number whose length is in the tag's lowest bits. No branch: the lengths are random to the processor. */
+static inline uint64_t take(const unsigned char **at, uint64_t *tag)
+{
+    static const uint64_t masks[9] = {0,
+                                      0xff,
+                                      0xffff,
+                                      0xffffff,
+                                      0xffffffff,
+                                      UINT64_C(0xffffffffff),
+                                      UINT64_C(0xffffffffffff),
+                                      UINT64_C(0xffffffffffffff),
+                                      UINT64_MAX};
+    unsigned length = *tag & 15;
+    uint64_t number = load(*at) & masks[length];
+    *at += length;
+    *tag >>= LENGTH_BITS;
+    return number;
+}
+
+/* Some length is over 8 bytes. */
+static inline bool is_impossible(uint64_t tag)
+{
+    return (tag >> 3 & (tag >> 2 | tag >> 1 | tag) & UINT64_C(0x1111111111)) != 0;
+}
+
+/* A number that must not pass 2^63-1: *all_bits tells in the end whether one did. */
+static inline int64_t take_sum(const unsigned char **at, uint64_t *tag, uint64_t *all_bits)
+{
+    uint64_t number = take(at, tag);
+    *all_bits |= number;
+    return (int64_t)(number & INT64_MAX);
+}
+
+/* The sums and times of an entry. False when they are none that we write. */
+static inline bool take_totals(const unsigned char **at, uint64_t *tag, int64_t base, struct totals *ret_totals)
+{
+    uint64_t all_bits = 0, all_times = 0;
+    ret_totals->count = take_sum(at, tag, &all_bits);
+    ret_totals->bytes_sent = take_sum(at, tag, &all_bits);
+    ret_totals->bytes_received = take_sum(at, tag, &all_bits);
+    ret_totals->errors = take_sum(at, tag, &all_bits);
+    ret_totals->max_concurrency = take_sum(at, tag, &all_bits);
+    ret_totals->first = (int64_t)((uint64_t)base + (uint64_t)take_sum(at, tag, &all_times));
+    ret_totals->last = (int64_t)((uint64_t)ret_totals->first + (uint64_t)take_sum(at, tag, &all_times));
+    return !(all_bits >> 63) && !(all_times >> TIME_BITS);
+}
+
+/* Past the orders of a group, or to the first of them. */
+static bool enter_group(struct pack_reader *reader)
+{
+    uint32_t size;
+    memcpy(&size, reader->at, sizeof size);
+    size = le32toh(size);
+    if (reader->end - reader->at < SIZE_BYTES || size == 0 || size > (size_t)(reader->end - reader->at) - SIZE_BYTES)
+        return damage(reader);
+    reader->at += SIZE_BYTES;
+    reader->at += reader->by_order ? 0 : size;
+    return true;
+}
+
+/* One entry; *ret_several when it is the sum of several orders. */
+static inline bool take_entry(struct pack_reader *reader, struct totals *ret_totals, bool *ret_several)
+{
+    if (reader->end - reader->at < ENTRY_REACH && !reader->in_tail)
+        enter_tail(reader);
+    const unsigned char *at = reader->at + TAG_BYTES;
+    uint64_t tag = load(reader->at) & UINT64_C(0xffffffffff);
+    *ret_several = (tag >> (LENGTH_BITS * ORDER) & 15) == SEVERAL;
+    tag &= *ret_several ? ~(SEVERAL << (LENGTH_BITS * ORDER)) : UINT64_MAX;
+    if (is_impossible(tag))
+        return damage(reader);
+    reader->key.domain = (int64_t)((uint64_t)reader->key.domain + take(&at, &tag));
+    uint64_t error_step = take(&at, &tag);
+    reader->key.error = (int64_t)((uint64_t)reader->key.error + (error_step >> 1 ^ (error_step & 1 ? UINT64_MAX : 0)));
+    reader->key.order_id = (int64_t)take(&at, &tag);
+    if (!take_totals(&at, &tag, reader->base, ret_totals) || at > reader->end)
+        return damage(reader);
+    reader->at = at;
+    return true;
+}
+
+bool pack_next(struct pack_reader *reader, struct totals *ret_totals)
+{
+    bool several = false;
+    if (reader->at >= reader->end || !take_entry(reader, ret_totals, &several))
+        return false;
+    if (!several)
+        return true;
+    if (!enter_group(reader))
+        return false;
+    if (!reader->by_order)
+        return true;
+    return take_entry(reader, ret_totals, &several) && (!several || damage(reader));
+}

@@ -1,0 +1,422 @@
+/* audit.c: what verify looks at once, and not for each period: the file, rows outside of all time, up to when is
+ * closed, batches, orders, the total. */
+#include "store/sqlite/care/verifier.h"
+
+#include "time/when.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/banned.h"
+
+/* ---- the file ---- */
+
+/* SQLite tells of a page that it could not read, or had no memory for, as of a damaged one: no difference was found. */
+static bool is_unread(const char *words)
+{
+    return strstr(words, "unable to get the page") || strstr(words, "failed to get page") ||
+           strstr(words, "Failed to read ptrmap");
+}
+
+/* One row of the answer: "ok", or a line for each thing that is wrong. */
+static enum err tell_words(struct verifier *verifier, const char *words, struct fault *fault)
+{
+    if (!words)
+        return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+    if (is_unread(words))
+        return fault_set(fault, ERR_UNAVAILABLE, "the file can't be read: %s", words);
+    while (*words) {
+        int len = (int)strcspn(words, "\n");
+        if (strcmp(words, "ok") != 0 && *words != '*') /* a title: "*** in database main ***" */
+            verify_differs(verifier, "file", true, "%.*s", len, words);
+        words += words[len] ? len + 1 : len;
+    }
+    return OK;
+}
+
+static enum err check_pragma(struct verifier *verifier, const char *sql, struct fault *fault)
+{
+    sqlite3_stmt *statement = NULL;
+    bool row = true;
+    if (sqlite3_prepare_v2(verifier->db.handle, sql, -1, &statement, NULL) != SQLITE_OK)
+        return db_fault(&verifier->db, sql, fault);
+    enum err err = verify_step(verifier, statement, &row, fault);
+    while (!err && row) {
+        err = tell_words(verifier, (const char *)sqlite3_column_text(statement, 0), fault);
+        if (!err)
+            err = verify_step(verifier, statement, &row, fault);
+    }
+    sqlite3_finalize(statement);
+    return err;
+}
+
+/* quick_check reads every page and row, but not whether an index tells the same as its table; two tables have one. */
+enum err verify_file(struct verifier *verifier, struct fault *fault)
+{
+    verify_next_step(verifier, "reading the file", 0);
+    enum err err = check_pragma(verifier, "PRAGMA quick_check", fault);
+    if (!err)
+        err = check_pragma(verifier, "PRAGMA integrity_check(name)", fault);
+    return err ? err : check_pragma(verifier, "PRAGMA integrity_check(batch_key)", fault);
+}
+
+/* ---- rows that no period has ---- */
+
+#define OUTSIDE(table, bucket, width)                                                                                  \
+    "SELECT (SELECT count(*) FROM " table " WHERE " bucket " < 0)"                                                     \
+    " + (SELECT count(*) FROM " table " WHERE " bucket " >= 32503680000 / " width ")"
+#define OUTSIDE_CHUNKS(tier, width) OUTSIDE("rollup_chunk", "tier = " tier " AND bucket", width)
+
+enum err verify_strays(struct verifier *verifier, struct fault *fault)
+{
+    static const struct {
+        const char *table;
+        const char *sql;
+        bool is_fact;
+    } rows[] = {
+        {"raw_log", OUTSIDE("raw_log", "quarter", "900"), true},
+        {"traffic_quarter", OUTSIDE("traffic_quarter", "bucket", "900"), false},
+        {"traffic_hour", OUTSIDE("traffic_hour", "bucket", "3600"), false},
+        {"traffic_day", OUTSIDE("traffic_day", "bucket", "86400"), false},
+        {"rollup_chunk", OUTSIDE_CHUNKS("1", "3600"), false},
+        {"rollup_chunk", OUTSIDE_CHUNKS("2", "86400"), false},
+        {"rollup_chunk", OUTSIDE_CHUNKS("3", "345600"), false},
+        {"rollup_chunk", OUTSIDE_CHUNKS("4", "1382400"), false},
+        {"rollup_chunk",
+         "SELECT (SELECT count(*) FROM rollup_chunk WHERE tier < 1) + (SELECT count(*) FROM rollup_chunk WHERE tier > "
+         "4)",
+         false},
+    };
+    enum err err = OK;
+    for (size_t i = 0; !err && i < sizeof rows / sizeof *rows; i++) {
+        int64_t count = 0;
+        err = db_get_i64(&verifier->db, rows[i].sql, 0, &count, fault);
+        if (!err && count)
+            verify_differs(verifier, rows[i].table, rows[i].is_fact,
+                           "%lld rows are of no time that a log can have, 1970 to 2999, or of no known period",
+                           (long long)count);
+    }
+    return err;
+}
+
+/* ---- up to when is closed ---- */
+
+static const char *time_text(int64_t bucket, int64_t width, char text[WHEN_TEXT_BYTES])
+{
+    if (bucket < 0 || bucket >= VERIFY_END / width)
+        return "a time that can't be";
+    when_format(bucket * width, text);
+    return text;
+}
+
+static void compare_closing(struct verifier *verifier, int64_t hour, int64_t day, int64_t newest)
+{
+    char hours[WHEN_TEXT_BYTES], days[WHEN_TEXT_BYTES], log[WHEN_TEXT_BYTES];
+    if (hour < 0 || day < 0 || day > hour / 24)
+        verify_differs(verifier, "closing", false, "days are closed before %s, but hours before %s",
+                       time_text(day, WHEN_DAY, days), time_text(hour, WHEN_HOUR, hours));
+    else if (hour > 0 && newest < 0)
+        verify_differs(verifier, "closing", false, "hours are closed before %s, but there are no logs",
+                       time_text(hour, WHEN_HOUR, hours));
+    else if (hour > newest / 4 + 1)
+        verify_differs(verifier, "closing", false, "hours are closed before %s, but the newest log is of %s",
+                       time_text(hour, WHEN_HOUR, hours), time_text(newest, WHEN_QUARTER, log));
+}
+
+static enum err read_closing(struct verifier *verifier, struct fault *fault)
+{
+    int64_t newest = -1;
+    bool row = false;
+    sqlite3_stmt *statement = verify_statement(verifier, V_CLOSING);
+    enum err err = verify_i64(verifier, verify_statement(verifier, V_NEWEST_RAW), -1, &newest, fault);
+    if (!err)
+        err = verify_step(verifier, statement, &row, fault);
+    if (err)
+        return err;
+    if (row)
+        compare_closing(verifier, sqlite3_column_int64(statement, 0), sqlite3_column_int64(statement, 1), newest);
+    else
+        verify_differs(verifier, "closing", false, "its row is missing");
+    sqlite3_reset(statement);
+    return OK;
+}
+
+enum err verify_closing(struct verifier *verifier, struct fault *fault)
+{
+    enum err err = verify_begin(verifier, fault);
+    if (!err)
+        err = read_closing(verifier, fault);
+    verify_end(verifier);
+    return err;
+}
+
+/* ---- what is no longer kept ---- */
+
+static void compare_kept(struct verifier *verifier, const struct kept *kept, bool row)
+{
+    if (!row)
+        verify_differs(verifier, "retention", true, "its row is missing");
+    else if (kept->day_from < 0 || kept->day_from > kept->hour_from || kept->hour_from > kept->raw_from ||
+             kept->raw_from > verifier->closed_day)
+        verify_differs(verifier, "retention", true,
+                       "days before %lld have no logs, before %lld no hours, before %lld no sums; %lld days are closed",
+                       (long long)kept->raw_from, (long long)kept->hour_from, (long long)kept->day_from,
+                       (long long)verifier->closed_day);
+}
+
+enum err verify_retention(struct verifier *verifier, struct fault *fault)
+{
+    sqlite3_stmt *statement = verify_statement(verifier, V_RETENTION);
+    bool row = false;
+    enum err err = verify_begin(verifier, fault);
+    if (!err)
+        err = verify_step(verifier, statement, &row, fault);
+    if (!err)
+        compare_kept(verifier,
+                     &(struct kept){.raw_from = row ? sqlite3_column_int64(statement, 0) : 0,
+                                    .hour_from = row ? sqlite3_column_int64(statement, 1) : 0,
+                                    .day_from = row ? sqlite3_column_int64(statement, 2) : 0},
+                     row);
+    sqlite3_reset(statement);
+    verify_end(verifier);
+    return err;
+}
+
+/* ---- batches: each has as many logs as it says ---- */
+
+/* Batches counted in one reading of raw_log: 64 MiB. */
+#define BATCHES_AT_ONCE (INT64_C(1) << 24)
+
+/* Logs by batch, of the batches first + 1 … first + count. */
+struct batch_counts {
+    int64_t first;
+    int64_t count;
+    uint32_t *logs;
+};
+
+static enum err count_quarter(struct verifier *verifier, const struct batch_counts *counts, int64_t quarter,
+                              struct fault *fault)
+{
+    bool row = true;
+    sqlite3_stmt *statement = VERIFY_BIND(verifier, V_RAW_BATCHES, quarter);
+    enum err err = verify_step(verifier, statement, &row, fault);
+    while (!err && row) {
+        int64_t batch = sqlite3_column_int64(statement, 0);
+        verifier->progress.done++;
+        if (batch > counts->first && batch <= counts->first + counts->count)
+            counts->logs[batch - counts->first - 1]++;
+        err = verify_step(verifier, statement, &row, fault);
+    }
+    sqlite3_reset(statement);
+    return err;
+}
+
+static enum err count_logs(struct verifier *verifier, const struct batch_counts *counts, struct fault *fault)
+{
+    int64_t quarter = INT64_MIN;
+    enum err err = verify_i64(verifier, VERIFY_BIND(verifier, V_NEXT_RAW, quarter), INT64_MAX, &quarter, fault);
+    while (!err && quarter != INT64_MAX) {
+        err = count_quarter(verifier, counts, quarter, fault);
+        if (!err)
+            err = verify_pause(verifier, fault);
+        if (!err)
+            err = verify_i64(verifier, VERIFY_BIND(verifier, V_NEXT_RAW, quarter + 1), INT64_MAX, &quarter, fault);
+    }
+    return err;
+}
+
+/* Once logs are deleted, a batch may have fewer than it had, and an old one may be gone before its last logs. */
+static void compare_batch(struct verifier *verifier, int64_t batch, int64_t due, int64_t there)
+{
+    const struct kept *kept = &verifier->kept;
+    if (batch < kept->batch_from || (due >= 0 && there < due && kept->logs > 0))
+        return;
+    if (due < 0 && there)
+        verify_differs(verifier, "batch", true, "batch %lld is missing, but raw_log has %lld logs of it",
+                       (long long)batch, (long long)there);
+    else if (due >= 0 && due != there)
+        verify_differs(verifier, "raw_log", true, "of batch %lld there are %lld logs, but it had %lld",
+                       (long long)batch, (long long)there, (long long)due);
+}
+
+/* Batches are numbered without holes, but one that is missing must not stop the comparison. */
+static enum err compare_batches(struct verifier *verifier, const struct batch_counts *counts, struct fault *fault)
+{
+    int64_t last = counts->first + counts->count, next = counts->first + 1;
+    bool row = true;
+    sqlite3_stmt *statement = VERIFY_BIND(verifier, V_BATCHES, counts->first, last);
+    enum err err = verify_step(verifier, statement, &row, fault);
+    while (!err && next <= last) {
+        int64_t id = row ? sqlite3_column_int64(statement, 0) : INT64_MAX;
+        for (; next < id && next <= last; next++)
+            compare_batch(verifier, next, -1, counts->logs[next - counts->first - 1]);
+        if (!row)
+            break;
+        compare_batch(verifier, id, sqlite3_column_int64(statement, 1), counts->logs[id - counts->first - 1]);
+        next = id + 1;
+        err = verify_step(verifier, statement, &row, fault);
+    }
+    sqlite3_reset(statement);
+    return err;
+}
+
+/* What is deleted by now. */
+static enum err load_kept(struct verifier *verifier, struct fault *fault)
+{
+    enum err err = verify_begin(verifier, fault);
+    verify_end(verifier);
+    return err;
+}
+
+/* Batches that come meanwhile are left out; those that are there have all their logs from the beginning, or some are
+ * deleted meanwhile. *counted grows by what was found of them. */
+static enum err check_batches(struct verifier *verifier, int64_t first, int64_t last, int64_t *counted,
+                              struct fault *fault)
+{
+    struct batch_counts counts = {.first = first, .count = last - first};
+    if (counts.count > BATCHES_AT_ONCE)
+        counts.count = BATCHES_AT_ONCE;
+    counts.logs = calloc((size_t)counts.count, sizeof *counts.logs);
+    if (!counts.logs)
+        return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+    enum err err = count_logs(verifier, &counts, fault);
+    for (int64_t i = 0; i < counts.count; i++)
+        *counted += counts.logs[i];
+    if (!err)
+        err = load_kept(verifier, fault);
+    if (!err)
+        err = compare_batches(verifier, &counts, fault);
+    free(counts.logs);
+    return err;
+}
+
+/* Each log that came is there, or was deleted. Those that are deleted while they are counted may count twice, or not.
+ */
+static void compare_logs(struct verifier *verifier, int64_t due, int64_t counted, int64_t gone_before)
+{
+    int64_t gone = verifier->kept.logs;
+    if (counted + gone_before > due || counted + gone < due)
+        verify_differs(verifier, "raw_log", true, "%lld logs came and %lld were deleted since, but there are %lld",
+                       (long long)due, (long long)gone, (long long)counted);
+}
+
+static enum err load_batches(struct verifier *verifier, int64_t *ret_newest, int64_t *ret_logs, struct fault *fault)
+{
+    enum err err = verify_begin(verifier, fault);
+    if (!err)
+        err = verify_i64(verifier, verify_statement(verifier, V_NEWEST_BATCH), 0, ret_newest, fault);
+    if (!err)
+        err = verify_i64(verifier, VERIFY_BIND(verifier, V_LOGS, *ret_newest), 0, ret_logs, fault);
+    verify_end(verifier);
+    return err;
+}
+
+enum err verify_batches(struct verifier *verifier, struct fault *fault)
+{
+    int64_t newest = 0, logs = 0, counted = 0, before = verifier->result.differences;
+    enum err err = load_batches(verifier, &newest, &logs, fault);
+    int64_t passes = (newest + BATCHES_AT_ONCE - 1) / BATCHES_AT_ONCE;
+    int64_t gone = verifier->kept.logs, due = logs + verifier->kept.batch_logs;
+    verify_next_step(verifier, "counting the logs of each batch", (due - gone) * passes);
+    for (int64_t first = 0; !err && first < newest; first += BATCHES_AT_ONCE)
+        err = check_batches(verifier, first, newest, &counted, fault);
+    if (!err && verifier->result.differences == before)
+        compare_logs(verifier, due, counted, gone);
+    return err;
+}
+
+/* ---- whose orders ---- */
+
+/* The pairs in order_user before a log was looked at: by then each of them had one. */
+enum err verify_load_orders(struct verifier *verifier, struct fault *fault)
+{
+    bool row = true;
+    sqlite3_stmt *statement = verify_statement(verifier, V_ORDER_USERS);
+    enum err err = verify_step(verifier, statement, &row, fault);
+    while (!err && row) {
+        struct fold_key pair = {.order_id = sqlite3_column_int64(statement, 0),
+                                .user_id = sqlite3_column_int64(statement, 1)};
+        if (fold_add(&verifier->orders, &pair, &(struct totals){0}))
+            err = fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+        else
+            err = verify_step(verifier, statement, &row, fault);
+    }
+    sqlite3_reset(statement);
+    return err;
+}
+
+/* A pair that was not in the table then is there by now, if it is new. */
+enum err verify_order(struct verifier *verifier, int64_t order, int64_t user, struct fault *fault)
+{
+    struct fold_key pair = {.order_id = order, .user_id = user};
+    size_t known = verifier->orders.count;
+    int64_t there = 0;
+    if (fold_add(&verifier->orders, &pair, &(struct totals){.count = 1}))
+        return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+    if (verifier->orders.count == known)
+        return OK;
+    enum err err = verify_i64(verifier, VERIFY_BIND(verifier, V_ORDER_USER, order, user), 0, &there, fault);
+    if (!err && !there)
+        verify_differs(verifier, "order_user", false, "order %lld of user %lld is missing", (long long)order,
+                       (long long)user);
+    return err;
+}
+
+/* Once logs are deleted, a pair may have none left. */
+enum err verify_orders(struct verifier *verifier, struct fault *fault)
+{
+    enum err err = load_kept(verifier, fault);
+    for (size_t i = 0; !err && !verifier->kept.raw_from && i < verifier->orders.count; i++) {
+        const struct fold_entry *pair = &verifier->orders.entries[i];
+        if (pair->totals.count == 0)
+            verify_differs(verifier, "order_user", false, "order %lld of user %lld is there, but has no logs",
+                           (long long)pair->key.order_id, (long long)pair->key.user_id);
+    }
+    return err;
+}
+
+/* ---- the sums over everything ---- */
+
+static enum err read_total(struct verifier *verifier, enum verify_statement which, int64_t values[4], bool *ret_row,
+                           struct fault *fault)
+{
+    sqlite3_stmt *statement = verify_statement(verifier, which);
+    enum err err = verify_step(verifier, statement, ret_row, fault);
+    for (int i = 0; !err && i < 4; i++)
+        values[i] = *ret_row ? sqlite3_column_int64(statement, i) : 0;
+    sqlite3_reset(statement);
+    return err;
+}
+
+static void compare_total(struct verifier *verifier, const int64_t there[4], const int64_t due[4])
+{
+    static const char *const names[] = {"count", "bytes_sent", "bytes_received", "errors"};
+    for (int i = 0; i < 4; i++)
+        if (there[i] != due[i])
+            verify_differs(verifier, "total", false, "%s is %lld, should be %lld", names[i], (long long)there[i],
+                           (long long)due[i]);
+}
+
+/* The quarters of everyone, once they were found to be right, add up to the same as the logs, and are few. */
+enum err verify_total(struct verifier *verifier, struct fault *fault)
+{
+    int64_t there[4], due[4], gone[4];
+    bool is_there = false, row = false;
+    enum verify_statement source = verifier->quarters_bad ? V_TOTAL_OF_RAW : V_TOTAL_OF_QUARTERS;
+    enum err err = verify_begin(verifier, fault);
+    if (!err)
+        err = read_total(verifier, V_TOTAL, there, &is_there, fault);
+    VERIFY_BIND(verifier, source, verifier->kept.raw_from);
+    if (!err)
+        err = read_total(verifier, source, due, &row, fault);
+    if (!err)
+        err = read_total(verifier, V_TOTAL_GONE, gone, &row, fault);
+    verify_end(verifier);
+    for (int i = 0; !err && i < 4; i++)
+        due[i] = (int64_t)((uint64_t)due[i] + (uint64_t)gone[i]); /* of a damaged row: it wraps */
+    if (!err && !is_there)
+        verify_differs(verifier, "total", false, "its row is missing");
+    else if (!err)
+        compare_total(verifier, there, due);
+    return err;
+}

@@ -1,0 +1,48 @@
+/* backup.h: one file that holds both databases of a data folder, as they are at one moment; and a data folder
+ * made from such a file.
+ *
+ * The file is the log database as SQLite has it, with one table more, which holds when it was made, some figures to
+ * check it by, and keys.db as it is. Its application id is another, so that no program takes it for the log database.
+ */
+#ifndef STORE_SQLITE_CARE_BACKUP_H
+#define STORE_SQLITE_CARE_BACKUP_H
+
+#include "store/store.h"
+
+/* What a backup holds. */
+struct store_backup_facts {
+    int64_t made_at; /* Unix seconds */
+    int64_t bytes;   /* of the file */
+    int64_t logs;    /* rows of raw_log */
+    int64_t keys;    /* API keys, revoked ones too; -1: there was no keys.db */
+    int schema_version;
+};
+
+struct store_backup; /* opaque; one thread's */
+
+/* Opens the databases for reading and holds this moment, which until store_backup_write has copied it keeps the
+ * write-ahead log from beginning anew. Beside a service or without one. */
+enum err store_backup_begin(const char *data_dir, const struct store_watch *watch, struct store_backup **ret_backup,
+                            struct fault *fault);
+
+/* Writes FILE.partial, checks it and renames it, synced: at every moment FILE is a whole backup or what it was before,
+ * and unless the process is killed no other file is left. `replace`: FILE may be an older backup; nothing else is ever
+ * overwritten. ERR_UNAVAILABLE: not done. `now`: Unix seconds. */
+enum err store_backup_write(struct store_backup *backup, const char *file, bool replace, int64_t now,
+                            struct store_backup_facts *ret_facts, struct fault *fault);
+void store_backup_end(struct store_backup *backup);
+
+#define STORE_KEPT_BYTES 64
+
+/* Puts the backup that stands in the file `fd` into the place of the data folder's databases. Takes the writer's lock;
+ * readers may go on, and turn to the new ones by themselves. Without `replace` there must be none. Those that were
+ * there are kept: *ret_kept is the name of their folder in the data folder, "" for none. A backup without keys.db
+ * leaves the one that is there alone.
+ *
+ * All is copied into the data folder and checked before anything is changed. Then the databases change places by
+ * renaming; whoever takes the lock next finishes that, should the process be killed meanwhile. ERR_UNAVAILABLE: nothing
+ * is changed, or the fault says that the restore is still to be finished. */
+enum err store_restore(const char *data_dir, int fd, bool replace, const struct store_watch *watch,
+                       struct store_backup_facts *ret_facts, char ret_kept[STORE_KEPT_BYTES], struct fault *fault);
+
+#endif

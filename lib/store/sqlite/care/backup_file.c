@@ -1,0 +1,69 @@
+/* backup_file.c: how a backup is checked, where it is made and where it is used. */
+#include "store/sqlite/care/backup_file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "base/banned.h"
+
+/* Tables and columns of schema step 1 only, so that a file of an older program can be backed up. */
+static const char figures_sql[] =
+    "SELECT printf('schema %d, logs %d, batches %d %d %d, names %d, keys %d, total %d %d %d %d, closed %d %d',"
+    " (SELECT user_version FROM pragma_user_version), r.logs,"
+    " (SELECT count(*) FROM batch), (SELECT max(id) FROM batch), (SELECT sum(logs) FROM batch),"
+    " (SELECT max(id) FROM name), (SELECT count(*) FROM batch_key), t.count, t.bytes_sent, t.bytes_received, t.errors,"
+    " c.closed_hour, c.closed_day), r.logs"
+    " FROM total AS t, closing AS c, (SELECT count(*) AS logs FROM raw_log) AS r";
+
+enum err backup_figures(struct db *db, char ret_figures[BACKUP_FIGURES_BYTES], int64_t *ret_logs, struct fault *fault)
+{
+    sqlite3_stmt *statement = NULL;
+    if (sqlite3_prepare_v2(db->handle, figures_sql, -1, &statement, NULL) != SQLITE_OK)
+        return db_fault(db, db->path, fault);
+    bool row = false;
+    enum err err = db_step(db, statement, db->path, &row, fault);
+    if (!err && !row)
+        err = fault_set(fault, ERR_UNAVAILABLE, "%s: damaged: the tables total and closing have no row", db->path);
+    if (!err) {
+        snprintf(ret_figures, BACKUP_FIGURES_BYTES, "%s", (const char *)sqlite3_column_text(statement, 0));
+        *ret_logs = sqlite3_column_int64(statement, 1);
+    }
+    sqlite3_finalize(statement);
+    return err;
+}
+
+enum err backup_check_file(struct db *db, struct work *work, struct fault *fault)
+{
+    sqlite3_stmt *statement = NULL;
+    bool row = false;
+    work_step(work, "checking the copy", "", 0);
+    if (sqlite3_prepare_v2(db->handle, "PRAGMA quick_check(1)", -1, &statement, NULL) != SQLITE_OK)
+        return db_fault(db, db->path, fault);
+    enum err err = db_step(db, statement, db->path, &row, fault);
+    const char *words = !err && row ? (const char *)sqlite3_column_text(statement, 0) : "nothing";
+    if (!err && sqlite3_stricmp(words ? words : "", "ok") != 0)
+        err = fault_set(fault, ERR_UNAVAILABLE, "the copy is damaged: %s", words ? words : "");
+    sqlite3_finalize(statement);
+    if (err && work_is_stopped(work))
+        return fault_set(fault, ERR_UNAVAILABLE, "stopped");
+    return err;
+}
+
+enum err backup_file_fault(const char *path, struct fault *fault)
+{
+    return fault_set(fault, ERR_UNAVAILABLE, "%s: %s", path, strerror(errno));
+}
+
+enum err backup_check_room(int fd, const char *name, int64_t bytes, struct fault *fault)
+{
+    struct statvfs room;
+    if (fstatvfs(fd, &room) != 0)
+        return OK; /* writing will tell */
+    int64_t free_bytes = (int64_t)(room.f_bavail * room.f_frsize);
+    if (free_bytes >= bytes)
+        return OK;
+    return fault_set(fault, ERR_UNAVAILABLE, "%s: no room: it takes %lld MiB, and %lld MiB are free", name,
+                     (long long)(bytes >> 20) + 1, (long long)(free_bytes >> 20));
+}

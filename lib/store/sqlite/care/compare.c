@@ -1,0 +1,362 @@
+/* compare.c: what the tables of a share hold against what they should, row by row and entry by entry, both in key
+ * order. Knows how a difference is told. Does not know where the sums come from that should be there. */
+#include "store/sqlite/care/verifier.h"
+
+#include "rollup/pack.h"
+#include "time/when.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/banned.h"
+
+/* ---- telling ---- */
+
+/* Counts it; false when enough are told. */
+static bool is_told(struct verifier *verifier)
+{
+    verifier->result.differences++;
+    return verifier->watch->difference && verifier->result.differences <= STORE_DIFFERENCES_TOLD;
+}
+
+void verify_differs(struct verifier *verifier, const char *table, bool is_fact, const char *format, ...)
+{
+    char words[512];
+    va_list args;
+    verifier->result.facts_differ |= is_fact;
+    if (!is_told(verifier))
+        return;
+    va_start(args, format);
+    vsnprintf(words, sizeof words, format, args);
+    va_end(args);
+    verifier->watch->difference(verifier->watch->ctx, &(struct store_difference){.table = table, .words = words});
+}
+
+/* The text of a name, or its number where there is none. To be freed; NULL when out of memory. */
+static char *name_text(struct verifier *verifier, int64_t id)
+{
+    struct fault ignored;
+    bool row = false;
+    char *text = NULL;
+    sqlite3_stmt *statement = VERIFY_BIND(verifier, V_NAME, id);
+    enum err err = verify_step(verifier, statement, &row, &ignored);
+    const char *name = !err && row ? (const char *)sqlite3_column_text(statement, 0) : NULL;
+    if (name)
+        text = strdup(name);
+    else if (asprintf(&text, "(name %lld, which is missing)", (long long)id) < 0)
+        text = NULL;
+    sqlite3_reset(statement);
+    return text;
+}
+
+static const enum store_period periods[TIER_COUNT] = {
+    [TIER_QUARTER] = PERIOD_QUARTER, [TIER_HOUR] = PERIOD_HOUR,       [TIER_DAY] = PERIOD_DAY,
+    [TIER_4_DAYS] = PERIOD_4_DAYS,   [TIER_16_DAYS] = PERIOD_16_DAYS,
+};
+
+static const char chunk_table[] = "rollup_chunk";
+
+/* Tells of the row or the entry of `key`. NULL: it is not there, or not due. */
+static void differs_at(struct verifier *verifier, const char *table, const struct fold_key *key,
+                       const struct totals *there, const struct totals *due, const char *words)
+{
+    verifier->quarters_bad |= key->tier == TIER_QUARTER;
+    if (!is_told(verifier))
+        return;
+    bool has_domain = table == chunk_table;
+    char *domain = has_domain ? name_text(verifier, key->domain) : NULL;
+    char *error = has_domain && key->error ? name_text(verifier, key->error) : NULL;
+    struct store_difference difference = {.table = table,
+                                          .words = words,
+                                          .period = periods[key->tier],
+                                          .bucket = key->bucket * tier_width((enum tier)key->tier),
+                                          .user_id = key->user_id,
+                                          .order_id = key->order_id,
+                                          .domain = domain,
+                                          .error = error,
+                                          .is_there = there != NULL,
+                                          .there = there ? *there : (struct totals){0},
+                                          .is_due = due != NULL,
+                                          .due = due ? *due : (struct totals){0},
+                                          .has_times = has_domain || key->tier == TIER_QUARTER};
+    verifier->watch->difference(verifier->watch->ctx, &difference);
+    free(domain);
+    free(error);
+}
+
+/* ---- what should be there, from the first on ---- */
+
+struct due {
+    const struct fold_entry *entries;
+    size_t count;
+};
+
+static void skip(struct due *due, size_t n)
+{
+    due->entries += n;
+    due->count -= n;
+}
+
+/* Those of one tier. The entries are sorted, tier first. */
+static struct due due_of_tier(const struct fold *fold, enum tier tier)
+{
+    struct due due = {fold->entries, fold->count};
+    while (due.count && due.entries->key.tier < (int64_t)tier)
+        skip(&due, 1);
+    while (due.count && due.entries[due.count - 1].key.tier > (int64_t)tier)
+        due.count--;
+    return due;
+}
+
+static bool totals_equal(const struct totals *a, const struct totals *b)
+{
+    return a->count == b->count && a->bytes_sent == b->bytes_sent && a->bytes_received == b->bytes_received &&
+           a->errors == b->errors && a->max_concurrency == b->max_concurrency && a->first == b->first &&
+           a->last == b->last;
+}
+
+/* What is in the table comes in order too: what should have come before it is missing. */
+static void compare_one(struct verifier *verifier, const char *table, struct due *due, const struct fold_key *key,
+                        const struct totals *there)
+{
+    for (; due->count && fold_order(&due->entries->key, key) < 0; skip(due, 1))
+        differs_at(verifier, table, &due->entries->key, NULL, &due->entries->totals, NULL);
+    if (!due->count || fold_order(&due->entries->key, key) != 0) {
+        differs_at(verifier, table, key, there, NULL, NULL);
+        return;
+    }
+    if (!totals_equal(&due->entries->totals, there))
+        differs_at(verifier, table, key, there, &due->entries->totals, NULL);
+    skip(due, 1);
+}
+
+static void compare_end(struct verifier *verifier, const char *table, struct due *due)
+{
+    for (; due->count; skip(due, 1))
+        differs_at(verifier, table, &due->entries->key, NULL, &due->entries->totals, NULL);
+}
+
+/* ---- traffic tables ---- */
+
+/* Buckets first … end - 1 of one table. */
+static enum err compare_traffic(struct verifier *verifier, const struct share *share, enum tier tier, int64_t first,
+                                int64_t end, struct due due, struct fault *fault)
+{
+    static const struct {
+        const char *table;
+        enum verify_statement statement;
+    } tables[] = {{"traffic_quarter", V_QUARTERS}, {"traffic_hour", V_HOURS}, {"traffic_day", V_DAYS}};
+    const char *table = tables[tier].table;
+    bool row = true;
+    sqlite3_stmt *statement =
+        VERIFY_BIND(verifier, tables[tier].statement, first, end, first_user(share), share->user_to);
+    enum err err = verify_step(verifier, statement, &row, fault);
+    while (!err && row) {
+        int64_t values[10];
+        for (int i = 0; i < 10; i++)
+            values[i] = sqlite3_column_int64(statement, i);
+        compare_one(verifier, table, &due,
+                    &(struct fold_key){.tier = tier, .bucket = values[0], .user_id = values[1], .order_id = values[2]},
+                    &(struct totals){values[3], values[4], values[5], values[6], values[7], values[8], values[9]});
+        err = verify_step(verifier, statement, &row, fault);
+    }
+    if (!err)
+        compare_end(verifier, table, &due);
+    sqlite3_reset(statement);
+    return err;
+}
+
+/* Of an hour: its quarters, and it itself, which has rows only once it is closed. */
+static enum err compare_hour(struct verifier *verifier, const struct share *share, struct fault *fault)
+{
+    int64_t hour = share->bucket;
+    struct due due = due_of_tier(&verifier->traffic, TIER_QUARTER);
+    enum err err = compare_traffic(verifier, share, TIER_QUARTER, hour * 4, hour * 4 + 4, due, fault);
+    due = due_of_tier(&verifier->traffic, TIER_HOUR);
+    if (!verify_is_closed(verifier, TIER_HOUR, hour))
+        due.count = 0;
+    return err ? err : compare_traffic(verifier, share, TIER_HOUR, hour, hour + 1, due, fault);
+}
+
+static enum err compare_days(struct verifier *verifier, const struct share *share, struct fault *fault)
+{
+    int64_t days = tier_width(share->tier) / WHEN_DAY, first = share->bucket * days;
+    int64_t from = first > verifier->days_due ? first : verifier->days_due;
+    return compare_traffic(verifier, share, TIER_DAY, from, first + days, due_of_tier(&verifier->traffic, TIER_DAY),
+                           fault);
+}
+
+/* ---- packed entries ---- */
+
+/* One chunk as it stands in the table. */
+struct chunk {
+    struct fold_key key; /* of its first entry, says the table; error stands for the kind: 0, or not */
+    const void *bytes;
+    size_t len;
+    int64_t base;
+};
+
+/* Chunks come in order. */
+struct packed {
+    const struct share *share;
+    struct due due;
+    struct fold_key last; /* of the entry before, in this table */
+    bool any;             /* there was one */
+    bool lost;            /* … in a chunk that could not be read to its end: what is due next was in it, perhaps */
+};
+
+static struct chunk chunk_of(const struct share *share, sqlite3_stmt *statement)
+{
+    return (struct chunk){.key = {.tier = share->tier,
+                                  .bucket = share->bucket,
+                                  .user_id = sqlite3_column_int64(statement, 0),
+                                  .error = sqlite3_column_int64(statement, 1),
+                                  .domain = sqlite3_column_int64(statement, 2)},
+                          .bytes = sqlite3_column_blob(statement, 3),
+                          .len = (size_t)sqlite3_column_bytes(statement, 3),
+                          .base = share->bucket * tier_width(share->tier)};
+}
+
+static bool same_run(const struct fold_key *a, const struct fold_key *b)
+{
+    return a->user_id == b->user_id && (a->error != 0) == (b->error != 0);
+}
+
+/* An unreadable chunk is one difference, and not every entry that was in it: on to where the next one begins. */
+static void find_back(struct packed *packed, const struct fold_key *next)
+{
+    struct due *due = &packed->due;
+    while (packed->lost && due->count && same_run(&due->entries->key, &packed->last) &&
+           (!next || !same_run(next, &packed->last) || due->entries->key.domain < next->domain))
+        skip(due, 1);
+    packed->lost = false;
+}
+
+/* Why this can't be the next entry of the chunk; NULL when it can. */
+static const char *misplaced(const struct packed *packed, const struct chunk *chunk, const struct fold_key *key,
+                             bool first)
+{
+    bool goes_on = packed->any && same_run(&packed->last, key);
+    if (first && key->domain != chunk->key.domain)
+        return "its first entry is of another domain";
+    if (!same_run(&chunk->key, key))
+        return "it mixes entries with and without an error";
+    if (goes_on && fold_order(&packed->last, key) >= 0)
+        return "its entries are out of order";
+    return goes_on && first && packed->last.domain == key->domain ? "its first domain is in the chunk before, too"
+                                                                  : NULL;
+}
+
+/* Order by order. Returns what is wrong with the chunk as such, or NULL. */
+static const char *compare_orders(struct verifier *verifier, struct packed *packed, const struct chunk *chunk)
+{
+    struct pack_reader reader;
+    struct totals totals;
+    const char *words = chunk->key.error >> 1 ? "its kind is unknown" : chunk->len ? NULL : "it is empty";
+    pack_open(&reader, chunk->bytes, chunk->len, chunk->base, true);
+    for (bool first = true; !words && pack_next(&reader, &totals); first = false) {
+        struct fold_key key = reader.key;
+        key.tier = chunk->key.tier;
+        key.bucket = chunk->key.bucket;
+        key.user_id = chunk->key.user_id;
+        words = misplaced(packed, chunk, &key, first);
+        if (words)
+            break;
+        packed->last = key;
+        packed->any = true;
+        if (key.domain >= packed->share->domain_from && key.domain <= packed->share->domain_to)
+            compare_one(verifier, chunk_table, &packed->due, &key, &totals);
+    }
+    return words || !reader.damaged ? words : "its bytes cannot be read";
+}
+
+/* The sums that stand before a group's orders, which are right themselves: `due` is all of the chunk's. */
+static const char *compare_sums(struct verifier *verifier, const struct packed *packed, const struct chunk *chunk,
+                                struct due due)
+{
+    struct pack_reader reader;
+    struct totals totals;
+    pack_open(&reader, chunk->bytes, chunk->len, chunk->base, false);
+    while (pack_next(&reader, &totals)) {
+        struct totals sum = TOTALS_NONE;
+        if (reader.key.domain < packed->share->domain_from || reader.key.domain > packed->share->domain_to)
+            continue;
+        if (!due.count || due.entries->key.domain != reader.key.domain || due.entries->key.error != reader.key.error)
+            return "its groups of orders do not follow each other";
+        struct fold_key key = due.entries->key;
+        size_t count = pack_group_length(due.entries, due.count);
+        for (size_t i = 0; i < count; i++)
+            totals_add(&sum, &due.entries[i].totals);
+        skip(&due, count);
+        key.order_id = 0;
+        if (!totals_equal(&sum, &totals))
+            differs_at(verifier, chunk_table, &key, &totals, &sum, "the sums before a user's orders");
+    }
+    return reader.damaged || due.count ? "its bytes cannot be read" : NULL;
+}
+
+static void compare_chunk(struct verifier *verifier, struct packed *packed, const struct chunk *chunk)
+{
+    bool is_ours = chunk->key.domain >= packed->share->domain_from && chunk->key.domain <= packed->share->domain_to;
+    int64_t before = verifier->result.differences;
+    find_back(packed, &chunk->key);
+    struct due due = packed->due;
+    const char *words = compare_orders(verifier, packed, chunk);
+    due.count -= packed->due.count;
+    if (!words && verifier->result.differences == before)
+        words = compare_sums(verifier, packed, chunk, due);
+    if (!words)
+        return;
+    packed->lost = true;
+    packed->any = true;
+    packed->last = chunk->key;
+    struct fold_key key = chunk->key;
+    key.error = 0;
+    if (is_ours) /* else it is told where the domains are compared that it begins with */
+        differs_at(verifier, chunk_table, &key, NULL, NULL, words);
+}
+
+static enum err compare_entries(struct verifier *verifier, const struct share *share, struct fault *fault)
+{
+    struct packed packed = {.share = share, .due = {verifier->entries.entries, verifier->entries.count}};
+    bool row = true;
+    sqlite3_stmt *statement =
+        VERIFY_BIND(verifier, V_CHUNKS, share->tier, share->bucket, first_user(share), share->user_to);
+    enum err err = verify_step(verifier, statement, &row, fault);
+    while (!err && row) {
+        struct chunk chunk = chunk_of(share, statement);
+        compare_chunk(verifier, &packed, &chunk);
+        err = verify_step(verifier, statement, &row, fault);
+    }
+    sqlite3_reset(statement);
+    if (err)
+        return err;
+    find_back(&packed, NULL);
+    compare_end(verifier, chunk_table, &packed.due);
+    return OK;
+}
+
+/* ---- a share ---- */
+
+static enum err check_orders(struct verifier *verifier, struct fault *fault)
+{
+    enum err err = OK;
+    for (size_t i = 0; !err && i < verifier->traffic.count; i++) {
+        const struct fold_key *key = &verifier->traffic.entries[i].key;
+        if (key->tier == TIER_HOUR && key->order_id)
+            err = verify_order(verifier, key->order_id, key->user_id, fault);
+    }
+    return err;
+}
+
+enum err verify_compare(struct verifier *verifier, const struct share *share, struct fault *fault)
+{
+    enum err err = check_orders(verifier, fault);
+    if (!err && share->traffic)
+        err = share->tier == TIER_HOUR ? compare_hour(verifier, share, fault) : compare_days(verifier, share, fault);
+    if (err || !share->entries || verify_may_be_half_packed(verifier, share->tier, share->bucket))
+        return err;
+    return compare_entries(verifier, share, fault);
+}

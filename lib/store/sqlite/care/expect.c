@@ -1,0 +1,272 @@
+/* expect.c: what the rollups of a share should hold, by the raw logs, or by narrower rollups that were found to
+ * hold what the raw logs say. Knows how logs become rollups. Knows nothing of what the tables do hold. */
+#include "store/sqlite/care/verifier.h"
+
+#include "rollup/pack.h"
+#include "time/when.h"
+
+#include "base/banned.h"
+
+/* ---- what is closed ---- */
+
+static int64_t days_of(enum tier tier)
+{
+    return tier_width(tier) / WHEN_DAY;
+}
+
+bool verify_is_closed(const struct verifier *verifier, enum tier tier, int64_t bucket)
+{
+    if (tier == TIER_QUARTER)
+        return true;
+    return tier == TIER_HOUR ? bucket < verifier->closed_hour : (bucket + 1) * days_of(tier) <= verifier->closed_day;
+}
+
+/* A day is packed user by user, in several transactions, and with it the wider periods that end with it. */
+bool verify_may_be_half_packed(const struct verifier *verifier, enum tier tier, int64_t bucket)
+{
+    return tier >= TIER_DAY && bucket == verifier->closed_day / days_of(tier) &&
+           (verifier->closed_day + 1) % days_of(tier) == 0;
+}
+
+/* ---- adding up ---- */
+
+/* One log, or one packed entry. */
+struct part {
+    int64_t user_id, domain, error, order_id;
+    struct totals totals;
+};
+
+static bool is_full(struct verifier *verifier, bool limited)
+{
+    verifier->too_many = limited && verifier->traffic.count + verifier->entries.count > verifier->max_entries;
+    return verifier->too_many;
+}
+
+static bool has_user(const struct share *share, int64_t user)
+{
+    return user >= share->user_from && user <= share->user_to;
+}
+
+static bool has_domain(const struct share *share, int64_t domain)
+{
+    return domain >= share->domain_from && domain <= share->domain_to;
+}
+
+/* To the rows of everyone, its user and its order; quarters have none of orders, and alone say when logs came. */
+static enum err add_traffic(struct verifier *verifier, const struct share *share, enum tier tier, int64_t bucket,
+                            const struct part *part)
+{
+    struct fold_key key = {.tier = tier, .bucket = bucket};
+    struct totals totals = part->totals;
+    enum err err = OK;
+    if (tier != TIER_QUARTER)
+        totals.first = totals.last = 0;
+    if (share->user_from == 0)
+        err = fold_add(&verifier->traffic, &key, &totals);
+    if (err || !has_user(share, part->user_id))
+        return err;
+    key.user_id = part->user_id;
+    err = fold_add(&verifier->traffic, &key, &totals);
+    key.order_id = part->order_id;
+    return err || tier == TIER_QUARTER ? err : fold_add(&verifier->traffic, &key, &totals);
+}
+
+/* To everyone's entries, where orders don't count, and its user's. */
+static enum err add_entry(struct verifier *verifier, const struct share *share, int64_t error, const struct part *part)
+{
+    struct fold_key key = {.tier = share->tier, .bucket = share->bucket, .domain = part->domain, .error = error};
+    enum err err = share->user_from == 0 ? fold_add(&verifier->entries, &key, &part->totals) : OK;
+    key.user_id = part->user_id;
+    key.order_id = part->order_id;
+    return err || !has_user(share, part->user_id) ? err : fold_add(&verifier->entries, &key, &part->totals);
+}
+
+/* ---- from the raw logs ---- */
+
+static struct part raw_part(sqlite3_stmt *statement)
+{
+    int64_t ts = sqlite3_column_int64(statement, 9);
+    return (struct part){.user_id = sqlite3_column_int64(statement, 0),
+                         .domain = sqlite3_column_int64(statement, 1),
+                         .error = sqlite3_column_int64(statement, 2),
+                         .order_id = sqlite3_column_int64(statement, 3),
+                         .totals = {.count = sqlite3_column_int64(statement, 4),
+                                    .bytes_sent = sqlite3_column_int64(statement, 5),
+                                    .bytes_received = sqlite3_column_int64(statement, 6),
+                                    .errors = sqlite3_column_int64(statement, 7),
+                                    .max_concurrency = sqlite3_column_int64(statement, 8),
+                                    .first = ts,
+                                    .last = ts}};
+}
+
+/* Hours that are not closed are added up all the same: the orders in them count. */
+static enum err add_raw_traffic(struct verifier *verifier, const struct share *share, int64_t quarter,
+                                const struct part *part)
+{
+    int64_t day = quarter * WHEN_QUARTER / WHEN_DAY;
+    if (share->tier != TIER_HOUR)
+        return verify_is_closed(verifier, TIER_DAY, day) ? add_traffic(verifier, share, TIER_DAY, day, part) : OK;
+    enum err err = add_traffic(verifier, share, TIER_QUARTER, quarter, part);
+    return err ? err : add_traffic(verifier, share, TIER_HOUR, share->bucket, part);
+}
+
+static enum err add_raw(struct verifier *verifier, const struct share *share, int64_t quarter, const struct part *part)
+{
+    enum err err = share->traffic ? add_raw_traffic(verifier, share, quarter, part) : OK;
+    if (err || !share->entries || !has_domain(share, part->domain))
+        return err;
+    err = add_entry(verifier, share, 0, part);
+    return err || !part->error ? err : add_entry(verifier, share, part->error, part);
+}
+
+/* Everyone's sums need the logs of all. */
+static enum err add_raw_quarter(struct verifier *verifier, const struct share *share, bool limited, int64_t quarter,
+                                struct fault *fault)
+{
+    bool row = true;
+    int64_t last = share->user_from == 0 ? INT64_MAX : share->user_to;
+    sqlite3_stmt *statement = VERIFY_BIND(verifier, V_RAW, quarter, first_user(share), last);
+    enum err err = verify_step(verifier, statement, &row, fault);
+    while (!err && row && !is_full(verifier, limited)) {
+        struct part part = raw_part(statement);
+        verifier->raw_rows++;
+        if (add_raw(verifier, share, quarter, &part))
+            err = fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+        else
+            err = verify_step(verifier, statement, &row, fault);
+    }
+    sqlite3_reset(statement);
+    return err;
+}
+
+static enum err expect_raw(struct verifier *verifier, const struct share *share, bool limited, struct fault *fault)
+{
+    int64_t count = tier_width(share->tier) / WHEN_QUARTER, first = share->bucket * count;
+    int64_t from = verifier->kept.raw_from * (WHEN_DAY / WHEN_QUARTER); /* older ones wait to be deleted */
+    enum err err = OK;
+    verifier->days_due = verifier->kept.raw_from;
+    for (int64_t quarter = first > from ? first : from; !err && !verifier->too_many && quarter < first + count;
+         quarter++)
+        err = add_raw_quarter(verifier, share, limited, quarter, fault);
+    return err;
+}
+
+/* ---- from narrower rollups ---- */
+
+/* The share's periods of this tier hold what the raw logs say: no difference was found in them, and none has come
+ * since, because a late log is added to all its rollups in one transaction. */
+static bool are_right(const struct verifier *verifier, const struct share *share, enum tier tier)
+{
+    int64_t count = tier_width(share->tier) / tier_width(tier);
+    int64_t first = share->bucket * count - verifier->window * (tier_width(TIER_16_DAYS) / tier_width(tier));
+    for (int64_t i = first; i < first + count; i++)
+        if (verifier->bad[tier][i])
+            return false;
+    return verifier->closed_day * 24 <= verifier->closed_hour;
+}
+
+static enum err add_chunk(struct verifier *verifier, const struct share *share, int64_t base, sqlite3_stmt *statement)
+{
+    struct pack_reader reader;
+    struct fold_key key = {.tier = share->tier, .bucket = share->bucket, .user_id = sqlite3_column_int64(statement, 0)};
+    struct totals totals;
+    enum err err = OK;
+    pack_open(&reader, sqlite3_column_blob(statement, 3), (size_t)sqlite3_column_bytes(statement, 3), base, true);
+    while (!err && pack_next(&reader, &totals)) {
+        key.domain = reader.key.domain;
+        key.error = reader.key.error;
+        key.order_id = reader.key.order_id;
+        if (has_domain(share, key.domain))
+            err = fold_add(&verifier->entries, &key, &totals);
+    }
+    return err;
+}
+
+static enum err add_chunks(struct verifier *verifier, const struct share *share, bool limited, int64_t bucket,
+                           struct fault *fault)
+{
+    bool row = true;
+    enum tier tier = (enum tier)(share->tier - 1);
+    sqlite3_stmt *statement = VERIFY_BIND(verifier, V_CHUNKS, tier, bucket, first_user(share), share->user_to);
+    enum err err = verify_step(verifier, statement, &row, fault);
+    while (!err && row && !is_full(verifier, limited)) {
+        if (add_chunk(verifier, share, bucket * tier_width(tier), statement))
+            err = fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+        else
+            err = verify_step(verifier, statement, &row, fault);
+    }
+    sqlite3_reset(statement);
+    return err;
+}
+
+/* Entries of a day and more, from those of the tier below. */
+static enum err expect_chunks(struct verifier *verifier, const struct share *share, bool limited, struct fault *fault)
+{
+    int64_t count = tier_width(share->tier) / tier_width((enum tier)(share->tier - 1)), first = share->bucket * count;
+    enum err err = OK;
+    for (int64_t bucket = first; !err && !verifier->too_many && bucket < first + count; bucket++)
+        err = add_chunks(verifier, share, limited, bucket, fault);
+    return err;
+}
+
+static struct fold_entry traffic_entry(sqlite3_stmt *statement)
+{
+    return (struct fold_entry){.key = {.tier = TIER_DAY,
+                                       .bucket = sqlite3_column_int64(statement, 0) / 24,
+                                       .user_id = sqlite3_column_int64(statement, 1),
+                                       .order_id = sqlite3_column_int64(statement, 2)},
+                               .totals = {.count = sqlite3_column_int64(statement, 3),
+                                          .bytes_sent = sqlite3_column_int64(statement, 4),
+                                          .bytes_received = sqlite3_column_int64(statement, 5),
+                                          .errors = sqlite3_column_int64(statement, 6),
+                                          .max_concurrency = sqlite3_column_int64(statement, 7)}};
+}
+
+/* traffic_day, from traffic_hour. */
+static enum err expect_hours(struct verifier *verifier, const struct share *share, bool limited, struct fault *fault)
+{
+    bool row = true;
+    int64_t first = share->bucket * WINDOW_HOURS, end = first + WINDOW_HOURS, closed = verifier->closed_day * 24;
+    int64_t from = verifier->kept.hour_from * 24;
+    sqlite3_stmt *statement = VERIFY_BIND(verifier, V_HOURS, first > from ? first : from, end < closed ? end : closed,
+                                          first_user(share), share->user_to);
+    verifier->days_due = verifier->kept.hour_from;
+    enum err err = verify_step(verifier, statement, &row, fault);
+    while (!err && row && !is_full(verifier, limited)) {
+        struct fold_entry entry = traffic_entry(statement);
+        if (fold_add(&verifier->traffic, &entry.key, &entry.totals))
+            err = fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+        else
+            err = verify_step(verifier, statement, &row, fault);
+    }
+    sqlite3_reset(statement);
+    return err;
+}
+
+static enum err expect(struct verifier *verifier, const struct share *share, bool limited, struct fault *fault)
+{
+    bool from_chunks = share->entries && share->tier > TIER_HOUR;
+    bool from_hours = share->traffic && share->tier > TIER_HOUR;
+    if (!share->entries && !share->traffic)
+        return OK;
+    if (from_chunks && are_right(verifier, share, (enum tier)(share->tier - 1)))
+        return expect_chunks(verifier, share, limited, fault);
+    if (from_hours && are_right(verifier, share, TIER_HOUR))
+        return expect_hours(verifier, share, limited, fault);
+    verifier->unknown = share->entries && begins_before(share->tier, share->bucket, verifier->kept.raw_from);
+    return verifier->unknown ? OK : expect_raw(verifier, share, limited, fault);
+}
+
+enum err verify_expect(struct verifier *verifier, const struct share *share, bool limited, struct fault *fault)
+{
+    struct share due = *share;
+    due.entries = share->entries && verify_is_closed(verifier, share->tier, share->bucket);
+    fold_clear(&verifier->traffic);
+    fold_clear(&verifier->entries);
+    verifier->too_many = verifier->unknown = false;
+    verifier->raw_rows = 0;
+    enum err err = expect(verifier, &due, limited, fault);
+    fold_sort(&verifier->traffic);
+    fold_sort(&verifier->entries);
+    return err;
+}

@@ -1,0 +1,263 @@
+/* prune.c: analyticsctl prune: everything older than some days, at once, and what that would be. Knows which
+ * tables have an age. Leaves the deleting to write/retain.c. */
+#include "store/sqlite/write/writer.h"
+
+#include "store/sqlite/file.h"
+#include "time/when.h"
+
+#include <sys/stat.h>
+
+#include "base/banned.h"
+
+/* Nobody waits for a batch: larger slices than a service takes. */
+#define SLICE_ENTRIES 1000000
+
+/* Idempotency keys are not ours to forget. */
+#define KEEP_KEYS (INT64_MAX / 4)
+
+/* Rows before the day ?1, table by table; and about how many bytes a row has where SQLite can't tell. In the order that
+ * write/retain.c counts in. */
+static const struct {
+    const char *name;
+    const char *sql;
+    int64_t row_bytes;
+} tables[STORE_PRUNED_TABLES] = {
+    {"raw_log", "SELECT count(*) FROM raw_log WHERE quarter < ?1 * 96", 100},
+    {"traffic_quarter", "SELECT count(*) FROM traffic_quarter WHERE bucket < ?1 * 96", 40},
+    {"traffic_hour", "SELECT count(*) FROM traffic_hour WHERE bucket < ?1 * 24", 40},
+    {"traffic_day", "SELECT count(*) FROM traffic_day WHERE bucket < ?1", 40},
+    {"rollup_chunk",
+     "SELECT (SELECT count(*) FROM rollup_chunk WHERE tier = 1 AND bucket < ?1 * 24)"
+     " + (SELECT count(*) FROM rollup_chunk WHERE tier = 2 AND bucket < ?1)"
+     " + (SELECT count(*) FROM rollup_chunk WHERE tier = 3 AND bucket < (?1 + 3) / 4)"
+     " + (SELECT count(*) FROM rollup_chunk WHERE tier = 4 AND bucket < (?1 + 15) / 16)",
+     900},
+    {"batch", "SELECT count(*) FROM batch WHERE received_at < ?1 * 86400 AND id < (SELECT max(id) FROM batch)", 15},
+};
+
+/* ---- whoever waits ---- */
+
+struct work {
+    const struct store_watch *watch;
+    struct store_progress progress;
+};
+
+static bool is_stopped(const struct store_watch *watch)
+{
+    return watch->is_stopped && watch->is_stopped(watch->ctx);
+}
+
+static void tell_progress(const struct work *work)
+{
+    if (work->watch->progress && work->progress.step)
+        work->watch->progress(work->watch->ctx, &work->progress);
+}
+
+/* SQLite calls it every few thousand of its instructions; anything but 0 ends the statement. */
+static int watch_statement(void *ctx)
+{
+    struct work *work = ctx;
+    tell_progress(work);
+    return is_stopped(work->watch);
+}
+
+/* ---- counting ---- */
+
+/* One row of up to two integers, for one text or integer. */
+static enum err ask(struct db *db, const char *sql, const char *text, int64_t value, int64_t ret_values[2],
+                    struct fault *fault)
+{
+    sqlite3_stmt *statement = NULL;
+    if (sqlite3_prepare_v2(db->handle, sql, -1, &statement, NULL) != SQLITE_OK)
+        return db_fault(db, db->path, fault);
+    if (text)
+        sqlite3_bind_text(statement, 1, text, -1, SQLITE_STATIC);
+    else
+        sqlite3_bind_int64(statement, 1, value);
+    int rc = sqlite3_step(statement);
+    enum err err = rc == SQLITE_ROW ? OK : db_fault(db, db->path, fault);
+    for (int i = 0; !err && i < 2; i++)
+        ret_values[i] = i < sqlite3_column_count(statement) ? sqlite3_column_int64(statement, i) : 0;
+    sqlite3_finalize(statement);
+    return err;
+}
+
+static enum err count_rows(struct db *db, int64_t day, struct store_pruned *pruned, struct fault *fault)
+{
+    enum err err = OK;
+    for (int i = 0; !err && i < STORE_PRUNED_TABLES; i++) {
+        int64_t values[2] = {0};
+        err = ask(db, tables[i].sql, NULL, day, values, fault);
+        pruned->tables[i].name = tables[i].name;
+        pruned->tables[i].rows = values[0];
+    }
+    return err;
+}
+
+/* Whether SQLite tells how large tables are. dbstat is there in every SQLite of Debian, but not in every SQLite; it
+ * stands in no schema, so that only its use shows. */
+static bool can_measure(struct db *db)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = sqlite3_prepare_v2(db->handle, "SELECT 1 FROM dbstat", -1, &statement, NULL);
+    sqlite3_finalize(statement);
+    return rc == SQLITE_OK;
+}
+
+/* The rows' share of the table's pages. */
+static enum err measure(struct db *db, int table, int64_t rows, int64_t *ret_bytes, struct fault *fault)
+{
+    int64_t values[2] = {0};
+    *ret_bytes = rows * tables[table].row_bytes;
+    if (rows == 0 || !can_measure(db))
+        return OK;
+    enum err err =
+        ask(db, "SELECT sum(pgsize), sum(ncell) FROM dbstat WHERE name = ?1", tables[table].name, 0, values, fault);
+    if (!err && values[1] > 0)
+        *ret_bytes = (int64_t)((double)values[0] / (double)values[1] * (double)rows);
+    return err;
+}
+
+/* ---- a plan ---- */
+
+/* What is older than the day goes; 0 when nothing is. As write/retain.c would have it once all that is over is closed.
+ */
+static enum err find_day(struct db *db, int64_t now, int64_t days, int64_t *ret_day, struct fault *fault)
+{
+    int64_t newest = -1, oldest = 0;
+    enum err err =
+        db_get_i64(db, "SELECT bucket FROM traffic_quarter ORDER BY bucket DESC LIMIT 1", -1, &newest, fault);
+    if (!err)
+        err = db_get_i64(db, "SELECT day_from FROM retention", 0, &oldest, fault);
+    if (err)
+        return err;
+    int64_t today = (newest * WHEN_QUARTER < now ? newest * WHEN_QUARTER : now) / WHEN_DAY;
+    *ret_day = newest >= 0 && today - days > oldest ? today - days : oldest;
+    return OK;
+}
+
+static enum err plan(struct work *work, struct db *db, int64_t now, int64_t days, struct store_pruned *pruned,
+                     struct fault *fault)
+{
+    int64_t day = 0;
+    enum err err = find_day(db, now, days, &day, fault);
+    work->progress = (struct store_progress){.step = "counting rows", .unit = "rows"};
+    pruned->before = day * WHEN_DAY;
+    if (!err)
+        err = count_rows(db, day, pruned, fault);
+    work->progress =
+        (struct store_progress){.step = "measuring tables", .unit = "tables", .total = STORE_PRUNED_TABLES};
+    for (int i = 0; !err && i < STORE_PRUNED_TABLES; i++) {
+        err = measure(db, i, pruned->tables[i].rows, &pruned->tables[i].bytes, fault);
+        work->progress.done++;
+    }
+    return err;
+}
+
+enum err store_prune_plan(const char *data_dir, int64_t now, int64_t days, const struct store_watch *watch,
+                          struct store_pruned *ret_pruned, struct fault *fault)
+{
+    char path[STORE_PATH_BYTES];
+    struct db db = {0};
+    struct work work = {.watch = watch};
+    struct store_pruned pruned = {0};
+    enum err err = store_file_find(data_dir, path, fault);
+    if (!err)
+        err = db_open(&db, path, DB_READ_ONLY, 1000, fault);
+    if (err)
+        return err;
+    sqlite3_progress_handler(db.handle, 10000, watch_statement, &work);
+    err = db_check_version(&db, &schema_analytics, fault);
+    if (!err)
+        err = plan(&work, &db, now, days, &pruned, fault);
+    db_close(&db);
+    if (!err)
+        *ret_pruned = pruned;
+    else if (is_stopped(watch))
+        err = fault_set(fault, ERR_UNAVAILABLE, "stopped");
+    return err;
+}
+
+/* ---- pruning ---- */
+
+static int64_t file_bytes(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 ? (int64_t)st.st_size : 0;
+}
+
+static int64_t rows_so_far(const struct store_writer *writer)
+{
+    int64_t rows = 0;
+    for (int i = 0; i < STORE_PRUNED_TABLES; i++)
+        rows += writer->pruning.rows[i];
+    return rows;
+}
+
+static void note_step(struct work *work, const struct store_writer *writer, int64_t rows)
+{
+    if (writer->pruning.vacuuming)
+        work->progress = (struct store_progress){.step = "giving space back", .unit = "pages"};
+    else
+        work->progress =
+            (struct store_progress){.step = "deleting", .unit = "rows", .done = rows_so_far(writer), .total = rows};
+}
+
+/* All that is due, and not only what is due of deleting: a day must be closed before it can go. */
+static enum err do_all(struct work *work, struct store_writer *writer, int64_t now, int64_t rows, struct fault *fault)
+{
+    bool more = true;
+    enum err err = OK;
+    store_writer_set_slice(writer, SLICE_ENTRIES);
+    while (!err && more && !is_stopped(work->watch)) {
+        err = store_maintain(writer, now, KEEP_KEYS, &more, fault);
+        note_step(work, writer, rows);
+        tell_progress(work);
+    }
+    return err;
+}
+
+static enum err prune(struct work *work, struct store_writer *writer, int64_t now, int64_t days,
+                      struct store_pruned *pruned, struct fault *fault)
+{
+    int64_t day = 0, rows = 0;
+    enum err err = find_day(&writer->db, now, days, &day, fault);
+    work->progress = (struct store_progress){.step = "counting rows", .unit = "rows"};
+    if (!err)
+        err = count_rows(&writer->db, day, pruned, fault);
+    for (int i = 0; i < STORE_PRUNED_TABLES; i++)
+        rows += pruned->tables[i].rows;
+    pruned->before = day * WHEN_DAY;
+    writer->pruning.before = day;
+    writer->pruning.give_back_all = writer->pruning.pending = true;
+    if (!err)
+        err = do_all(work, writer, now, rows, fault);
+    for (int i = 0; i < STORE_PRUNED_TABLES; i++)
+        pruned->tables[i].rows = writer->pruning.rows[i];
+    return err ? err : store_checkpoint(writer, fault); /* the file shrinks when the WAL goes home */
+}
+
+enum err store_prune(const char *data_dir, int64_t now, int64_t days, const struct store_watch *watch,
+                     struct store_pruned *ret_pruned, struct fault *fault)
+{
+    char path[STORE_PATH_BYTES];
+    struct work work = {.watch = watch};
+    struct store_writer *writer = NULL;
+    struct store_pruned pruned = {0};
+    enum err err = store_file_find(data_dir, path, fault); /* the writer would make it */
+    if (!err)
+        err = store_writer_open(data_dir, &writer, fault);
+    if (err)
+        return err;
+    pruned.file_bytes_before = file_bytes(path);
+    sqlite3_progress_handler(writer->db.handle, 10000, watch_statement, &work);
+    err = prune(&work, writer, now, days, &pruned, fault);
+    sqlite3_progress_handler(writer->db.handle, 0, NULL, NULL);
+    store_writer_close(writer);
+    pruned.file_bytes_after = file_bytes(path);
+    if (is_stopped(watch))
+        err = fault_set(fault, ERR_UNAVAILABLE, "stopped");
+    if (!err)
+        *ret_pruned = pruned;
+    return err;
+}

@@ -1,0 +1,300 @@
+/* rebuild.c: makes everything that is derived from raw_log again, and leaves alone what is older than that. First
+ * the quarters of an hour, each as right as before or more at every moment. Only when all logs have been read without a
+ * fault, the rest is emptied in one transaction that also says that nothing is closed, so that reports are answered
+ * from the logs; then all is closed again. Knows in which order. Leaves closing to write/close.c. */
+#include "store/sqlite/write/writer.h"
+
+#include "store/sqlite/file.h"
+
+#include "base/banned.h"
+
+/* Ends a transaction of the first part. */
+#define SLICE_LOGS 50000
+#define SLICE_QUARTERS 1000
+
+/* Nobody waits for a batch: larger slices of days than a service takes. */
+#define SLICE_ENTRIES 500000
+
+/* Idempotency keys are not ours to forget. */
+#define KEEP_KEYS (INT64_MAX / 4)
+
+struct rebuild {
+    struct store_writer *writer;
+    const struct store_watch *watch;
+    struct store_progress progress;
+    struct totals sums;
+    struct fold orders; /* every (order, user) pair */
+};
+
+/* ---- whoever waits ---- */
+
+static bool is_stopped(const struct store_watch *watch)
+{
+    return watch->is_stopped && watch->is_stopped(watch->ctx);
+}
+
+static void tell_progress(const struct rebuild *rebuild)
+{
+    if (rebuild->watch->progress && rebuild->progress.step)
+        rebuild->watch->progress(rebuild->watch->ctx, &rebuild->progress);
+}
+
+/* SQLite calls it every few thousand of its instructions; anything but 0 ends the statement. */
+static int watch_statement(void *ctx)
+{
+    struct rebuild *rebuild = ctx;
+    tell_progress(rebuild);
+    return is_stopped(rebuild->watch);
+}
+
+/* ---- quarters, sums and pairs ---- */
+
+static bool add_up(int64_t *sum, int64_t more)
+{
+    return !__builtin_add_overflow(*sum, more, sum);
+}
+
+/* Sent and received are reported as one sum too. */
+static bool add_sums(struct totals *sums, const struct totals *log)
+{
+    int64_t bytes;
+    return add_up(&sums->count, log->count) && add_up(&sums->bytes_sent, log->bytes_sent) &&
+           add_up(&sums->bytes_received, log->bytes_received) && add_up(&sums->errors, log->errors) &&
+           !__builtin_add_overflow(sums->bytes_sent, sums->bytes_received, &bytes);
+}
+
+static enum err add_log(struct rebuild *rebuild, int64_t quarter, sqlite3_stmt *statement, struct fault *fault)
+{
+    struct totals totals = store_raw_totals(statement);
+    struct fold_key pair = {.user_id = sqlite3_column_int64(statement, 0),
+                            .order_id = sqlite3_column_int64(statement, 3)};
+    if (!add_sums(&rebuild->sums, &totals))
+        return fault_set(fault, ERR_UNAVAILABLE, "raw_log is damaged: a total would pass 9223372036854775807");
+    enum err err = store_quarter_add(rebuild->writer, quarter, pair.user_id, &totals);
+    if (!err)
+        err = fold_add(&rebuild->orders, &pair, &TOTALS_NONE);
+    rebuild->progress.done++;
+    return err ? fault_set(fault, ERR_UNAVAILABLE, "out of memory") : OK;
+}
+
+static enum err add_logs(struct rebuild *rebuild, int64_t quarter, struct fault *fault)
+{
+    sqlite3_stmt *statement = writer_statement(rebuild->writer, W_RAW_QUARTER);
+    bool row = true;
+    BIND_ALL(statement, quarter);
+    enum err err = db_step(&rebuild->writer->db, statement, "read raw logs", &row, fault);
+    while (!err && row) {
+        err = add_log(rebuild, quarter, statement, fault);
+        if (!err)
+            err = db_step(&rebuild->writer->db, statement, "read raw logs", &row, fault);
+    }
+    sqlite3_reset(statement);
+    return err;
+}
+
+static enum err redo_quarter(struct rebuild *rebuild, int64_t quarter, struct fault *fault)
+{
+    struct store_writer *writer = rebuild->writer;
+    sqlite3_stmt *statement = writer_statement(writer, W_QUARTER_DROP);
+    BIND_ALL(statement, quarter);
+    enum err err = db_run(&writer->db, statement, "empty a quarter", fault);
+    if (!err)
+        err = add_logs(rebuild, quarter, fault);
+    if (!err)
+        err = store_traffic_put(writer, fault);
+    return err ? err : db_run(&writer->db, writer_statement(writer, W_NOTE_CHANGE), "note a change", fault);
+}
+
+/* The next one with logs, or with rows that should perhaps not be. INT64_MAX: none. */
+static enum err next_quarter(struct rebuild *rebuild, int64_t after, int64_t *ret_quarter, struct fault *fault)
+{
+    int64_t raw = INT64_MAX, rolled_up = INT64_MAX;
+    enum err err = store_lookup(rebuild->writer, W_RAW_AFTER, after, INT64_MAX, &raw, fault);
+    if (!err)
+        err = store_lookup(rebuild->writer, W_QUARTER_AFTER, after, INT64_MAX, &rolled_up, fault);
+    *ret_quarter = raw < rolled_up ? raw : rolled_up;
+    return err;
+}
+
+/* Some quarters after *quarter, which becomes the last of them; INT64_MAX when there are no more. */
+static enum err redo_slice(struct rebuild *rebuild, int64_t *quarter, struct fault *fault)
+{
+    int64_t logs = rebuild->progress.done;
+    enum err err = OK;
+    for (int i = 0; !err && i < SLICE_QUARTERS && rebuild->progress.done < logs + SLICE_LOGS; i++) {
+        err = next_quarter(rebuild, *quarter, quarter, fault);
+        if (err || *quarter == INT64_MAX)
+            return err;
+        err = redo_quarter(rebuild, *quarter, fault);
+    }
+    return err;
+}
+
+/* In one transaction; and then the WAL goes home. */
+static enum err in_transaction(struct rebuild *rebuild,
+                               enum err (*work)(struct rebuild *rebuild, int64_t *at, struct fault *fault), int64_t *at,
+                               struct fault *fault)
+{
+    struct store_writer *writer = rebuild->writer;
+    fold_clear(&writer->traffic);
+    enum err err = store_make_room(writer, fault);
+    if (!err)
+        err = db_begin(&writer->db, fault);
+    if (!err)
+        err = work(rebuild, at, fault);
+    if (!err)
+        err = db_commit(&writer->db, fault);
+    if (err)
+        db_rollback(&writer->db);
+    tell_progress(rebuild);
+    return err || !store_checkpoint_is_due(writer) ? err : store_checkpoint(writer, fault);
+}
+
+/* Logs before the horizon, if there are some yet, count as deleted. */
+static enum err redo_quarters(struct rebuild *rebuild, struct fault *fault)
+{
+    int64_t from = rebuild->writer->horizons.raw_from;
+    int64_t quarter = from ? from * (tier_width(TIER_DAY) / tier_width(TIER_QUARTER)) - 1 : INT64_MIN;
+    enum err err = OK;
+    while (!err && quarter != INT64_MAX && !is_stopped(rebuild->watch))
+        err = in_transaction(rebuild, redo_slice, &quarter, fault);
+    return err;
+}
+
+/* ---- the turn ---- */
+
+/* Pairs whose logs are gone stay. */
+static enum err put_orders(struct rebuild *rebuild, struct fault *fault)
+{
+    enum err err =
+        db_exec(&rebuild->writer->db, "DELETE FROM order_user WHERE (SELECT raw_from FROM retention) = 0", fault);
+    for (size_t i = 0; !err && i < rebuild->orders.count; i++) {
+        const struct fold_key *pair = &rebuild->orders.entries[i].key;
+        sqlite3_stmt *statement = writer_statement(rebuild->writer, W_ORDER_USER_ADD);
+        BIND_ALL(statement, pair->order_id, pair->user_id);
+        err = db_run(&rebuild->writer->db, statement, "add to order_user", fault);
+    }
+    return err;
+}
+
+/* SQLite empties a whole table without a look at its rows, so the WAL takes little of it. */
+static const char empty_all[] = "DELETE FROM traffic_hour; DELETE FROM traffic_day; DELETE FROM rollup_chunk";
+
+/* What the logs that are left can make again; a wide period of which they can make the end is made again of its days.
+ */
+static const char empty_since[] =
+    "DELETE FROM traffic_hour WHERE bucket >= (SELECT raw_from * 24 FROM retention);"
+    "DELETE FROM traffic_day WHERE bucket >= (SELECT raw_from FROM retention);"
+    "DELETE FROM rollup_chunk WHERE tier = 1 AND bucket >= (SELECT raw_from * 24 FROM retention);"
+    "DELETE FROM rollup_chunk WHERE tier = 2 AND bucket >= (SELECT raw_from FROM retention);"
+    "DELETE FROM rollup_chunk WHERE tier = 3 AND bucket >= (SELECT raw_from / 4 FROM retention);"
+    "DELETE FROM rollup_chunk WHERE tier = 4 AND bucket >= (SELECT raw_from / 16 FROM retention)";
+
+static enum err open_all(struct rebuild *rebuild, int64_t *at, struct fault *fault)
+{
+    (void)at;
+    const struct totals *sums = &rebuild->sums;
+    sqlite3_stmt *total = writer_statement(rebuild->writer, W_SET_TOTAL);
+    enum err err = put_orders(rebuild, fault);
+    if (!err)
+        err = db_exec(&rebuild->writer->db, rebuild->writer->horizons.raw_from ? empty_since : empty_all, fault);
+    if (!err)
+        err = db_exec(
+            &rebuild->writer->db,
+            "INSERT OR IGNORE INTO closing (id, closed_hour, closed_day, changes) VALUES (1, 0, 0, 0);"
+            "UPDATE closing SET closed_hour = (SELECT raw_from * 24 FROM retention),"
+            " closed_day = (SELECT raw_from FROM retention), changes = changes + 1;"
+            "INSERT OR IGNORE INTO total (id, count, bytes_sent, bytes_received, errors) VALUES (1, 0, 0, 0, 0)",
+            fault);
+    BIND_ALL(total, sums->count, sums->bytes_sent, sums->bytes_received, sums->errors);
+    return err ? err : db_run(&rebuild->writer->db, total, "set the total", fault);
+}
+
+static enum err turn(struct rebuild *rebuild, struct fault *fault)
+{
+    struct store_writer *writer = rebuild->writer;
+    enum err err = in_transaction(rebuild, open_all, NULL, fault);
+    if (err)
+        return err;
+    writer->grand = rebuild->sums;
+    writer->closed_hour = writer->horizons.raw_from * 24;
+    writer->closed_day = writer->horizons.raw_from;
+    writer->packing.active = false;
+    return OK;
+}
+
+/* ---- closing again ---- */
+
+static enum err close_all(struct rebuild *rebuild, int64_t now, struct fault *fault)
+{
+    bool more = true;
+    enum err err = OK;
+    store_writer_set_slice(rebuild->writer, SLICE_ENTRIES);
+    while (!err && more && !is_stopped(rebuild->watch)) {
+        err = store_maintain(rebuild->writer, now, KEEP_KEYS, &more, fault);
+        rebuild->progress.done = rebuild->writer->logs_packed;
+        tell_progress(rebuild);
+    }
+    return err;
+}
+
+/* ---- the whole ---- */
+
+/* Of the logs that are gone, no more is known. */
+static enum err load_gone(struct rebuild *rebuild, struct fault *fault)
+{
+    struct db *db = &rebuild->writer->db;
+    struct totals *sums = &rebuild->sums;
+    enum err err = db_get_i64(db, "SELECT count FROM retention", 0, &sums->count, fault);
+    if (!err)
+        err = db_get_i64(db, "SELECT bytes_sent FROM retention", 0, &sums->bytes_sent, fault);
+    if (!err)
+        err = db_get_i64(db, "SELECT bytes_received FROM retention", 0, &sums->bytes_received, fault);
+    return err ? err : db_get_i64(db, "SELECT errors FROM retention", 0, &sums->errors, fault);
+}
+
+static enum err run(struct rebuild *rebuild, int64_t now, struct store_rebuilt *ret_rebuilt, struct fault *fault)
+{
+    int64_t logs = 0;
+    enum err err = db_get_i64(&rebuild->writer->db,
+                              "SELECT (SELECT ifnull(sum(logs), 0) FROM batch) + batch_logs - logs FROM retention", 0,
+                              &logs, fault);
+    rebuild->progress = (struct store_progress){.step = "adding up the logs", .unit = "logs", .total = logs};
+    if (!err)
+        err = load_gone(rebuild, fault);
+    if (!err)
+        err = redo_quarters(rebuild, fault);
+    logs = rebuild->progress.done;
+    if (!err && !is_stopped(rebuild->watch))
+        err = turn(rebuild, fault);
+    rebuild->progress = (struct store_progress){.step = "closing hours and days", .unit = "logs", .total = logs};
+    if (!err)
+        err = close_all(rebuild, now, fault);
+    if (!err && is_stopped(rebuild->watch))
+        err = fault_set(fault, ERR_UNAVAILABLE, "stopped");
+    if (err)
+        return err;
+    *ret_rebuilt =
+        (struct store_rebuilt){.logs = logs, .closed_until = rebuild->writer->closed_hour * tier_width(TIER_HOUR)};
+    return OK;
+}
+
+enum err store_rebuild(const char *data_dir, int64_t now, const struct store_watch *watch,
+                       struct store_rebuilt *ret_rebuilt, struct fault *fault)
+{
+    struct rebuild rebuild = {.watch = watch};
+    char path[STORE_PATH_BYTES];
+    enum err err = store_file_find(data_dir, path, fault); /* the writer would make it */
+    if (!err)
+        err = store_writer_open(data_dir, &rebuild.writer, fault);
+    if (err)
+        return err;
+    sqlite3_progress_handler(rebuild.writer->db.handle, 10000, watch_statement, &rebuild);
+    err = run(&rebuild, now, ret_rebuilt, fault);
+    if (err && is_stopped(watch))
+        err = fault_set(fault, ERR_UNAVAILABLE, "stopped");
+    sqlite3_progress_handler(rebuild.writer->db.handle, 0, NULL, NULL);
+    store_writer_close(rebuild.writer);
+    fold_release(&rebuild.orders);
+    return err;
+}

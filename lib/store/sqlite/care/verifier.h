@@ -1,0 +1,192 @@
+/* verifier.h: what the files of verify share. */
+#ifndef STORE_SQLITE_CARE_VERIFIER_H
+#define STORE_SQLITE_CARE_VERIFIER_H
+
+#include "rollup/fold.h"
+#include "store/store.h"
+#include "db/db.h"
+#include "store/sqlite/file.h"
+#include "rollup/tier.h"
+
+/* Sums of a traffic table as struct fold_entry: bucket, user, order, sums, first and last. */
+#define TRAFFIC_ROWS(order, first, last)                                                                               \
+    "SELECT bucket, user_id, " order ", count, bytes_sent, bytes_received, errors, max_concurrency, " first ", " last  \
+    " FROM "
+#define OF_USERS " WHERE bucket >= ?1 AND bucket < ?2 AND user_id BETWEEN ?3 AND ?4 ORDER BY bucket, user_id"
+#define SUMS(errors)                                                                                                   \
+    "ifnull(sum(count), 0), ifnull(sum(bytes_sent), 0), ifnull(sum(bytes_received), 0), "                              \
+    "ifnull(sum(" errors "), 0)"
+
+#define VERIFY_SQL(X)                                                                                                  \
+    X(V_BEGIN, "BEGIN")                                                                                                \
+    X(V_END, "COMMIT")                                                                                                 \
+    X(V_CLOSING, "SELECT closed_hour, closed_day FROM closing WHERE id = 1")                                           \
+    X(V_RETENTION, "SELECT raw_from, hour_from, day_from, batch_from, batch_logs, logs FROM retention WHERE id = 1")   \
+    X(V_NAME, "SELECT text FROM name WHERE id = ?1")                                                                   \
+    X(V_RAW, "SELECT user_id, domain, error, order_id, count, bytes_sent, bytes_received, error_count,"                \
+             " max_concurrency, quarter * 900 + second FROM raw_log WHERE quarter = ?1 AND user_id BETWEEN ?2 AND ?3") \
+    X(V_QUARTERS,                                                                                                      \
+      TRAFFIC_ROWS("0", "bucket * 900 + first_second", "bucket * 900 + last_second") "traffic_quarter" OF_USERS)       \
+    X(V_HOURS, TRAFFIC_ROWS("order_id", "0", "0") "traffic_hour" OF_USERS ", order_id")                                \
+    X(V_DAYS, TRAFFIC_ROWS("order_id", "0", "0") "traffic_day" OF_USERS ", order_id")                                  \
+    X(V_CHUNKS, "SELECT user_id, kind, domain, entries FROM rollup_chunk WHERE tier = ?1 AND bucket = ?2"              \
+                " AND user_id BETWEEN ?3 AND ?4 ORDER BY user_id, kind, domain")                                       \
+    X(V_NEXT_RAW, "SELECT quarter FROM raw_log WHERE quarter >= ?1 ORDER BY quarter LIMIT 1")                          \
+    X(V_NEXT_QUARTER, "SELECT bucket FROM traffic_quarter WHERE bucket >= ?1 ORDER BY bucket LIMIT 1")                 \
+    X(V_NEXT_HOUR, "SELECT bucket FROM traffic_hour WHERE bucket >= ?1 ORDER BY bucket LIMIT 1")                       \
+    X(V_NEXT_DAY, "SELECT min(bucket) FROM traffic_day WHERE bucket >= ?1")                                            \
+    X(V_NEXT_CHUNK, "SELECT bucket FROM rollup_chunk WHERE bucket >= ?1 AND tier = ?2 ORDER BY bucket LIMIT 1")        \
+    X(V_NEWEST_RAW, "SELECT quarter FROM raw_log ORDER BY quarter DESC LIMIT 1")                                       \
+    X(V_ORDER_USER, "SELECT 1 FROM order_user WHERE order_id = ?1 AND user_id = ?2")                                   \
+    X(V_ORDER_USERS, "SELECT order_id, user_id FROM order_user")                                                       \
+    X(V_TOTAL, "SELECT count, bytes_sent, bytes_received, errors FROM total WHERE id = 1")                             \
+    X(V_TOTAL_OF_QUARTERS, "SELECT " SUMS("errors") " FROM traffic_quarter WHERE user_id = 0 AND bucket >= ?1 * 96")   \
+    X(V_TOTAL_OF_RAW, "SELECT " SUMS("error_count") " FROM raw_log WHERE quarter >= ?1 * 96")                          \
+    X(V_TOTAL_GONE, "SELECT count, bytes_sent, bytes_received, errors FROM retention WHERE id = 1")                    \
+    X(V_LOGS, "SELECT sum(logs) FROM batch WHERE id <= ?1")                                                            \
+    X(V_NEWEST_BATCH, "SELECT max(id) FROM batch")                                                                     \
+    X(V_BATCHES, "SELECT id, logs FROM batch WHERE id > ?1 AND id <= ?2 ORDER BY id")                                  \
+    X(V_RAW_BATCHES, "SELECT batch_id FROM raw_log WHERE quarter = ?1")
+
+enum verify_statement {
+#define VERIFY_ENUM(name, sql) name,
+    VERIFY_SQL(VERIFY_ENUM)
+#undef VERIFY_ENUM
+        VERIFY_STATEMENTS
+};
+
+/* A part of one period that is compared in one go: in one read transaction, within the memory allowed. */
+struct share {
+    enum tier tier;
+    int64_t bucket;
+    bool traffic;      /* of an hour, traffic_quarter and traffic_hour; of 16 days, traffic_day */
+    bool entries;      /* rollup_chunk */
+    int64_t user_from; /* users from … to; 0, everyone, among them */
+    int64_t user_to;
+    int64_t domain_from; /* of the entries */
+    int64_t domain_to;
+};
+
+#define WINDOW_HOURS 384                /* hours in 16 days */
+#define VERIFY_END INT64_C(32503680000) /* 3000-01-01: no log is later */
+
+/* The table retention. */
+struct kept {
+    int64_t raw_from; /* days */
+    int64_t hour_from;
+    int64_t day_from;
+    int64_t batch_from;
+    int64_t batch_logs;
+    int64_t logs;
+};
+
+struct verifier {
+    struct db db;
+    const struct store_watch *watch;
+    struct store_progress progress;
+    struct store_verified result;
+    size_t max_entries;
+
+    char wal_path[STORE_PATH_BYTES];
+    int64_t wal_bytes; /* a WAL of more is waited for */
+
+    int64_t closed_hour; /* as of this read transaction */
+    int64_t closed_day;
+    struct kept kept; /* likewise */
+
+    /* What a share should hold: rows of the traffic tables, and packed entries. */
+    struct fold traffic;
+    struct fold entries;
+    int64_t raw_rows; /* logs they were added up from */
+    bool too_many;    /* the share's do not fit */
+    bool unknown;     /* its logs are gone, and what else would tell is wrong itself */
+    int64_t days_due; /* of traffic_day, it should hold days from this one on */
+
+    struct fold orders;                 /* (order, user) pairs; count: 0, not seen in raw_log yet */
+    int64_t window;                     /* the 16 days under way */
+    bool bad[TIER_COUNT][WINDOW_HOURS]; /* periods in them with a difference: nothing is derived from them */
+    bool quarters_bad;                  /* there is a difference in traffic_quarter */
+};
+
+static inline sqlite3_stmt *verify_statement(const struct verifier *verifier, enum verify_statement which)
+{
+    return verifier->db.statements[which];
+}
+
+/* Binds integers to parameters 1, 2, 3, … */
+static inline sqlite3_stmt *verify_bind(const struct verifier *verifier, enum verify_statement which, int count,
+                                        const int64_t *values)
+{
+    sqlite3_stmt *statement = verify_statement(verifier, which);
+    for (int i = 0; i < count; i++)
+        sqlite3_bind_int64(statement, i + 1, values[i]);
+    return statement;
+}
+#define VERIFY_BIND(verifier, which, ...)                                                                              \
+    verify_bind(verifier, which, (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]){__VA_ARGS__})
+
+/* ---- care/verify.c ---- */
+
+/* Where the users of a share begin in a table: those below 1 that should not be there are everyone's neighbours. */
+static inline int64_t first_user(const struct share *share)
+{
+    return share->user_from == 0 ? INT64_MIN : share->user_from;
+}
+
+/* Between the two the database stands still, and closed_hour and closed_day are what it says. */
+enum err verify_begin(struct verifier *verifier, struct fault *fault);
+void verify_end(struct verifier *verifier);
+
+/* Steps a statement that was bound: a row, or none. */
+enum err verify_step(struct verifier *verifier, sqlite3_stmt *statement, bool *ret_row, struct fault *fault);
+
+/* The first column of the first row, which may be missing. */
+enum err verify_i64(struct verifier *verifier, sqlite3_stmt *statement, int64_t otherwise, int64_t *ret_value,
+                    struct fault *fault);
+
+/* Begins a step of the progress, whose total is known or 0. */
+void verify_next_step(struct verifier *verifier, const char *step, int64_t total);
+
+/* Between read transactions: gives the writer time for a checkpoint, where the WAL has grown far. ERR_UNAVAILABLE when
+ * somebody wants the work to end. */
+enum err verify_pause(struct verifier *verifier, struct fault *fault);
+
+/* Does the period begin before the day? Then it is older than what is kept from that day on. */
+static inline bool begins_before(enum tier tier, int64_t bucket, int64_t day)
+{
+    return bucket * tier_width(tier) < day * tier_width(TIER_DAY);
+}
+
+/* ---- care/compare.c ---- */
+
+/* Counts a difference that is told in words, and tells it while there are few. `is_fact`: no rebuild mends it. */
+void verify_differs(struct verifier *verifier, const char *table, bool is_fact, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Compares what a share's tables hold with verifier->traffic and verifier->entries, sorted. */
+enum err verify_compare(struct verifier *verifier, const struct share *share, struct fault *fault);
+
+/* ---- care/expect.c ---- */
+
+/* Fills verifier->traffic and verifier->entries; or sets verifier->too_many when they do not fit and `limited`. */
+enum err verify_expect(struct verifier *verifier, const struct share *share, bool limited, struct fault *fault);
+
+/* Whether readers look at this period's rows yet; or whether it may be half packed, and they do not. */
+bool verify_is_closed(const struct verifier *verifier, enum tier tier, int64_t bucket);
+bool verify_may_be_half_packed(const struct verifier *verifier, enum tier tier, int64_t bucket);
+
+/* ---- care/audit.c: what has no period ---- */
+
+enum err verify_file(struct verifier *verifier, struct fault *fault);
+enum err verify_strays(struct verifier *verifier, struct fault *fault);
+enum err verify_closing(struct verifier *verifier, struct fault *fault);
+enum err verify_retention(struct verifier *verifier, struct fault *fault);
+enum err verify_batches(struct verifier *verifier, struct fault *fault);
+enum err verify_load_orders(struct verifier *verifier, struct fault *fault);
+enum err verify_orders(struct verifier *verifier, struct fault *fault);
+enum err verify_total(struct verifier *verifier, struct fault *fault);
+
+/* A pair seen in raw_log, in the middle of a read transaction: order_user must have it. */
+enum err verify_order(struct verifier *verifier, int64_t order, int64_t user, struct fault *fault);
+
+#endif

@@ -1,0 +1,389 @@
+/* verify.c: adds the logs up again and compares: 16 days at a time, each hour, then each day and wider period.
+ * Knows how the work is cut so that memory and read transactions stay small. Leaves what should be there to
+ * care/expect.c, what is there to care/compare.c, and what has no period to care/audit.c. */
+#include "store/sqlite/care/verifier.h"
+
+#include "time/when.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/banned.h"
+
+/* Sums held at once: 30 MB. More would save no time. */
+#define MAX_ENTRIES 200000u
+
+/* What the WAL is cut back to (lib/store/sqlite/file.c), what makes a checkpoint due (lib/store/sqlite/write/write.c),
+ * and how many naps of 10 ms it is waited for. */
+#define MAX_WAL_BYTES (INT64_C(64) << 20)
+#define MORE_WAL_BYTES (INT64_C(16) << 20)
+#define MAX_NAPS 200
+
+static const char *const verify_sql[] = {
+#define VERIFY_TEXT(name, sql) sql,
+    VERIFY_SQL(VERIFY_TEXT)
+#undef VERIFY_TEXT
+};
+
+/* ---- statements ---- */
+
+enum err verify_step(struct verifier *verifier, sqlite3_stmt *statement, bool *ret_row, struct fault *fault)
+{
+    return db_step(&verifier->db, statement, "verify", ret_row, fault);
+}
+
+enum err verify_i64(struct verifier *verifier, sqlite3_stmt *statement, int64_t otherwise, int64_t *ret_value,
+                    struct fault *fault)
+{
+    bool row = false;
+    enum err err = verify_step(verifier, statement, &row, fault);
+    if (err)
+        return err;
+    *ret_value =
+        row && sqlite3_column_type(statement, 0) != SQLITE_NULL ? sqlite3_column_int64(statement, 0) : otherwise;
+    sqlite3_reset(statement);
+    return OK;
+}
+
+static int64_t within(int64_t value, int64_t most)
+{
+    return value < 0 ? 0 : value < most ? value : most;
+}
+
+static enum err read_closing(struct verifier *verifier, struct fault *fault)
+{
+    sqlite3_stmt *statement = verify_statement(verifier, V_CLOSING);
+    bool row = false;
+    enum err err = verify_step(verifier, statement, &row, fault);
+    if (err)
+        return err;
+    /* Figures that can't be are verify_closing's to tell of; here they may do no harm. */
+    verifier->closed_hour = row ? within(sqlite3_column_int64(statement, 0), VERIFY_END / WHEN_HOUR) : 0;
+    verifier->closed_day = row ? within(sqlite3_column_int64(statement, 1), VERIFY_END / WHEN_DAY) : 0;
+    sqlite3_reset(statement);
+    return OK;
+}
+
+static enum err read_retention(struct verifier *verifier, struct fault *fault)
+{
+    sqlite3_stmt *statement = verify_statement(verifier, V_RETENTION);
+    bool row = false;
+    enum err err = verify_step(verifier, statement, &row, fault);
+    if (err)
+        return err;
+    verifier->kept = (struct kept){0};
+    if (row)
+        verifier->kept = (struct kept){.raw_from = within(sqlite3_column_int64(statement, 0), VERIFY_END / WHEN_DAY),
+                                       .hour_from = within(sqlite3_column_int64(statement, 1), VERIFY_END / WHEN_DAY),
+                                       .day_from = within(sqlite3_column_int64(statement, 2), VERIFY_END / WHEN_DAY),
+                                       .batch_from = sqlite3_column_int64(statement, 3),
+                                       .batch_logs = sqlite3_column_int64(statement, 4),
+                                       .logs = sqlite3_column_int64(statement, 5)};
+    verifier->result.pruned_until = verifier->kept.raw_from * WHEN_DAY;
+    sqlite3_reset(statement);
+    return OK;
+}
+
+enum err verify_begin(struct verifier *verifier, struct fault *fault)
+{
+    enum err err = db_run(&verifier->db, verify_statement(verifier, V_BEGIN), "begin to read", fault);
+    if (!err)
+        err = read_closing(verifier, fault);
+    return err ? err : read_retention(verifier, fault);
+}
+
+void verify_end(struct verifier *verifier)
+{
+    struct fault ignored;
+    if (db_run(&verifier->db, verify_statement(verifier, V_END), "end reading", &ignored))
+        db_rollback(&verifier->db);
+}
+
+/* ---- whoever waits ---- */
+
+void verify_next_step(struct verifier *verifier, const char *step, int64_t total)
+{
+    verifier->progress = (struct store_progress){.step = step, .unit = "logs", .total = total};
+}
+
+static bool is_stopped(const struct store_watch *watch)
+{
+    return watch->is_stopped && watch->is_stopped(watch->ctx);
+}
+
+static int64_t wal_bytes(const struct verifier *verifier)
+{
+    struct stat st;
+    return stat(verifier->wal_path, &st) == 0 ? (int64_t)st.st_size : 0;
+}
+
+/* The WAL begins anew, and is cut back, only after a checkpoint that no reader holds back. A writer that has nothing to
+ * write makes none: that is not waited for again before the WAL has grown by as much as makes it due. */
+static void let_checkpoint(struct verifier *verifier)
+{
+    const struct timespec nap = {.tv_nsec = 10000000};
+    int64_t bytes = wal_bytes(verifier);
+    if (bytes <= verifier->wal_bytes)
+        return;
+    for (int i = 0; i < MAX_NAPS && wal_bytes(verifier) >= bytes && !is_stopped(verifier->watch); i++)
+        nanosleep(&nap, NULL);
+    verifier->wal_bytes = wal_bytes(verifier) < bytes ? MAX_WAL_BYTES : bytes + MORE_WAL_BYTES;
+}
+
+enum err verify_pause(struct verifier *verifier, struct fault *fault)
+{
+    let_checkpoint(verifier);
+    return is_stopped(verifier->watch) ? fault_set(fault, ERR_UNAVAILABLE, "stopped") : OK;
+}
+
+/* SQLite calls it every few thousand of its instructions; anything but 0 ends the statement. */
+static int watch_statement(void *ctx)
+{
+    struct verifier *verifier = ctx;
+    if (verifier->watch->progress && verifier->progress.step)
+        verifier->watch->progress(verifier->watch->ctx, &verifier->progress);
+    return is_stopped(verifier->watch);
+}
+
+/* ---- a share ---- */
+
+/* Where to cut: not at the beginning, so that both parts are smaller. */
+static int64_t cut_at(int64_t from, int64_t middle)
+{
+    return middle > from ? middle : from + 1;
+}
+
+/* What did not fit shows where about half of it is. False when nothing is left to cut. */
+static bool cut_share(const struct verifier *verifier, const struct share *share, struct share ret_parts[2])
+{
+    const struct fold *fold =
+        verifier->entries.count > verifier->traffic.count ? &verifier->entries : &verifier->traffic;
+    const struct fold_key *middle = &fold->entries[fold->count / 2].key;
+    struct share first = *share, rest = *share;
+    if (share->user_from < share->user_to) {
+        rest.user_from = cut_at(share->user_from, middle->user_id);
+        first.user_to = rest.user_from - 1;
+    } else if (share->traffic && share->entries) { /* traffic has no domains to cut by */
+        first.entries = rest.traffic = false;
+    } else if (share->entries && share->domain_from < share->domain_to) {
+        rest.domain_from = cut_at(share->domain_from, middle->domain);
+        first.domain_to = rest.domain_from - 1;
+    } else {
+        return false;
+    }
+    ret_parts[0] = first;
+    ret_parts[1] = rest;
+    return true;
+}
+
+/* However an hour is cut, one share adds up all of its logs for everyone's traffic. */
+static void count_logs(struct verifier *verifier, const struct share *share)
+{
+    if (share->tier != TIER_HOUR || !share->traffic || share->user_from != 0)
+        return;
+    verifier->progress.done += verifier->raw_rows;
+    verifier->result.logs += verifier->raw_rows;
+}
+
+/* Of days whose logs are gone, only what finer rollups are left to be compared with; nothing of what is older than its
+ * own horizon: it may be half deleted, and nobody looks at it. */
+static bool is_checkable(const struct verifier *verifier, const struct share *share)
+{
+    const struct kept *kept = &verifier->kept;
+    if (share->traffic && share->tier != TIER_HOUR)
+        return true; /* traffic_day: day by day */
+    if (share->tier <= TIER_DAY)
+        return !begins_before(share->tier, share->bucket, share->tier == TIER_HOUR ? kept->raw_from : kept->hour_from);
+    return !begins_before(share->tier, share->bucket, kept->day_from);
+}
+
+/* In a read transaction of its own. */
+static enum err try_share(struct verifier *verifier, const struct share *share, bool limited, struct fault *fault)
+{
+    enum err err = verify_begin(verifier, fault);
+    bool checkable = !err && is_checkable(verifier, share);
+    verifier->too_many = verifier->unknown = false; /* as for what is left out */
+    verifier->raw_rows = 0;
+    if (checkable)
+        err = verify_expect(verifier, share, limited, fault);
+    if (!err && checkable && !verifier->too_many && !verifier->unknown)
+        err = verify_compare(verifier, share, fault);
+    verify_end(verifier);
+    if (!err && !verifier->too_many)
+        count_logs(verifier, share);
+    return err ? err : verify_pause(verifier, fault);
+}
+
+/* As a whole if it fits into memory, else cut in two, as often as needed. */
+static enum err check_share(struct verifier *verifier, const struct share *share, struct fault *fault)
+{
+    struct share parts[2];
+    enum err err = try_share(verifier, share, true, fault);
+    if (err || !verifier->too_many)
+        return err;
+    if (!cut_share(verifier, share, parts))
+        return try_share(verifier, share, false, fault);
+    err = check_share(verifier, &parts[0], fault);
+    return err ? err : check_share(verifier, &parts[1], fault);
+}
+
+/* ---- periods ---- */
+
+static enum err check_period(struct verifier *verifier, enum tier tier, int64_t bucket, bool traffic, bool entries,
+                             struct fault *fault)
+{
+    int64_t before = verifier->result.differences;
+    struct share share = {.tier = tier,
+                          .bucket = bucket,
+                          .traffic = traffic,
+                          .entries = entries,
+                          .user_to = INT64_MAX,
+                          .domain_to = INT64_MAX};
+    enum err err = check_share(verifier, &share, fault);
+    int64_t in_window = bucket - verifier->window * (tier_width(TIER_16_DAYS) / tier_width(tier));
+    verifier->bad[tier][in_window] |= verifier->result.differences != before;
+    return err;
+}
+
+/* The least bucket of `tier`, from `bucket` on, that has a row in a table whose buckets are of tier `rows_of`; kept in
+ * *least if that is not less already. Rows outside of all time are strays: not here. */
+static enum err find_next(struct verifier *verifier, enum verify_statement which, enum tier rows_of, enum tier tier,
+                          int64_t bucket, int64_t *least, struct fault *fault)
+{
+    int64_t parts = tier_width(tier) / tier_width(rows_of), found = INT64_MAX;
+    sqlite3_stmt *statement = which == V_NEXT_CHUNK ? VERIFY_BIND(verifier, which, bucket * parts, rows_of)
+                                                    : VERIFY_BIND(verifier, which, bucket * parts);
+    enum err err = verify_i64(verifier, statement, INT64_MAX, &found, fault);
+    if (!err && found < VERIFY_END / tier_width(rows_of) && found / parts < *least)
+        *least = found / parts;
+    return err;
+}
+
+/* The next hour, or wider period, with logs or rollups; INT64_MAX when there is none. */
+static enum err next_period(struct verifier *verifier, enum tier tier, int64_t bucket, int64_t *ret_bucket,
+                            struct fault *fault)
+{
+    int64_t least = INT64_MAX;
+    enum err err = find_next(verifier, V_NEXT_RAW, TIER_QUARTER, tier, bucket, &least, fault);
+    if (!err)
+        err = find_next(verifier, V_NEXT_CHUNK, tier, tier, bucket, &least, fault);
+    if (!err && tier > TIER_HOUR) /* where logs are gone, finer rollups say that there were some */
+        err = find_next(verifier, V_NEXT_CHUNK, (enum tier)(tier - 1), tier, bucket, &least, fault);
+    if (!err && tier == TIER_HOUR)
+        err = find_next(verifier, V_NEXT_QUARTER, TIER_QUARTER, tier, bucket, &least, fault);
+    if (!err && tier == TIER_HOUR)
+        err = find_next(verifier, V_NEXT_HOUR, TIER_HOUR, tier, bucket, &least, fault);
+    *ret_bucket = least;
+    return err;
+}
+
+/* The next 16 days with anything at all. */
+static enum err next_window(struct verifier *verifier, int64_t window, int64_t *ret_window, struct fault *fault)
+{
+    int64_t least = INT64_MAX;
+    enum err err = find_next(verifier, V_NEXT_DAY, TIER_DAY, TIER_16_DAYS, window, &least, fault);
+    for (int tier = TIER_HOUR; !err && tier < TIER_COUNT; tier++) {
+        int64_t parts = tier_width(TIER_16_DAYS) / tier_width((enum tier)tier), bucket = INT64_MAX;
+        err = next_period(verifier, (enum tier)tier, window * parts, &bucket, fault);
+        if (!err && bucket != INT64_MAX && bucket / parts < least)
+            least = bucket / parts;
+    }
+    *ret_window = least;
+    return err;
+}
+
+/* All periods of one tier in the 16 days. */
+static enum err check_tier(struct verifier *verifier, enum tier tier, struct fault *fault)
+{
+    int64_t parts = tier_width(TIER_16_DAYS) / tier_width(tier);
+    int64_t bucket = verifier->window * parts, end = bucket + parts;
+    enum err err = next_period(verifier, tier, bucket, &bucket, fault);
+    while (!err && bucket < end) {
+        err = check_period(verifier, tier, bucket, tier == TIER_HOUR, true, fault);
+        if (!err)
+            err = next_period(verifier, tier, bucket + 1, &bucket, fault);
+    }
+    return err;
+}
+
+/* Narrow periods first: wider ones are derived from those that are right. */
+static enum err check_window(struct verifier *verifier, int64_t window, struct fault *fault)
+{
+    enum err err = OK;
+    verifier->window = window;
+    memset(verifier->bad, 0, sizeof verifier->bad);
+    for (int tier = TIER_HOUR; !err && tier < TIER_COUNT; tier++)
+        err = check_tier(verifier, (enum tier)tier, fault);
+    return err ? err : check_period(verifier, TIER_16_DAYS, window, true, false, fault);
+}
+
+static enum err check_periods(struct verifier *verifier, struct fault *fault)
+{
+    int64_t logs = 0, window = 0;
+    enum err err = verify_i64(verifier, VERIFY_BIND(verifier, V_LOGS, INT64_MAX), 0, &logs, fault);
+    verify_next_step(verifier, "adding up the logs", logs + verifier->kept.batch_logs - verifier->kept.logs);
+    if (!err)
+        err = next_window(verifier, 0, &window, fault);
+    while (!err && window != INT64_MAX) {
+        err = check_window(verifier, window, fault);
+        if (!err)
+            err = next_window(verifier, window + 1, &window, fault);
+    }
+    return err;
+}
+
+/* ---- the whole ---- */
+
+static enum err run(struct verifier *verifier, bool skip_file, struct fault *fault)
+{
+    static enum err (*const steps[])(struct verifier *, struct fault *) = {
+        verify_strays,      verify_closing, verify_retention, verify_batches,
+        verify_load_orders, check_periods,  verify_orders,    verify_total,
+    };
+    enum err err = skip_file ? OK : verify_file(verifier, fault);
+    if (verifier->result.differences)
+        return OK; /* nothing that is read from such a file is worth a comparison, if it can be read at all */
+    for (size_t i = 0; !err && i < sizeof steps / sizeof *steps; i++)
+        err = steps[i](verifier, fault);
+    return err;
+}
+
+static enum err open_database(struct verifier *verifier, const char *data_dir, struct fault *fault)
+{
+    char path[STORE_PATH_BYTES];
+    enum err err = store_file_find(data_dir, path, fault);
+    if (!err && !store_path(data_dir, "analytics.db-wal", verifier->wal_path))
+        err = fault_set(fault, ERR_UNAVAILABLE, "the data folder's name is too long");
+    if (!err)
+        err = db_open(&verifier->db, path, DB_READ_ONLY, 1000, fault);
+    if (!err)
+        err = db_check_version(&verifier->db, &schema_analytics, fault);
+    if (!err)
+        err = db_exec(&verifier->db, "PRAGMA cache_size=-16384", fault);
+    if (!err)
+        err = db_prepare(&verifier->db, verify_sql, VERIFY_STATEMENTS, fault);
+    if (!err)
+        sqlite3_progress_handler(verifier->db.handle, 10000, watch_statement, verifier);
+    return err;
+}
+
+enum err store_verify(const char *data_dir, const struct store_verify_options *options, const struct store_watch *watch,
+                      struct store_verified *ret_verified, struct fault *fault)
+{
+    struct verifier verifier = {.watch = watch,
+                                .wal_bytes = MAX_WAL_BYTES,
+                                .max_entries = options->entries_at_once ? options->entries_at_once : MAX_ENTRIES};
+    enum err err = open_database(&verifier, data_dir, fault);
+    if (!err)
+        err = run(&verifier, options->skip_file, fault);
+    if (!err)
+        *ret_verified = verifier.result;
+    else if (is_stopped(watch))
+        err = fault_set(fault, ERR_UNAVAILABLE, "stopped");
+    db_close(&verifier.db);
+    fold_release(&verifier.traffic);
+    fold_release(&verifier.entries);
+    fold_release(&verifier.orders);
+    return err;
+}

@@ -1,0 +1,240 @@
+/* file.c: the log database as a file. Knows paths, the lock and the settings a database is born with. Knows no
+ * table. */
+#include "store/sqlite/file.h"
+
+#include "store/store.h"
+#include "db/swap.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/banned.h"
+
+bool store_path(const char *data_dir, const char *name, char ret_path[STORE_PATH_BYTES])
+{
+    int len = snprintf(ret_path, STORE_PATH_BYTES, "%s/%s", data_dir, name);
+    return len > 0 && len < STORE_PATH_BYTES;
+}
+
+enum err store_file_find(const char *data_dir, char ret_path[STORE_PATH_BYTES], struct fault *fault)
+{
+    if (!store_path(data_dir, "analytics.db", ret_path))
+        return fault_set(fault, ERR_UNAVAILABLE, "the data folder's name is too long");
+    return access(ret_path, F_OK) == 0 ? OK : fault_set(fault, ERR_UNAVAILABLE, "%s: %s", ret_path, strerror(errno));
+}
+
+void store_setup(bool one_thread)
+{
+    sqlite3_config(one_thread ? SQLITE_CONFIG_SINGLETHREAD : SQLITE_CONFIG_MULTITHREAD);
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
+int store_schema_version(void)
+{
+    return schema_analytics.steps[schema_analytics.step_count - 1].version;
+}
+
+/* A file that root makes in a folder of the service's user must be the service's. */
+static void give_to_folder_owner(const char *data_dir, int fd)
+{
+    struct stat folder;
+    if (geteuid() == 0 && stat(data_dir, &folder) == 0 && fchown(fd, folder.st_uid, folder.st_gid) != 0)
+        return; /* its user will be told when it can't open the file */
+}
+
+/* The program's name as it was started, without its folder; "" when that can't be told. */
+static void program_name(const char *pid, char *ret_name, size_t size)
+{
+    char path[64], line[STORE_PATH_BYTES] = "";
+    snprintf(path, sizeof path, "/proc/%s/cmdline", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, line, sizeof line - 1) : 0;
+    line[n > 0 ? n : 0] = '\0'; /* the name ends with the first NUL */
+    const char *slash = strrchr(line, '/');
+    snprintf(ret_name, size, "%s", slash ? slash + 1 : line);
+    if (fd >= 0)
+        close(fd);
+}
+
+#define PID_BYTES 16
+
+/* As the lock's file has it; "" when it does not say. */
+static void read_holder(int fd, char pid[PID_BYTES], char name[STORE_NAME_BYTES])
+{
+    ssize_t n = pread(fd, pid, PID_BYTES - 1, 0);
+    pid[n > 0 ? n : 0] = '\0';
+    pid[strspn(pid, "0123456789")] = '\0';
+    name[0] = '\0';
+    if (*pid)
+        program_name(pid, name, STORE_NAME_BYTES);
+}
+
+bool store_lock_holder(const char *data_dir, int64_t *ret_pid, char ret_name[STORE_NAME_BYTES])
+{
+    char path[STORE_PATH_BYTES], pid[PID_BYTES];
+    int fd = store_path(data_dir, "lock", path) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    bool held = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0;
+    *ret_pid = 0;
+    if (held) {
+        read_holder(fd, pid, ret_name);
+        (void)text_to_i64(slice_of(pid), 1, INT64_MAX, ret_pid);
+    }
+    if (fd >= 0)
+        close(fd);
+    return held;
+}
+
+static enum err held_by(int fd, const char *path, struct fault *fault)
+{
+    char pid[PID_BYTES], name[STORE_NAME_BYTES];
+    read_holder(fd, pid, name);
+    return fault_set(fault, ERR_UNAVAILABLE,
+                     "%s: held by another process (pid %s%s%s) that writes this database; it must end first", path,
+                     *pid ? pid : "unknown", *name ? ", " : "", name);
+}
+
+/* Who only looks whether the lock is held has a share of it for a moment. */
+static bool take_lock(int fd)
+{
+    const struct timespec nap = {.tv_nsec = 10000000};
+    bool taken = flock(fd, LOCK_EX | LOCK_NB) == 0;
+    for (int i = 0; !taken && i < 5; i++) {
+        nanosleep(&nap, NULL);
+        taken = flock(fd, LOCK_EX | LOCK_NB) == 0;
+    }
+    return taken;
+}
+
+/* A restore may have been killed in its last step. */
+static enum err finish_restore(const char *data_dir, int fd, struct fault *fault)
+{
+    char ignored[STORE_KEPT_NAME_BYTES];
+    if (!store_swap_is_pending(data_dir))
+        return OK;
+    enum err err = store_swap_finish(data_dir, ignored, fault);
+    if (err)
+        close(fd);
+    return err;
+}
+
+enum err store_lock(const char *data_dir, int *ret_fd, struct fault *fault)
+{
+    char path[STORE_PATH_BYTES];
+    if (!store_path(data_dir, "lock", path))
+        return fault_set(fault, ERR_UNAVAILABLE, "the data folder's name is too long");
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return fault_set(fault, ERR_UNAVAILABLE, "%s: %s", path, strerror(errno));
+    if (!take_lock(fd)) {
+        enum err err = held_by(fd, path, fault);
+        close(fd);
+        return err;
+    }
+    give_to_folder_owner(data_dir, fd);
+    /* The number is for held_by's words only: on a full disk they go without it. */
+    bool noted = ftruncate(fd, 0) == 0 && dprintf(fd, "%ld\n", (long)getpid()) >= 0;
+    (void)noted;
+    enum err err = finish_restore(data_dir, fd, fault);
+    if (!err)
+        *ret_fd = fd;
+    return err;
+}
+
+/* Where shared memory can't be had, SQLite says so only by answering another mode. */
+static enum err set_wal(struct db *db, struct fault *fault)
+{
+    sqlite3_stmt *statement = NULL;
+    if (sqlite3_prepare_v2(db->handle, "PRAGMA journal_mode=WAL", -1, &statement, NULL) != SQLITE_OK)
+        return db_fault(db, db->path, fault);
+    enum err err = sqlite3_step(statement) == SQLITE_ROW ? OK : db_fault(db, db->path, fault);
+    if (!err && strcmp((const char *)sqlite3_column_text(statement, 0), "wal") != 0)
+        err = fault_set(fault, ERR_UNAVAILABLE,
+                        "%s: can't have a write-ahead log here: is it on a network file system?", db->path);
+    sqlite3_finalize(statement);
+    return err;
+}
+
+/* Page size and auto_vacuum must come before the first table; WAL after them. The limit is what a WAL that has grown
+ * under a long report is cut back to. */
+static enum err settle(struct db *db, struct fault *fault)
+{
+    enum err err = db_exec(
+        db, "PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_size_limit=67108864;", fault);
+    if (!err)
+        err = set_wal(db, fault);
+    if (!err)
+        err = db_migrate(db, &schema_analytics, fault);
+    return err;
+}
+
+enum err store_file_open_writer(const char *data_dir, struct db *ret_db, struct fault *fault)
+{
+    char path[STORE_PATH_BYTES];
+    if (!store_path(data_dir, "analytics.db", path))
+        return fault_set(fault, ERR_UNAVAILABLE, "the data folder's name is too long");
+    struct db db = {0};
+    enum err err = db_open(&db, path, DB_CREATE, STORE_WRITER_BUSY_MS, fault);
+    if (!err)
+        err = settle(&db, fault);
+    if (!err)
+        *ret_db = db;
+    else
+        db_close(&db);
+    return err;
+}
+
+static bool is_current(const char *path)
+{
+    struct db db = {0};
+    struct fault ignored;
+    if (access(path, F_OK) != 0 || db_open(&db, path, DB_READ_ONLY, 1000, &ignored))
+        return false;
+    bool current = db_check_version(&db, &schema_analytics, &ignored) == OK;
+    db_close(&db);
+    return current;
+}
+
+static void give_file(const char *data_dir, const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return;
+    give_to_folder_owner(data_dir, fd);
+    close(fd);
+}
+
+static enum err create(const char *data_dir, const char *path, struct fault *fault)
+{
+    struct db db = {0};
+    enum err err = store_file_open_writer(data_dir, &db, fault);
+    if (err)
+        return err;
+    /* The only connection: let it take the WAL and its index with it, so that none of root's files stay. */
+    sqlite3_db_config(db.handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+    db_close(&db);
+    give_file(data_dir, path);
+    return OK;
+}
+
+enum err store_create(const char *data_dir, struct fault *fault)
+{
+    char path[STORE_PATH_BYTES];
+    if (!store_path(data_dir, "analytics.db", path))
+        return fault_set(fault, ERR_UNAVAILABLE, "the data folder's name is too long");
+    if (!store_swap_is_pending(data_dir) && is_current(path))
+        return OK;
+    int lock = -1;
+    enum err err = store_lock(data_dir, &lock, fault);
+    if (err)
+        return err;
+    err = create(data_dir, path, fault);
+    close(lock);
+    return err;
+}

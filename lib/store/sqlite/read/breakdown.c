@@ -1,0 +1,195 @@
+/* breakdown.c: the sums by the values of a dimension. Knows how a value becomes a key and a text. Knows no
+ * tables: read/scan.c finds the rows. */
+#include "log/batch.h"
+#include "store/sqlite/read/rank.h"
+#include "time/when.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/banned.h"
+
+/* An address is its number for IPv4; any of the 2^128 may be an IPv6 address, so those are numbered as they come, in a
+ * tally of their own. The second half of the key is the address' length. */
+struct value_sums {
+    enum dimension by;
+    struct tally values;
+    struct tally wide;
+};
+
+static void value_sums_release(struct value_sums *sums)
+{
+    tally_release(&sums->values);
+    tally_release(&sums->wide);
+}
+
+/* ---- adding up ---- */
+
+#define ADDRESS_TEXT_BYTES 46 /* what ip_format writes at most */
+
+static enum err address_key(struct value_sums *sums, struct slice address, struct tally_key *ret_key)
+{
+    struct tally_key wide;
+    uint32_t narrow;
+    size_t index;
+    if (address.len == sizeof narrow) {
+        memcpy(&narrow, address.data, sizeof narrow);
+        *ret_key = (struct tally_key){narrow, sizeof narrow};
+        return OK;
+    }
+    *ret_key = (struct tally_key){0};
+    if (address.len != sizeof wide)
+        return OK; /* none */
+    memcpy(&wide, address.data, sizeof wide);
+    enum err err = tally_add(&sums->wide, wide, &TOTALS_NONE, &index);
+    if (!err)
+        *ret_key = (struct tally_key){(int64_t)index, sizeof wide};
+    return err;
+}
+
+static enum err value_sink(void *ctx, const struct scan_row *row)
+{
+    struct value_sums *sums = ctx;
+    struct tally_key key = {.domain = row->value};
+    size_t index;
+    enum err err = sums->by == BY_IP_OUT ? address_key(sums, row->ip, &key) : OK;
+    return err ? err : tally_add(&sums->values, key, &row->totals, &index);
+}
+
+/* Orders and users are in the rollups, those of a domain or an error in the packed ones; everything else is in the logs
+ * alone. */
+static enum tier widest_tier(enum dimension by, bool is_packed)
+{
+    if (by != BY_ORDER && by != BY_USER)
+        return TIER_QUARTER;
+    return is_packed ? TIER_16_DAYS : TIER_DAY;
+}
+
+/* What only raw logs tell can't be told of a time when there are none any more: part of an answer would look like all
+ * of it. */
+static enum err check_kept(const struct scan *scan, enum tier widest, struct fault *fault)
+{
+    char from[WHEN_TEXT_BYTES];
+    if (widest != TIER_QUARTER || scan->filter->from >= scan->raw_from)
+        return OK;
+    when_format(scan->raw_from, from);
+    return fault_set(fault, ERR_LOGS_PRUNED,
+                     "logs before %s are no longer kept, and only they tell that: ask from then on", from);
+}
+
+static enum err add_up_values(struct store_reader *reader, struct scan *scan, struct value_sums *sums,
+                              struct fault *fault)
+{
+    const struct report_filter *filter = scan->filter;
+    struct scan_order order = {.source = SCAN_VALUES,
+                               .by = sums->by,
+                               .widest = widest_tier(sums->by, filter->has_domain || filter->has_error),
+                               .from = filter->from,
+                               .to = filter->to,
+                               .sink = value_sink,
+                               .ctx = sums};
+    enum err err = check_kept(scan, order.widest, fault);
+    if (!err && order.widest == TIER_16_DAYS)
+        err = scan_split_users(reader, scan, fault);
+    return err ? err : scan_run(reader, scan, &order, fault);
+}
+
+/* ---- the list ---- */
+
+static void address_text(const struct value_sums *sums, const struct tally_key *key, char ret_text[ADDRESS_TEXT_BYTES])
+{
+    struct ip ip = {.len = (uint8_t)key->error};
+    uint32_t narrow = (uint32_t)key->domain;
+    if (ip.len == sizeof narrow)
+        memcpy(ip.bytes, &narrow, sizeof narrow);
+    else if (ip.len)
+        memcpy(ip.bytes, &sums->wide.entries[key->domain].key, sizeof ip.bytes);
+    ip_format(&ip, ret_text);
+}
+
+static enum err value_text(struct store_reader *reader, const void *ctx, const struct tally_key *key, char **ret_text,
+                           struct fault *fault)
+{
+    const struct value_sums *sums = ctx;
+    char text[ADDRESS_TEXT_BYTES];
+    switch (sums->by) {
+    case BY_WORKER:
+    case BY_PEER:
+    case BY_PROTOCOL:
+    case BY_ERROR:
+        return scan_name(reader, key->domain, ret_text, fault);
+    case BY_IP_OUT:
+        address_text(sums, key, text);
+        break;
+    case BY_PORT:
+    case BY_ORDER:
+    case BY_USER:
+    case DIMENSIONS:
+        snprintf(text, sizeof text, "%" PRId64, key->domain);
+        break;
+    }
+    *ret_text = strdup(text);
+    return *ret_text ? OK : fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+}
+
+/* Takes the page's rows, and adds up all others. */
+static enum err take_rows(const struct tally *values, struct rank_page *page, struct breakdown *breakdown)
+{
+    bool *listed = calloc(values->count + 1, sizeof *listed);
+    breakdown->rows = calloc(page->end - page->begin + 1, sizeof *breakdown->rows);
+    if (!listed || !breakdown->rows) {
+        free(listed);
+        return ERR_UNAVAILABLE;
+    }
+    for (size_t i = page->begin; i < page->end; i++) {
+        const struct tally_entry *entry = page->rows[i].entry;
+        listed[entry - values->entries] = true;
+        breakdown->rows[breakdown->count++] =
+            (struct breakdown_row){.value = rank_take_name(&page->rows[i]), .totals = entry->totals};
+    }
+    for (size_t i = 0; i < values->count; i++)
+        if (!listed[i])
+            totals_add(&breakdown->other, &values->entries[i].totals);
+    free(listed);
+    return OK;
+}
+
+static enum err list_values(struct store_reader *reader, const struct value_sums *sums, enum domain_order order,
+                            size_t limit, struct breakdown *ret_breakdown, struct fault *fault)
+{
+    const struct tally *values = &sums->values;
+    struct ranking ranking = {.entries = values->entries,
+                              .count = values->count,
+                              .measure = rank_measure(order),
+                              .name = value_text,
+                              .ctx = sums};
+    struct breakdown breakdown = {.total = values->count, .other = TOTALS_NONE};
+    struct rank_page page;
+    size_t end = limit < values->count ? limit : values->count;
+    enum err err = rank_find(reader, &ranking, 0, end, &page, fault);
+    if (!err && take_rows(values, &page, &breakdown))
+        err = fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+    rank_release(&page);
+    if (err)
+        breakdown_release(&breakdown);
+    else
+        *ret_breakdown = breakdown;
+    return err;
+}
+
+enum err store_breakdown(struct store_reader *reader, const struct report_filter *filter, enum dimension by,
+                         enum domain_order order, size_t limit, struct breakdown *ret_breakdown, struct fault *fault)
+{
+    struct value_sums sums = {.by = by};
+    struct scan scan;
+    enum err err = scan_begin(reader, filter, &scan, fault);
+    if (!err)
+        err = add_up_values(reader, &scan, &sums, fault);
+    if (!err)
+        err = list_values(reader, &sums, order, limit, ret_breakdown, fault);
+    scan_end(reader, &scan);
+    value_sums_release(&sums);
+    return err;
+}

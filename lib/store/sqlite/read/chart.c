@@ -1,0 +1,242 @@
+/* chart.c: rows into charts. Knows buckets on any zone's clocks, and how to fill them from tables that are cut by
+ * UTC. Knows no tables: read/scan.c finds the rows. */
+#include "store/sqlite/read/reader.h"
+
+#include "report/bucket.h"
+#include "time/when.h"
+
+#include <stdlib.h>
+
+#include "base/banned.h"
+
+/* A chart on its way. */
+struct filling {
+    struct store_reader *reader;
+    const struct scan *scan;
+    const struct report_filter *filter;
+    enum granularity granularity;
+    enum scan_source source;
+    struct chart chart; /* every bucket of the range, ascending */
+    size_t near;        /* where the last row went: rows come nearly in order */
+    struct fault *fault;
+};
+
+/* ---- empty buckets ---- */
+
+/* The widest tier whose buckets nest in a chart's. */
+static enum tier widest_tier(enum granularity granularity)
+{
+    if (granularity == GRANULARITY_15M)
+        return TIER_QUARTER;
+    return granularity == GRANULARITY_HOUR ? TIER_HOUR : TIER_DAY;
+}
+
+static size_t count_buckets(const struct report_filter *filter, enum granularity granularity)
+{
+    size_t count = 0;
+    for (int64_t at = filter->from; at < filter->to; at = bucket_at(filter->zone, granularity, at).end)
+        count++;
+    return count;
+}
+
+static enum err make_buckets(struct filling *filling)
+{
+    const struct report_filter *filter = filling->filter;
+    struct chart *chart = &filling->chart;
+    size_t count = count_buckets(filter, filling->granularity);
+    chart->points = calloc(count ? count : 1, sizeof *chart->points);
+    if (!chart->points)
+        return fault_set(filling->fault, ERR_UNAVAILABLE, "out of memory");
+    for (int64_t at = filter->from; chart->count < count;) {
+        struct bucket bucket = bucket_at(filter->zone, filling->granularity, at);
+        chart->points[chart->count++] = (struct chart_point){.bucket = bucket.label, .totals = TOTALS_NONE};
+        at = bucket.end;
+    }
+    return OK;
+}
+
+static bool is_empty(const struct totals *totals)
+{
+    return totals->first == INT64_MAX;
+}
+
+static void drop_empty(struct chart *chart)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < chart->count; i++)
+        if (!is_empty(&chart->points[i].totals))
+            chart->points[kept++] = chart->points[i];
+    chart->count = kept;
+}
+
+/* ---- UTC: one reading of the whole range ---- */
+
+static void add_row(struct totals *totals, const struct scan_row *row)
+{
+    struct totals more = row->totals;
+    more.first = more.last = row->at; /* marks them as those of some logs */
+    totals_add(totals, &more);
+}
+
+/* The last bucket that begins at or before `at`. */
+static size_t find_bucket(const struct chart *chart, size_t near, int64_t at)
+{
+    size_t i = near < chart->count && chart->points[near].bucket <= at ? near : 0;
+    while (i + 1 < chart->count && chart->points[i + 1].bucket <= at)
+        i++;
+    return i;
+}
+
+static enum err range_sink(void *ctx, const struct scan_row *row)
+{
+    struct filling *filling = ctx;
+    filling->near = find_bucket(&filling->chart, filling->near, row->at);
+    add_row(&filling->chart.points[filling->near].totals, row);
+    return OK;
+}
+
+static enum err scan_part(const struct filling *filling, int64_t from, int64_t to, scan_sink sink, void *ctx)
+{
+    struct scan_order order = {.source = filling->source,
+                               .widest = widest_tier(filling->granularity),
+                               .from = from,
+                               .to = to,
+                               .sink = sink,
+                               .ctx = ctx};
+    return from < to ? scan_run(filling->reader, filling->scan, &order, filling->fault) : OK;
+}
+
+/* ---- other clocks: bucket by bucket, from the widest tiers that lie in each ---- */
+
+static enum err sum_sink(void *ctx, const struct scan_row *row)
+{
+    add_row(ctx, row);
+    return OK;
+}
+
+static enum err add_part(const struct filling *filling, int64_t from, int64_t to, struct totals *totals)
+{
+    return scan_part(filling, from, to, sum_sink, totals);
+}
+
+/* What is left of a day without one part of it. False when that can't be told: whether there are logs where nothing is
+ * left, and how high max_concurrency is where the part's is the day's. */
+static bool subtract(const struct report_filter *filter, const struct totals *day, const struct totals *part,
+                     struct totals *ret_rest)
+{
+    struct totals rest = *day;
+    if (is_empty(part)) {
+        *ret_rest = rest;
+        return true;
+    }
+    rest.count -= part->count;
+    rest.bytes_sent -= part->bytes_sent;
+    rest.bytes_received -= part->bytes_received;
+    rest.errors -= part->errors;
+    if (rest.count == 0 && rest.bytes_sent == 0 && rest.bytes_received == 0 && rest.errors == 0)
+        return false;
+    if (!filter->sums_only && day->max_concurrency > 0 && part->max_concurrency == day->max_concurrency)
+        return false;
+    *ret_rest = rest;
+    return true;
+}
+
+/* The two parts of UTC's day `day`, before and after the instant `cut`. Only the shorter one's hours are read, if that
+ * will do: a day's row tells the rest. */
+static enum err split_day(const struct filling *filling, int64_t day, int64_t cut, struct totals *ret_before,
+                          struct totals *ret_after)
+{
+    int64_t end = day + WHEN_DAY;
+    bool after_is_short = end - cut < cut - day;
+    struct totals whole = TOTALS_NONE, part = TOTALS_NONE, rest = TOTALS_NONE;
+    enum err err = add_part(filling, day, end, &whole);
+    if (!err && !is_empty(&whole))
+        err = add_part(filling, after_is_short ? cut : day, after_is_short ? end : cut, &part);
+    if (!err && !subtract(filling->filter, &whole, &part, &rest))
+        err = add_part(filling, after_is_short ? day : cut, after_is_short ? cut : end, &rest);
+    *ret_before = after_is_short ? rest : part;
+    *ret_after = after_is_short ? part : rest;
+    return err;
+}
+
+/* Adds what lies between *done and `end`, where a bucket ends; the next one ends at `next_end`. Where `end` cuts a
+ * closed day, the whole day is done at once: *ret_after is what is the next bucket's. */
+static enum err add_until(const struct filling *filling, int64_t *done, int64_t end, int64_t next_end,
+                          struct totals *totals, struct totals *ret_after)
+{
+    int64_t day = when_floor(end, WHEN_DAY), day_end = day + WHEN_DAY;
+    bool splits = end > day && day >= *done && day_end <= next_end && day_end <= filling->filter->to &&
+                  day_end <= filling->scan->closed_day * WHEN_DAY;
+    struct totals before = TOTALS_NONE;
+    *ret_after = TOTALS_NONE;
+    enum err err = add_part(filling, *done, splits ? day : end, totals);
+    if (!err && splits)
+        err = split_day(filling, day, end, &before, ret_after);
+    totals_add(totals, &before);
+    *done = splits ? day_end : end;
+    return err;
+}
+
+static enum err fill_wide(struct filling *filling)
+{
+    const struct report_filter *filter = filling->filter;
+    struct totals carried = TOTALS_NONE;
+    int64_t done = filter->from, at = filter->from;
+    enum err err = OK;
+    for (size_t i = 0; !err && at < filter->to; i++) {
+        int64_t end = bucket_at(filter->zone, filling->granularity, at).end;
+        int64_t next_end = bucket_at(filter->zone, filling->granularity, end).end;
+        struct totals *totals = &filling->chart.points[i].totals;
+        totals_add(totals, &carried);
+        err = add_until(filling, &done, end < filter->to ? end : filter->to, next_end, totals, &carried);
+        at = end;
+    }
+    return err;
+}
+
+static enum err fill_narrow(struct filling *filling)
+{
+    const struct report_filter *filter = filling->filter;
+    int64_t at = filter->from;
+    enum err err = OK;
+    for (size_t i = 0; !err && at < filter->to; i++) {
+        int64_t end = bucket_at(filter->zone, filling->granularity, at).end;
+        err = add_part(filling, at, end < filter->to ? end : filter->to, &filling->chart.points[i].totals);
+        at = end;
+    }
+    return err;
+}
+
+static enum err fill(struct filling *filling)
+{
+    const struct report_filter *filter = filling->filter;
+    if (zone_is_utc(filter->zone))
+        return scan_part(filling, filter->from, filter->to, range_sink, filling);
+    return filling->granularity < GRANULARITY_DAY ? fill_narrow(filling) : fill_wide(filling);
+}
+
+enum err store_chart(struct store_reader *reader, const struct report_filter *filter, enum granularity granularity,
+                     bool fill_zero, struct chart *ret_chart, struct fault *fault)
+{
+    struct scan scan;
+    struct filling filling = {.reader = reader,
+                              .scan = &scan,
+                              .filter = filter,
+                              .granularity = granularity,
+                              .source = scan_source_of(filter),
+                              .fault = fault};
+    enum err err = scan_begin(reader, filter, &scan, fault);
+    if (!err)
+        err = make_buckets(&filling);
+    if (!err)
+        err = fill(&filling);
+    scan_end(reader, &scan);
+    if (err) {
+        chart_release(&filling.chart);
+        return err;
+    }
+    if (!fill_zero)
+        drop_empty(&filling.chart);
+    *ret_chart = filling.chart;
+    return OK;
+}

@@ -1,0 +1,229 @@
+/* export.c: raw logs in order of time, a page of them in each read transaction. Knows where the next page begins.
+ * Knows no text format. */
+#include "store/store.h"
+
+#include "db/db.h"
+#include "store/sqlite/file.h"
+#include "rollup/tier.h"
+#include "time/when.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/banned.h"
+
+/* Logs of one page. A page sorts all logs of its quarter of an hour, so it should not be much less than a quarter has.
+ */
+#define PAGE_LOGS 20000
+
+/* The order within a quarter. */
+#define ORDER "second, user_id, domain, order_id, batch_id, line"
+#define TEXT_OF(column) "(SELECT text FROM name WHERE id = page." #column "), "
+
+/* ?1 quarter; ?2 and ?3 its seconds, from and to; ?4 user; ?5 order, 0 for any; ?6 … ?11 the last log before the page;
+ * ?12 how many. Names come in the order of enum name_field. */
+#define PAGE(user)                                                                                                     \
+    "SELECT " TEXT_OF(domain) TEXT_OF(error) TEXT_OF(protocol) TEXT_OF(peer) TEXT_OF(worker) ORDER                     \
+        ", port, ip_out, ip_from, count, bytes_sent, bytes_received, error_count, duration_ms,"                        \
+        " max_concurrency FROM (SELECT * FROM raw_log WHERE quarter = ?1 AND second >= ?2"                             \
+        " AND second < ?3" user " AND (?5 = 0 OR order_id = ?5) AND (" ORDER                                           \
+        ") > (?6, ?7, ?8, ?9, ?10, ?11) ORDER BY " ORDER " LIMIT ?12) AS page"
+
+#define EXPORT_SQL(X)                                                                                                  \
+    X(E_NEXT_QUARTER, "SELECT quarter FROM raw_log WHERE quarter >= max(?1, (SELECT raw_from * 96 FROM retention)) "   \
+                      "ORDER BY quarter LIMIT 1")                                                                      \
+    X(E_PAGE, PAGE(""))                                                                                                \
+    X(E_PAGE_OF_USER, PAGE(" AND user_id = ?4"))
+
+enum export_statement {
+#define EXPORT_ENUM(name, sql) name,
+    EXPORT_SQL(EXPORT_ENUM)
+#undef EXPORT_ENUM
+        EXPORT_STATEMENTS
+};
+
+static const char *const export_sql[] = {
+#define EXPORT_TEXT(name, sql) sql,
+    EXPORT_SQL(EXPORT_TEXT)
+#undef EXPORT_TEXT
+};
+
+enum { ORDER_COLUMNS = 6 };
+
+struct store_export {
+    struct db db;
+    struct store_export_filter filter;
+    int64_t quarter;              /* being read */
+    int64_t after[ORDER_COLUMNS]; /* of it, the last log given; all -1 at first */
+};
+
+static enum err prepare(struct store_export *export, const char *data_dir, struct fault *fault)
+{
+    char path[STORE_PATH_BYTES];
+    enum err err = store_file_find(data_dir, path, fault);
+    if (!err)
+        err = db_open(&export->db, path, DB_READ_ONLY, 1000, fault);
+    if (!err)
+        err = db_check_version(&export->db, &schema_analytics, fault);
+    if (!err)
+        err = db_exec(&export->db, "PRAGMA cache_size=-8192", fault);
+    return err ? err : db_prepare(&export->db, export_sql, EXPORT_STATEMENTS, fault);
+}
+
+static void begin_quarter(struct store_export *export, int64_t quarter)
+{
+    export->quarter = quarter;
+    for (int i = 0; i < ORDER_COLUMNS; i++)
+        export->after[i] = -1;
+}
+
+enum err store_export_open(const char *data_dir, const struct store_export_filter *filter,
+                           struct store_export **ret_export, struct fault *fault)
+{
+    struct store_export *export = calloc(1, sizeof *export);
+    if (!export)
+        return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+    export->filter = *filter;
+    begin_quarter(export, tier_bucket(TIER_QUARTER, filter->from));
+    enum err err = prepare(export, data_dir, fault);
+    if (!err)
+        *ret_export = export;
+    else
+        store_export_close(export);
+    return err;
+}
+
+void store_export_close(struct store_export *export)
+{
+    if (!export)
+        return;
+    db_close(&export->db);
+    free(export);
+}
+
+/* ---- one page ---- */
+
+static sqlite3_stmt *bind_page(struct store_export *export)
+{
+    const struct store_export_filter *filter = &export->filter;
+    sqlite3_stmt *statement = export->db.statements[filter->user_id ? E_PAGE_OF_USER : E_PAGE];
+    int64_t begin = export->quarter * WHEN_QUARTER;
+    sqlite3_bind_int64(statement, 1, export->quarter);
+    sqlite3_bind_int64(statement, 2, filter->from - begin);
+    sqlite3_bind_int64(statement, 3, filter->to - begin);
+    sqlite3_bind_int64(statement, 4, filter->user_id);
+    sqlite3_bind_int64(statement, 5, filter->order_id);
+    for (int i = 0; i < ORDER_COLUMNS; i++)
+        sqlite3_bind_int64(statement, 6 + i, export->after[i]);
+    sqlite3_bind_int64(statement, 12, PAGE_LOGS);
+    return statement;
+}
+
+static bool read_ip(sqlite3_stmt *statement, int column, struct ip *ret_ip)
+{
+    int len = sqlite3_column_bytes(statement, column);
+    if (len != 0 && len != 4 && len != 16)
+        return false;
+    ret_ip->len = (uint8_t)len;
+    if (len > 0)
+        memcpy(ret_ip->bytes, sqlite3_column_blob(statement, column), (size_t)len);
+    return true;
+}
+
+/* The row's texts. False where one is missing, which only a damaged file has. */
+static bool read_names(sqlite3_stmt *statement, struct log_text *ret_log)
+{
+    static const enum name_field order[NAME_FIELDS] = {NAME_DOMAIN, NAME_ERROR, NAME_PROTOCOL, NAME_PEER, NAME_WORKER};
+    for (int i = 0; i < NAME_FIELDS; i++) {
+        const char *text = (const char *)sqlite3_column_text(statement, i);
+        if (!text)
+            return false;
+        ret_log->name[order[i]] = (struct slice){text, (size_t)sqlite3_column_bytes(statement, i)};
+    }
+    return true;
+}
+
+/* Notes in export->after where the row stands. */
+static bool read_row(struct store_export *export, sqlite3_stmt *statement, struct log_record *ret_record,
+                     struct log_text *ret_log)
+{
+    int column = NAME_FIELDS;
+    for (int i = 0; i < ORDER_COLUMNS; i++)
+        export->after[i] = sqlite3_column_int64(statement, column++);
+    ret_record->ts = export->quarter * WHEN_QUARTER + export->after[0];
+    ret_record->user_id = export->after[1];
+    ret_record->order_id = export->after[3];
+    ret_record->port = (uint16_t)sqlite3_column_int(statement, column++);
+    if (!read_ip(statement, column, &ret_record->ip_out) || !read_ip(statement, column + 1, &ret_record->ip_from))
+        return false;
+    column += 2;
+    int64_t *const counters[] = {&ret_record->count,       &ret_record->bytes_sent,  &ret_record->bytes_received,
+                                 &ret_record->error_count, &ret_record->duration_ms, &ret_record->max_concurrency};
+    for (size_t i = 0; i < sizeof counters / sizeof *counters; i++)
+        *counters[i] = sqlite3_column_int64(statement, column++);
+    ret_log->record = ret_record;
+    return read_names(statement, ret_log);
+}
+
+/* *ret_whole: the quarter has no more. */
+static enum err give_page(struct store_export *export, store_log_sink sink, void *ctx, bool *ret_whole,
+                          struct fault *fault)
+{
+    sqlite3_stmt *statement = bind_page(export);
+    bool row = false, wanted = true;
+    int given = 0;
+    enum err err = db_step(&export->db, statement, "read raw logs", &row, fault);
+    while (!err && row && wanted) {
+        struct log_record record = {0};
+        struct log_text log;
+        if (!read_row(export, statement, &record, &log)) {
+            err = fault_set(fault, ERR_UNAVAILABLE, "a damaged log; see analyticsctl verify");
+            break;
+        }
+        given++;
+        wanted = sink(ctx, &log);
+        if (wanted)
+            err = db_step(&export->db, statement, "read raw logs", &row, fault);
+    }
+    sqlite3_reset(statement);
+    *ret_whole = wanted && given < PAGE_LOGS;
+    return err;
+}
+
+/* *ret_quarter: INT64_MAX when there is none. */
+static enum err find_quarter(struct store_export *export, int64_t from, int64_t *ret_quarter, struct fault *fault)
+{
+    sqlite3_stmt *statement = export->db.statements[E_NEXT_QUARTER];
+    bool row = false;
+    sqlite3_bind_int64(statement, 1, from);
+    enum err err = db_step(&export->db, statement, "look for raw logs", &row, fault);
+    if (err)
+        return err;
+    *ret_quarter = row ? sqlite3_column_int64(statement, 0) : INT64_MAX;
+    sqlite3_reset(statement);
+    return OK;
+}
+
+enum err store_export_next(struct store_export *export, store_log_sink sink, void *ctx, int64_t *ret_at,
+                           struct fault *fault)
+{
+    int64_t next = export->quarter, to = export->filter.to;
+    bool whole = false;
+    enum err err = OK;
+    if (export->after[0] < 0)
+        err = find_quarter(export, export->quarter, &next, fault);
+    if (err)
+        return err;
+    if (next != export->quarter && next != INT64_MAX)
+        begin_quarter(export, next);
+    if (next == INT64_MAX || next * WHEN_QUARTER >= to) {
+        *ret_at = to;
+        return OK;
+    }
+    err = give_page(export, sink, ctx, &whole, fault);
+    if (whole)
+        begin_quarter(export, export->quarter + 1);
+    *ret_at = export->quarter * WHEN_QUARTER < to ? export->quarter * WHEN_QUARTER : to;
+    return err;
+}

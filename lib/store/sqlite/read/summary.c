@@ -1,0 +1,126 @@
+/* summary.c: the totals of a whole range, and when its first and its last log was. Knows how a log's second is
+ * found from sums that don't tell it. Knows no tables: read/scan.c finds the rows. */
+#include "store/sqlite/read/reader.h"
+
+#include "time/when.h"
+
+#include "base/banned.h"
+
+struct span {
+    int64_t from, to;
+};
+
+/* Rows of SCAN_TRAFFIC know their bucket: then `first` and `last` are buckets, to be looked into. */
+static enum err bucket_sink(void *ctx, const struct scan_row *row)
+{
+    struct totals totals = row->totals;
+    totals.first = totals.last = row->at;
+    totals_add(ctx, &totals);
+    return OK;
+}
+
+static enum err log_sink(void *ctx, const struct scan_row *row)
+{
+    totals_add(ctx, &row->totals);
+    return OK;
+}
+
+static enum err add_up(struct store_reader *reader, const struct scan *scan, enum scan_source source, enum tier widest,
+                       const struct span *span, struct totals *totals, struct fault *fault)
+{
+    struct scan_order order = {.source = source,
+                               .widest = widest,
+                               .from = span->from,
+                               .to = span->to,
+                               .sink = source == SCAN_TRAFFIC ? bucket_sink : log_sink,
+                               .ctx = totals};
+    *totals = TOTALS_NONE;
+    return scan_run(reader, scan, &order, fault);
+}
+
+/* The bucket of the tier that begins at `at`, as far as the range goes. */
+static struct span clip(const struct report_filter *filter, int64_t at, enum tier tier)
+{
+    int64_t end = at + tier_width(tier);
+    return (struct span){at > filter->from ? at : filter->from, end < filter->to ? end : filter->to};
+}
+
+/* What a quarter tells by itself: *ret_totals has its first and its last second; none, where it is not all of the
+ * quarter that is asked for (of quarters whose logs are gone, it is always all), or not all of its orders. */
+static enum err ask_quarter(struct store_reader *reader, const struct scan *scan, const struct span *span,
+                            struct totals *ret_totals, struct fault *fault)
+{
+    int64_t first = 0, last = -1;
+    *ret_totals = TOTALS_NONE;
+    bool whole = span->from % WHEN_QUARTER == 0 && span->to - span->from == WHEN_QUARTER;
+    bool is_kept = span->from >= scan->hour_from; /* else it may be there still, and waits to be deleted */
+    if (scan->filter->order_id || !is_kept || (!whole && span->from >= scan->raw_from))
+        return OK;
+    enum err err = scan_seconds(reader, scan->users[0], span->from / WHEN_QUARTER, &first, &last, fault);
+    if (!err && last >= 0) {
+        ret_totals->first = span->from + first;
+        ret_totals->last = span->from + last;
+    }
+    return err;
+}
+
+/* The first and the last second of the logs in what is left to look at. */
+static enum err find_seconds(struct store_reader *reader, const struct scan *scan, enum tier tier,
+                             const struct span *span, struct totals *ret_totals, struct fault *fault)
+{
+    *ret_totals = TOTALS_NONE;
+    enum err err = tier == TIER_QUARTER ? ask_quarter(reader, scan, span, ret_totals, fault) : OK;
+    if (err || ret_totals->first != INT64_MAX)
+        return err;
+    return add_up(reader, scan, SCAN_DOMAINS, tier, span, ret_totals, fault);
+}
+
+/* `at`: the bucket that the log lies in, a day wide at the most. What is wider is looked into for its hours, these for
+ * their quarters; where those are not kept, the sums by domain tell. */
+static enum err find_log(struct store_reader *reader, const struct scan *scan, bool last, int64_t at,
+                         int64_t *ret_second, struct fault *fault)
+{
+    enum tier tier = TIER_DAY;
+    struct span span = clip(scan->filter, at, tier);
+    struct totals totals = TOTALS_NONE;
+    enum err err = OK;
+    while (!err && tier > TIER_QUARTER) {
+        err = add_up(reader, scan, SCAN_TRAFFIC, tier - 1, &span, &totals, fault);
+        if (err || totals.first == INT64_MAX)
+            break;
+        span = clip(scan->filter, last ? totals.last : totals.first, --tier);
+    }
+    if (!err)
+        err = find_seconds(reader, scan, tier, &span, &totals, fault);
+    if (!err)
+        *ret_second = last ? totals.last : totals.first;
+    return err;
+}
+
+static enum err sum_traffic(struct store_reader *reader, const struct scan *scan, const struct span *span,
+                            struct totals *totals, struct fault *fault)
+{
+    enum err err = add_up(reader, scan, SCAN_TRAFFIC, TIER_DAY, span, totals, fault);
+    if (err || totals->first == INT64_MAX)
+        return err;
+    err = find_log(reader, scan, false, totals->first, &totals->first, fault);
+    return err ? err : find_log(reader, scan, true, totals->last, &totals->last, fault);
+}
+
+enum err store_summary(struct store_reader *reader, const struct report_filter *filter, struct totals *ret_totals,
+                       struct fault *fault)
+{
+    struct span all = {filter->from, filter->to};
+    struct totals totals = TOTALS_NONE;
+    struct scan scan;
+    enum err err = scan_begin(reader, filter, &scan, fault);
+    enum scan_source source = scan_source_of(filter);
+    if (!err && source == SCAN_TRAFFIC)
+        err = sum_traffic(reader, &scan, &all, &totals, fault);
+    else if (!err)
+        err = add_up(reader, &scan, source, TIER_16_DAYS, &all, &totals, fault);
+    scan_end(reader, &scan);
+    if (!err)
+        *ret_totals = totals;
+    return err;
+}

@@ -1,0 +1,331 @@
+/* retain.c: how long what is kept. A horizon moves first, in one transaction, and from then on nobody looks at
+ * what lies before it; then those rows are deleted, and their pages given back, a slice at a time. Knows horizons and
+ * tables. Does not know what the rows mean. */
+#include "store/sqlite/write/writer.h"
+
+#include "time/when.h"
+
+#include <stdio.h>
+
+#include "base/banned.h"
+
+/* Of what a slice of packing takes on, a slice of deleting takes on as many rows; a page that is moved costs as much as
+ * many of them. docs/performance.md has the figures. */
+#define ENTRIES_PER_ROW 50
+#define ENTRIES_PER_PAGE 1000
+
+/* (user, order) pairs that one slice may look at. */
+#define SLICE_PAIRS 500
+
+/* Of the file's pages, one in so many may be free: what comes next takes them. */
+#define FREE_SHARE 8
+
+/* ---- what is wanted ---- */
+
+enum err store_retention_check(const struct store_retention *retention, struct fault *fault)
+{
+    const struct {
+        const char *name, *finer_name;
+        int64_t days, finer;
+    } rules[] = {{"hour_days", "raw_days", retention->hour_days, retention->raw_days},
+                 {"day_days", "hour_days", retention->day_days, retention->hour_days}};
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        if (rules[i].days && !rules[i].finer)
+            return fault_set(fault, ERR_PARAMETER_INVALID, "%s is %lld, so %s must be set too, to no more: it is finer",
+                             rules[i].name, (long long)rules[i].days, rules[i].finer_name);
+        if (rules[i].days && rules[i].days < rules[i].finer)
+            return fault_set(fault, ERR_PARAMETER_INVALID, "%s (%lld) must not be less than %s (%lld): that is finer",
+                             rules[i].name, (long long)rules[i].days, rules[i].finer_name, (long long)rules[i].finer);
+    }
+    return OK;
+}
+
+void store_writer_set_retention(struct store_writer *writer, const struct store_retention *retention)
+{
+    writer->pruning.retention = *retention;
+}
+
+/* ---- horizons ---- */
+
+static int64_t min64(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t max64(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+enum err store_retain_today(struct store_writer *writer, int64_t now, int64_t *ret_day, struct fault *fault)
+{
+    int64_t newest = -1;
+    enum err err = store_lookup(writer, W_NEWEST_QUARTER, 0, -1, &newest, fault);
+    if (!err)
+        *ret_day = newest < 0 ? -1 : min64(newest * WHEN_QUARTER, now) / WHEN_DAY;
+    return err;
+}
+
+/* Where a horizon should be: not before where it is, and not later than `most`. */
+static int64_t due_from(const struct pruning *pruning, int64_t today, int64_t days, int64_t most, int64_t from)
+{
+    int64_t due = days ? today - days : 0;
+    return max64(min64(max64(due, pruning->before), most), from);
+}
+
+static struct horizons due_horizons(const struct store_writer *writer, int64_t today)
+{
+    const struct pruning *pruning = &writer->pruning;
+    const struct store_retention *keep = &pruning->retention;
+    struct horizons due = writer->horizons;
+    due.raw_from = due_from(pruning, today, keep->raw_days, writer->closed_day, due.raw_from);
+    due.hour_from = due_from(pruning, today, keep->hour_days, due.raw_from, due.hour_from);
+    due.day_from = due_from(pruning, today, keep->day_days, due.hour_from, due.day_from);
+    return due;
+}
+
+/* Readers that keep sums of closed hours must forget those too. */
+static enum err move_horizons(struct store_writer *writer, const struct horizons *to, struct fault *fault)
+{
+    sqlite3_stmt *statement = writer_statement(writer, W_HORIZON);
+    BIND_ALL(statement, to->raw_from, to->hour_from, to->day_from);
+    enum err err = db_begin(&writer->db, fault);
+    if (!err)
+        err = db_run(&writer->db, statement, "move a horizon", fault);
+    if (!err && sqlite3_changes(writer->db.handle) != 1) /* nothing may go that readers would still look for */
+        err = fault_set(fault, ERR_UNAVAILABLE, "the table retention is damaged: its row is missing");
+    if (!err)
+        err = db_run(&writer->db, writer_statement(writer, W_NOTE_CHANGE), "note a change of closed hours", fault);
+    if (!err)
+        err = db_commit(&writer->db, fault);
+    if (err)
+        return err; /* store_maintain rolls it back */
+    writer->horizons = *to;
+    writer->pruning.pending = true;
+    writer->pruning.vacuuming = false;
+    writer->pruning.user = writer->pruning.order = -1;
+    return OK;
+}
+
+/* ---- rows ---- */
+
+/* Table after table, as care/prune.c names them. */
+enum { RAW, QUARTERS, HOURS, DAYS, CHUNKS, BATCHES };
+
+static int64_t slice_rows(const struct store_writer *writer)
+{
+    return max64(1, (int64_t)writer->packing.slice_entries / ENTRIES_PER_ROW);
+}
+
+/* Some rows of one table; *ret_rows is 0 when none are left. */
+static enum err prune_table(struct store_writer *writer, int table, enum writer_statement which, int64_t before,
+                            int64_t tier, int64_t *ret_rows, struct fault *fault)
+{
+    sqlite3_stmt *statement = writer_statement(writer, which);
+    BIND_ALL(statement, before, slice_rows(writer));
+    if (sqlite3_bind_parameter_count(statement) > 2)
+        sqlite3_bind_int64(statement, 3, tier);
+    enum err err = db_run(&writer->db, statement, "delete what is no longer kept", fault);
+    if (err)
+        return err;
+    *ret_rows = sqlite3_changes(writer->db.handle);
+    writer->pruning.rows[table] += *ret_rows;
+    return OK;
+}
+
+static enum err prune_raw(struct store_writer *writer, int64_t *ret_rows, struct fault *fault)
+{
+    int64_t before = writer->horizons.raw_from * (WHEN_DAY / WHEN_QUARTER);
+    enum err err = prune_table(writer, RAW, W_RAW_PRUNE, before, 0, ret_rows, fault);
+    if (err || *ret_rows == 0)
+        return err;
+    sqlite3_stmt *statement = writer_statement(writer, W_GONE);
+    BIND_ALL(statement, *ret_rows, 0, 0, 0, 0);
+    return db_run(&writer->db, statement, "count deleted logs", fault);
+}
+
+/* The oldest batches; never the newest one, whose id the next goes on from. A few that are left when the rest is done
+ * wait for the next time: where the clock is far behind the logs, each new batch is old at once. */
+static enum err prune_batches(struct store_writer *writer, int64_t *ret_rows, struct fault *fault)
+{
+    int64_t from = 0;
+    bool row = false;
+    sqlite3_stmt *statement = writer_statement(writer, W_BATCH_FROM);
+    BIND_ALL(statement, writer->horizons.raw_from * WHEN_DAY, slice_rows(writer) + 1);
+    enum err err = db_step(&writer->db, statement, "find old batches", &row, fault);
+    if (err)
+        return err;
+    from = row ? sqlite3_column_int64(statement, 0) : 0;
+    sqlite3_reset(statement);
+    sqlite3_bind_int64(writer_statement(writer, W_BATCH_PRUNE), 1, from);
+    sqlite3_bind_int64(writer_statement(writer, W_BATCH_GONE), 1, from);
+    err = db_run(&writer->db, writer_statement(writer, W_BATCH_GONE), "count deleted batches", fault);
+    if (!err)
+        err = db_run(&writer->db, writer_statement(writer, W_BATCH_PRUNE), "delete old batches", fault);
+    if (err)
+        return err;
+    int64_t rows = sqlite3_changes(writer->db.handle);
+    writer->pruning.rows[BATCHES] += rows;
+    *ret_rows = rows < slice_rows(writer) ? 0 : rows;
+    return OK;
+}
+
+static enum err prune_quarters(struct store_writer *writer, int64_t *ret_rows, struct fault *fault)
+{
+    return prune_table(writer, QUARTERS, W_QUARTER_PRUNE, writer->horizons.hour_from * (WHEN_DAY / WHEN_QUARTER), 0,
+                       ret_rows, fault);
+}
+
+static enum err prune_hours(struct store_writer *writer, int64_t *ret_rows, struct fault *fault)
+{
+    return prune_table(writer, HOURS, W_HOUR_PRUNE, writer->horizons.hour_from * 24, 0, ret_rows, fault);
+}
+
+/* Tier after tier. A period that begins before the horizon goes, whenever it ends. */
+static enum err prune_chunks(struct store_writer *writer, int64_t *ret_rows, struct fault *fault)
+{
+    enum err err = OK;
+    *ret_rows = 0;
+    for (int tier = TIER_HOUR; !err && *ret_rows == 0 && tier < TIER_COUNT; tier++) {
+        int64_t width = tier_width((enum tier)tier);
+        int64_t from = tier == TIER_HOUR ? writer->horizons.hour_from : writer->horizons.day_from;
+        err = prune_table(writer, CHUNKS, W_CHUNK_PRUNE, when_ceil(from * WHEN_DAY, width) / width, tier, ret_rows,
+                          fault);
+    }
+    return err;
+}
+
+/* The next (user, order) pair; *ret_row is false after the last. */
+static enum err next_pair(struct store_writer *writer, bool *ret_row, struct fault *fault)
+{
+    struct pruning *pruning = &writer->pruning;
+    sqlite3_stmt *statement = writer_statement(writer, W_DAY_NEXT);
+    BIND_ALL(statement, pruning->user, pruning->order);
+    enum err err = db_step(&writer->db, statement, "look for old days", ret_row, fault);
+    if (err || !*ret_row)
+        return err;
+    pruning->user = sqlite3_column_int64(statement, 0);
+    pruning->order = sqlite3_column_int64(statement, 1);
+    sqlite3_reset(statement);
+    return OK;
+}
+
+static enum err prune_pair(struct store_writer *writer, int64_t *rows, struct fault *fault)
+{
+    sqlite3_stmt *statement = writer_statement(writer, W_DAY_PRUNE);
+    BIND_ALL(statement, writer->pruning.user, writer->pruning.order, writer->horizons.day_from);
+    enum err err = db_run(&writer->db, statement, "delete old days", fault);
+    if (!err)
+        *rows += sqlite3_changes(writer->db.handle);
+    return err;
+}
+
+/* The day comes last in the key of traffic_day: every pair is looked at. *ret_rows is 0 only when all were. */
+static enum err prune_days(struct store_writer *writer, int64_t *ret_rows, struct fault *fault)
+{
+    bool row = true;
+    enum err err = OK;
+    *ret_rows = 0;
+    if (writer->pruning.swept >= writer->horizons.day_from)
+        return OK;
+    for (int pairs = 0; !err && row && pairs < SLICE_PAIRS && *ret_rows < slice_rows(writer); pairs++) {
+        err = next_pair(writer, &row, fault);
+        if (!err && row)
+            err = prune_pair(writer, ret_rows, fault);
+    }
+    writer->pruning.rows[DAYS] += *ret_rows;
+    *ret_rows += row;
+    if (err || row)
+        return err;
+    writer->pruning.swept = writer->horizons.day_from;
+    writer->pruning.user = writer->pruning.order = -1;
+    sqlite3_stmt *statement = writer_statement(writer, W_DAYS_SWEPT);
+    BIND_ALL(statement, writer->horizons.day_from);
+    return db_run(&writer->db, statement, "note that old days are deleted", fault);
+}
+
+/* ---- pages ---- */
+
+/* How many pages are to be given back now: they move from the end of the file to where the free ones are. */
+static enum err spare_pages(struct store_writer *writer, int64_t *ret_pages, struct fault *fault)
+{
+    int64_t free_pages = 0, pages = 0;
+    enum err err = store_lookup(writer, W_FREE_PAGES, 0, 0, &free_pages, fault);
+    if (!err)
+        err = store_lookup(writer, W_PAGES, 0, 0, &pages, fault);
+    int64_t spare = free_pages - (writer->pruning.give_back_all ? 0 : pages / FREE_SHARE);
+    if (!err)
+        *ret_pages = writer->pruning.gives_back ? max64(0, spare) : 0;
+    return err;
+}
+
+static enum err give_back(struct store_writer *writer, int64_t *ret_rows, struct fault *fault)
+{
+    char sql[64];
+    int64_t spare = 0, most = max64(1, (int64_t)writer->packing.slice_entries / ENTRIES_PER_PAGE);
+    enum err err = spare_pages(writer, &spare, fault);
+    *ret_rows = 0;
+    if (err || spare == 0)
+        return err;
+    snprintf(sql, sizeof sql, "PRAGMA incremental_vacuum(%lld)", (long long)min64(spare, most));
+    *ret_rows = 1;
+    return db_exec(&writer->db, sql, fault);
+}
+
+/* ---- a slice ---- */
+
+/* One table's, or one step of a table's; or pages, once no rows are left: none come again before a horizon. */
+static enum err prune_some(struct store_writer *writer, struct fault *fault)
+{
+    static enum err (*const works[])(struct store_writer *, int64_t *, struct fault *) = {
+        prune_raw, prune_batches, prune_quarters, prune_hours, prune_chunks, prune_days, give_back,
+    };
+    struct pruning *pruning = &writer->pruning;
+    int64_t rows = 0;
+    size_t count = sizeof works / sizeof *works, i = pruning->vacuuming ? count - 1 : 0;
+    enum err err = OK;
+    for (; !err && rows == 0 && i < count; i++)
+        err = works[i](writer, &rows, fault);
+    if (err)
+        return err;
+    pruning->vacuuming = rows && i == count;
+    pruning->pending = rows > 0;
+    return OK;
+}
+
+static enum err run_slice(struct store_writer *writer, struct fault *fault)
+{
+    struct pruning before = writer->pruning;
+    enum err err = db_begin(&writer->db, fault);
+    if (!err)
+        err = prune_some(writer, fault);
+    if (!err)
+        err = db_commit(&writer->db, fault);
+    if (err)
+        writer->pruning = before;
+    return err;
+}
+
+enum err store_retain_next(struct store_writer *writer, int64_t now, bool *ret_more, struct fault *fault)
+{
+    struct pruning *pruning = &writer->pruning;
+    int64_t today = -1;
+    bool wanted = pruning->retention.raw_days || pruning->before;
+    *ret_more = false;
+    if (!wanted && !pruning->pending)
+        return OK;
+    enum err err = wanted ? store_retain_today(writer, now, &today, fault) : OK;
+    if (err)
+        return err;
+    struct horizons due = today < 0 ? writer->horizons : due_horizons(writer, today);
+    *ret_more = true;
+    if (due.raw_from != writer->horizons.raw_from || due.hour_from != writer->horizons.hour_from ||
+        due.day_from != writer->horizons.day_from)
+        return move_horizons(writer, &due, fault);
+    *ret_more = pruning->pending;
+    if (!pruning->pending)
+        return OK;
+    err = run_slice(writer, fault);
+    *ret_more = !err && pruning->pending;
+    return err;
+}

@@ -1,0 +1,14 @@
+/* exchanges.h: notes what a test asked and what it was answered, one JSON object a line, for the test that compares all
+ * of it with the description of the API (tests/contract/). */
+#ifndef SUPPORT_EXCHANGES_H
+#define SUPPORT_EXCHANGES_H
+
+#include "support/stack.h"
+
+/* Begins this program's file anew: $ANALYTICS_BUILDDIR/tests/e2e/exchanges/PROGRAM.ndjson. */
+void exchanges_begin(void);
+
+/* Adds one that was answered. */
+void exchanges_note(const struct request_spec *spec, const struct reply *reply);
+
+#endif

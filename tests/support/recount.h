@@ -1,0 +1,19 @@
+/* recount.h: do the rollups hold what raw_log holds? Asked in plain SQL, for tests of the store. */
+#ifndef SUPPORT_RECOUNT_H
+#define SUPPORT_RECOUNT_H
+
+#include <sqlite3.h>
+#include <stdint.h>
+
+/* The first column of the first row. */
+int64_t recount_i64(sqlite3 *db, const char *sql);
+
+/* By how many rows do the rollups differ from a recount of raw_log? Where logs were pruned, a temporary table raw_log
+ * with all logs that ever came must stand before the real one; what lies before a horizon is left out. Leaves the
+ * temporary tables `packed` (what rollup_chunk holds) and `again` (what it should), so once on each connection. */
+int64_t recount_differences(sqlite3 *db);
+
+/* Packed rows of periods that are not closed: none, once upkeep has done its work. */
+int64_t recount_half_packed(sqlite3 *db);
+
+#endif
