@@ -3,6 +3,7 @@
  * Leaves the work to lib/store/sqlite/care/backup.c and lib/store/sqlite/care/restore.c. */
 #include "ctl/ctl.h"
 
+#include "ctl/json.h"
 #include "ctl/text.h"
 #include "store/sqlite/care/backup.h"
 #include "keys/keys.h"
@@ -18,8 +19,6 @@
 #include <unistd.h>
 
 #include "base/banned.h"
-
-#define JSON_BYTES (16u << 10)
 
 /* ---- what a restore does to keys ---- */
 
@@ -82,16 +81,14 @@ static void compare_keys(const struct ctl *ctl, struct kept *kept)
     free(folder);
 }
 
-static void put_keys(struct json_out *out, const struct kept *kept)
+static void put_keys(struct json_object *json, const struct kept *kept)
 {
     if (!kept->compared)
         return;
-    json_out_name(out, "keys_good_again");
-    json_out_begin_array(out);
+    struct json_object *again = ctl_json_array(json, "keys_good_again");
     for (size_t i = 0; i < kept->good_again_count; i++)
-        json_out_number(out, kept->good_again[i]);
-    json_out_end_array(out);
-    ctl_json_number(out, "keys_gone", kept->gone);
+        ctl_json_push(again, kept->good_again[i]);
+    ctl_json_count(json, "keys_gone", kept->gone);
 }
 
 static void say_keys(const struct kept *kept)
@@ -110,24 +107,19 @@ static void say_keys(const struct kept *kept)
 
 static int say_json(const char *file, const struct store_backup_facts *facts, const struct kept *kept)
 {
-    struct buf text;
-    struct json_out out;
-    buf_init(&text, JSON_BYTES);
-    json_out_init(&out, &text);
-    json_out_begin_object(&out);
-    ctl_json_bool(&out, "ok", true);
-    ctl_json_cstr(&out, "file", file);
-    ctl_json_time(&out, "made_at", facts->made_at);
-    ctl_json_number(&out, "bytes", facts->bytes);
-    ctl_json_number(&out, "schema_version", facts->schema_version);
-    ctl_json_number(&out, "logs", facts->logs);
-    ctl_json_number(&out, "keys", facts->keys);
+    struct json_object *json = ctl_json_new();
+    ctl_json_bool(json, "ok", true);
+    ctl_json_text(json, "file", file);
+    ctl_json_time(json, "made_at", facts->made_at);
+    ctl_json_count(json, "bytes", facts->bytes);
+    ctl_json_count(json, "schema_version", facts->schema_version);
+    ctl_json_count(json, "logs", facts->logs);
+    ctl_json_count(json, "keys", facts->keys);
     if (kept && *kept->name) {
-        ctl_json_cstr(&out, "kept", kept->name);
-        put_keys(&out, kept);
+        ctl_json_text(json, "kept", kept->name);
+        put_keys(json, kept);
     }
-    json_out_end_object(&out);
-    return ctl_say_json(&text);
+    return ctl_say_json(json);
 }
 
 /* "6,000,000 logs and 4 keys". */

@@ -2,7 +2,7 @@
  * not know what they do. */
 #include "ctl/ctl.h"
 
-#include "format/json_out.h"
+#include "ctl/json.h"
 #include "process/settings.h"
 
 #include <stdio.h>
@@ -42,44 +42,26 @@ static void show(const struct ctl *ctl, const struct settings *settings)
         ctl_say("There is no file of settings (%s).", settings_default_file());
 }
 
-static void put_setting(struct json_out *out, const struct ctl *ctl, const struct settings *settings,
+static void put_setting(struct json_object *list, const struct ctl *ctl, const struct settings *settings,
                         enum setting which)
 {
     const struct setting_row *row = settings_row(which);
-    json_out_begin_object(out);
-    json_out_name(out, "name");
-    json_out_cstr(out, row->name);
-    json_out_name(out, "value");
-    json_out_cstr(out, value_of(ctl, settings, which));
-    json_out_name(out, "from");
-    json_out_cstr(out, origin_of(ctl, settings, which));
-    json_out_name(out, "accepts");
-    json_out_cstr(out, row->accepts);
-    json_out_name(out, "about");
-    json_out_cstr(out, row->about);
-    json_out_end_object(out);
+    struct json_object *json = ctl_json_item(list);
+    ctl_json_text(json, "name", row->name);
+    ctl_json_text(json, "value", value_of(ctl, settings, which));
+    ctl_json_text(json, "from", origin_of(ctl, settings, which));
+    ctl_json_text(json, "accepts", row->accepts);
+    ctl_json_text(json, "about", row->about);
 }
 
 static int show_json(const struct ctl *ctl, const struct settings *settings)
 {
-    struct buf buf;
-    struct json_out out;
-    buf_init(&buf, OUTPUT_BYTES);
-    json_out_init(&out, &buf);
-    json_out_begin_object(&out);
-    json_out_name(&out, "file");
-    json_out_cstr(&out, settings->file ? settings->file : "");
-    json_out_name(&out, "settings");
-    json_out_begin_array(&out);
+    struct json_object *json = ctl_json_new();
+    ctl_json_text(json, "file", settings->file ? settings->file : "");
+    struct json_object *list = ctl_json_array(json, "settings");
     for (enum setting i = 0; i < SETTING_COUNT; i++)
-        put_setting(&out, ctl, settings, i);
-    json_out_end_array(&out);
-    json_out_end_object(&out);
-    const char *text = buf_cstr(&buf);
-    if (text)
-        puts(text);
-    buf_release(&buf);
-    return text ? CTL_OK : ctl_fail("out of memory");
+        put_setting(list, ctl, settings, i);
+    return ctl_say_json(json);
 }
 
 int ctl_config(const struct ctl *ctl)

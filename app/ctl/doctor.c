@@ -4,6 +4,7 @@
 
 #include "ctl/ctl.h"
 
+#include "ctl/json.h"
 #include "ctl/probe.h"
 #include "ctl/text.h"
 #include "base/limit.h"
@@ -29,7 +30,6 @@
 #include "base/banned.h"
 
 #define SOCKETS "/run/fonproxy-analytics"
-#define JSON_BYTES (256u << 10)
 #define PATH_BYTES 4096
 #define WORDS_BYTES 1024
 #define MIB (INT64_C(1) << 20)
@@ -44,9 +44,8 @@ struct doctor {
     const struct ctl *ctl;
     const char *sockets;
     int counts[TROUBLE + 1];
-    bool as_json;
-    struct buf json;
-    struct json_out out;
+    struct json_object *json; /* NULL: in words */
+    struct json_object *findings;
     struct stat folder; /* st_mode 0: there is none */
 };
 
@@ -66,17 +65,16 @@ static void find(struct doctor *doctor, enum level level, const char *check, con
     vsnprintf(words, sizeof words, format, args);
     va_end(args);
     doctor->counts[level]++;
-    if (!doctor->as_json) {
+    if (!doctor->json) {
         ctl_say("%-4s  %-9s %s%s%s", level_names[level], check, words, advice ? " — " : "", advice ? advice : "");
         return;
     }
-    json_out_begin_object(&doctor->out);
-    ctl_json_cstr(&doctor->out, "level", level_names[level]);
-    ctl_json_cstr(&doctor->out, "check", check);
-    ctl_json_cstr(&doctor->out, "message", words);
+    struct json_object *finding = ctl_json_item(doctor->findings);
+    ctl_json_text(finding, "level", level_names[level]);
+    ctl_json_text(finding, "check", check);
+    ctl_json_text(finding, "message", words);
     if (advice)
-        ctl_json_cstr(&doctor->out, "advice", advice);
-    json_out_end_object(&doctor->out);
+        ctl_json_text(finding, "advice", advice);
 }
 
 static const char *user_name(uid_t uid, char text[CTL_FIGURE_BYTES])
@@ -257,7 +255,6 @@ static void check_program(struct doctor *doctor, const char *name, const char *p
 {
     char words[PROBE_WORDS_BYTES];
     int status = probe_socket(path, words);
-    words[strcspn(words, "\r\n")] = '\0';
     if (status == 200)
         find(doctor, FINE, name, NULL, "%s answers", path);
     else if (status < 0)
@@ -430,14 +427,16 @@ static void check_sockets(struct doctor *doctor)
 static void check_url(struct doctor *doctor)
 {
     char words[PROBE_WORDS_BYTES];
+    bool untrusted = false;
     const char *url = doctor->ctl->option[CTL_URL];
-    int status = url ? probe_url(url, words) : 0;
     if (!url)
         return;
+    int status = probe_url(url, &untrusted, words);
+    if (untrusted)
+        find(doctor, WARNING, "url", "fine for a certificate of your own; clients must be told to trust it", "%s: %s",
+             url, words);
     if (status == 200)
         find(doctor, FINE, "url", NULL, "%s/analytics/health answers 200: nginx reaches both programs", url);
-    else if (status < 0)
-        find(doctor, WARNING, "url", "apt-get install curl", "curl is not there to ask with");
     else if (status == 0)
         find(doctor, TROUBLE, "url", "is nginx running, and is this its address?", "%s: %s", url, words);
     else if (status == 404)
@@ -622,13 +621,11 @@ static void check_inside(struct doctor *doctor)
 static int say_result(struct doctor *doctor)
 {
     int failed = doctor->counts[TROUBLE], warnings = doctor->counts[WARNING];
-    if (doctor->as_json) {
-        json_out_end_array(&doctor->out);
-        ctl_json_bool(&doctor->out, "ok", failed == 0);
-        ctl_json_number(&doctor->out, "failures", failed);
-        ctl_json_number(&doctor->out, "warnings", warnings);
-        json_out_end_object(&doctor->out);
-        if (ctl_say_json(&doctor->json))
+    if (doctor->json) {
+        ctl_json_bool(doctor->json, "ok", failed == 0);
+        ctl_json_count(doctor->json, "failures", failed);
+        ctl_json_count(doctor->json, "warnings", warnings);
+        if (ctl_say_json(doctor->json))
             return CTL_FAILED;
     } else if (failed || warnings) {
         ctl_say("%d to mend, %d to look at.", failed, warnings);
@@ -640,24 +637,21 @@ static int say_result(struct doctor *doctor)
 
 int ctl_doctor(const struct ctl *ctl)
 {
-    struct doctor doctor = {.ctl = ctl, .sockets = ctl->option[CTL_SOCKETS], .as_json = ctl->option[CTL_JSON] != NULL};
+    struct doctor doctor = {.ctl = ctl, .sockets = ctl->option[CTL_SOCKETS]};
     const char *url = ctl->option[CTL_URL];
     if (url && strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
         return ctl_misuse("--url begins with http:// or https://, and ends before /analytics");
     doctor.sockets = doctor.sockets ? doctor.sockets : SOCKETS;
     store_setup(true);
-    buf_init(&doctor.json, JSON_BYTES);
-    json_out_init(&doctor.out, &doctor.json);
-    json_out_begin_object(&doctor.out);
-    json_out_name(&doctor.out, "findings");
-    json_out_begin_array(&doctor.out);
+    if (ctl->option[CTL_JSON]) {
+        doctor.json = ctl_json_new();
+        doctor.findings = ctl_json_array(doctor.json, "findings");
+    }
     check_versions(&doctor);
     check_clock(&doctor);
     check_folder(&doctor);
     check_sockets(&doctor);
     check_url(&doctor);
     check_inside(&doctor);
-    int status = say_result(&doctor);
-    buf_release(&doctor.json);
-    return status;
+    return say_result(&doctor);
 }

@@ -3,7 +3,7 @@
 #include "ctl/import.h"
 
 #include "format/gunzip.h"
-#include "format/json_out.h"
+#include "ctl/json.h"
 #include "format/log_stream.h"
 
 #include <errno.h>
@@ -22,7 +22,6 @@
 
 #define PIECE_BYTES (256u << 10)
 #define MAGIC_BYTES 2
-#define REPORT_BYTES (64u << 20)
 
 /* What became of a file. */
 struct imported {
@@ -286,44 +285,29 @@ static void say_error(const struct source *source)
         ctl_fail("%s: %s", shown_name(source), source->result.error);
 }
 
-static void put_number(struct json_out *out, const char *name, int64_t value)
+static void put_bad(struct json_object *json, const struct log_bad *bad)
 {
-    json_out_name(out, name);
-    json_out_number(out, value);
+    struct json_object *first = ctl_json_object(json, "first_bad");
+    ctl_json_number(first, "line", bad->line);
+    ctl_json_text(first, "field", bad->field);
+    ctl_json_text(first, "message", bad->message);
 }
 
-static void put_bad(struct json_out *out, const struct log_bad *bad)
+static void put_counts(struct json_object *json, const struct imported *counts)
 {
-    json_out_name(out, "first_bad");
-    json_out_begin_object(out);
-    put_number(out, "line", bad->line);
-    json_out_name(out, "field");
-    json_out_cstr(out, bad->field);
-    json_out_name(out, "message");
-    json_out_cstr(out, bad->message);
-    json_out_end_object(out);
+    ctl_json_number(json, "stored", counts->stored);
+    ctl_json_number(json, "already", counts->already);
+    ctl_json_number(json, "skipped", counts->skipped);
 }
 
-static void put_counts(struct json_out *out, const struct imported *counts)
+static void put_file(struct json_object *json, const struct source *source)
 {
-    put_number(out, "stored", counts->stored);
-    put_number(out, "already", counts->already);
-    put_number(out, "skipped", counts->skipped);
-}
-
-static void put_file(struct json_out *out, const struct source *source)
-{
-    json_out_begin_object(out);
-    json_out_name(out, "file");
-    json_out_cstr(out, source->name);
-    put_counts(out, &source->result);
+    ctl_json_text(json, "file", source->name);
+    put_counts(json, &source->result);
     if (source->result.first_bad.line > 0)
-        put_bad(out, &source->result.first_bad);
-    if (*source->result.error) {
-        json_out_name(out, "error");
-        json_out_cstr(out, source->result.error);
-    }
-    json_out_end_object(out);
+        put_bad(json, &source->result.first_bad);
+    if (*source->result.error)
+        ctl_json_text(json, "error", source->result.error);
 }
 
 static struct imported add_up(const struct import *import)
@@ -337,26 +321,17 @@ static struct imported add_up(const struct import *import)
     return sums;
 }
 
-static void say_json(const struct import *import, bool ok)
+static int say_json(const struct import *import, bool ok)
 {
-    struct buf text;
-    struct json_out out;
     struct imported sums = add_up(import);
-    buf_init(&text, REPORT_BYTES);
-    json_out_init(&out, &text);
-    json_out_begin_object(&out);
-    json_out_name(&out, "ok");
-    json_out_bool(&out, ok);
-    put_counts(&out, &sums);
-    json_out_name(&out, "files");
-    json_out_begin_array(&out);
+    struct json_object *json = ctl_json_new();
+    ctl_json_bool(json, "ok", ok);
+    put_counts(json, &sums);
+    struct json_object *files = ctl_json_array(json, "files");
     for (size_t i = 0; i < import->source_count; i++)
         if (import->sources[i].opened)
-            put_file(&out, &import->sources[i]);
-    json_out_end_array(&out);
-    json_out_end_object(&out);
-    ctl_say("%s", buf_cstr(&text) ? buf_cstr(&text) : "out of memory");
-    buf_release(&text);
+            put_file(ctl_json_item(files), &import->sources[i]);
+    return ctl_say_json(json);
 }
 
 static int say_result(const struct import *import, bool as_json, int status)

@@ -2,6 +2,7 @@
  * Knows no SQL and no hashing: lib/keys/keys.c does. */
 #include "ctl/ctl.h"
 
+#include "ctl/json.h"
 #include "ctl/text.h"
 #include "base/limit.h"
 #include "keys/keys.h"
@@ -20,7 +21,6 @@
 #define YEAR_3000 INT64_C(32503680000)
 #define GRACE_HOURS 24
 #define MAX_GRACE_HOURS 8760 /* a year */
-#define LIST_JSON_BYTES (64u << 20)
 
 /* A folder that is missing, and keys that nobody made, get words of their own. */
 static int open_keys(const struct ctl *ctl, bool create, struct key_store **ret_store)
@@ -310,36 +310,28 @@ static void print_keys(const struct key_list *list, int64_t now)
     }
 }
 
-static void put_key(struct json_out *out, const struct api_key *key, int64_t now)
+static void put_key(struct json_object *list, const struct api_key *key, int64_t now)
 {
-    json_out_begin_object(out);
-    ctl_json_number(out, "id", key->id);
-    ctl_json_cstr(out, "role", role_name(key->role));
-    ctl_json_number(out, "user_id", key->role == ROLE_USER ? key->user_id : -1);
-    ctl_json_cstr(out, "name", key->name);
-    ctl_json_number(out, "caller_id", key->caller_id);
-    ctl_json_time(out, "created_at", key->created_at);
-    ctl_json_time(out, "expires_at", key->expires_at);
-    ctl_json_time(out, "revoked_at", key->revoked_at);
-    ctl_json_time(out, "last_used_at", key->last_used_at);
-    ctl_json_cstr(out, "state", key_state(key, now));
-    json_out_end_object(out);
+    struct json_object *json = ctl_json_item(list);
+    ctl_json_count(json, "id", key->id);
+    ctl_json_text(json, "role", role_name(key->role));
+    ctl_json_count(json, "user_id", key->role == ROLE_USER ? key->user_id : -1);
+    ctl_json_text(json, "name", key->name);
+    ctl_json_count(json, "caller_id", key->caller_id);
+    ctl_json_time(json, "created_at", key->created_at);
+    ctl_json_time(json, "expires_at", key->expires_at);
+    ctl_json_time(json, "revoked_at", key->revoked_at);
+    ctl_json_time(json, "last_used_at", key->last_used_at);
+    ctl_json_text(json, "state", key_state(key, now));
 }
 
 static int print_json(const struct key_list *list, int64_t now)
 {
-    struct buf text;
-    struct json_out out;
-    buf_init(&text, LIST_JSON_BYTES);
-    json_out_init(&out, &text);
-    json_out_begin_object(&out);
-    json_out_name(&out, "keys");
-    json_out_begin_array(&out);
+    struct json_object *json = ctl_json_new();
+    struct json_object *keys = ctl_json_array(json, "keys");
     for (size_t i = 0; i < list->count; i++)
-        put_key(&out, &list->keys[i], now);
-    json_out_end_array(&out);
-    json_out_end_object(&out);
-    return ctl_say_json(&text);
+        put_key(keys, &list->keys[i], now);
+    return ctl_say_json(json);
 }
 
 static int show_list(const struct ctl *ctl, const struct key_list *list)

@@ -1,13 +1,13 @@
-/* post.c: chunks of an import through a running service, one request each. The only file that knows libcurl. Knows
+/* post.c: chunks of an import through a running service, one request each. Knows
  * which answers mean "later". A chunk that is sent twice counts once, so whatever is in doubt is sent again. */
 #include "ctl/import.h"
 
+#include "ctl/answer.h"
+#include "ctl/curl.h"
 #include "process/clock.h"
 #include "format/log_out.h"
 
-#include <curl/curl.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,6 @@
 #define INGEST "/analytics/ingest"
 #define KEY_TEXT_MAX 255u
 #define ANSWER_BYTES (256u << 10)
-#define CONNECT_SECONDS 10L
 #define ANSWER_SECONDS 60L /* longer than the service lets a batch wait */
 #define RETRY_SECONDS 300  /* unless --retry-seconds says otherwise */
 #define FIRST_WAIT_MS 250
@@ -123,14 +122,29 @@ static bool is_passing(CURLcode code, long status)
     return code == CURLE_OK && (status == 429 || status == 500 || status == 502 || status == 503 || status == 504);
 }
 
+/* A log stands in the line that its index tells, unless lines between hold none. */
+static int say_refusal(struct post *post, const struct chunk *chunk, long status)
+{
+    struct answer answer;
+    answer_read(&post->answer, &answer);
+    bool is_whole = chunk->last_line - chunk->first_line + 1 == chunk->batch.log_count;
+    if (answer.index < 0)
+        return ctl_fail("%s: lines %lld to %lld: %s answered %ld: %s", chunk->file, (long long)chunk->first_line,
+                        (long long)chunk->last_line, post->url, status, answer.words);
+    if (is_whole)
+        return ctl_fail("%s: line %lld: %s: %s (%s answered %ld)", chunk->file,
+                        (long long)(chunk->first_line + answer.index), answer.field, answer.words, post->url, status);
+    return ctl_fail("%s: log %lld of lines %lld to %lld: %s: %s (%s answered %ld)", chunk->file,
+                    (long long)answer.index + 1, (long long)chunk->first_line, (long long)chunk->last_line,
+                    answer.field, answer.words, post->url, status);
+}
+
 static int say_failure(struct post *post, const struct chunk *chunk, CURLcode code, long status)
 {
     if (code != CURLE_OK)
         return ctl_fail("%s: lines %lld to %lld: %s: %s", chunk->file, (long long)chunk->first_line,
                         (long long)chunk->last_line, post->url, curl_easy_strerror(code));
-    const char *answer = buf_cstr(&post->answer);
-    return ctl_fail("%s: lines %lld to %lld: %s answered %ld: %.500s", chunk->file, (long long)chunk->first_line,
-                    (long long)chunk->last_line, post->url, status, answer ? answer : "");
+    return say_refusal(post, chunk, status);
 }
 
 /* Sleeps, unless a signal ends the program. */
@@ -254,19 +268,13 @@ static int read_patience(const char *text, struct post *post)
     return CTL_OK;
 }
 
-/* Straight to the service: no redirection, no proxy from the environment, nothing but HTTP. */
 static int set_up(struct post *post)
 {
-    post->curl = curl_easy_init();
+    post->curl = ctl_curl_open(post->url);
     if (!post->curl)
         return ctl_fail("out of memory");
     CURL *curl = post->curl;
-    curl_easy_setopt(curl, CURLOPT_URL, post->url);
     curl_easy_setopt(curl, CURLOPT_POST, 1L);
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_PROXY, "");
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT, ANSWER_SECONDS);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_answer);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, post);
@@ -280,11 +288,8 @@ static int set_up(struct post *post)
 int ctl_post_open(const struct ctl *ctl, struct import_target *ret_target)
 {
     struct post *post = calloc(1, sizeof *post);
-    signal(SIGPIPE, SIG_IGN); /* a connection that breaks is an error like others */
-    if (!post || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-        free(post);
+    if (!post)
         return ctl_fail("out of memory");
-    }
     buf_init(&post->body, LIMIT_BODY_BYTES);
     buf_init(&post->answer, ANSWER_BYTES);
     int status = make_url(ctl->option[CTL_URL], post);

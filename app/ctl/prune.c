@@ -2,7 +2,7 @@
  * to lib/store/sqlite/care/prune.c. */
 #include "ctl/ctl.h"
 
-#include "format/json_out.h"
+#include "ctl/json.h"
 #include "base/text.h"
 #include "time/when.h"
 
@@ -11,8 +11,6 @@
 #include <unistd.h>
 
 #include "base/banned.h"
-
-#define JSON_BYTES 8192u
 
 /* "90d". Zero days would be what is not over yet. */
 static int parse_age(const char *text, int64_t *ret_days)
@@ -48,50 +46,31 @@ static double mib(int64_t bytes)
     return (double)bytes / (1 << 20);
 }
 
-static void put_tables(struct json_out *out, const struct store_pruned *pruned, bool is_plan)
+static void put_tables(struct json_object *json, const struct store_pruned *pruned, bool is_plan)
 {
-    json_out_name(out, "tables");
-    json_out_begin_array(out);
+    struct json_object *tables = ctl_json_array(json, "tables");
     for (int i = 0; i < STORE_PRUNED_TABLES; i++) {
-        json_out_begin_object(out);
-        json_out_name(out, "table");
-        json_out_cstr(out, pruned->tables[i].name);
-        json_out_name(out, "rows");
-        json_out_number(out, pruned->tables[i].rows);
-        if (is_plan) {
-            json_out_name(out, "about_bytes");
-            json_out_number(out, pruned->tables[i].bytes);
-        }
-        json_out_end_object(out);
+        struct json_object *table = ctl_json_item(tables);
+        ctl_json_text(table, "table", pruned->tables[i].name);
+        ctl_json_number(table, "rows", pruned->tables[i].rows);
+        if (is_plan)
+            ctl_json_number(table, "about_bytes", pruned->tables[i].bytes);
     }
-    json_out_end_array(out);
 }
 
-static void say_json(const struct store_pruned *pruned, bool is_plan)
+static int say_json(const struct store_pruned *pruned, bool is_plan)
 {
-    struct buf text;
-    struct json_out out;
-    buf_init(&text, JSON_BYTES);
-    json_out_init(&out, &text);
-    json_out_begin_object(&out);
-    json_out_name(&out, "ok");
-    json_out_bool(&out, true);
-    json_out_name(&out, "dry_run");
-    json_out_bool(&out, is_plan);
-    if (pruned->before) {
-        json_out_name(&out, "before");
-        json_out_time(&out, pruned->before);
-    }
-    put_tables(&out, pruned, is_plan);
+    struct json_object *json = ctl_json_new();
+    ctl_json_bool(json, "ok", true);
+    ctl_json_bool(json, "dry_run", is_plan);
+    if (pruned->before)
+        ctl_json_time(json, "before", pruned->before);
+    put_tables(json, pruned, is_plan);
     if (!is_plan) {
-        json_out_name(&out, "file_bytes_before");
-        json_out_number(&out, pruned->file_bytes_before);
-        json_out_name(&out, "file_bytes_after");
-        json_out_number(&out, pruned->file_bytes_after);
+        ctl_json_number(json, "file_bytes_before", pruned->file_bytes_before);
+        ctl_json_number(json, "file_bytes_after", pruned->file_bytes_after);
     }
-    json_out_end_object(&out);
-    ctl_say("%s", buf_cstr(&text));
-    buf_release(&text);
+    return ctl_say_json(json);
 }
 
 static void say_plan(const struct store_pruned *pruned)
@@ -137,8 +116,8 @@ static int dry_run(const struct ctl *ctl, int64_t days)
     if (err)
         return ctl_fault(&fault);
     if (ctl->option[CTL_JSON])
-        say_json(&pruned, true);
-    else if (sum_rows(&pruned) == 0)
+        return say_json(&pruned, true);
+    if (sum_rows(&pruned) == 0)
         ctl_say("Nothing is older than %lld days.", (long long)days);
     else
         say_plan(&pruned);
@@ -174,8 +153,8 @@ static int prune(const struct ctl *ctl, int64_t days)
     if (err)
         return say_fault(&fault);
     if (ctl->option[CTL_JSON])
-        say_json(&pruned, false);
-    else if (sum_rows(&pruned) == 0)
+        return say_json(&pruned, false);
+    if (sum_rows(&pruned) == 0)
         ctl_say("Nothing is older than %lld days.", (long long)days);
     else
         say_words(&pruned);

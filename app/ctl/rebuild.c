@@ -1,27 +1,18 @@
 /* rebuild.c: analyticsctl rebuild. Knows what is said of it. Leaves the work to lib/store/sqlite/care/rebuild.c. */
 #include "ctl/ctl.h"
 
-#include "format/json_out.h"
+#include "ctl/json.h"
 #include "time/when.h"
 
 #include "base/banned.h"
 
-static void say_json(const struct store_rebuilt *rebuilt)
+static int say_json(const struct store_rebuilt *rebuilt)
 {
-    struct buf text;
-    struct json_out out;
-    buf_init(&text, 4096);
-    json_out_init(&out, &text);
-    json_out_begin_object(&out);
-    json_out_name(&out, "ok");
-    json_out_bool(&out, true);
-    json_out_name(&out, "logs");
-    json_out_number(&out, rebuilt->logs);
-    json_out_name(&out, "closed_until");
-    json_out_time(&out, rebuilt->closed_until);
-    json_out_end_object(&out);
-    ctl_say("%s", buf_cstr(&text));
-    buf_release(&text);
+    struct json_object *json = ctl_json_new();
+    ctl_json_bool(json, "ok", true);
+    ctl_json_number(json, "logs", rebuilt->logs);
+    ctl_json_time(json, "closed_until", rebuilt->closed_until);
+    return ctl_say_json(json);
 }
 
 static void say_words(const struct store_rebuilt *rebuilt)
@@ -57,8 +48,7 @@ int ctl_rebuild(const struct ctl *ctl)
     if (err)
         return say_fault(&fault);
     if (ctl->option[CTL_JSON])
-        say_json(&rebuilt);
-    else
-        say_words(&rebuilt);
+        return say_json(&rebuilt);
+    say_words(&rebuilt);
     return CTL_OK;
 }

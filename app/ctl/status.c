@@ -4,6 +4,7 @@
 
 #include "ctl/ctl.h"
 
+#include "ctl/json.h"
 #include "ctl/text.h"
 #include "keys/keys.h"
 #include "store/sqlite/status.h"
@@ -14,7 +15,6 @@
 
 #include "base/banned.h"
 
-#define JSON_BYTES (64u << 10)
 #define MAX_TABLES 32
 #define TABLE_NAME_BYTES 64
 #define TABLES_BOUND_MS 2000
@@ -200,90 +200,74 @@ static int say_words(const struct ctl *ctl, const struct figures *figures)
 
 /* ---- as JSON ---- */
 
-static void put_store(struct json_out *out, const struct store_status *store)
+static void put_store(struct json_object *json, const struct store_status *store)
 {
     int number;
-    ctl_json_cstr(out, "version", PACKAGE_VERSION);
-    ctl_json_cstr(out, "sqlite_version", store_sqlite_version(&number));
-    ctl_json_number(out, "schema_version", store->schema_version);
-    ctl_json_bool(out, "written", store->is_written);
-    ctl_json_number(out, "writer_pid", store->writer ? store->writer : -1);
-    ctl_json_number(out, "database_bytes", store->file_bytes);
-    ctl_json_number(out, "free_bytes", store->free_bytes);
-    ctl_json_number(out, "wal_bytes", store->wal_bytes);
-    ctl_json_time(out, "last_checkpoint", store->checkpoint_at);
-    ctl_json_number(out, "logs", store->logs);
-    ctl_json_time(out, "first_log", store->first_log);
-    ctl_json_time(out, "last_log", store->last_log);
-    ctl_json_time(out, "last_batch", store->last_batch);
-    ctl_json_time(out, "hours_closed_until", store->hours_closed);
-    ctl_json_time(out, "days_closed_until", store->days_closed);
+    ctl_json_text(json, "version", PACKAGE_VERSION);
+    ctl_json_text(json, "sqlite_version", store_sqlite_version(&number));
+    ctl_json_count(json, "schema_version", store->schema_version);
+    ctl_json_bool(json, "written", store->is_written);
+    ctl_json_count(json, "writer_pid", store->writer ? store->writer : -1);
+    ctl_json_count(json, "database_bytes", store->file_bytes);
+    ctl_json_count(json, "free_bytes", store->free_bytes);
+    ctl_json_count(json, "wal_bytes", store->wal_bytes);
+    ctl_json_time(json, "last_checkpoint", store->checkpoint_at);
+    ctl_json_count(json, "logs", store->logs);
+    ctl_json_time(json, "first_log", store->first_log);
+    ctl_json_time(json, "last_log", store->last_log);
+    ctl_json_time(json, "last_batch", store->last_batch);
+    ctl_json_time(json, "hours_closed_until", store->hours_closed);
+    ctl_json_time(json, "days_closed_until", store->days_closed);
 }
 
-static void put_received(struct json_out *out, const struct store_status *store)
+static void put_received(struct json_object *json, const struct store_status *store)
 {
-    json_out_name(out, "received");
-    json_out_begin_object(out);
+    struct json_object *received = ctl_json_object(json, "received");
     for (int span = 0; span < STORE_SPANS; span++) {
-        json_out_name(out, span_names[span]);
-        json_out_begin_object(out);
-        ctl_json_number(out, "batches", store->received[span].batches);
-        ctl_json_number(out, "logs", store->received[span].logs);
-        json_out_end_object(out);
+        struct json_object *one = ctl_json_object(received, span_names[span]);
+        ctl_json_count(one, "batches", store->received[span].batches);
+        ctl_json_count(one, "logs", store->received[span].logs);
     }
-    json_out_end_object(out);
 }
 
-static void put_keys(struct json_out *out, const struct figures *figures)
+static void put_keys(struct json_object *json, const struct figures *figures)
 {
-    json_out_name(out, "keys");
     if (!figures->has_keys) {
-        json_out_null(out);
+        ctl_json_null(json, "keys");
         return;
     }
-    json_out_begin_object(out);
+    struct json_object *keys = ctl_json_object(json, "keys");
     for (enum role role = ROLE_WORKER; role <= ROLE_ADMIN; role++) {
-        json_out_name(out, role_name(role));
-        json_out_begin_object(out);
-        ctl_json_number(out, "active", figures->keys[role].active);
-        ctl_json_number(out, "expired", figures->keys[role].expired);
-        ctl_json_number(out, "revoked", figures->keys[role].revoked);
-        json_out_end_object(out);
+        struct json_object *of_role = ctl_json_object(keys, role_name(role));
+        ctl_json_count(of_role, "active", figures->keys[role].active);
+        ctl_json_count(of_role, "expired", figures->keys[role].expired);
+        ctl_json_count(of_role, "revoked", figures->keys[role].revoked);
     }
-    json_out_end_object(out);
 }
 
-static void put_tables(struct json_out *out, const struct figures *figures)
+static void put_tables(struct json_object *json, const struct figures *figures)
 {
-    json_out_name(out, "tables");
     if (!figures->has_tables) {
-        json_out_null(out);
+        ctl_json_null(json, "tables");
         return;
     }
-    json_out_begin_array(out);
+    struct json_object *tables = ctl_json_array(json, "tables");
     for (size_t i = 0; i < figures->table_count; i++) {
-        json_out_begin_object(out);
-        ctl_json_cstr(out, "name", figures->tables[i].name);
-        ctl_json_number(out, "bytes", figures->tables[i].bytes);
-        ctl_json_number(out, "rows", figures->tables[i].rows);
-        json_out_end_object(out);
+        struct json_object *table = ctl_json_item(tables);
+        ctl_json_text(table, "name", figures->tables[i].name);
+        ctl_json_count(table, "bytes", figures->tables[i].bytes);
+        ctl_json_count(table, "rows", figures->tables[i].rows);
     }
-    json_out_end_array(out);
 }
 
 static int say_json(const struct figures *figures)
 {
-    struct buf text;
-    struct json_out out;
-    buf_init(&text, JSON_BYTES);
-    json_out_init(&out, &text);
-    json_out_begin_object(&out);
-    put_store(&out, &figures->store);
-    put_received(&out, &figures->store);
-    put_keys(&out, figures);
-    put_tables(&out, figures);
-    json_out_end_object(&out);
-    return ctl_say_json(&text);
+    struct json_object *json = ctl_json_new();
+    put_store(json, &figures->store);
+    put_received(json, &figures->store);
+    put_keys(json, figures);
+    put_tables(json, figures);
+    return ctl_say_json(json);
 }
 
 int ctl_status(const struct ctl *ctl)

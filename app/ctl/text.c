@@ -1,4 +1,4 @@
-/* text.c: sizes, counts, spans and times in words, and as members of a JSON result. Knows no command. */
+/* text.c: sizes, counts, spans and times in words. Knows no command. */
 #include "ctl/text.h"
 
 #include "ctl/ctl.h"
@@ -55,7 +55,7 @@ const char *ctl_span_text(int64_t seconds, char ret_text[CTL_FIGURE_BYTES])
     return ret_text;
 }
 
-static bool is_time(int64_t seconds)
+bool ctl_is_time(int64_t seconds)
 {
     return seconds > 0 && seconds < YEAR_3000;
 }
@@ -63,51 +63,9 @@ static bool is_time(int64_t seconds)
 const char *ctl_time_text(int64_t seconds, const char *none, char ret_text[CTL_FIGURE_BYTES])
 {
     char time[WHEN_TEXT_BYTES];
-    if (!is_time(seconds))
+    if (!ctl_is_time(seconds))
         return seconds == 0 ? none : "?";
     when_format(seconds, time);
     snprintf(ret_text, CTL_FIGURE_BYTES, "%s UTC", time);
     return ret_text;
-}
-
-void ctl_json_number(struct json_out *out, const char *name, int64_t value)
-{
-    json_out_name(out, name);
-    if (value >= 0)
-        json_out_number(out, value);
-    else
-        json_out_null(out);
-}
-
-void ctl_json_cstr(struct json_out *out, const char *name, const char *text)
-{
-    json_out_name(out, name);
-    json_out_cstr(out, text);
-}
-
-void ctl_json_bool(struct json_out *out, const char *name, bool value)
-{
-    json_out_name(out, name);
-    json_out_bool(out, value);
-}
-
-void ctl_json_time(struct json_out *out, const char *name, int64_t seconds)
-{
-    json_out_name(out, name);
-    if (is_time(seconds))
-        json_out_time(out, seconds);
-    else
-        json_out_null(out);
-}
-
-int ctl_say_json(struct buf *text)
-{
-    const char *json = buf_cstr(text);
-    int status = CTL_OK;
-    if (json)
-        ctl_say("%s", json);
-    else
-        status = ctl_fail("out of memory");
-    buf_release(text);
-    return status;
 }

@@ -1,8 +1,6 @@
-/* text.h: figures as people read them, and members of a JSON result, for the commands of analyticsctl. */
+/* text.h: figures as people read them, for the commands of analyticsctl. */
 #ifndef CTL_TEXT_H
 #define CTL_TEXT_H
-
-#include "format/json_out.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,13 +19,7 @@ const char *ctl_span_text(int64_t seconds, char ret_text[CTL_FIGURE_BYTES]);
 /* "YYYY-MM-DD HH:MM:SS UTC", `none` for 0; a time that only a damaged file can hold is "?". */
 const char *ctl_time_text(int64_t seconds, const char *none, char ret_text[CTL_FIGURE_BYTES]);
 
-/* Members. A time is null where there is none; so is a number below 0. */
-void ctl_json_number(struct json_out *out, const char *name, int64_t value);
-void ctl_json_cstr(struct json_out *out, const char *name, const char *text);
-void ctl_json_bool(struct json_out *out, const char *name, bool value);
-void ctl_json_time(struct json_out *out, const char *name, int64_t seconds);
-
-/* Prints a result as one line, and releases the buffer. Returns CTL_OK or CTL_FAILED. */
-int ctl_say_json(struct buf *text);
+/* A time that a sound file can hold, and not 0, which stands for none. */
+bool ctl_is_time(int64_t seconds);
 
 #endif

@@ -2,7 +2,8 @@
  * lib/store/sqlite/care/verify.c. */
 #include "ctl/ctl.h"
 
-#include "format/json_out.h"
+#include "base/buf.h"
+#include "ctl/json.h"
 #include "time/when.h"
 
 #include <stdio.h>
@@ -13,12 +14,10 @@
 #define YEAR_3000 INT64_C(32503680000)
 #define TIME_BYTES 24 /* of a time, or of any number */
 #define MESSAGE_BYTES 4096u
-#define JSON_BYTES (256u << 10)
 
 struct told {
-    bool as_json;
-    struct buf json; /* the differences so far, an array without its end */
-    struct json_out out;
+    struct json_object *json; /* NULL: in words */
+    struct json_object *differences;
 };
 
 /* ---- one difference in words ---- */
@@ -174,50 +173,41 @@ static void put_message(struct buf *text, const struct store_difference *differe
 
 /* ---- as JSON ---- */
 
-static void put_totals(struct json_out *out, const char *name, const struct store_difference *difference, bool is_due)
+static void put_totals(struct json_object *json, const char *name, const struct store_difference *difference,
+                       bool is_due)
 {
     char value[TIME_BYTES];
     struct measure measures[MEASURES];
     size_t count = list_measures(difference, measures);
     if (!(is_due ? difference->is_due : difference->is_there))
         return;
-    json_out_name(out, name);
-    json_out_begin_object(out);
-    for (size_t i = 0; i < count; i++) {
-        json_out_name(out, measures[i].name);
-        json_out_cstr(out, value_text(&measures[i], value_of(&measures[i], is_due), value));
-    }
-    json_out_end_object(out);
+    struct json_object *totals = ctl_json_object(json, name);
+    for (size_t i = 0; i < count; i++)
+        ctl_json_text(totals, measures[i].name, value_text(&measures[i], value_of(&measures[i], is_due), value));
 }
 
-static void put_text(struct json_out *out, const char *name, const char *text)
+static void put_text(struct json_object *json, const char *name, const char *text)
 {
-    if (!text)
-        return;
-    json_out_name(out, name);
-    json_out_cstr(out, text);
+    if (text)
+        ctl_json_text(json, name, text);
 }
 
 /* Members that don't apply are left out. */
-static void put_json(struct json_out *out, const struct store_difference *difference, const char *message)
+static void put_json(struct json_object *json, const struct store_difference *difference, const char *message)
 {
     char time[TIME_BYTES];
-    json_out_begin_object(out);
-    put_text(out, "table", difference->table);
-    put_text(out, "message", message);
+    put_text(json, "table", difference->table);
+    put_text(json, "message", message);
     if (difference->period != PERIOD_NONE) {
-        put_text(out, "period", period_name(difference->period));
-        put_text(out, "bucket", time_text(difference->bucket, time));
-        json_out_name(out, "user_id");
-        json_out_number(out, difference->user_id);
-        json_out_name(out, "order_id");
-        json_out_number(out, difference->order_id);
+        put_text(json, "period", period_name(difference->period));
+        put_text(json, "bucket", time_text(difference->bucket, time));
+        ctl_json_number(json, "user_id", difference->user_id);
+        ctl_json_number(json, "order_id", difference->order_id);
     }
-    put_text(out, "domain", difference->domain);
-    put_text(out, "error", difference->error);
-    put_totals(out, "there", difference, false);
-    put_totals(out, "due", difference, true);
-    json_out_end_object(out);
+    put_text(json, "domain", difference->domain);
+    put_text(json, "error", difference->error);
+    put_totals(json, "there", difference, false);
+    put_totals(json, "due", difference, true);
 }
 
 /* ---- the result ---- */
@@ -229,8 +219,8 @@ static void tell(void *ctx, const struct store_difference *difference)
     buf_init(&text, MESSAGE_BYTES);
     put_message(&text, difference);
     const char *message = buf_cstr(&text);
-    if (told->as_json) {
-        put_json(&told->out, difference, message ? message : "out of memory");
+    if (told->json) {
+        put_json(ctl_json_item(told->differences), difference, message ? message : "out of memory");
     } else {
         ctl_watch_end();
         ctl_say("%s", message ? message : "out of memory");
@@ -240,26 +230,13 @@ static void tell(void *ctx, const struct store_difference *difference)
 
 static int say_json(struct told *told, const struct store_verified *verified)
 {
-    struct json_out *out = &told->out;
-    json_out_end_array(out);
-    json_out_name(out, "ok");
-    json_out_bool(out, verified->differences == 0);
-    json_out_name(out, "logs");
-    json_out_number(out, verified->logs);
-    json_out_name(out, "differences");
-    json_out_number(out, verified->differences);
-    json_out_name(out, "facts_differ");
-    json_out_bool(out, verified->facts_differ);
-    if (verified->pruned_until) {
-        json_out_name(out, "pruned_until");
-        json_out_time(out, verified->pruned_until);
-    }
-    json_out_end_object(out);
-    const char *text = buf_cstr(&told->json);
-    if (!text)
-        return ctl_fail("out of memory");
-    ctl_say("%s", text);
-    return CTL_OK;
+    ctl_json_bool(told->json, "ok", verified->differences == 0);
+    ctl_json_number(told->json, "logs", verified->logs);
+    ctl_json_number(told->json, "differences", verified->differences);
+    ctl_json_bool(told->json, "facts_differ", verified->facts_differ);
+    if (verified->pruned_until)
+        ctl_json_time(told->json, "pruned_until", verified->pruned_until);
+    return ctl_say_json(told->json);
 }
 
 static void say_words(const struct store_verified *verified)
@@ -285,9 +262,9 @@ static void say_words(const struct store_verified *verified)
 
 static int say_result(struct told *told, const struct store_verified *verified)
 {
-    if (told->as_json && say_json(told, verified))
+    if (told->json && say_json(told, verified))
         return CTL_UNDONE;
-    if (!told->as_json)
+    if (!told->json)
         say_words(verified);
     return verified->differences ? CTL_DIFFERENT : CTL_OK;
 }
@@ -308,17 +285,14 @@ static int verify(const struct ctl *ctl, struct told *told)
 
 int ctl_verify(const struct ctl *ctl)
 {
-    struct told told = {.as_json = ctl->option[CTL_JSON] != NULL};
+    struct told told = {0};
     if (ctl_become_owner(ctl->data_dir))
         return CTL_UNDONE;
     store_setup(true);
     ctl_watch_begin(true); /* it only reads: nothing is left to tidy */
-    buf_init(&told.json, JSON_BYTES);
-    json_out_init(&told.out, &told.json);
-    json_out_begin_object(&told.out);
-    json_out_name(&told.out, "first_differences");
-    json_out_begin_array(&told.out);
-    int status = verify(ctl, &told);
-    buf_release(&told.json);
-    return status;
+    if (ctl->option[CTL_JSON]) {
+        told.json = ctl_json_new();
+        told.differences = ctl_json_array(told.json, "first_differences");
+    }
+    return verify(ctl, &told);
 }

@@ -253,8 +253,8 @@ START_TEST(who_may_not)
     char all[256];
     static const struct {
         const char *file, *says;
-    } rows[] = {{"no.key", "answered 401: {\"message\":\"auth.unauthorized\""},
-                {"user.key", "answered 403: {\"message\":\"auth.forbidden\""},
+    } rows[] = {{"no.key", "answered 401: auth.unauthorized"},
+                {"user.key", "answered 403: auth.forbidden"},
                 {"bad.key", "bad.key: its first line is no API key"},
                 {"/dev/null", "/dev/null: its first line is no API key"},
                 {"missing.key", "can't open missing.key"}};

@@ -72,9 +72,9 @@ only() {
 }
 verdict 'sqlite3.h is for db.h alone' "$(only sqlite3.h lib/db/db.h)"
 verdict 'db.h is for the databases alone' "$(only db/db.h lib/db/ lib/keys/ lib/store/sqlite/)"
-verdict 'json-c is for tests alone' "$(only 'json.*/json.*')"
+verdict 'json-c is for json.c and answer.c alone' "$(only 'json.*/json.*' app/ctl/json.c app/ctl/answer.c)"
 verdict 'zlib is for gunzip.c alone' "$(only zlib.h lib/format/gunzip.c)"
-verdict 'libcurl is for post.c alone' "$(only curl/curl.h app/ctl/post.c)"
+verdict 'libcurl is for curl.h alone' "$(only curl/curl.h app/ctl/curl.h)"
 verdict 'FastCGI is for fcgi.c alone' "$(only 'fcgi.*' app/http/fcgi.c)"
 # The mains start the library; ingest hashes bodies for idempotency keys, etag what an answer depends on, imports logs.
 verdict 'libsodium is for few' \
