@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
-# update_docs.sh OUT DOCS: puts the tables and plots of a run into DOCS/performance.md and beside it. A table stands
-# between <!-- bench:NAME --> and <!-- /bench:NAME -->, the rest of the page is written by hand.
+# update_docs.sh OUT DOCS: puts what report.sh made of a run into DOCS: whole tables and plots into DOCS/bench/, a short
+# table NAME into DOCS/performance.md, between <!-- bench:NAME --> and <!-- /bench:NAME -->. The rest of the page is
+# written by hand.
 set -euo pipefail
+DOCS=$(cd "$2" && pwd -P)
 cd "$1"
-DOCS=$2
 awk '
+    function table(file, line, got) {
+        while ((got = getline line < file) > 0) print line
+        if (got < 0) { print file ": cannot be read" >"/dev/stderr"; exit 1 }
+    }
     /^<!-- \/bench:/ { skipping = 0 }
     !skipping
-    /^<!-- bench:/ {
-        skipping = 1
-        file = $2; sub("bench:", "", file); file = file ".md"
-        while ((getline line < file) > 0) print line
-        close(file)
-    }' "$DOCS/performance.md" >performance.md.new
+    /^<!-- bench:/ { skipping = 1; sub("bench:", "", $2); table($2 ".md") }' "$DOCS/performance.md" >performance.md.new
 mv performance.md.new "$DOCS/performance.md"
-cp -- *.svg "$DOCS/"
+mkdir -p "$DOCS/bench"
+cp -- *.csv *.svg "$DOCS/bench/"

@@ -10,7 +10,7 @@
 #include "base/banned.h"
 
 /* Of what a slice of packing takes on, a slice of deleting takes on as many rows; a page that is moved costs as much as
- * many of them. docs/performance.md has the figures. */
+ * many of them. docs/bench/studies.md has the figures. */
 #define ENTRIES_PER_ROW 50
 #define ENTRIES_PER_PAGE 1000
 

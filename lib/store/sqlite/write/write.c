@@ -12,7 +12,7 @@
 
 #include "base/banned.h"
 
-/* The WAL's pages that are worth a checkpoint; docs/performance.md has the figures. */
+/* The WAL's pages that are worth a checkpoint; docs/bench/studies.md has the figures. */
 #define CHECKPOINT_PAGES 4000
 
 /* A WAL that readers have made this long (64 MiB) is worth a short wait for them at each checkpoint: reports that
