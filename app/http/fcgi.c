@@ -34,6 +34,7 @@
 #define HEAD_SILENCE_SECONDS 2 /* nginx sends the head at once; who does not, holds a thread no longer */
 #define STACK_BYTES (256u << 10)
 #define NO_DESCRIPTORS_WAIT_MS 100
+#define ACCEPT_TICK_MS 100
 #define RESPONDER 1 /* FastCGI specification, 5.1 */
 
 struct fcgi {
@@ -70,12 +71,18 @@ static void stop_signals(sigset_t *ret_set)
         (void)sigaddset(ret_set, signals[i]);
 }
 
-/* Several processes share the socket, so the one that comes too late must not block in accept. */
-static bool set_nonblocking(int fd)
+/* Several processes share the socket, so the one that comes too late must not block in accept. O_NONBLOCK sees to that,
+ * but every process that holds the socket can take the flag away, and systemd does so whenever it starts a helper of a
+ * unit. Then accept blocks, and no stop would end it: so it returns after a tick as well (SO_RCVTIMEO, socket(7)). The
+ * tick belongs to each call, so there is no moment at which a stop can be missed. A signal would have to be repeated
+ * until it finds the thread in accept, and would cut off what libfcgi reads in another. */
+static bool bound_accept(int fd)
 {
+    struct timeval tick = {.tv_usec = ACCEPT_TICK_MS * 1000};
     int flags = fcntl(fd, F_GETFL);
 
-    return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
+    return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 &&
+           setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tick, sizeof tick) == 0;
 }
 
 enum err fcgi_init(struct fault *fault)
@@ -90,7 +97,7 @@ enum err fcgi_init(struct fault *fault)
     (void)pthread_sigmask(SIG_BLOCK, &stops, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN); /* a write past RLIMIT_FSIZE shall fail like one to a full disk */
-    if (!set_nonblocking(LISTEN_FD) || FCGX_Init() != 0)
+    if (!bound_accept(LISTEN_FD) || FCGX_Init() != 0)
         return fault_set(fault, ERR_INTERNAL, "libfcgi can't be started");
     return OK;
 }

@@ -404,6 +404,53 @@ START_TEST(stops_when_idle)
 }
 END_TEST
 
+#define POOL 4
+
+/* As systemd does it now and then: the flag belongs to the socket, not to the process that has set it. */
+static pid_t fork_clearer(int fd)
+{
+    pid_t pid = fork();
+
+    if (pid != 0)
+        return pid;
+    for (;;) {
+        int flags = fcntl(fd, F_GETFL);
+
+        (void)fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+    }
+}
+
+/* A pool on one socket that another process makes blocking all the time: each of them stops. Without SO_RCVTIMEO on the
+ * socket the threads that come too late stay in accept, and the test times out. */
+START_TEST(stops_on_a_socket_made_blocking)
+{
+    pid_t pool[POOL];
+    pid_t clearer;
+    int fd;
+
+    ck_assert_int_eq(unlink(socket_path), 0);
+    fd = listen_unix();
+    clearer = fork_clearer(fd);
+    for (int i = 0; i < POOL; i++) {
+        pool[i] = fork_deaf();
+        if (pool[i] == 0)
+            _exit(serve_on(fd));
+    }
+    for (int i = 0; i < POOL; i++)
+        check_alive();
+    for (int i = 0; i < POOL; i++) {
+        int status = -1;
+
+        (void)kill(pool[i], SIGTERM);
+        ck_assert_int_eq(waitpid(pool[i], &status, 0), pool[i]);
+        ck_assert_int_eq(status, 0);
+    }
+    (void)kill(clearer, SIGKILL);
+    ck_assert_int_eq(waitpid(clearer, NULL, 0), clearer);
+    (void)close(fd);
+}
+END_TEST
+
 static int start_with(int fd)
 {
     int status = -1;
@@ -450,6 +497,7 @@ int main(void)
     tcase_add_test(tcase, head_has_no_body);
     tcase_add_loop_test(tcase, stop_answers_what_is_under_way, 0, (int)(sizeof stop_signals / sizeof *stop_signals));
     tcase_add_test(tcase, stops_when_idle);
+    tcase_add_test(tcase, stops_on_a_socket_made_blocking);
     tcase_add_test(tcase, starts_on_unix_sockets_only);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
