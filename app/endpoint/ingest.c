@@ -44,7 +44,8 @@ static bool is_json(const char *content_type)
 
 static bool is_gzip(const char *content_encoding)
 {
-    return slice_equals_nocase(slice_of(content_encoding), "gzip");
+    return slice_equals_nocase(slice_of(content_encoding), "gzip") ||
+           slice_equals_nocase(slice_of(content_encoding), "x-gzip"); /* RFC 9110, 8.4.1.3: the same */
 }
 
 static bool encoding_supported(const char *content_encoding)

@@ -131,6 +131,8 @@ void response_error_with(struct response *response, const struct request *reques
     response_header(response, "Cache-Control", "no-store");
     if (response->status == 401)
         response_header(response, "WWW-Authenticate", "Bearer realm=\"analytics\""); /* RFC 9110, 15.5.2 */
+    if (fault->err == ERR_CONTENT_ENCODING_UNSUPPORTED)
+        response_header(response, "Accept-Encoding", "gzip, identity"); /* RFC 9110, 15.5.16 */
     if (response->status == 503)
         response_header(response, "Retry-After", RETRY_AFTER_SECONDS);
     (void)snprintf(response->log_text, sizeof response->log_text, "%s", fault->detail);

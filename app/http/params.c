@@ -132,9 +132,10 @@ static enum err parse_when(const struct param_row *row, struct slice value, stru
 {
     struct when *ret_when = row == &param_rows[PARAM_FROM] ? &reading->from : &reading->to;
 
-    if (!when_parse(value, ret_when))
-        return refuse(row, reading->fault);
-    return OK;
+    if (when_parse(value, ret_when))
+        return OK;
+    return fault_set_parameter(reading->fault, ERR_PARAMETER_INVALID, row->snake, "%s must be %s; %s", row->name,
+                               row->accepts, when_fault(value));
 }
 
 static enum err parse_domain(const struct param_row *row, struct slice value, struct reading *reading)
@@ -281,7 +282,21 @@ static enum param find_param(const struct param_set *set, struct slice name)
     return PARAM_COUNT;
 }
 
-static void scan_pair(struct scan *scan, struct slice pair)
+/* A name that nobody knows is ignored, unless it is one of ours in another spelling: then an answer without it would be
+ * an answer to another question. */
+static enum err check_unknown(struct slice name, struct fault *fault)
+{
+    for (enum param p = 0; p < PARAM_COUNT; p++)
+        if (slice_equals(name, param_rows[p].name))
+            return OK; /* of another route */
+    for (enum param p = 0; p < PARAM_COUNT; p++)
+        if (slice_resembles(name, param_rows[p].name))
+            return fault_set(fault, ERR_QUERY_INVALID, "there is no parameter '%.*s'; '%s' is probably meant",
+                             name.len < 64 ? (int)name.len : 64, name.data, param_rows[p].name);
+    return OK;
+}
+
+static enum err scan_pair(struct scan *scan, struct slice pair, struct fault *fault)
 {
     const char *equals = memchr(pair.data, '=', pair.len);
     size_t name_len = equals == NULL ? pair.len : (size_t)(equals - pair.data);
@@ -292,15 +307,16 @@ static void scan_pair(struct scan *scan, struct slice pair)
     if (equals != NULL)
         value = (struct slice){equals + 1, pair.len - name_len - 1};
     if (!decode(scan, (struct slice){pair.data, name_len}, &name))
-        return;
+        return OK;
     param = find_param(scan->set, name);
     if (param == PARAM_COUNT)
-        return;
+        return check_unknown(name, fault);
     scan->raws[param].times++;
     if (decode(scan, value, &scan->raws[param].value))
         scan->decoded_len += scan->raws[param].value.len;
     else
         scan->raws[param].undecodable = true;
+    return OK;
 }
 
 static enum err scan_query(struct scan *scan, const char *query, struct fault *fault)
@@ -308,17 +324,17 @@ static enum err scan_query(struct scan *scan, const char *query, struct fault *f
     if (strlen(query) > LIMIT_QUERY_STRING_BYTES)
         return fault_set(fault, ERR_QUERY_INVALID, "the query string is longer than %u bytes",
                          LIMIT_QUERY_STRING_BYTES);
-    while (*query != '\0') {
+    enum err err = OK;
+    while (*query != '\0' && !err) {
         size_t len = strcspn(query, "&");
-
         if (len > 0 && ++scan->pairs > LIMIT_PARAMETERS)
             return fault_set(fault, ERR_QUERY_INVALID, "more than %u parameters", LIMIT_PARAMETERS);
         if (len > 0)
-            scan_pair(scan, (struct slice){query, len});
+            err = scan_pair(scan, (struct slice){query, len}, fault);
         query += len;
         query += *query == '&';
     }
-    return OK;
+    return err;
 }
 
 static enum err read_param(const struct param_row *row, const struct raw *raw, struct reading *reading)
@@ -389,6 +405,23 @@ static bool too_long(const struct when *from, const struct when *to, const struc
     return to->has_fraction && !from->has_fraction;
 }
 
+/* The date that was written. */
+static int64_t date_of(const struct when *when)
+{
+    return when_floor(when->seconds + when->offset_seconds, WHEN_DAY);
+}
+
+/* docs/api.md, Times: compared as written. A date-only `to` is its date, and then only the date of `from` counts. */
+static bool is_reversed(const struct when *from, const struct when *to, const struct zone *zone)
+{
+    if (to->date_only)
+        return date_of(from) > date_of(to);
+    bool one_clock = !from->has_zone && !to->has_zone;
+    int64_t begin = one_clock ? from->seconds : instant_of(from, zone);
+    int64_t end = one_clock ? to->seconds : instant_of(to, zone);
+    return begin > end || (begin == end && from->has_fraction && !to->has_fraction);
+}
+
 /* No log is older than 1970, and no bucket of the store. */
 static int64_t not_before_1970(int64_t at)
 {
@@ -402,7 +435,7 @@ static enum err join_range(struct reading *reading)
 
     filter->from = not_before_1970(whole_second(&reading->from, zone));
     filter->to = not_before_1970(end_of_range(&reading->to, zone));
-    if (filter->from > filter->to)
+    if (is_reversed(&reading->from, &reading->to, zone) || filter->from > filter->to)
         return fault_set(reading->fault, ERR_RANGE_INVALID, "from must not be after to");
     if (too_long(&reading->from, &reading->to, zone))
         return fault_set(reading->fault, ERR_RANGE_TOO_LONG, "to may be at most %d months after from",

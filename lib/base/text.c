@@ -33,6 +33,28 @@ bool slice_equals_nocase(struct slice text, const char *cstr)
     return true;
 }
 
+/* The next character that counts, in lower case; -1 at the end. Moves `*at` behind it. */
+static int next_counting(const char *data, size_t len, size_t *at)
+{
+    while (*at < len && (data[*at] == '_' || data[*at] == '-'))
+        ++*at;
+    if (*at == len)
+        return -1;
+    unsigned char c = (unsigned char)data[(*at)++];
+    return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
+}
+
+bool slice_resembles(struct slice text, const char *cstr)
+{
+    size_t len = strlen(cstr), i = 0, j = 0;
+    int a, b;
+    do {
+        a = next_counting(text.data, text.len, &i);
+        b = next_counting(cstr, len, &j);
+    } while (a == b && a >= 0);
+    return a == b;
+}
+
 /* The bytes of the character that begins at `at` (RFC 3629, section 4), 0 when it is not well formed. */
 static size_t utf8_length(const unsigned char *at, size_t len)
 {

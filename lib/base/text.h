@@ -18,6 +18,10 @@ struct slice slice_of(const char *cstr);
 bool slice_equals(struct slice text, const char *cstr);
 bool slice_equals_nocase(struct slice text, const char *cstr); /* ASCII */
 
+/* True when the two differ at most by the case of ASCII letters, by '_' and by '-': sort_by, SORTBY and sort-by
+ * resemble sortBy. */
+bool slice_resembles(struct slice text, const char *cstr);
+
 /* True for well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF). NUL is allowed. */
 bool text_is_utf8(const char *data, size_t len);
 

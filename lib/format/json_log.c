@@ -68,15 +68,16 @@ static enum log_value value_of(const struct json_member *member)
     return member->kind == JSON_NUMBER ? LOG_NUMBER : LOG_OTHER;
 }
 
-/* Unknown members are ignored. */
 static enum err read_member(struct json_log *log, const struct json_member *member)
 {
     struct slice text;
     if (meant(log, &member->name, &text))
         return ERR_UNAVAILABLE;
     size_t field = log_reader_find(&log->reader, text);
-    if (field == LOG_FIELDS)
+    if (field == LOG_FIELDS) {
+        log_reader_unknown(&log->reader, text);
         return OK;
+    }
     if (meant(log, &member->value, &text))
         return ERR_UNAVAILABLE;
     return log_reader_put(&log->reader, field, value_of(member), text);

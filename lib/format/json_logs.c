@@ -25,12 +25,16 @@ struct json_logs {
     struct json_log log;
     const struct log_sink *sink; /* of a file of bodies; NULL: one body, all of it for the batch */
     size_t body_bytes;           /* read so far */
-    size_t body_end;             /* offset of the body's last brace */
-    bool in_body;                /* a body has begun and not ended */
-    bool in_logs;                /* the member being read is `logs` */
-    bool has_logs;               /* it was seen */
-    uint32_t log_index;          /* of the log being read; their number once the array has ended */
-    int64_t line;                /* of a file: the one that is read; and that where the log began */
+    char first[4];               /* bytes of a body */
+    size_t first_count;
+    size_t mark_bytes;  /* of a byte order mark that was passed over */
+    bool begun;         /* these bytes were read */
+    size_t body_end;    /* offset of the body's last brace */
+    bool in_body;       /* a body has begun and not ended */
+    bool in_logs;       /* the member being read is `logs` */
+    bool has_logs;      /* it was seen */
+    uint32_t log_index; /* of the log being read; their number once the array has ended */
+    int64_t line;       /* of a file: the one that is read; and that where the log began */
     int64_t log_line;
     struct fault fault; /* why the body was refused; OK in it so far */
     uint64_t fault_count;
@@ -82,12 +86,28 @@ static enum err out_of_memory(struct json_logs *reader)
     return fault_set(&reader->fault, ERR_UNAVAILABLE, "no memory to read the body");
 }
 
+/* What a body that is wrong at `offset` seems to be, in words to be appended; "": nothing that is known. */
+static const char *what_it_seems(const struct json_logs *reader, size_t offset)
+{
+    const char *first = reader->first;
+    if (offset > 1 && reader->body_end > 0 && !reader->has_logs)
+        return "; the body is NDJSON: send {\"logs\": [...]}";
+    if (offset > 1 || reader->first_count < 2)
+        return "";
+    if (memcmp(first, "\x1f\x8b", 2) == 0)
+        return "; the body is gzip: send Content-Encoding: gzip";
+    if (memcmp(first, "\xff\xfe", 2) == 0 || memcmp(first, "\xfe\xff", 2) == 0 || !first[0] != !first[1])
+        return "; the body is UTF-16: send UTF-8";
+    return first[0] == '[' ? "; the body is an array: send {\"logs\": [...]}" : "";
+}
+
 /* In a file, a line tells more than a byte of one of its bodies. */
 static enum err expected_at(struct json_logs *reader, size_t offset, const char *expected)
 {
     if (reader->sink)
         return fault_set(&reader->fault, ERR_BODY_INVALID, "line %" PRId64 ": expected %s", reader->line, expected);
-    return fault_set(&reader->fault, ERR_BODY_INVALID, "byte %zu: expected %s", offset, expected);
+    return fault_set(&reader->fault, ERR_BODY_INVALID, "byte %zu: expected %s%s", offset + reader->mark_bytes, expected,
+                     what_it_seems(reader, offset));
 }
 
 /* The envelope, event by event. */
@@ -215,13 +235,35 @@ static enum err feed(struct json_logs *reader, const char *data, size_t len)
     return err;
 }
 
+/* A byte order mark is passed over, as in a file (log_stream.c). */
+static enum err begin_body(struct json_logs *reader)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+    size_t mark_bytes = sizeof mark - 1;
+    bool is_marked = reader->first_count >= mark_bytes && memcmp(reader->first, mark, mark_bytes) == 0;
+    reader->mark_bytes = is_marked ? mark_bytes : 0;
+    reader->begun = true;
+    return feed(reader, reader->first + reader->mark_bytes, reader->first_count - reader->mark_bytes);
+}
+
+/* A body's first bytes wait for one another: they tell what it is that is no JSON. */
+static enum err feed_body(struct json_logs *reader, const char *data, size_t len)
+{
+    enum err err = OK;
+    for (; len > 0 && reader->first_count < sizeof reader->first; len--)
+        reader->first[reader->first_count++] = *data++;
+    if (!reader->begun && reader->first_count == sizeof reader->first)
+        err = begin_body(reader);
+    return err ? err : feed(reader, data, len);
+}
+
 enum err json_logs_feed(struct json_logs *reader, const char *data, size_t len, struct fault *fault)
 {
     size_t room = reader->sink ? len : LIMIT_BODY_BYTES - reader->body_bytes;
     size_t piece = len < room ? len : room;
     enum err err = reader->fault.err;
     if (!err)
-        err = feed(reader, data, piece);
+        err = reader->sink ? feed(reader, data, piece) : feed_body(reader, data, piece);
     reader->body_bytes += piece;
     if (!err && len > room)
         err = fault_set(&reader->fault, ERR_BODY_TOO_LARGE, "the body is larger than %u bytes", LIMIT_BODY_BYTES);
@@ -233,15 +275,18 @@ enum err json_logs_feed(struct json_logs *reader, const char *data, size_t len, 
 static enum err finish_body(struct json_logs *reader)
 {
     struct json_scan *scan = &reader->scan;
+    enum err err = reader->begun ? OK : begin_body(reader);
+    if (err)
+        return err;
     if (!json_scan_finish(scan))
-        return fault_set(&reader->fault, ERR_BODY_INVALID, "byte %zu: the body ends here, expected %s", scan->offset,
-                         scan->expected);
+        return fault_set(&reader->fault, ERR_BODY_INVALID, "byte %zu: the body ends here, expected %s",
+                         scan->offset + reader->mark_bytes, scan->expected);
     if (!reader->has_logs)
         return expected_at(reader, reader->body_end, "a member \"logs\"");
     if (reader->fault_count == 0)
         return OK;
-    return fault_set(&reader->fault, ERR_LOGS_INVALID, "%" PRIu64 " fields of the logs are not valid",
-                     reader->fault_count);
+    return fault_set(&reader->fault, ERR_LOGS_INVALID, "%" PRIu64 " %s of the logs %s not valid", reader->fault_count,
+                     reader->fault_count == 1 ? "field" : "fields", reader->fault_count == 1 ? "is" : "are");
 }
 
 static enum err finish_file(struct json_logs *reader)

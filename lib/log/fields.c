@@ -51,7 +51,7 @@ void log_refuse(struct log_reader *reader, const char *field, const char *format
 void log_reader_begin(struct log_reader *reader)
 {
     reader->log = (struct log_record){0};
-    reader->seen = 0;
+    reader->seen = reader->resembled = 0;
     reader->guess = 0;
     reader->names = reader->batch->name_count;
 }
@@ -76,7 +76,7 @@ static void read_time(struct log_reader *reader, const struct log_field *field, 
     if (when_parse(text, &when))
         *ret_seconds = when.seconds;
     else
-        log_refuse(reader, field->name, "must be a date and time such as 2026-03-15 10:15:00, years 1970 to 2999");
+        log_refuse(reader, field->name, "must be a date and time such as 2026-03-15 10:15:00; %s", when_fault(text));
 }
 
 static void read_ip(struct log_reader *reader, const struct log_field *field, struct slice text, struct ip *ret_ip)
@@ -169,11 +169,31 @@ enum err log_reader_put(struct log_reader *reader, size_t i, enum log_value valu
     return OK;
 }
 
+void log_reader_unknown(struct log_reader *reader, struct slice name)
+{
+    for (size_t i = 0; i < LOG_FIELDS; i++) {
+        if (!slice_resembles(name, log_fields[i].name))
+            continue;
+        reader->resembled |= UINT32_C(1) << i;
+        snprintf(reader->spelling[i], LOG_SPELLING_BYTES, "%.*s", (int)(name.len < 1000 ? name.len : 1000), name.data);
+        return;
+    }
+}
+
+static void check_missing(struct log_reader *reader, size_t i)
+{
+    if (reader->seen >> i & 1)
+        return;
+    if (reader->resembled >> i & 1)
+        log_refuse(reader, log_fields[i].name, "is missing; '%s' is probably meant to be it", reader->spelling[i]);
+    else if (log_fields[i].required)
+        log_refuse(reader, log_fields[i].name, "is required");
+}
+
 enum err log_reader_end(struct log_reader *reader)
 {
     for (size_t i = 0; i < LOG_FIELDS; i++)
-        if (log_fields[i].required && !(reader->seen >> i & 1))
-            log_refuse(reader, log_fields[i].name, "is required");
+        check_missing(reader, i);
     if (!reader->refused)
         return batch_add(reader->batch, &reader->log);
     batch_drop_names(reader->batch, reader->names);

@@ -38,6 +38,7 @@ enum log_value {
 };
 
 #define LOG_MESSAGE_BYTES 128
+#define LOG_SPELLING_BYTES 32
 
 /* One log on its way into a batch. */
 struct log_reader {
@@ -45,7 +46,9 @@ struct log_reader {
     void (*refuse)(void *ctx, const char *field, const char *message); /* "" for the field: the log as a whole */
     void *ctx;
     struct log_record log;
-    uint32_t seen;  /* a bit for each field that has come */
+    uint32_t seen;      /* a bit for each field that has come */
+    uint32_t resembled; /* a bit for each field whose name has come in another spelling, which stands below, cut */
+    char spelling[LOG_FIELDS][LOG_SPELLING_BYTES];
     size_t guess;   /* the field that is likely next */
     uint32_t names; /* in the batch, before this log */
     bool refused;   /* something was; no log and no text is added any more, until the caller clears it */
@@ -70,6 +73,10 @@ static inline size_t log_reader_find(struct log_reader *reader, struct slice nam
 
 /* Takes a field's value. OK, also when it was refused; else ERR_UNAVAILABLE: out of memory. */
 enum err log_reader_put(struct log_reader *reader, size_t field, enum log_value value, struct slice text);
+
+/* Takes the name of a member that no log has. It is ignored, unless it resembles a field (slice_resembles) that the log
+ * lacks: then the log is refused at its end, since a counter under another name would count as 0. */
+void log_reader_unknown(struct log_reader *reader, struct slice name);
 
 /* Ends the log: adds it to the batch, unless something was refused. OK, or ERR_UNAVAILABLE. */
 enum err log_reader_end(struct log_reader *reader);

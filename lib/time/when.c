@@ -190,6 +190,64 @@ bool when_parse(struct slice text, struct when *ret_when)
     return true;
 }
 
+/* ---- what is wrong ---- */
+
+static bool is_digits(struct slice text)
+{
+    struct reader reader = {text.data, text.data + text.len};
+    while (at_digit(&reader))
+        reader.at++;
+    return text.len > 0 && reader.at == reader.end;
+}
+
+/* Of a text that begins like a date: "2026-02-30". */
+static const char *date_fault(struct reader *reader)
+{
+    int year, month, day;
+    if (!take_number(reader, 4, 0, 9999, &year) || !take(reader, "-") || !take_number(reader, 2, 0, 99, &month) ||
+        !take(reader, "-") || !take_number(reader, 2, 0, 99, &day))
+        return "it does not begin with a date such as 2026-03-15";
+    if (year < FIRST_YEAR || year > LAST_YEAR)
+        return "the year is not from 1970 to 2999";
+    if (month < 1 || month > 12)
+        return "there is no such month";
+    return day < 1 || day > month_length(year, month) ? "the month has no such day" : NULL;
+}
+
+/* Of what follows the date. */
+static const char *time_fault(struct reader *reader)
+{
+    int hour, minute, second = 0, offset;
+    bool fraction = false;
+    if (!take(reader, "Tt ") || !take_number(reader, 2, 0, 99, &hour) || !take(reader, ":") ||
+        !take_number(reader, 2, 0, 99, &minute))
+        return "no time such as 10:15:00 follows the date";
+    if (hour == 24)
+        return "24:00 is written 00:00 of the next day";
+    if (take(reader, ":") && !take_number(reader, 2, 0, 99, &second))
+        return "the seconds have no two digits";
+    if (second == 60)
+        return "second 60 (a leap second) is not accepted";
+    if (hour > 23 || minute > 59 || second > 59)
+        return "there is no such time of day";
+    if (take(reader, ".,") && !take_fraction(reader, &fraction))
+        return "the fraction of a second has no 1 to 9 digits";
+    if (!take_zone(reader, &offset) || reader->at < reader->end)
+        return "the zone is neither Z nor an offset such as +03:00, at most 14:00";
+    return "it is before 1970 or after 2999 in UTC";
+}
+
+const char *when_fault(struct slice text)
+{
+    struct reader reader = {text.data, text.data + text.len};
+    if (text.len == 0)
+        return "it is empty";
+    if (is_digits(text) && text.len >= 9)
+        return text.len >= 12 ? "it looks like milliseconds since 1970" : "it looks like seconds since 1970";
+    const char *fault = date_fault(&reader);
+    return fault ? fault : time_fault(&reader);
+}
+
 /* Writes the last `width` decimal digits of `value`, which is not negative; returns the place after them. */
 static char *put_digits(char *at, int width, int64_t value)
 {

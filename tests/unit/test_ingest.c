@@ -181,7 +181,7 @@ static const struct {
     {GOOD, "application/json", "br", NULL, -2, 415, "analytics.content_encoding_unsupported"},
     {GOOD, "application/json", "gzip, gzip", NULL, -2, 415, "analytics.content_encoding_unsupported"},
     {GOOD, "application/json", ", ", NULL, -2, 415, "analytics.content_encoding_unsupported"},
-    {GOOD, "application/json", "x-gzip", NULL, -2, 415, "analytics.content_encoding_unsupported"},
+    {GOOD, "application/json", "x-gzip", NULL, -2, 400, "analytics.body_invalid"}, /* known; the body is none */
     {GOOD, "application/json", "deflate", NULL, -2, 415, "analytics.content_encoding_unsupported"},
     {GOOD, "application/json", "", "", -2, 400, "analytics.idempotency_key_invalid"},
     {GOOD, "application/json", "", " ", -2, 400, "analytics.idempotency_key_invalid"},

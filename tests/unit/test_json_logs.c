@@ -526,7 +526,21 @@ static const struct {
     {BYTES("1"), ERR_BODY_INVALID, "byte 0: expected an object"},
     {BYTES("null"), ERR_BODY_INVALID, "byte 0: expected an object"},
     {BYTES("\"logs\""), ERR_BODY_INVALID, "byte 0: expected an object"},
-    {BYTES("\xef\xbb\xbf{\"logs\":[]}"), ERR_BODY_INVALID, "byte 0: expected"},
+    /* what people send in its place */
+    {BYTES("\xef\xbb\xbf{\"logs\":[]}"), OK, ""}, /* a byte order mark */
+    {BYTES("\xef\xbb\xbf{\"logs\":x}"), ERR_BODY_INVALID, "byte 11: expected"},
+    {BYTES("\xef\xbb{\"logs\":[]}"), ERR_BODY_INVALID, "byte 0: expected"},
+    {BYTES("\xef{\"logs\":[]}"), ERR_BODY_INVALID, "byte 0: expected"},
+    {BYTES("\xef\xbb\xbf\xef\xbb\xbf{\"logs\":[]}"), ERR_BODY_INVALID, "byte 3: expected"},
+    {BYTES("\xef\xbb"), ERR_BODY_INVALID, "byte 0: expected"},
+    {BYTES("\xff\xfe{\0\"\0"), ERR_BODY_INVALID, "UTF-16"},
+    {BYTES("\xfe\xff\0{\0\""), ERR_BODY_INVALID, "UTF-16"},
+    {BYTES("{\0\"\0"), ERR_BODY_INVALID, "UTF-16"},
+    {BYTES("\0{\0\""), ERR_BODY_INVALID, "UTF-16"},
+    {BYTES("\x1f\x8b\x08\0\0"), ERR_BODY_INVALID, "Content-Encoding: gzip"},
+    {BYTES("[" LOG "]"), ERR_BODY_INVALID, "the body is an array"},
+    {BYTES(LOG "\n" LOG "\n"), ERR_BODY_INVALID, "the body is NDJSON"},
+    {BYTES("{\"logs\":[]}\n{\"logs\":[]}"), ERR_BODY_INVALID, "byte 12: expected"},
     {BYTES("{}"), ERR_BODY_INVALID, "byte 1: expected a member \"logs\""},
     {BYTES("{\"log\":[]}\n"), ERR_BODY_INVALID, "byte 9: expected a member \"logs\""},
     {BYTES("{\"Logs\":[]}"), ERR_BODY_INVALID, "a member \"logs\""},
@@ -583,7 +597,8 @@ END_TEST
 #define TWICE "stands twice"
 #define HAS_NUL "must not contain the NUL character, \\u0000"
 #define STRING "must be a string"
-#define TIME "must be a date and time such as 2026-03-15 10:15:00, years 1970 to 2999"
+#define TIME "must be a date and time such as 2026-03-15 10:15:00; "
+#define RESEMBLES(spelling) "is missing; '" spelling "' is probably meant to be it"
 #define ADDRESS "must be an IPv4 or IPv6 address, or empty"
 #define NO_OBJECT "must be an object"
 
@@ -611,7 +626,11 @@ static const struct {
     {"{" LEAST ",\"x\":1,\"x\":1}", NULL, NULL}, /* nobody reads it */
     {"{" LEAST ",\"\":1,\"\":1}", NULL, NULL},
     {"{" LEAST ",\"x\":{\"y\":1,\"y\":1}}", NULL, NULL}, /* nobody reads it */
-    {"{" LEAST ",\"Count\":0}", NULL, NULL},
+    {"{" LEAST ",\"Count\":0}", NULL, NULL},             /* another spelling of what is there */
+    {"{" LEAST ",\"bytesSent\":5}", "bytes_sent", RESEMBLES("bytesSent")},
+    {"{" LEAST ",\"BYTES-SENT\":5}", "bytes_sent", RESEMBLES("BYTES-SENT")},
+    {"{\"bytesSent\":5," LEAST ",\"bytes_sent\":5}", NULL, NULL},
+    {"{" LEAST ",\"bytes\":5,\"sent\":6,\"bytes_send\":7}", NULL, NULL}, /* other words */
     /* NUL */
     {"{" LEAST ",\"x\":\"\\u0000\"}", NULL, NULL}, /* nobody reads it */
     {"{" LEAST ",\"x\\u0000\":1}", NULL, NULL},
@@ -768,11 +787,21 @@ static const struct {
     {"count", NULL, "is required"},
     {"ts", "null", STRING},
     {"ts", "1773569700", STRING},
-    {"ts", "\"\"", TIME},
-    {"ts", "\"yesterday\"", TIME},
-    {"ts", "\"2026-02-29 00:00:00\"", TIME},
-    {"ts", "\"1969-12-31\"", TIME},
-    {"ts", "\"2026-03-15 10:15:00 \"", TIME},
+    {"ts", "\"\"", TIME "it is empty"},
+    {"ts", "\"yesterday\"", TIME "it does not begin with a date such as 2026-03-15"},
+    {"ts", "\"2026-02-29 00:00:00\"", TIME "the month has no such day"},
+    {"ts", "\"1969-12-31\"", TIME "the year is not from 1970 to 2999"},
+    {"ts", "\"2026-03-15 10:15:00 \"", TIME "the zone is neither Z nor an offset such as +03:00, at most 14:00"},
+    {"ts", "\"2016-12-31 23:59:60\"", TIME "second 60 (a leap second) is not accepted"},
+    {"ts", "\"2026-03-15 24:00:00\"", TIME "24:00 is written 00:00 of the next day"},
+    {"ts", "\"1773569700000\"", TIME "it looks like milliseconds since 1970"},
+    {"ts", "\"1773569700\"", TIME "it looks like seconds since 1970"},
+    {"ts", "\"3000-01-01\"", TIME "the year is not from 1970 to 2999"},
+    {"ts", "\"2026-13-01\"", TIME "there is no such month"},
+    {"ts", "\"2026-03-15 10:61\"", TIME "there is no such time of day"},
+    {"ts", "\"2026-03-15 10\"", TIME "no time such as 10:15:00 follows the date"},
+    {"ts", "\"2026-03-15T10:15:00.\"", TIME "the fraction of a second has no 1 to 9 digits"},
+    {"ts", "\"1970-01-01T00:00:00+01:00\"", TIME "it is before 1970 or after 2999 in UTC"},
     {"ts", "\"2026-03-15\"", NULL},
     {"ts", "\"2026-03-15T10:15:00.999+02:00\"", NULL},
     {"ts", "\"\\u0032026-03-15\"", NULL}, /* escaped or not */
