@@ -4,7 +4,7 @@
 # in the environment, from ./serve.
 set -euo pipefail
 : "${BIN:?}" "${DATA:?}" "${NGINX_CONF:?}" "${AUTH:?}" "${PORT:?}" "${QUERY_PROCESSES:?}" "${RATE_INGEST:?}" "${RATE_READS:?}"
-: "${SHOWN_DATA:?}" "${SHOWN_REPO:?}" "${KEEP_GOING:?}"
+: "${SHOWN_DATA:?}" "${SHOWN_REPO:?}" "${KEEP_GOING:?}" "${TUNNEL?}"
 umask 077
 export CHARSET=UTF-8 # for multiwatch: GLib refuses arguments that are not in what it takes for the charset
 RUN=$DATA/run
@@ -187,7 +187,9 @@ Post the sample batch:
 Read it back:
   curl -H "$admin" '$url/traffic?from=2026-03-15&to=2026-03-15'
 Look at it, with the admin key: $url/dashboard/?range=custom&from=2026-03-15&to=2026-03-15
-
+${TUNNEL:+From your own machine, first run:
+  $TUNNEL
+}
 END
 }
 

@@ -67,6 +67,7 @@ done
 verdict 'post.go, gofmt' "$(gofmt -l "$tmp/post.go")"
 (cd "$tmp" && GOCACHE=$tmp/go GOFLAGS=-mod=mod GO111MODULE=off go build -o post-go post.go) 2>&1 || verdict 'post.go' 'is not built'
 verdict 'post.sh, shellcheck' "$(shellcheck "$tmp/post.sh" || true)"
+verdict 'post.sh without arguments' "$([ "$(sh "$tmp/post.sh" 2>&1)" = 'usage: post.sh URL KEY-FILE BATCH' ] || echo 'does not say what it takes')"
 
 declare -A CLIENT=([sh]="sh $tmp/post.sh" [python]="python3 $tmp/post.py" [node]="node $tmp/post.mjs" [go]="$tmp/post-go")
 try() { # LANGUAGE BATCH [KEY]: sets STATUS and $tmp/said

@@ -562,6 +562,35 @@ START_TEST(a_damaged_database_is_refused)
 }
 END_TEST
 
+/* ---- what it says ---- */
+
+static void expect_said(const struct stack *stack, const char *part)
+{
+    int64_t until = stack_now_ms() + 20000;
+    bool said = false;
+    while (!said && stack_now_ms() < until) {
+        char *log = stack_log(stack);
+        said = strstr(log, part) != NULL;
+        free(log);
+        stack_nap(20);
+    }
+    ck_assert_msg(said, "'%s' was not said", part);
+}
+
+/* Its address is on the server's loopback interface, and the browser is elsewhere. */
+START_TEST(over_ssh_it_shows_the_way)
+{
+    struct stack stack = {0};
+    char tunnel[128];
+    setenv("SSH_CONNECTION", "198.51.100.7 50000 192.0.2.1 2222", 1);
+    stack_start(&stack, NULL);
+    snprintf(tunnel, sizeof tunnel, "ssh -L %d:127.0.0.1:%d -p 2222 ", stack.port, stack.port);
+    expect_said(&stack, tunnel);
+    expect_said(&stack, "@192.0.2.1\n");
+    stack_stop(&stack);
+}
+END_TEST
+
 /* ---- several ---- */
 
 START_TEST(two_services_at_once)
@@ -638,6 +667,7 @@ static void add_running(TCase *tcase)
     tcase_add_loop_test(tcase, what_dies_comes_again, 0, ROWS(deaths));
     tcase_add_test(tcase, what_was_stored_outlives_a_kill);
     tcase_add_test(tcase, a_folder_in_use_is_refused);
+    tcase_add_test(tcase, over_ssh_it_shows_the_way);
     tcase_add_test(tcase, two_services_at_once);
 }
 

@@ -7,7 +7,7 @@ if ! command -v shellcheck >/dev/null; then
     exit 77
 fi
 mapfile -t scripts < <(find tools tests -name '*.sh' | sort)
-for file in serve check completion/analyticsctl .ci/run "${scripts[@]}"; do
+for file in serve check bench package completion/analyticsctl .ci/run "${scripts[@]}"; do
     verdict "$file" "$(shellcheck "$file" 2>&1 || true)"
 done
 
