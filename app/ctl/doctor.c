@@ -512,13 +512,26 @@ static void check_database(struct doctor *doctor)
 }
 
 #define MAX_ENDING 100
+#define IDS_BYTES 120
 
 struct key_check {
     int64_t now;
     int64_t active[ROLE_ADMIN + 1];
     struct api_key ending[MAX_ENDING]; /* soon, and nothing is known yet to take their place */
     size_t ending_count;
+    char endless[IDS_BYTES]; /* "1, 2, …": that never end; that were never used */
+    char unused[IDS_BYTES];
 };
+
+/* As far as there is room. */
+static void add_id(char ids[IDS_BYTES], int64_t id)
+{
+    size_t len = strlen(ids);
+    if (len + 32 < IDS_BYTES)
+        snprintf(ids + len, IDS_BYTES - len, "%s%lld", len ? ", " : "", (long long)id);
+    else if (len > 0 && ids[len - 1] != '.')
+        snprintf(ids + len, IDS_BYTES - len, ", ...");
+}
 
 static bool ends_soon(const struct api_key *key, int64_t now)
 {
@@ -542,6 +555,10 @@ static enum err check_key(void *ctx, const struct api_key *key)
         return OK;
     check->active[key->role]++;
     drop_replaced(check, key);
+    if (!key->expires_at)
+        add_id(check->endless, key->id);
+    if (!key->last_used_at)
+        add_id(check->unused, key->id);
     if (ends_soon(key, check->now) && check->ending_count < MAX_ENDING)
         check->ending[check->ending_count++] = *key;
     return OK;
@@ -555,6 +572,16 @@ static void find_ending(struct doctor *doctor, const struct key_check *check)
         find(doctor, WARNING, "keys", "analyticsctl key rotate ID --expires DATE", "key %lld (%s, \"%s\") ends at %s",
              (long long)key->id, role_name(key->role), key->name, ctl_time_text(key->expires_at, "?", end));
     }
+}
+
+/* Nothing is wrong with them; but a key that nobody needs is one that somebody may have found. */
+static void find_idle(struct doctor *doctor, const struct key_check *check)
+{
+    if (*check->unused)
+        find(doctor, FINE, "keys", NULL, "in force and never used yet: %s (analyticsctl key revoke ID ends one)",
+             check->unused);
+    if (*check->endless)
+        find(doctor, FINE, "keys", NULL, "in force without an end: %s", check->endless);
 }
 
 static void check_keys(struct doctor *doctor)
@@ -575,6 +602,7 @@ static void check_keys(struct doctor *doctor)
         err = key_store_list(keys, check_key, &check, &fault);
     key_store_close(keys);
     find_ending(doctor, &check);
+    find_idle(doctor, &check);
     if (err)
         find(doctor, TROUBLE, "keys", "analyticsctl init upgrades it; restore brings a backup back", "%s",
              fault.detail);

@@ -1,5 +1,5 @@
 /* init.c: analyticsctl init. Knows what a data folder holds at first and whose it must be. Run again, it makes only
- * what is missing. */
+ * what is missing, and the first keys once. */
 #include "ctl/ctl.h"
 
 #include "store/store.h"
@@ -162,12 +162,29 @@ static int store_new_key(const struct ctl *ctl, struct key_store *store, enum ro
     if (key_store_revoke(store, key.id, ctl->now, &fault))
         ctl_fault(&fault);
     /* Another init was quicker: the file is there, as was asked. */
-    return error == EEXIST ? CTL_OK : ctl_fail("can't write %s: %s", path, strerror(error));
+    return error == EEXIST ? CTL_OK
+                           : ctl_fail("can't write %s: %s; once it can, make a key: analyticsctl key add --role %s",
+                                      path, strerror(error), role_name(role));
 }
 
+static enum err note_role(void *ctx, const struct api_key *key)
+{
+    bool *had = ctx;
+    had[key->role] = true;
+    return OK;
+}
+
+/* Once in the life of keys.db, which forgets no key, not even a revoked one: whoever deleted the file, or revoked the
+ * key, does not want it back at the next start. */
 static int make_key_file(const struct ctl *ctl, struct key_store *store, enum role role)
 {
     char name[32];
+    bool had[ROLE_ADMIN + 1] = {false};
+    struct fault fault;
+    if (key_store_list(store, note_role, had, &fault))
+        return ctl_fault(&fault);
+    if (had[role])
+        return CTL_OK;
     snprintf(name, sizeof name, "keys/%s.key", role_name(role));
     char *path = path_in(ctl, name);
     int status = exists(path) ? CTL_OK : store_new_key(ctl, store, role, path);

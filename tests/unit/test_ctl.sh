@@ -237,9 +237,23 @@ sum=$(cat "$data"/keys/*.key | cksum)
 run 0 'init again' --data "$data" init
 check '  makes nothing' test ! -s "$tmp/out"
 check '  changes no key' test "$(cat "$data"/keys/*.key | cksum)" = "$sum"
-rm "$data/keys/worker.key"
-run 0 'init makes what is missing' --data "$data" init
-check '  only that' test "$(cat "$tmp/out")" = "made $data/keys/worker.key (key 3, role worker)"
+# A key is made once: neither a deleted file nor a revoked key comes back, and not in a folder that was moved.
+rm "$data/keys/admin.key" "$data/keys/worker.key"
+"$ctl" --data "$data" key revoke 1 >/dev/null
+mv "$data" "$data.moved"
+run 0 'init where the key files were deleted' --data "$data.moved" init
+check '  makes nothing' test ! -s "$tmp/out"
+check '  no file, no key' test "$(find "$data.moved/keys" -type f | wc -l) $("$ctl" --data "$data.moved" key list | grep -c '^[0-9]')" = '0 2'
+"$ctl" --data "$data.moved" backup "$tmp/keys.backup" >/dev/null
+mkdir -m 700 "$tmp/restored"
+run 0 'restore into a folder of its own' --data "$tmp/restored" restore "$tmp/keys.backup"
+run 0 'init after a restore' --data "$tmp/restored" init
+check '  makes no key' test "$("$ctl" --data "$tmp/restored" key list | grep -c '^[0-9]')" -eq 2
+mv "$data.moved" "$data"
+run 0 'a lost admin key is replaced by a command' --data "$data" key add --role admin --name admin
+mkdir "$tmp/wanting" && "$ctl" --data "$tmp/wanting" key add --role worker --name w >/dev/null
+run 0 'init beside a worker key' --data "$tmp/wanting" init
+check '  makes the admin key alone' test "$(find "$tmp/wanting/keys" -type f)" = "$tmp/wanting/keys/admin.key"
 mkdir "$tmp/blocked" && : >"$tmp/blocked/keys"
 run 1 'init where keys is a file' --data "$tmp/blocked" init
 err_has "can't write $tmp/blocked/keys/admin.key"
