@@ -7,6 +7,7 @@
 #include "ctl/text.h"
 #include "store/sqlite/care/backup.h"
 #include "keys/keys.h"
+#include "store/sqlite/sqlite.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -105,7 +106,7 @@ static void say_keys(const struct kept *kept)
 
 /* ---- what is said ---- */
 
-static int say_json(const char *file, const struct store_backup_facts *facts, const struct kept *kept)
+static int say_json(const char *file, const struct sqlite_backup_facts *facts, const struct kept *kept)
 {
     struct json_object *json = ctl_json_new();
     ctl_json_bool(json, "ok", true);
@@ -123,7 +124,7 @@ static int say_json(const char *file, const struct store_backup_facts *facts, co
 }
 
 /* "6,000,000 logs and 4 keys". */
-static void say_contents(const char *before, const struct store_backup_facts *facts, const char *after)
+static void say_contents(const char *before, const struct sqlite_backup_facts *facts, const char *after)
 {
     char logs[CTL_FIGURE_BYTES], keys[CTL_FIGURE_BYTES], size[CTL_FIGURE_BYTES];
     ctl_count_text(facts->logs, logs);
@@ -171,7 +172,7 @@ static bool stays_root(const char *file)
 
 /* Root opens the databases as their owner, so that all that SQLite makes beside them is the owner's, and goes on as
  * root only to write where nobody else can. Elsewhere root writes as the owner, too. */
-static int begin(const struct ctl *ctl, const struct store_watch *watch, struct store_backup **ret_backup)
+static int begin(const struct ctl *ctl, const struct watch *watch, struct sqlite_backup **ret_backup)
 {
     struct fault fault;
     struct stat dir;
@@ -181,7 +182,7 @@ static int begin(const struct ctl *ctl, const struct store_watch *watch, struct 
         return status;
     if (is_root && (setegid(dir.st_gid) != 0 || seteuid(dir.st_uid) != 0))
         return ctl_fail("can't read as the owner of %s: %s", ctl->data_dir, strerror(errno));
-    if (store_backup_begin(ctl->data_dir, watch, ret_backup, &fault))
+    if (sqlite_backup_begin(ctl->data_dir, watch, ret_backup, &fault))
         status = say_fault(&fault, "stopped; nothing was written");
     if (is_root && (seteuid(0) != 0 || setegid(0) != 0))
         status = ctl_fail("can't go on as root: %s", strerror(errno));
@@ -190,12 +191,12 @@ static int begin(const struct ctl *ctl, const struct store_watch *watch, struct 
 
 /* ---- backup ---- */
 
-static int write_backup(const struct ctl *ctl, struct store_backup *backup)
+static int write_backup(const struct ctl *ctl, struct sqlite_backup *backup)
 {
     struct fault fault;
-    struct store_backup_facts facts;
+    struct sqlite_backup_facts facts;
     const char *file = ctl->operand[0];
-    enum err err = store_backup_write(backup, file, ctl->option[CTL_FORCE] != NULL, ctl->now, &facts, &fault);
+    enum err err = sqlite_backup_write(backup, file, ctl->option[CTL_FORCE] != NULL, ctl->now, &facts, &fault);
     ctl_watch_end();
     if (err)
         return say_fault(&fault, "stopped; no backup was written");
@@ -208,24 +209,24 @@ static int write_backup(const struct ctl *ctl, struct store_backup *backup)
 
 int ctl_backup(const struct ctl *ctl)
 {
-    struct store_backup *backup = NULL;
-    struct store_watch watch = {.is_stopped = ctl_watch_is_stopped, .progress = ctl_watch_progress};
+    struct sqlite_backup *backup = NULL;
+    struct watch watch = {.is_stopped = ctl_watch_is_stopped, .progress = ctl_watch_progress};
     if (!*ctl->operand[0])
         return ctl_misuse("FILE is empty");
-    store_setup(true);
+    sqlite_setup(true);
     ctl_watch_begin(false);
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like a full disk */
     int status = begin(ctl, &watch, &backup);
     if (!status)
         status = write_backup(ctl, backup);
     ctl_watch_end();
-    store_backup_end(backup);
+    sqlite_backup_end(backup);
     return status;
 }
 
 /* ---- restore ---- */
 
-static int say_restored(const struct ctl *ctl, const struct store_backup_facts *facts, const struct kept *kept)
+static int say_restored(const struct ctl *ctl, const struct sqlite_backup_facts *facts, const struct kept *kept)
 {
     char made_at[CTL_FIGURE_BYTES];
     if (ctl->option[CTL_JSON])
@@ -245,13 +246,13 @@ static int say_restored(const struct ctl *ctl, const struct store_backup_facts *
 static int restore(const struct ctl *ctl, int fd)
 {
     struct fault fault;
-    struct store_backup_facts facts;
+    struct sqlite_backup_facts facts;
     struct kept kept = {0};
-    struct store_watch watch = {.is_stopped = ctl_watch_is_stopped, .progress = ctl_watch_progress};
-    store_setup(true);
+    struct watch watch = {.is_stopped = ctl_watch_is_stopped, .progress = ctl_watch_progress};
+    sqlite_setup(true);
     ctl_watch_begin(false);
     signal(SIGXFSZ, SIG_IGN);
-    enum err err = store_restore(ctl->data_dir, fd, ctl->option[CTL_FORCE] != NULL, &watch, &facts, kept.name, &fault);
+    enum err err = sqlite_restore(ctl->data_dir, fd, ctl->option[CTL_FORCE] != NULL, &watch, &facts, kept.name, &fault);
     ctl_watch_end();
     if (err)
         return say_fault(&fault, "stopped; nothing is changed");

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "store/store.h"
+#include "base/work.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -94,7 +95,7 @@ int ctl_become_owner(const char *path);
 void ctl_watch_begin(bool at_once);
 
 /* A line on standard error, if that is a terminal: how far it is, how fast, how long yet. */
-void ctl_watch_progress(void *ctx, const struct store_progress *progress);
+void ctl_watch_progress(void *ctx, const struct progress *progress);
 
 /* Takes that line away. */
 void ctl_watch_end(void);

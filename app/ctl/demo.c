@@ -4,6 +4,7 @@
 
 #include "ctl/demo_traffic.h"
 #include "time/when.h"
+#include "store/sqlite/sqlite.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -108,7 +109,7 @@ static int make_folder(const struct ctl *ctl)
         owner = SERVE_USER;
     int status = owner && there && geteuid() == 0 ? give_empty_folder(ctl->data_dir, owner) : CTL_OK;
     init.option[CTL_OWNER] = owner;
-    store_setup(true);
+    sqlite_setup(true);
     return status ? status : ctl_init(&init);
 }
 
@@ -116,7 +117,7 @@ static int check_empty(struct store_writer *writer, const char *data_dir)
 {
     struct fault fault;
     bool empty = false;
-    if (store_writer_is_empty(writer, &empty, &fault))
+    if (sqlite_is_empty(sqlite_writer_of(writer), &empty, &fault))
         return ctl_fault(&fault);
     return empty ? CTL_OK : ctl_fail("%s has logs already; demo is for a folder of its own: --data DIR", data_dir);
 }
@@ -159,21 +160,21 @@ static int write_group(struct store_writer *writer, const struct group *group, i
     struct fault fault;
     struct store_times times;
     struct store_item items[GROUP_BATCHES];
-    struct store_watch watch = {.is_stopped = ctl_watch_is_stopped};
+    struct watch watch = {.is_stopped = ctl_watch_is_stopped};
     for (size_t i = 0; i < group->count; i++)
         items[i] = (struct store_item){.batch = &group->batches[i], .caller = "analyticsctl demo"};
     store_write(writer, items, group->count, now, &times);
     for (size_t i = 0; i < group->count; i++)
         if (items[i].result)
             return ctl_fault(&items[i].fault);
-    return store_writer_tend(writer, now, &watch, &fault) ? ctl_fault(&fault) : CTL_OK;
+    return sqlite_tend(sqlite_writer_of(writer), now, &watch, &fault) ? ctl_fault(&fault) : CTL_OK;
 }
 
 static int write_logs(const struct ctl *ctl, const struct demo_plan *plan, struct demo_traffic *traffic,
                       struct store_writer *writer)
 {
     struct group group;
-    struct store_progress progress = {.step = "making logs", .unit = "logs", .total = plan->logs};
+    struct progress progress = {.step = "making logs", .unit = "logs", .total = plan->logs};
     int status = CTL_OK;
     do {
         status = fill_group(traffic, &group) ? ctl_fail("out of memory") : CTL_OK;
@@ -189,8 +190,8 @@ static int write_logs(const struct ctl *ctl, const struct demo_plan *plan, struc
 static int settle(const struct ctl *ctl, struct store_writer *writer)
 {
     struct fault fault;
-    struct store_watch watch = {.is_stopped = ctl_watch_is_stopped};
-    return store_writer_settle(writer, ctl->now, &watch, &fault) ? ctl_fault(&fault) : CTL_OK;
+    struct watch watch = {.is_stopped = ctl_watch_is_stopped};
+    return sqlite_settle(sqlite_writer_of(writer), ctl->now, &watch, &fault) ? ctl_fault(&fault) : CTL_OK;
 }
 
 static int fill(const struct ctl *ctl, const struct demo_plan *plan, struct store_writer *writer)
@@ -230,7 +231,7 @@ int ctl_demo(const struct ctl *ctl)
         status = make_folder(ctl);
     if (status)
         return status;
-    if (store_writer_open(ctl->data_dir, &writer, &fault))
+    if (store_writer_open(store_in(ctl->data_dir), &writer, &fault))
         return ctl_fault(&fault);
     status = check_empty(writer, ctl->data_dir);
     if (!status)

@@ -183,7 +183,7 @@ static void check_room(struct doctor *doctor)
 }
 
 /* How long it lasts, as the last day's logs go. */
-static void check_growth(struct doctor *doctor, const struct store_status *status)
+static void check_growth(struct doctor *doctor, const struct sqlite_status *status)
 {
     struct statvfs room;
     char left[CTL_FIGURE_BYTES], span[CTL_FIGURE_BYTES];
@@ -227,8 +227,8 @@ static void check_clock(struct doctor *doctor)
 static void check_writer(struct doctor *doctor)
 {
     int64_t pid;
-    char name[STORE_NAME_BYTES] = "";
-    if (!store_lock_holder(doctor->ctl->data_dir, &pid, name))
+    char name[LOCK_HOLDER_BYTES] = "";
+    if (!sqlite_lock_holder(doctor->ctl->data_dir, &pid, name))
         find(doctor, TROUBLE, "ingest",
              "systemctl start analytics-ingest; journalctl -u analytics-ingest says why it does not",
              "analytics-ingest does not run on this folder");
@@ -463,7 +463,7 @@ static int64_t wal_limit(const struct doctor *doctor)
     return mib * MIB;
 }
 
-static void check_wal(struct doctor *doctor, const struct store_status *status)
+static void check_wal(struct doctor *doctor, const struct sqlite_status *status)
 {
     char size[CTL_FIGURE_BYTES], limit[CTL_FIGURE_BYTES];
     int64_t limit_bytes = wal_limit(doctor);
@@ -478,7 +478,7 @@ static void check_wal(struct doctor *doctor, const struct store_status *status)
         find(doctor, FINE, "wal", NULL, "the write-ahead log has %s", size);
 }
 
-static void check_times(struct doctor *doctor, const struct store_status *status)
+static void check_times(struct doctor *doctor, const struct sqlite_status *status)
 {
     char last[CTL_FIGURE_BYTES];
     if (status->last_batch > doctor->ctl->now + 60)
@@ -493,14 +493,14 @@ static void check_database(struct doctor *doctor)
 {
     struct fault fault;
     struct store_reader *reader = NULL;
-    struct store_watch watch = {0};
-    struct store_status status;
-    if (store_reader_open(doctor->ctl->data_dir, &reader, &fault)) {
+    struct watch watch = {0};
+    struct sqlite_status status;
+    if (store_reader_open(store_in(doctor->ctl->data_dir), &reader, &fault)) {
         find(doctor, TROUBLE, "database", "see the README about upgrade, restore and rebuild", "%s", fault.detail);
         return;
     }
     store_reader_close(reader);
-    if (store_status_read(doctor->ctl->data_dir, doctor->ctl->now, &watch, &status, &fault)) {
+    if (sqlite_status_read(doctor->ctl->data_dir, doctor->ctl->now, &watch, &status, &fault)) {
         find(doctor, TROUBLE, "database", "analyticsctl verify looks closer; restore brings a backup back", "%s",
              fault.detail);
         return;
@@ -619,7 +619,7 @@ static void check_keys(struct doctor *doctor)
 static void check_versions(struct doctor *doctor)
 {
     int number;
-    const char *sqlite = store_sqlite_version(&number);
+    const char *sqlite = sqlite_version(&number);
     bool mended =
         number >= 3051003 || (number >= 3050007 && number < 3051000) || (number >= 3044006 && number < 3045000);
     find(doctor, FINE, "version", NULL, "analyticsctl %s, SQLite %s%s", PACKAGE_VERSION, sqlite,
@@ -670,7 +670,7 @@ int ctl_doctor(const struct ctl *ctl)
     if (url && strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
         return ctl_misuse("--url begins with http:// or https://, and ends before /analytics");
     doctor.sockets = doctor.sockets ? doctor.sockets : SOCKETS;
-    store_setup(true);
+    sqlite_setup(true);
     if (ctl->option[CTL_JSON]) {
         doctor.json = ctl_json_new();
         doctor.findings = ctl_json_array(doctor.json, "findings");

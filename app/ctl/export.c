@@ -3,6 +3,7 @@
 #include "ctl/ctl.h"
 
 #include "time/when.h"
+#include "store/sqlite/sqlite.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -50,10 +51,10 @@ static int write_out(struct output *output)
 
 static void tell_progress(const struct store_export_filter *filter, int64_t at)
 {
-    struct store_progress progress = {.step = "exporting",
-                                      .unit = "hours",
-                                      .done = (at - filter->from) / WHEN_HOUR,
-                                      .total = (filter->to - filter->from) / WHEN_HOUR};
+    struct progress progress = {.step = "exporting",
+                                .unit = "hours",
+                                .done = (at - filter->from) / WHEN_HOUR,
+                                .total = (filter->to - filter->from) / WHEN_HOUR};
     if (!isatty(STDOUT_FILENO))
         ctl_watch_progress(NULL, &progress);
 }
@@ -119,8 +120,8 @@ static int export_logs(const struct ctl *ctl, const struct store_export_filter *
     int status = ctl_become_owner(ctl->data_dir);
     if (status)
         return status;
-    store_setup(true);
-    if (store_export_open(ctl->data_dir, filter, &export, &fault))
+    sqlite_setup(true);
+    if (store_export_open(store_in(ctl->data_dir), filter, &export, &fault))
         return ctl_fault(&fault);
     if (!output->is_json)
         log_put_csv_header(&output->text);

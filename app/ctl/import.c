@@ -134,7 +134,7 @@ static enum err take_bad(void *ctx, const struct log_bad *bad, struct fault *fau
 
 static void tell_progress(const struct import *import)
 {
-    struct store_progress progress = {
+    struct progress progress = {
         .step = "importing", .unit = "MiB", .done = import->read_bytes >> 20, .total = import->source->size >> 20};
     ctl_watch_progress(NULL, &progress);
 }
@@ -223,7 +223,7 @@ static enum err open_and_read(struct import *import, struct fault *fault)
 static void take_turn(const struct source *source)
 {
     const struct timespec nap = {.tv_nsec = 100000000};
-    struct store_progress progress = {.step = "waiting for another import of this file"};
+    struct progress progress = {.step = "waiting for another import of this file"};
     struct stat file;
     bool said = false;
     if (fstat(source->fd, &file) != 0 || !S_ISREG(file.st_mode))

@@ -2,7 +2,7 @@
  * what is missing, and the first keys once. */
 #include "ctl/ctl.h"
 
-#include "store/store.h"
+#include "store/sqlite/sqlite.h"
 #include "keys/keys.h"
 
 #include <errno.h>
@@ -101,7 +101,7 @@ static int make_log_database(const struct ctl *ctl)
     struct fault fault;
     char *path = path_in(ctl, "analytics.db");
     bool existed = exists(path);
-    int status = store_create(ctl->data_dir, &fault) ? ctl_fault(&fault) : CTL_OK;
+    int status = sqlite_create(ctl->data_dir, &fault) ? ctl_fault(&fault) : CTL_OK;
     if (!status && !existed)
         ctl_say("made %s", path);
     free(path);

@@ -1,5 +1,6 @@
 /* offline.c: chunks of an import straight into the database. Knows groups and upkeep. Knows no file. */
 #include "ctl/import.h"
+#include "store/sqlite/sqlite.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -26,8 +27,8 @@ static int say_refused(const struct chunk *chunk, const struct store_item *item)
 static int maintain(struct offline *offline)
 {
     struct fault fault = {0};
-    struct store_watch watch = {.is_stopped = ctl_watch_is_stopped};
-    return store_writer_tend(offline->writer, offline->now, &watch, &fault) ? ctl_fault(&fault) : CTL_OK;
+    struct watch watch = {.is_stopped = ctl_watch_is_stopped};
+    return sqlite_tend(sqlite_writer_of(offline->writer), offline->now, &watch, &fault) ? ctl_fault(&fault) : CTL_OK;
 }
 
 static int put(void *ctx, struct chunk *chunks, size_t count, size_t *ret_stored)
@@ -54,8 +55,8 @@ static int finish(void *ctx)
 {
     struct offline *offline = ctx;
     struct fault fault = {0};
-    struct store_watch watch = {.is_stopped = ctl_watch_is_stopped};
-    return store_writer_settle(offline->writer, offline->now, &watch, &fault) ? ctl_fault(&fault) : CTL_OK;
+    struct watch watch = {.is_stopped = ctl_watch_is_stopped};
+    return sqlite_settle(sqlite_writer_of(offline->writer), offline->now, &watch, &fault) ? ctl_fault(&fault) : CTL_OK;
 }
 
 static void close_offline(void *ctx)
@@ -89,8 +90,8 @@ static int open_writer(const struct ctl *ctl, struct offline *offline)
         status = check_folder(ctl);
     if (status)
         return status;
-    store_setup(true);
-    if (!store_writer_open(ctl->data_dir, &offline->writer, &fault))
+    sqlite_setup(true);
+    if (!store_writer_open(store_in(ctl->data_dir), &offline->writer, &fault))
         return CTL_OK;
     return strstr(fault.detail, "it must end first") ? ctl_fail("%s; or import through it, with --url", fault.detail)
                                                      : ctl_fault(&fault);

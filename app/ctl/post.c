@@ -6,6 +6,7 @@
 #include "ctl/curl.h"
 #include "process/clock.h"
 #include "format/log_out.h"
+#include "base/work.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -150,7 +151,7 @@ static int say_failure(struct post *post, const struct chunk *chunk, CURLcode co
 /* Sleeps, unless a signal ends the program. */
 static void wait_ms(int64_t ms)
 {
-    struct store_progress progress = {.step = "waiting for the service"};
+    struct progress progress = {.step = "waiting for the service"};
     int64_t until = clock_mono_us() + ms * 1000, now;
     while ((now = clock_mono_us()) < until && !ctl_watch_is_stopped(NULL)) {
         int64_t left_us = until - now < 200000 ? until - now : 200000;

@@ -5,6 +5,8 @@
 #include "ctl/json.h"
 #include "base/text.h"
 #include "time/when.h"
+#include "store/sqlite/sqlite.h"
+#include "store/sqlite/care/care.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -25,18 +27,18 @@ static int parse_age(const char *text, int64_t *ret_days)
 
 /* ---- what is said ---- */
 
-static int64_t sum_rows(const struct store_pruned *pruned)
+static int64_t sum_rows(const struct sqlite_pruned *pruned)
 {
     int64_t rows = 0;
-    for (int i = 0; i < STORE_PRUNED_TABLES; i++)
+    for (int i = 0; i < PRUNED_TABLES; i++)
         rows += pruned->tables[i].rows;
     return rows;
 }
 
-static int64_t sum_bytes(const struct store_pruned *pruned)
+static int64_t sum_bytes(const struct sqlite_pruned *pruned)
 {
     int64_t bytes = 0;
-    for (int i = 0; i < STORE_PRUNED_TABLES; i++)
+    for (int i = 0; i < PRUNED_TABLES; i++)
         bytes += pruned->tables[i].bytes;
     return bytes;
 }
@@ -46,10 +48,10 @@ static double mib(int64_t bytes)
     return (double)bytes / (1 << 20);
 }
 
-static void put_tables(struct json_object *json, const struct store_pruned *pruned, bool is_plan)
+static void put_tables(struct json_object *json, const struct sqlite_pruned *pruned, bool is_plan)
 {
     struct json_object *tables = ctl_json_array(json, "tables");
-    for (int i = 0; i < STORE_PRUNED_TABLES; i++) {
+    for (int i = 0; i < PRUNED_TABLES; i++) {
         struct json_object *table = ctl_json_item(tables);
         ctl_json_text(table, "table", pruned->tables[i].name);
         ctl_json_number(table, "rows", pruned->tables[i].rows);
@@ -58,7 +60,7 @@ static void put_tables(struct json_object *json, const struct store_pruned *prun
     }
 }
 
-static int say_json(const struct store_pruned *pruned, bool is_plan)
+static int say_json(const struct sqlite_pruned *pruned, bool is_plan)
 {
     struct json_object *json = ctl_json_new();
     ctl_json_bool(json, "ok", true);
@@ -73,19 +75,19 @@ static int say_json(const struct store_pruned *pruned, bool is_plan)
     return ctl_say_json(json);
 }
 
-static void say_plan(const struct store_pruned *pruned)
+static void say_plan(const struct sqlite_pruned *pruned)
 {
     char before[WHEN_TEXT_BYTES];
     when_format(pruned->before, before);
     ctl_say("Everything older than %s UTC would be deleted:", before);
     ctl_say("  %-16s %14s %14s", "table", "rows", "about MiB");
-    for (int i = 0; i < STORE_PRUNED_TABLES; i++)
+    for (int i = 0; i < PRUNED_TABLES; i++)
         ctl_say("  %-16s %14lld %14.1f", pruned->tables[i].name, (long long)pruned->tables[i].rows,
                 mib(pruned->tables[i].bytes));
     ctl_say("  %-16s %14lld %14.1f", "all", (long long)sum_rows(pruned), mib(sum_bytes(pruned)));
 }
 
-static void say_words(const struct store_pruned *pruned)
+static void say_words(const struct sqlite_pruned *pruned)
 {
     char before[WHEN_TEXT_BYTES];
     when_format(pruned->before, before);
@@ -108,10 +110,10 @@ static int say_fault(const struct fault *fault)
 static int dry_run(const struct ctl *ctl, int64_t days)
 {
     struct fault fault;
-    struct store_pruned pruned;
-    struct store_watch watch = {.progress = ctl_watch_progress};
+    struct sqlite_pruned pruned;
+    struct watch watch = {.progress = ctl_watch_progress};
     ctl_watch_begin(true); /* it only reads: nothing is left to tidy */
-    enum err err = store_prune_plan(ctl->data_dir, ctl->now, days, &watch, &pruned, &fault);
+    enum err err = sqlite_prune_plan(ctl->data_dir, ctl->now, days, &watch, &pruned, &fault);
     ctl_watch_end();
     if (err)
         return ctl_fault(&fault);
@@ -142,13 +144,13 @@ static int confirm(const struct ctl *ctl, int64_t days)
 static int prune(const struct ctl *ctl, int64_t days)
 {
     struct fault fault;
-    struct store_pruned pruned;
-    struct store_watch watch = {.is_stopped = ctl_watch_is_stopped, .progress = ctl_watch_progress};
+    struct sqlite_pruned pruned;
+    struct watch watch = {.is_stopped = ctl_watch_is_stopped, .progress = ctl_watch_progress};
     int status = confirm(ctl, days);
     if (status)
         return status;
     ctl_watch_begin(false);
-    enum err err = store_prune(ctl->data_dir, ctl->now, days, &watch, &pruned, &fault);
+    enum err err = sqlite_prune(ctl->data_dir, ctl->now, days, &watch, &pruned, &fault);
     ctl_watch_end();
     if (err)
         return say_fault(&fault);
@@ -169,6 +171,6 @@ int ctl_prune(const struct ctl *ctl)
         status = ctl_become_owner(ctl->data_dir);
     if (status)
         return status;
-    store_setup(true);
+    sqlite_setup(true);
     return ctl->option[CTL_DRY_RUN] ? dry_run(ctl, days) : prune(ctl, days);
 }

@@ -3,10 +3,12 @@
 
 #include "ctl/json.h"
 #include "time/when.h"
+#include "store/sqlite/sqlite.h"
+#include "store/sqlite/care/care.h"
 
 #include "base/banned.h"
 
-static int say_json(const struct store_rebuilt *rebuilt)
+static int say_json(const struct sqlite_rebuilt *rebuilt)
 {
     struct json_object *json = ctl_json_new();
     ctl_json_bool(json, "ok", true);
@@ -15,7 +17,7 @@ static int say_json(const struct store_rebuilt *rebuilt)
     return ctl_say_json(json);
 }
 
-static void say_words(const struct store_rebuilt *rebuilt)
+static void say_words(const struct sqlite_rebuilt *rebuilt)
 {
     char until[WHEN_TEXT_BYTES];
     when_format(rebuilt->closed_until, until);
@@ -36,14 +38,14 @@ static int say_fault(const struct fault *fault)
 int ctl_rebuild(const struct ctl *ctl)
 {
     struct fault fault;
-    struct store_rebuilt rebuilt;
-    struct store_watch watch = {.is_stopped = ctl_watch_is_stopped, .progress = ctl_watch_progress};
+    struct sqlite_rebuilt rebuilt;
+    struct watch watch = {.is_stopped = ctl_watch_is_stopped, .progress = ctl_watch_progress};
     int status = ctl_become_owner(ctl->data_dir);
     if (status)
         return status;
-    store_setup(true);
+    sqlite_setup(true);
     ctl_watch_begin(false);
-    enum err err = store_rebuild(ctl->data_dir, ctl->now, &watch, &rebuilt, &fault);
+    enum err err = sqlite_rebuild(ctl->data_dir, ctl->now, &watch, &rebuilt, &fault);
     ctl_watch_end();
     if (err)
         return say_fault(&fault);

@@ -31,7 +31,7 @@ struct key_counts {
 };
 
 struct figures {
-    struct store_status store;
+    struct sqlite_status store;
     struct table tables[MAX_TABLES];
     size_t table_count;
     bool has_tables;
@@ -42,7 +42,7 @@ struct figures {
 
 /* ---- reading ---- */
 
-static void take_table(void *ctx, const struct store_table *table)
+static void take_table(void *ctx, const struct sqlite_table *table)
 {
     struct figures *figures = ctx;
     if (figures->table_count == MAX_TABLES)
@@ -82,12 +82,12 @@ static void count_keys(const struct ctl *ctl, struct figures *figures)
 static int read_figures(const struct ctl *ctl, struct figures *figures)
 {
     struct fault fault;
-    struct store_watch watch = {.progress = ctl_watch_progress};
+    struct watch watch = {.progress = ctl_watch_progress};
     figures->now = ctl->now;
-    if (store_status_read(ctl->data_dir, ctl->now, &watch, &figures->store, &fault))
+    if (sqlite_status_read(ctl->data_dir, ctl->now, &watch, &figures->store, &fault))
         return ctl_fault(&fault);
     int64_t bound_ms = ctl->option[CTL_SIZES] ? 0 : TABLES_BOUND_MS;
-    enum err err = store_status_tables(ctl->data_dir, bound_ms, &watch, take_table, figures, &fault);
+    enum err err = sqlite_status_tables(ctl->data_dir, bound_ms, &watch, take_table, figures, &fault);
     ctl_watch_end();
     if (err && err != ERR_QUERY_TIMEOUT)
         return ctl_fault(&fault);
@@ -98,10 +98,10 @@ static int read_figures(const struct ctl *ctl, struct figures *figures)
 
 /* ---- in words ---- */
 
-static void say_service(const struct store_status *store)
+static void say_service(const struct sqlite_status *store)
 {
     int number;
-    const char *sqlite = store_sqlite_version(&number);
+    const char *sqlite = sqlite_version(&number);
     ctl_say("Version      %s, schema %d, SQLite %s", PACKAGE_VERSION, store->schema_version, sqlite);
     if (!store->is_written)
         ctl_say("Written by   nobody: analytics-ingest does not run");
@@ -114,7 +114,7 @@ static void say_service(const struct store_status *store)
 
 static void say_files(const struct ctl *ctl, const struct figures *figures)
 {
-    const struct store_status *store = &figures->store;
+    const struct sqlite_status *store = &figures->store;
     char size[CTL_FIGURE_BYTES], wal[CTL_FIGURE_BYTES], unused[CTL_FIGURE_BYTES], at[CTL_FIGURE_BYTES],
         ago[CTL_FIGURE_BYTES];
     ctl_say("Database     %s/analytics.db: %s, of which %s are free", ctl->data_dir,
@@ -125,7 +125,7 @@ static void say_files(const struct ctl *ctl, const struct figures *figures)
 
 static void say_logs(const struct figures *figures)
 {
-    const struct store_status *store = &figures->store;
+    const struct sqlite_status *store = &figures->store;
     char count[CTL_FIGURE_BYTES], first[CTL_FIGURE_BYTES], last[CTL_FIGURE_BYTES], ago[CTL_FIGURE_BYTES];
     const char *logs = store->logs < 0 ? "too many to count here" : ctl_count_text(store->logs, count);
     if (store->first_log)
@@ -147,17 +147,17 @@ static void say_logs(const struct figures *figures)
 
 static const char *const span_names[STORE_SPANS] = {"minute", "hour", "day"};
 
-static void say_received(const struct store_status *store)
+static void say_received(const struct sqlite_status *store)
 {
     char logs[CTL_FIGURE_BYTES], batches[CTL_FIGURE_BYTES];
     for (int span = 0; span < STORE_SPANS; span++) {
-        const struct store_received *received = &store->received[span];
+        const struct sqlite_received *received = &store->received[span];
         if (received->logs < 0)
             ctl_say("Last %-7s too many batches to count here", span_names[span]);
         else
             ctl_say("Last %-7s %s logs in %s batches, %.1f logs/s", span_names[span],
                     ctl_count_text(received->logs, logs), ctl_count_text(received->batches, batches),
-                    (double)received->logs / (double)store_span_seconds[span]);
+                    (double)received->logs / (double)sqlite_span_seconds[span]);
     }
 }
 
@@ -200,11 +200,11 @@ static int say_words(const struct ctl *ctl, const struct figures *figures)
 
 /* ---- as JSON ---- */
 
-static void put_store(struct json_object *json, const struct store_status *store)
+static void put_store(struct json_object *json, const struct sqlite_status *store)
 {
     int number;
     ctl_json_text(json, "version", PACKAGE_VERSION);
-    ctl_json_text(json, "sqlite_version", store_sqlite_version(&number));
+    ctl_json_text(json, "sqlite_version", sqlite_version(&number));
     ctl_json_count(json, "schema_version", store->schema_version);
     ctl_json_bool(json, "written", store->is_written);
     ctl_json_count(json, "writer_pid", store->writer ? store->writer : -1);
@@ -220,7 +220,7 @@ static void put_store(struct json_object *json, const struct store_status *store
     ctl_json_time(json, "days_closed_until", store->days_closed);
 }
 
-static void put_received(struct json_object *json, const struct store_status *store)
+static void put_received(struct json_object *json, const struct sqlite_status *store)
 {
     struct json_object *received = ctl_json_object(json, "received");
     for (int span = 0; span < STORE_SPANS; span++) {
@@ -276,7 +276,7 @@ int ctl_status(const struct ctl *ctl)
     int status = ctl_become_owner(ctl->data_dir);
     if (status)
         return status;
-    store_setup(true);
+    sqlite_setup(true);
     ctl_watch_begin(true); /* it only reads: nothing is left to tidy */
     status = read_figures(ctl, &figures);
     if (status)

@@ -5,6 +5,8 @@
 #include "base/buf.h"
 #include "ctl/json.h"
 #include "time/when.h"
+#include "store/sqlite/sqlite.h"
+#include "store/sqlite/care/care.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -32,7 +34,7 @@ static const char *time_text(int64_t seconds, char text[TIME_BYTES])
     return text;
 }
 
-static const char *period_name(enum store_period period)
+static const char *period_name(enum sqlite_period period)
 {
     switch (period) {
     case PERIOD_NONE:
@@ -59,7 +61,7 @@ static void put_name(struct buf *text, const char *what, const char *name)
     buf_puts(text, *name ? name : "\"\"");
 }
 
-static void put_place(struct buf *text, const struct store_difference *difference)
+static void put_place(struct buf *text, const struct sqlite_difference *difference)
 {
     char time[TIME_BYTES];
     buf_puts(text, difference->table);
@@ -89,7 +91,7 @@ struct measure {
 };
 #define MEASURES 7
 
-static size_t list_measures(const struct store_difference *d, struct measure ret_measures[MEASURES])
+static size_t list_measures(const struct sqlite_difference *d, struct measure ret_measures[MEASURES])
 {
     const struct measure all[MEASURES] = {
         {"count", d->there.count, d->due.count, false},
@@ -118,7 +120,7 @@ static int64_t value_of(const struct measure *measure, bool is_due)
 }
 
 /* All measures of what is missing, or too many. */
-static void put_all(struct buf *text, const struct store_difference *difference)
+static void put_all(struct buf *text, const struct sqlite_difference *difference)
 {
     char value[TIME_BYTES];
     struct measure measures[MEASURES];
@@ -131,7 +133,7 @@ static void put_all(struct buf *text, const struct store_difference *difference)
     }
 }
 
-static void put_changed(struct buf *text, const struct store_difference *difference)
+static void put_changed(struct buf *text, const struct sqlite_difference *difference)
 {
     char value[TIME_BYTES];
     struct measure measures[MEASURES];
@@ -150,7 +152,7 @@ static void put_changed(struct buf *text, const struct store_difference *differe
     }
 }
 
-static void put_message(struct buf *text, const struct store_difference *difference)
+static void put_message(struct buf *text, const struct sqlite_difference *difference)
 {
     put_place(text, difference);
     buf_putc(text, ':');
@@ -173,7 +175,7 @@ static void put_message(struct buf *text, const struct store_difference *differe
 
 /* ---- as JSON ---- */
 
-static void put_totals(struct json_object *json, const char *name, const struct store_difference *difference,
+static void put_totals(struct json_object *json, const char *name, const struct sqlite_difference *difference,
                        bool is_due)
 {
     char value[TIME_BYTES];
@@ -193,7 +195,7 @@ static void put_text(struct json_object *json, const char *name, const char *tex
 }
 
 /* Members that don't apply are left out. */
-static void put_json(struct json_object *json, const struct store_difference *difference, const char *message)
+static void put_json(struct json_object *json, const struct sqlite_difference *difference, const char *message)
 {
     char time[TIME_BYTES];
     put_text(json, "table", difference->table);
@@ -212,7 +214,7 @@ static void put_json(struct json_object *json, const struct store_difference *di
 
 /* ---- the result ---- */
 
-static void tell(void *ctx, const struct store_difference *difference)
+static void tell(void *ctx, const struct sqlite_difference *difference)
 {
     struct told *told = ctx;
     struct buf text;
@@ -228,7 +230,7 @@ static void tell(void *ctx, const struct store_difference *difference)
     buf_release(&text);
 }
 
-static int say_json(struct told *told, const struct store_verified *verified)
+static int say_json(struct told *told, const struct sqlite_verified *verified)
 {
     ctl_json_bool(told->json, "ok", verified->differences == 0);
     ctl_json_number(told->json, "logs", verified->logs);
@@ -239,16 +241,16 @@ static int say_json(struct told *told, const struct store_verified *verified)
     return ctl_say_json(told->json);
 }
 
-static void say_words(const struct store_verified *verified)
+static void say_words(const struct sqlite_verified *verified)
 {
     char until[WHEN_TEXT_BYTES];
     long long differences = (long long)verified->differences;
     if (differences == 0)
         ctl_say("All is well: the rollups hold what the %lld logs say.", (long long)verified->logs);
-    else if (differences <= STORE_DIFFERENCES_TOLD)
+    else if (differences <= VERIFY_DIFFERENCES_TOLD)
         ctl_say("%lld %s.", differences, differences == 1 ? "difference" : "differences");
     else
-        ctl_say("%lld differences, of which the first %d are told.", differences, STORE_DIFFERENCES_TOLD);
+        ctl_say("%lld differences, of which the first %d are told.", differences, VERIFY_DIFFERENCES_TOLD);
     when_format(verified->pruned_until, until);
     if (verified->pruned_until)
         ctl_say(
@@ -260,7 +262,7 @@ static void say_words(const struct store_verified *verified)
         ctl_say("To make the rollups again from the logs: stop analytics-ingest, and run analyticsctl rebuild.");
 }
 
-static int say_result(struct told *told, const struct store_verified *verified)
+static int say_result(struct told *told, const struct sqlite_verified *verified)
 {
     if (told->json && say_json(told, verified))
         return CTL_UNDONE;
@@ -272,10 +274,11 @@ static int say_result(struct told *told, const struct store_verified *verified)
 static int verify(const struct ctl *ctl, struct told *told)
 {
     struct fault fault;
-    struct store_verified verified;
-    struct store_verify_options options = {.skip_file = ctl->option[CTL_SKIP_FILE_CHECK] != NULL};
-    struct store_watch watch = {.ctx = told, .progress = ctl_watch_progress, .difference = tell};
-    enum err err = store_verify(ctl->data_dir, &options, &watch, &verified, &fault);
+    struct sqlite_verified verified;
+    struct sqlite_verify_options options = {
+        .skip_file = ctl->option[CTL_SKIP_FILE_CHECK] != NULL, .ctx = told, .difference = tell};
+    struct watch watch = {.progress = ctl_watch_progress};
+    enum err err = sqlite_verify(ctl->data_dir, &options, &watch, &verified, &fault);
     ctl_watch_end();
     if (!err)
         return say_result(told, &verified);
@@ -288,7 +291,7 @@ int ctl_verify(const struct ctl *ctl)
     struct told told = {0};
     if (ctl_become_owner(ctl->data_dir))
         return CTL_UNDONE;
-    store_setup(true);
+    sqlite_setup(true);
     ctl_watch_begin(true); /* it only reads: nothing is left to tidy */
     if (ctl->option[CTL_JSON]) {
         told.json = ctl_json_new();

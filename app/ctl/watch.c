@@ -71,13 +71,13 @@ static void put_line(const char *text)
 }
 
 /* How much is done in a second, once that is known; else 0. */
-static int64_t rate_of(const struct store_progress *progress, int64_t took_ms)
+static int64_t rate_of(const struct progress *progress, int64_t took_ms)
 {
     return took_ms >= RATE_MS ? progress->done * 1000 / took_ms : 0;
 }
 
 /* " 42 MiB, 12 MiB/s": of something that nobody knows the end of. */
-static void format_endless(const struct store_progress *progress, int64_t took_ms, char *text, size_t size)
+static void format_endless(const struct progress *progress, int64_t took_ms, char *text, size_t size)
 {
     int64_t rate = rate_of(progress, took_ms);
     int len = snprintf(text, size, " %lld %s", (long long)(progress->done ? progress->done : took_ms / 1000),
@@ -87,7 +87,7 @@ static void format_endless(const struct store_progress *progress, int64_t took_m
 }
 
 /* " 42 %, 512000 logs/s, 11 s left": the last two once they are known. */
-static void format_rate(const struct store_progress *progress, int64_t took_ms, char *text, size_t size)
+static void format_rate(const struct progress *progress, int64_t took_ms, char *text, size_t size)
 {
     int64_t done = progress->done < progress->total ? progress->done : progress->total;
     int64_t rate = rate_of(progress, took_ms);
@@ -97,7 +97,7 @@ static void format_rate(const struct store_progress *progress, int64_t took_ms, 
                  (long long)((progress->total - done + rate - 1) / rate));
 }
 
-void ctl_watch_progress(void *ctx, const struct store_progress *progress)
+void ctl_watch_progress(void *ctx, const struct progress *progress)
 {
     (void)ctx;
     char rate[64], line[LINE_CHARS + 1];

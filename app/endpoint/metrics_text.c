@@ -20,6 +20,7 @@
 struct scrape {
     const struct metrics *metrics;
     struct buf *out;
+    struct store_place place;
     int64_t now; /* Unix seconds */
     int64_t measured[METRICS];
 };
@@ -154,13 +155,13 @@ static void put_request(const struct scrape *scrape, size_t series)
     put_label(scrape->out, "code", code);
 }
 
-static void put_build(struct buf *out)
+static void put_build(const struct scrape *scrape)
 {
     char schema[12];
 
-    (void)snprintf(schema, sizeof schema, "%d", store_schema_version());
-    put_label(out, "version", PACKAGE_VERSION);
-    put_label(out, "schema", schema);
+    (void)snprintf(schema, sizeof schema, "%d", store_schema_version(scrape->place));
+    put_label(scrape->out, "version", PACKAGE_VERSION);
+    put_label(scrape->out, "schema", schema);
 }
 
 static void put_labels(const struct scrape *scrape, enum metric metric, size_t series)
@@ -183,7 +184,7 @@ static void put_labels(const struct scrape *scrape, enum metric metric, size_t s
         put_request(scrape, series);
         return;
     case BY_BUILD:
-        put_build(scrape->out);
+        put_build(scrape);
         return;
     }
 }
@@ -316,7 +317,8 @@ static void put_metric(const struct scrape *scrape, enum metric metric)
 
 ENDPOINT(metrics_get)
 {
-    struct scrape scrape = {.metrics = service->metrics, .out = &response->body, .now = request->now_ms / 1000};
+    struct scrape scrape = {
+        .metrics = service->metrics, .out = &response->body, .place = service->place, .now = request->now_ms / 1000};
 
     (void)params;
     if (service->metrics == NULL)

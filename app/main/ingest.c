@@ -4,7 +4,7 @@
 #include "endpoint/routes.h"
 #include "service/service.h"
 #include "process/settings.h"
-#include "store/store.h"
+#include "store/sqlite/sqlite.h"
 #include "service/writer.h"
 
 #include <malloc.h>
@@ -32,6 +32,20 @@ static void note_checkpoint(void *ctx, int64_t microseconds)
     metrics_observe(ctx, METRIC_CHECKPOINT, 0, microseconds);
 }
 
+static void note_wal_length(void *ctx, int64_t bytes)
+{
+    metrics_set(ctx, METRIC_WAL_USED, 0, (uint64_t)bytes);
+}
+
+/* What only SQLite knows. */
+static void tune(struct sqlite_writer *writer, const struct settings *settings, struct metrics *metrics)
+{
+    int64_t limit_bytes = settings->values[SETTING_WAL_LIMIT_MIB].number << 20;
+    sqlite_set_wal_limit(writer, limit_bytes);
+    metrics_set(metrics, METRIC_WAL_LIMIT, 0, (uint64_t)limit_bytes);
+    sqlite_watch_wal(writer, &(struct sqlite_wal_watch){metrics, note_checkpoint, note_wal_length});
+}
+
 static enum err start_writer(const struct settings *settings, struct metrics *metrics, struct writer **ret_writer,
                              struct fault *fault)
 {
@@ -43,15 +57,12 @@ static enum err start_writer(const struct settings *settings, struct metrics *me
         .metrics = metrics,
     };
     struct store_retention retention = settings_retention(settings);
-    int64_t wal_limit_bytes = settings->values[SETTING_WAL_LIMIT_MIB].number << 20;
     struct store_writer *store = NULL;
-    enum err err = store_writer_open(settings->values[SETTING_DATA].text, &store, fault);
+    enum err err = store_writer_open(store_in(settings->values[SETTING_DATA].text), &store, fault);
 
     if (err != OK)
         return err;
-    store_writer_set_wal_limit(store, wal_limit_bytes);
-    store_writer_watch_checkpoints(store, note_checkpoint, metrics);
-    metrics_set(metrics, METRIC_WAL_LIMIT, 0, (uint64_t)wal_limit_bytes);
+    tune(sqlite_writer_of(store), settings, metrics);
     store_writer_set_retention(store, &retention);
     return writer_start(store, &writer_options, ret_writer, fault);
 }
@@ -85,7 +96,7 @@ static int run(const struct settings *settings)
         (void)fprintf(stderr, "analytics-ingest: %s\n", fault.detail);
         return 2;
     }
-    store_setup(false);
+    sqlite_setup(false);
     if (sodium_init() < 0)
         (void)fault_set(&fault, ERR_INTERNAL, "libsodium can't be started");
     else

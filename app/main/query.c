@@ -5,7 +5,7 @@
 #include "endpoint/routes.h"
 #include "service/service.h"
 #include "process/settings.h"
-#include "store/store.h"
+#include "store/sqlite/sqlite.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -23,7 +23,7 @@ static enum err serve(const struct settings *settings, struct fault *fault)
     struct service service;
     enum err err;
 
-    store_setup(true);
+    sqlite_setup(true);
     if (sodium_init() < 0)
         return fault_set(fault, ERR_INTERNAL, "libsodium can't be started");
     service_init(&service, PROGRAM_QUERY, settings->values[SETTING_DATA].text,

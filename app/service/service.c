@@ -11,7 +11,8 @@ void service_init(struct service *service, enum program program, const char *dat
 {
     int failed;
 
-    *service = (struct service){.program = program, .data_dir = data_dir, .query_timeout_ms = query_timeout_ms};
+    *service = (struct service){
+        .program = program, .data_dir = data_dir, .place = store_in(data_dir), .query_timeout_ms = query_timeout_ms};
     failed = pthread_mutex_init(&service->lock, NULL);
     assert(failed == 0);
 }
@@ -29,11 +30,11 @@ static enum err open_reader(struct service *service, struct fault *fault)
     enum err err = OK;
 
     for (int i = 0; err == OK && i < OPENINGS; i++) {
-        if (service->reader != NULL && !store_reader_has_moved(service->reader))
+        if (service->reader != NULL && !store_reader_is_stale(service->reader))
             return OK;
         store_reader_close(service->reader);
         service->reader = NULL;
-        err = store_reader_open(service->data_dir, &service->reader, fault);
+        err = store_reader_open(service->place, &service->reader, fault);
         if (err == OK)
             store_reader_set_timeout(service->reader, service->query_timeout_ms);
     }

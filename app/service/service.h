@@ -18,7 +18,8 @@ struct metrics; /* metrics.h */
  * its files are there answers 503 until they are. Both are one thread's at a time: hold `lock`. */
 struct service {
     enum program program;
-    const char *data_dir; /* borrowed */
+    const char *data_dir;     /* borrowed */
+    struct store_place place; /* of the logs */
     int64_t query_timeout_ms;
     pthread_mutex_t lock;
     struct store_reader *reader;

@@ -238,7 +238,6 @@ static void give_sign(struct writer *writer, bool healthy)
 
     metrics_set(metrics, METRIC_HEALTHY, 0, healthy);
     metrics_set(metrics, METRIC_HEARTBEAT, 0, (uint64_t)(clock_wall_ms() / 1000));
-    metrics_set(metrics, METRIC_WAL_USED, 0, (uint64_t)store_writer_wal_bytes(writer->store));
 }
 
 /* Looks at the store's health, lets it recover, and notes it where other threads can read it. */

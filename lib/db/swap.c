@@ -44,7 +44,7 @@ static bool sync_folder(int folder, const char *name)
     return synced;
 }
 
-bool store_swap_is_pending(const char *data_dir)
+bool swap_is_pending(const char *data_dir)
 {
     int folder = open(data_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
     bool pending = folder >= 0 && is_there(folder, STORE_READY);
@@ -53,7 +53,7 @@ bool store_swap_is_pending(const char *data_dir)
     return pending;
 }
 
-enum err store_swap_commit(const char *data_dir, struct fault *fault)
+enum err swap_commit(const char *data_dir, struct fault *fault)
 {
     int folder = open(data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0)
@@ -177,7 +177,7 @@ static enum err swap(int folder, const char *data_dir, char ret_kept[STORE_KEPT_
     return done ? OK : folder_fault(data_dir, STORE_READY, fault);
 }
 
-enum err store_swap_finish(const char *data_dir, char ret_kept[STORE_KEPT_NAME_BYTES], struct fault *fault)
+enum err swap_finish(const char *data_dir, char ret_kept[STORE_KEPT_NAME_BYTES], struct fault *fault)
 {
     int folder = open(data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0)

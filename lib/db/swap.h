@@ -12,14 +12,14 @@
 #define STORE_KEPT_NAME_BYTES 64
 
 /* There is a folder STORE_READY: a restore was interrupted in its last step. */
-bool store_swap_is_pending(const char *data_dir);
+bool swap_is_pending(const char *data_dir);
 
 /* STORE_PARTIAL, in which everything is synced, becomes STORE_READY. */
-enum err store_swap_commit(const char *data_dir, struct fault *fault);
+enum err swap_commit(const char *data_dir, struct fault *fault);
 
 /* Finishes what is pending; the lock must be held. Moves the old databases, with what belongs to them, into the folder
  * DIR/before-restore-<when>, and the new ones into their place. Takes no room on the disk; may be interrupted at any
  * moment and begun again. *ret_kept is that folder's name, "" when there were no old ones. */
-enum err store_swap_finish(const char *data_dir, char ret_kept[STORE_KEPT_NAME_BYTES], struct fault *fault);
+enum err swap_finish(const char *data_dir, char ret_kept[STORE_KEPT_NAME_BYTES], struct fault *fault);
 
 #endif

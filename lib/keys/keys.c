@@ -116,7 +116,7 @@ static enum err make_file(const char *data_dir, const char *path, struct fault *
 
 static enum err make_database(struct db *db, const char *data_dir, const char *path, struct fault *fault)
 {
-    if (store_swap_is_pending(data_dir))
+    if (swap_is_pending(data_dir))
         return fault_set(fault, ERR_UNAVAILABLE, "a restore was interrupted: analyticsctl init finishes it");
     enum err err = make_file(data_dir, path, fault);
     if (!err)

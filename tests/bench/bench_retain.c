@@ -113,7 +113,7 @@ static struct spent write_batch(struct store_writer *writer, struct traffic *tra
 static bool slice(struct store_writer *writer, struct samples *slices, struct samples *checkpoints)
 {
     struct fault fault;
-    bool more = false, is_checkpoint = store_checkpoint_is_due(writer);
+    bool more = false, is_checkpoint = sqlite_checkpoint_is_due(sqlite_writer_of(writer));
     struct spent start = now();
     if (store_maintain(writer, INT64_MAX / 4, 7 * WHEN_DAY, &more, &fault))
         die(&fault);
@@ -128,7 +128,7 @@ static void print_state(struct store_writer *writer, const char *dir, const char
     int64_t free_pages = 0;
     struct fault fault;
     snprintf(path, sizeof path, "%s/analytics.db", dir);
-    if (stat(path, &st) || db_get_i64(&writer->db, "PRAGMA freelist_count", 0, &free_pages, &fault))
+    if (stat(path, &st) || db_get_i64(&sqlite_writer_of(writer)->db, "PRAGMA freelist_count", 0, &free_pages, &fault))
         exit(1);
     printf("%s: analytics.db has %lld MiB, %lld MiB of them free\n", when, (long long)st.st_size >> 20,
            (long long)free_pages >> 8);
@@ -163,7 +163,7 @@ int main(int argc, char **argv)
     struct store_retention keep = {strtol(argv[3], NULL, 10), strtol(argv[4], NULL, 10), strtol(argv[5], NULL, 10)};
     struct traffic *traffic = traffic_open(1, BEGIN, logs / (SPAN_DAYS * 96));
     struct samples unused = {0};
-    if (store_retention_check(&keep, &fault) || store_writer_open(argv[1], &writer, &fault))
+    if (store_retention_check(&keep, &fault) || store_writer_open(store_in(argv[1]), &writer, &fault))
         die(&fault);
     for (int64_t done = 0; done < logs; done += LOAD_LOGS) {
         (void)write_batch(writer, traffic, LOAD_LOGS);

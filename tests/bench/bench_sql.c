@@ -4,7 +4,7 @@
  * lines of report, who, days, median µs bench_sql size DIR            bytes of the database (what is still in the WAL
  * included) and its number of logs bench_sql order DIR USER      the first order of a user */
 #include "client.h"
-#include "store/store.h"
+#include "store/sqlite/sqlite.h"
 #include "traffic.h"
 #include "time/when.h"
 
@@ -92,7 +92,7 @@ static void insert_all(const char *dir, int64_t logs)
     struct fault fault;
     struct batch batch;
     struct traffic *traffic = traffic_open(1, BEGIN, 1708);
-    if (store_create(dir, &fault) || !traffic)
+    if (sqlite_create(dir, &fault) || !traffic)
         die(fault.detail);
     open_in(dir, "analytics.db", SQLITE_OPEN_READWRITE);
     run("PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=20000; PRAGMA cache_size=-65536; PRAGMA secure_delete=OFF");

@@ -93,7 +93,7 @@ static void write_all(const char *dir, int64_t logs, uint32_t batch_logs, size_t
     struct traffic *traffic = traffic_open(1, BEGIN, logs / (SPAN_DAYS * 96));
     struct spent spent = {0};
     int64_t done = 0, since = 0, part = logs / 10;
-    if (store_writer_open(dir, &writer, &fault))
+    if (store_writer_open(store_in(dir), &writer, &fault))
         die(&fault);
     while (done < logs) {
         write_group(writer, traffic, batch_logs, batches, &spent);
@@ -202,7 +202,7 @@ static void read_all(const char *dir)
     };
     struct store_reader *reader = NULL;
     struct fault fault;
-    if (store_reader_open(dir, &reader, &fault))
+    if (store_reader_open(store_in(dir), &reader, &fault))
         die(&fault);
     for (size_t r = 0; r < sizeof reports / sizeof *reports; r++)
         for (size_t d = 0; d < 3; d++)
@@ -234,7 +234,7 @@ static void read_zones(const char *dir)
     static struct zone zone;
     struct store_reader *reader = NULL;
     struct fault fault;
-    if (store_reader_open(dir, &reader, &fault))
+    if (store_reader_open(store_in(dir), &reader, &fault))
         die(&fault);
     for (size_t z = 0; z < sizeof zones / sizeof *zones; z++) {
         int64_t start = now_us();

@@ -185,7 +185,7 @@ static void upkeep(struct store_writer *writer, int slices)
     struct fault fault;
     bool more = true;
     for (int i = 0; more && i < slices; i++) {
-        writer->checkpoint_at = i == slices / 2 ? 1 : INT_MAX;
+        sqlite_writer_of(writer)->checkpoint_at = i == slices / 2 ? 1 : INT_MAX;
         memory_enter();
         enum err err = store_maintain(writer, LEDGER_NOW, LEDGER_KEEP, &more, &fault);
         memory_leave();
@@ -256,7 +256,7 @@ static void read_reports(void)
     int64_t chart = -1, domains = -1, summary = -1, addresses = -1, orders = -1;
     struct report_filter filter = {.from = LEDGER_BEGIN - 4 * INT64_C(86400), .to = LEDGER_BEGIN + 4 * INT64_C(86400)};
     memory_enter();
-    enum err err = store_reader_open(folder, &reader, &fault);
+    enum err err = store_reader_open(store_in(folder), &reader, &fault);
     if (!err) {
         chart = chart_sum(reader, &filter);
         domains = domains_sum(reader, &filter);
@@ -326,7 +326,7 @@ static void check_stored(void)
 {
     struct store_writer *writer = NULL;
     struct fault fault;
-    ck_assert_msg(store_writer_open(folder, &writer, &fault) == OK, "%s: %s", about, fault.detail);
+    ck_assert_msg(store_writer_open(store_in(folder), &writer, &fault) == OK, "%s: %s", about, fault.detail);
     ledger_check(&ledger, folder, about);
     struct store_item item = ledger_write(writer, &ledger, GROUND_BATCHES);
     ck_assert_int_eq(item.result, OK);
@@ -344,11 +344,11 @@ static bool try_fault(size_t n)
     sync_failed = false;
     arm(n);
     memory_enter();
-    enum err err = store_writer_open(folder, &writer, &fault);
+    enum err err = store_writer_open(store_in(folder), &writer, &fault);
     memory_leave();
     if (!err) {
         sync_failed = row->calls == DISK_SYNC && has_failed();
-        store_writer_set_slice(writer, 1);
+        sqlite_set_slice(sqlite_writer_of(writer), 1);
         work(writer);
     }
     if (!err && !is_stopped())
@@ -375,7 +375,7 @@ static void set_up(void)
     ck_assert_ptr_nonnull(mkdtemp(folder));
     ground_ledger = (struct ledger){.logs = 3, .pause = 5 * 3600};
     make_batches(&ground_ledger);
-    ck_assert_int_eq(store_writer_open(folder, &writer, &fault), OK);
+    ck_assert_int_eq(store_writer_open(store_in(folder), &writer, &fault), OK);
     for (; ground_ledger.count < GROUND_BATCHES; ground_ledger.count++) {
         ck_assert_int_eq(ledger_write(writer, &ground_ledger, ground_ledger.count).result, OK);
         ground_ledger.fate[ground_ledger.count] = WHOLE;
@@ -435,11 +435,11 @@ static bool try_making(size_t n)
     ledger = (struct ledger){.logs = 3, .pause = 3600};
     arm(n);
     memory_enter();
-    enum err err = store_create(folder, &fault);
+    enum err err = sqlite_create(folder, &fault);
     memory_leave();
     mend();
     ck_assert_msg(!err || has_failed(), "%s: %s", about, fault.detail);
-    err = store_create(folder, &fault);
+    err = sqlite_create(folder, &fault);
     ck_assert_msg(err == OK, "%s: %s", about, fault.detail);
     check_stored();
     return has_failed();
@@ -476,7 +476,7 @@ START_TEST(a_full_disk)
     image_write(&ground, folder);
     ledger = ground_ledger;
     ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
-    ck_assert_int_eq(store_writer_open(folder, &writer, &fault), OK);
+    ck_assert_int_eq(store_writer_open(store_in(folder), &writer, &fault), OK);
     write_group(writer, 1);
     limit_files(5000); /* the WAL has been begun anew, and has one group in it */
     for (int i = 0; i < 2; i++) {

@@ -58,8 +58,8 @@ static struct store_writer *open_writer(const char *folder, const char *about)
 {
     struct store_writer *writer = NULL;
     struct fault fault;
-    ck_assert_msg(store_writer_open(folder, &writer, &fault) == OK, "%s: %s", about, fault.detail);
-    store_writer_set_slice(writer, 1);
+    ck_assert_msg(store_writer_open(store_in(folder), &writer, &fault) == OK, "%s: %s", about, fault.detail);
+    sqlite_set_slice(sqlite_writer_of(writer), 1);
     return writer;
 }
 
@@ -69,8 +69,8 @@ static enum err upkeep(struct store_writer *writer, int slices)
     struct fault fault;
     enum err err = OK;
     while (!err && more && slices-- > 0) {
-        if (checkpoint_pages && writer->checkpoint_at > checkpoint_pages)
-            writer->checkpoint_at = checkpoint_pages;
+        if (checkpoint_pages && sqlite_writer_of(writer)->checkpoint_at > checkpoint_pages)
+            sqlite_writer_of(writer)->checkpoint_at = checkpoint_pages;
         err = store_maintain(writer, LEDGER_NOW, LEDGER_KEEP, &more, &fault);
     }
     return err;
@@ -258,7 +258,7 @@ static void campaign(const char *name, int runs, int groups, size_t count, size_
         image_write(&ground, live);
         disk_install(tape_hook);
         if (i == 0)
-            ck_assert_int_eq(store_create(live, &fault), OK);
+            ck_assert_int_eq(sqlite_create(live, &fault), OK);
         run(groups);
         operations += tape_length();
         checkpoints += tape_checkpoints();

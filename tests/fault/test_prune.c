@@ -10,6 +10,7 @@
 #include "support/ledger.h"
 #include "store/sqlite/write/writer.h"
 #include "support/tape.h"
+#include "store/sqlite/care/care.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -71,11 +72,11 @@ static int64_t check_sound(const char *about)
 
 static void check_verify(const char *about)
 {
-    struct store_verified verified = {0};
+    struct sqlite_verified verified = {0};
     struct fault fault = {0};
-    ck_assert_msg(
-        store_verify(folder, &(struct store_verify_options){0}, &(struct store_watch){0}, &verified, &fault) == OK,
-        "%s: %s", about, fault.detail);
+    ck_assert_msg(sqlite_verify(folder, &(struct sqlite_verify_options){0}, &(struct watch){0}, &verified, &fault) ==
+                      OK,
+                  "%s: %s", about, fault.detail);
     ck_assert_msg(verified.differences == 0, "%s: %lld differences, says verify", about,
                   (long long)verified.differences);
 }
@@ -84,7 +85,7 @@ static struct store_writer *open_writer(const char *about)
 {
     struct store_writer *writer = NULL;
     struct fault fault;
-    ck_assert_msg(store_writer_open(folder, &writer, &fault) == OK, "%s: %s", about, fault.detail);
+    ck_assert_msg(store_writer_open(store_in(folder), &writer, &fault) == OK, "%s: %s", about, fault.detail);
     return writer;
 }
 
@@ -96,10 +97,10 @@ static void upkeep(struct store_writer *writer)
         ck_assert_int_eq(store_maintain(writer, LEDGER_NOW, LEDGER_KEEP, &more, &fault), OK);
 }
 
-static enum err prune(struct fault *fault, const struct store_watch *watch, struct store_pruned *pruned)
+static enum err prune(struct fault *fault, const struct watch *watch, struct sqlite_pruned *pruned)
 {
-    *pruned = (struct store_pruned){0};
-    return store_prune(folder, LEDGER_NOW, AGE, watch, pruned, fault);
+    *pruned = (struct sqlite_pruned){0};
+    return sqlite_prune(folder, LEDGER_NOW, AGE, watch, pruned, fault);
 }
 
 static int64_t last_day(void)
@@ -113,7 +114,7 @@ static int64_t last_day(void)
 /* Begun, it ends by itself, whoever goes on; else it begins. */
 static void finish(const char *about, bool by_service)
 {
-    struct store_pruned pruned;
+    struct sqlite_pruned pruned;
     struct fault fault = {0};
     if (by_service) {
         struct store_writer *writer = open_writer(about);
@@ -121,7 +122,7 @@ static void finish(const char *about, bool by_service)
         upkeep(writer);
         store_writer_close(writer);
     } else {
-        ck_assert_msg(prune(&fault, &(struct store_watch){0}, &pruned) == OK, "%s: %s", about, fault.detail);
+        ck_assert_msg(prune(&fault, &(struct watch){0}, &pruned) == OK, "%s: %s", about, fault.detail);
     }
     int64_t from = check_sound(about), kept = by_service ? keep.raw_days : AGE;
     ck_assert_msg(from >= last_day() - kept, "%s: not finished", about);
@@ -171,7 +172,7 @@ START_TEST(each_power_cut_of_a_service)
     disk_install(tape_hook);
     struct store_writer *writer = open_writer("the run");
     store_writer_set_retention(writer, &keep);
-    store_writer_set_slice(writer, 1000);
+    sqlite_set_slice(sqlite_writer_of(writer), 1000);
     upkeep(writer);
     store_writer_close(writer);
     ck_assert_uint_gt(tape_length(), 200);
@@ -182,12 +183,12 @@ END_TEST
 START_TEST(each_power_cut_of_the_command)
 {
     struct fault fault = {0};
-    struct store_pruned pruned;
+    struct sqlite_pruned pruned;
     tape_seed(4);
     image_write(&ground, folder);
     tape_begin(&ground);
     disk_install(tape_hook);
-    ck_assert_msg(prune(&fault, &(struct store_watch){0}, &pruned) == OK, "%s", fault.detail);
+    ck_assert_msg(prune(&fault, &(struct watch){0}, &pruned) == OK, "%s", fault.detail);
     cut_all(false);
 }
 END_TEST
@@ -222,12 +223,12 @@ static bool try_fault(size_t n)
 {
     char about[64];
     struct fault fault = {0};
-    struct store_pruned pruned;
+    struct sqlite_pruned pruned;
     snprintf(about, sizeof about, "%s %zu fails", rows[row].name, n);
     image_write(&ground, folder);
     calls_left = n;
     disk_install(fail_call);
-    enum err err = prune(&fault, &(struct store_watch){0}, &pruned);
+    enum err err = prune(&fault, &(struct watch){0}, &pruned);
     bool struck = calls_left == 0;
     disk_install(NULL);
     ck_assert_msg(!err || struck, "%s: %s", about, fault.detail);
@@ -261,9 +262,9 @@ START_TEST(a_stop_at_any_moment)
     for (size_t n = 1;; n += 1 + n / 8, stops++) {
         char about[64];
         struct fault fault = {0};
-        struct store_pruned pruned;
+        struct sqlite_pruned pruned;
         size_t left = n;
-        struct store_watch watch = {.ctx = &left, .is_stopped = stop_later};
+        struct watch watch = {.ctx = &left, .is_stopped = stop_later};
         snprintf(about, sizeof about, "stopped when asked %zu times", n);
         image_write(&ground, folder);
         enum err err = prune(&fault, &watch, &pruned);

@@ -14,6 +14,7 @@
 #include "support/ledger.h"
 #include "support/memory.h"
 #include "support/tape.h"
+#include "store/sqlite/care/care.h"
 
 #include <check.h>
 #include <limits.h>
@@ -85,10 +86,10 @@ static void check_sound(const char *about)
 
 static enum err rebuild(struct fault *fault)
 {
-    struct store_rebuilt rebuilt = {0};
-    struct store_watch watch = {0};
+    struct sqlite_rebuilt rebuilt = {0};
+    struct watch watch = {0};
     memory_enter();
-    enum err err = store_rebuild(folder, LEDGER_NOW, &watch, &rebuilt, fault);
+    enum err err = sqlite_rebuild(folder, LEDGER_NOW, &watch, &rebuilt, fault);
     memory_leave();
     ck_assert(err || rebuilt.logs == raw_logs);
     return err;
@@ -97,11 +98,11 @@ static enum err rebuild(struct fault *fault)
 /* SQLite's check of the file tells of a page that can't be read as of one that is damaged: that is not counted. */
 static enum err verify(int64_t *ret_differences, struct fault *fault)
 {
-    struct store_verify_options options = {.entries_at_once = 100};
-    struct store_verified verified = {0};
-    struct store_watch watch = {0};
+    struct sqlite_verify_options options = {.entries_at_once = 100};
+    struct sqlite_verified verified = {0};
+    struct watch watch = {0};
     memory_enter();
-    enum err err = store_verify(folder, &options, &watch, &verified, fault);
+    enum err err = sqlite_verify(folder, &options, &watch, &verified, fault);
     memory_leave();
     bool unreadable = verified.facts_differ && rows[row].calls == DISK_READ;
     *ret_differences = unreadable ? 0 : verified.differences;
@@ -226,7 +227,7 @@ static void try_cut(size_t length, size_t style)
     tape_cut(length, cut, &image);
     image_write(&image, folder);
     image_release(&image);
-    ck_assert_msg(store_writer_open(folder, &writer, &fault) == OK, "%s: %s", about, fault.detail);
+    ck_assert_msg(store_writer_open(store_in(folder), &writer, &fault) == OK, "%s: %s", about, fault.detail);
     store_writer_close(writer);
     check_sound(about);
     if (style % 7 == 0)
@@ -264,7 +265,7 @@ static void set_up(void)
     disk_install(NULL);
     strcpy(folder, access("/dev/shm", W_OK) == 0 ? "/dev/shm/test_rebuild.XXXXXX" : "/tmp/test_rebuild.XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(folder));
-    ck_assert_int_eq(store_writer_open(folder, &writer, &fault), OK);
+    ck_assert_int_eq(store_writer_open(store_in(folder), &writer, &fault), OK);
     for (int i = 0; i < BATCHES; i++)
         ck_assert_int_eq(ledger_write(writer, &ledger, i).result, OK);
     while (more)

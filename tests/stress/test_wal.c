@@ -210,12 +210,12 @@ START_TEST(an_old_wal_under_a_reader)
     stack_folder(&stack);
     snprintf(data, sizeof data, "%s/data", stack.dir);
     ck_assert_int_eq(mkdir(data, 0700), 0);
-    ck_assert_int_eq(store_writer_open(data, &writer, &fault), OK);
+    ck_assert_int_eq(store_writer_open(store_in(data), &writer, &fault), OK);
     write_one(writer, 1, OK);
     store_writer_close(writer);
     sqlite3 *reader = hold();
     int64_t before = wal_bytes();
-    ck_assert_int_eq(store_writer_open(data, &writer, &fault), OK);
+    ck_assert_int_eq(store_writer_open(store_in(data), &writer, &fault), OK);
     write_one(writer, 2, ERR_UNAVAILABLE);
     ck_assert_int_eq(store_writer_health(writer, &fault), ERR_UNAVAILABLE);
     ck_assert_int_eq(wal_bytes(), before);

@@ -1,7 +1,7 @@
 /* test_writer_stress.c: many threads in writer_write at once, before a store that is slow and fails at random: full
  * queues, timeouts, health, and a stop while the queue is full. The promise: OK means stored once; anything else means
  * not stored, then and later; a batch is not looked at once its owner has the answer. Runs under ThreadSanitizer and
- * AddressSanitizer in ./check. The store's functions here take the place of lib/store/sqlite/write/write.c.
+ * AddressSanitizer in ./check.
  *
  * Planted to see it fail: a withdrawn job left in the queue (segmentation fault; AddressSanitizer:
  * heap-use-after-free), a withdrawal that the count of the queue leaves out ("full == refused_full"), no lock in
@@ -11,6 +11,7 @@
 #include "service/writer.h"
 
 #include "process/clock.h"
+#include "store/engine.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -54,8 +55,8 @@ static void take_item(struct store_item *item, bool fails)
     item->result = fails ? fault_set(&item->fault, ERR_UNAVAILABLE, "disk full") : OK;
 }
 
-void store_write(struct store_writer *store, struct store_item *items, size_t count, int64_t now,
-                 struct store_times *ret_times)
+static void write_items(struct store_writer *store, struct store_item *items, size_t count, int64_t now,
+                        struct store_times *ret_times)
 {
     bool fails = chaos && chance(5) == 0;
     (void)store;
@@ -72,8 +73,8 @@ void store_write(struct store_writer *store, struct store_item *items, size_t co
     groups++;
 }
 
-enum err store_maintain(struct store_writer *store, int64_t now, int64_t idempotency_seconds, bool *ret_more,
-                        struct fault *fault)
+static enum err maintain(struct store_writer *store, int64_t now, int64_t idempotency_seconds, bool *ret_more,
+                         struct fault *fault)
 {
     (void)store;
     (void)now;
@@ -84,29 +85,28 @@ enum err store_maintain(struct store_writer *store, int64_t now, int64_t idempot
     return OK;
 }
 
-enum err store_writer_health(struct store_writer *store, struct fault *fault)
+static enum err health(struct store_writer *store, struct fault *fault)
 {
     (void)store;
     return chaos && chance(10) == 0 ? fault_set(fault, ERR_UNAVAILABLE, "disk full") : OK;
 }
 
-void store_writer_probe(struct store_writer *store)
+static void probe(struct store_writer *store)
 {
     (void)store;
 }
 
-int64_t store_writer_wal_bytes(const struct store_writer *store)
-{
-    (void)store;
-    return 0;
-}
-
-void store_writer_close(struct store_writer *store)
+static void close_store(struct store_writer *store)
 {
     (void)store;
     ck_assert(!closed);
     closed = true;
 }
+
+static const struct store_writer_ops ops = {
+    .close = close_store, .write = write_items, .maintain = maintain, .health = health, .probe = probe};
+static const struct store_engine engine = {.name = "test", .writer = &ops};
+static struct store_writer store = {.engine = &engine};
 
 /* ---- those who post ---- */
 
@@ -127,7 +127,7 @@ static void start(size_t queue_batches, size_t group_logs, int64_t wait_ms)
                                      .metrics = metrics};
     struct fault fault = {0};
     closed = false;
-    ck_assert_int_eq(writer_start(NULL, &options, &writer, &fault), OK);
+    ck_assert_int_eq(writer_start(&store, &options, &writer, &fault), OK);
 }
 
 static void count_refusal(const struct fault *fault)

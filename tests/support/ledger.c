@@ -98,7 +98,7 @@ static struct store_writer *open_writer(const char *folder)
 {
     struct store_writer *writer = NULL;
     struct fault fault;
-    ck_assert_msg(store_writer_open(folder, &writer, &fault) == OK, "%s", fault.detail);
+    ck_assert_msg(store_writer_open(store_in(folder), &writer, &fault) == OK, "%s", fault.detail);
     return writer;
 }
 
@@ -111,9 +111,9 @@ static void write_as_told(const struct ledger *ledger, const char *folder, int p
     for (int i = 0; read(pipe_end, &byte, 1) == 1; i++) {
         bool more = true;
         ck_assert_int_eq(ledger_write(writer, ledger, i).result, OK);
-        store_writer_set_slice(writer, i % 3 ? 1 : 1000);
+        sqlite_set_slice(sqlite_writer_of(writer), i % 3 ? 1 : 1000);
         for (int slices = i % 40; more && slices > 0; slices--) {
-            writer->checkpoint_at = 200;
+            sqlite_writer_of(writer)->checkpoint_at = 200;
             ck_assert_int_eq(store_maintain(writer, LEDGER_NOW, LEDGER_KEEP, &more, &fault), OK);
         }
     }
@@ -236,7 +236,7 @@ static void check_report(const struct ledger *ledger, const char *folder, sqlite
     struct report_filter filter = {.from = LEDGER_BEGIN - 4 * (int64_t)WHEN_DAY,
                                    .to = LEDGER_BEGIN + (int64_t)ledger->count * ledger->pause};
     int64_t sum = 0;
-    ck_assert_msg(store_reader_open(folder, &reader, &fault) == OK, "%s: %s", about, fault.detail);
+    ck_assert_msg(store_reader_open(store_in(folder), &reader, &fault) == OK, "%s: %s", about, fault.detail);
     ck_assert_msg(store_chart(reader, &filter, GRANULARITY_DAY, false, &chart, &fault) == OK, "%s: %s", about,
                   fault.detail);
     for (size_t i = 0; i < chart.count; i++)

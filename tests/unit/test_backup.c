@@ -10,6 +10,7 @@
 #include "store/sqlite/care/backup.h"
 #include "keys/keys.h"
 #include "time/when.h"
+#include "store/sqlite/sqlite.h"
 
 #include <check.h>
 #include <dirent.h>
@@ -115,7 +116,7 @@ static struct store_writer *open_writer(const char *path)
 {
     struct store_writer *writer = NULL;
     struct fault fault;
-    ck_assert_msg(store_writer_open(path, &writer, &fault) == OK, "%s", fault.detail);
+    ck_assert_msg(store_writer_open(store_in(path), &writer, &fault) == OK, "%s", fault.detail);
     return writer;
 }
 
@@ -341,18 +342,18 @@ END_TEST
 /* What is committed after the beginning is not in it, by no part. */
 START_TEST(holds_its_moment)
 {
-    struct store_backup *backup = NULL;
-    struct store_backup_facts facts;
-    struct store_watch watch = {0};
+    struct sqlite_backup *backup = NULL;
+    struct sqlite_backup_facts facts;
+    struct watch watch = {0};
     struct fault fault;
     make_data(20);
     int64_t logs = count_logs(folder, "analytics.db");
     struct store_writer *writer = open_writer(folder); /* it began before: a start waits for the backup's end */
-    ck_assert_int_eq(store_backup_begin(folder, &watch, &backup, &fault), OK);
+    ck_assert_int_eq(sqlite_backup_begin(folder, &watch, &backup, &fault), OK);
     write_with(writer, 20, 20);
     ck_assert_int_gt(count_logs(folder, "analytics.db"), logs);
-    ck_assert_msg(store_backup_write(backup, file, false, 1, &facts, &fault) == OK, "%s", fault.detail);
-    store_backup_end(backup);
+    ck_assert_msg(sqlite_backup_write(backup, file, false, 1, &facts, &fault) == OK, "%s", fault.detail);
+    sqlite_backup_end(backup);
     store_writer_close(writer);
     ck_assert_int_eq(facts.logs, logs);
     ck_restore(0, other, NULL);
@@ -713,7 +714,7 @@ static void check_restored(int status)
     struct fault fault;
     ck_assert_msg(status == 0 || status == 130 || status == -SIGKILL || status == -SIGINT, "status %d: %s", status,
                   ctl_err);
-    ck_assert_msg(store_create(folder, &fault) == OK, "%s", fault.detail);
+    ck_assert_msg(sqlite_create(folder, &fault) == OK, "%s", fault.detail);
     bool restored = strstr(names_in(folder), "before-restore-") != NULL;
     ck_assert(restored == (status == 0) || status == -SIGKILL);
     ck_assert(status == -SIGKILL || !strstr(names_in(folder), "restore.partial"));
@@ -793,18 +794,18 @@ static int in_child(int calls, int (*work)(void))
 
 static int restore_now(void)
 {
-    struct store_watch watch = {0};
-    struct store_backup_facts facts;
+    struct watch watch = {0};
+    struct sqlite_backup_facts facts;
     char kept[STORE_KEPT_BYTES];
     struct fault fault;
     int fd = open(file, O_RDONLY | O_CLOEXEC);
-    return fd < 0 || store_restore(folder, fd, true, &watch, &facts, kept, &fault) ? 1 : 0;
+    return fd < 0 || sqlite_restore(folder, fd, true, &watch, &facts, kept, &fault) ? 1 : 0;
 }
 
 static int start_now(void)
 {
     struct fault fault;
-    return store_create(folder, &fault) ? 1 : 0;
+    return sqlite_create(folder, &fault) ? 1 : 0;
 }
 
 /* Old databases whose newest batches and key are not in the database's own file but in the log beside it. */

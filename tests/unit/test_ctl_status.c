@@ -52,7 +52,7 @@ static void make_some(void)
     struct fault fault;
     bool more = true;
     ck_status(0, "init");
-    ck_assert_int_eq(store_writer_open(folder, &writer, &fault), OK);
+    ck_assert_int_eq(store_writer_open(store_in(folder), &writer, &fault), OK);
     for (int i = 0; i < BATCHES; i++)
         ck_assert_int_eq(ledger_write(writer, &ledger, i).result, OK);
     while (more)

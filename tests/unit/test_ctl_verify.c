@@ -78,7 +78,7 @@ static void write_batches(int logs, int pause, int batches)
     struct store_writer *writer = NULL;
     struct fault fault;
     bool more = true;
-    ck_assert_int_eq(store_writer_open(folder, &writer, &fault), OK);
+    ck_assert_int_eq(store_writer_open(store_in(folder), &writer, &fault), OK);
     for (int i = 0; i < batches; i++)
         ck_assert_int_eq(ledger_write(writer, &ledger, i).result, OK);
     while (more)
@@ -312,7 +312,7 @@ START_TEST(rebuild_refuses_beside_a_writer)
     struct fault fault;
     make_some();
     plain_exec("UPDATE traffic_hour SET count = count + 1");
-    ck_assert_int_eq(store_writer_open(folder, &writer, &fault), OK);
+    ck_assert_int_eq(store_writer_open(store_in(folder), &writer, &fault), OK);
     snprintf(expected, sizeof expected, "/lock: held by another process (pid %ld, ", (long)getpid());
     ck_status(1, "rebuild");
     ck_one_line(expected);

@@ -62,7 +62,7 @@ static void set_up(void)
     service_init(&service, PROGRAM_INGEST, dir, 10000);
     budget = (struct batch_budget){.max_bytes = LIMIT_BATCH_MEMORY_BYTES};
     service.budget = &budget;
-    ck_assert_msg(store_writer_open(dir, &store, &fault) == OK, "%s", fault.detail);
+    ck_assert_msg(store_writer_open(store_in(dir), &store, &fault) == OK, "%s", fault.detail);
     ck_assert_int_eq(writer_start(store, &options, &service.writer, &fault), OK);
     response_init(&response);
 }
@@ -138,7 +138,7 @@ static int64_t stored(void)
     struct chart chart = {0};
     int64_t sum = 0;
 
-    ck_assert_int_eq(store_reader_open(dir, &reader, &fault), OK);
+    ck_assert_int_eq(store_reader_open(store_in(dir), &reader, &fault), OK);
     ck_assert_int_eq(store_chart(reader, &filter, GRANULARITY_MONTH, false, &chart, &fault), OK);
     for (size_t i = 0; i < chart.count; i++)
         sum += chart.points[i].totals.count;

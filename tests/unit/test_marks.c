@@ -27,7 +27,7 @@ static void setup(void)
     struct fault fault;
     strcpy(folder, "/tmp/test_marks.XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(folder));
-    ck_assert_msg(store_writer_open(folder, &writer, &fault) == OK, "%s", fault.detail);
+    ck_assert_msg(store_writer_open(store_in(folder), &writer, &fault) == OK, "%s", fault.detail);
 }
 
 static void teardown(void)

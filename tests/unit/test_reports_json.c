@@ -67,7 +67,7 @@ static void write_logs(void)
 
     batch_init(&batch, NULL);
     add_logs(&batch);
-    ck_assert_msg(store_writer_open(dir, &writer, &fault) == OK, "%s", fault.detail);
+    ck_assert_msg(store_writer_open(store_in(dir), &writer, &fault) == OK, "%s", fault.detail);
     store_write(writer, &item, 1, MAR_15 + 90000, &times);
     ck_assert_msg(item.result == OK, "%s", item.fault.detail);
     store_writer_close(writer);

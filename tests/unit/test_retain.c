@@ -10,6 +10,7 @@
 #include "support/recount.h"
 #include "store/sqlite/write/writer.h"
 #include "time/when.h"
+#include "store/sqlite/care/care.h"
 
 #include <check.h>
 #include <inttypes.h>
@@ -59,7 +60,7 @@ static struct store_writer *open_writer(void)
 {
     struct store_writer *writer = NULL;
     struct fault fault;
-    ck_assert_msg(store_writer_open(folder, &writer, &fault) == OK, "%s", fault.detail);
+    ck_assert_msg(store_writer_open(store_in(folder), &writer, &fault) == OK, "%s", fault.detail);
     return writer;
 }
 
@@ -67,7 +68,7 @@ static struct store_reader *open_reader(void)
 {
     struct store_reader *reader = NULL;
     struct fault fault;
-    ck_assert_msg(store_reader_open(folder, &reader, &fault) == OK, "%s", fault.detail);
+    ck_assert_msg(store_reader_open(store_in(folder), &reader, &fault) == OK, "%s", fault.detail);
     return reader;
 }
 
@@ -254,7 +255,7 @@ static void check_gone(void)
         0);
 }
 
-static void tell(void *ctx, const struct store_difference *difference)
+static void tell(void *ctx, const struct sqlite_difference *difference)
 {
     char *first = ctx;
     if (!*first)
@@ -266,21 +267,21 @@ static void tell(void *ctx, const struct store_difference *difference)
 static void check_verify(const char *about)
 {
     char first[256] = "";
-    struct store_verified verified = {0};
+    struct sqlite_verified verified = {0};
     struct fault fault = {0};
-    struct store_verify_options options = {.entries_at_once = 500};
-    struct store_watch watch = {.ctx = first, .difference = tell};
-    ck_assert_msg(store_verify(folder, &options, &watch, &verified, &fault) == OK, "%s: %s", about, fault.detail);
+    struct sqlite_verify_options options = {.entries_at_once = 500, .ctx = first, .difference = tell};
+    struct watch watch = {0};
+    ck_assert_msg(sqlite_verify(folder, &options, &watch, &verified, &fault) == OK, "%s: %s", about, fault.detail);
     ck_assert_msg(verified.differences == 0, "%s: %" PRId64 " differences: %s", about, verified.differences, first);
     ck_assert_int_eq(verified.pruned_until, ask_store("SELECT raw_from * 86400 FROM retention"));
 }
 
 static void rebuild(void)
 {
-    struct store_rebuilt rebuilt = {0};
+    struct sqlite_rebuilt rebuilt = {0};
     struct fault fault = {0};
-    struct store_watch watch = {0};
-    ck_assert_msg(store_rebuild(folder, LATE, &watch, &rebuilt, &fault) == OK, "%s", fault.detail);
+    struct watch watch = {0};
+    ck_assert_msg(sqlite_rebuild(folder, LATE, &watch, &rebuilt, &fault) == OK, "%s", fault.detail);
 }
 
 /* ---- questions ---- */
@@ -467,7 +468,7 @@ static void check_export(sqlite3 *db)
     struct store_export *export = NULL;
     struct fault fault;
     int64_t logs = 0, at = 0;
-    ck_assert_int_eq(store_export_open(folder, &filter, &export, &fault), OK);
+    ck_assert_int_eq(store_export_open(store_in(folder), &filter, &export, &fault), OK);
     while (at < filter.to)
         ck_assert_int_eq(store_export_next(export, count_log, &logs, &at, &fault), OK);
     store_export_close(export);
@@ -520,7 +521,7 @@ static struct store_writer *restart(struct store_writer *writer)
 {
     store_writer_close(writer);
     writer = open_writer();
-    store_writer_set_slice(writer, 1);
+    sqlite_set_slice(sqlite_writer_of(writer), 1);
     random_retention(writer);
     return writer;
 }
@@ -547,7 +548,7 @@ START_TEST(reports_equal_a_recount)
             check_verify(about);
     }
     store_writer_set_retention(writer, &(struct store_retention){5, 12, 33});
-    store_writer_set_slice(writer, 1000);
+    sqlite_set_slice(sqlite_writer_of(writer), 1000);
     upkeep(writer, INT64_MAX);
     ck_assert_int_ge(horizons().day_from, BEGIN_DAY + DAYS - 1 - 33);
     check_gone();
@@ -772,7 +773,7 @@ END_TEST
 START_TEST(space_is_given_back)
 {
     struct fault fault;
-    struct store_pruned pruned;
+    struct sqlite_pruned pruned;
     struct store_writer *writer = write_random_days();
     int64_t pages = ask_store("PRAGMA page_count");
     store_writer_set_retention(writer, &(struct store_retention){10, 10, 10});
@@ -780,7 +781,7 @@ START_TEST(space_is_given_back)
     ck_assert_int_lt(ask_store("PRAGMA page_count") * 2, pages);
     ck_assert_int_le(ask_store("PRAGMA freelist_count") * 8, ask_store("PRAGMA page_count"));
     store_writer_close(writer);
-    ck_assert_int_eq(store_prune(folder, LATE, 5, &(struct store_watch){0}, &pruned, &fault), OK);
+    ck_assert_int_eq(sqlite_prune(folder, LATE, 5, &(struct watch){0}, &pruned, &fault), OK);
     ck_assert_int_eq(ask_store("PRAGMA freelist_count"), 0);
     ck_assert_int_eq(pruned.file_bytes_after, ask_store("PRAGMA page_count") * 4096);
     ck_assert_int_lt(pruned.file_bytes_after, pruned.file_bytes_before);
@@ -794,13 +795,13 @@ END_TEST
 START_TEST(a_file_that_can_not_shrink)
 {
     struct fault fault;
-    struct store_pruned pruned;
+    struct sqlite_pruned pruned;
     store_writer_close(write_random_days());
     sqlite3 *db = open_plain();
     exec(db, "PRAGMA journal_mode=DELETE; PRAGMA auto_vacuum=0; VACUUM");
     sqlite3_close(db);
     int64_t bytes = file_bytes();
-    ck_assert_int_eq(store_prune(folder, LATE, 5, &(struct store_watch){0}, &pruned, &fault), OK);
+    ck_assert_int_eq(sqlite_prune(folder, LATE, 5, &(struct watch){0}, &pruned, &fault), OK);
     ck_assert_int_eq(file_bytes(), bytes);
     ck_assert_int_gt(ask_store("PRAGMA freelist_count") * 2, ask_store("PRAGMA page_count"));
     check_gone();
@@ -812,18 +813,18 @@ END_TEST
 START_TEST(a_plan_is_what_is_deleted)
 {
     struct fault fault;
-    struct store_pruned plan, pruned, rest;
-    struct store_watch watch = {0};
+    struct sqlite_pruned plan, pruned, rest;
+    struct watch watch = {0};
     struct store_writer *writer = write_random_days();
     int64_t logs = ask_store("SELECT count(*) FROM raw_log"), all_bytes = 0;
     int64_t store_bytes = ask_store("PRAGMA page_count") * 4096;
-    ck_assert_int_eq(store_prune_plan(folder, LATE, 20, &watch, &plan, &fault), OK);
-    ck_assert_int_eq(store_prune(folder, LATE, 20, &watch, &pruned, &fault), ERR_UNAVAILABLE);
+    ck_assert_int_eq(sqlite_prune_plan(folder, LATE, 20, &watch, &plan, &fault), OK);
+    ck_assert_int_eq(sqlite_prune(folder, LATE, 20, &watch, &pruned, &fault), ERR_UNAVAILABLE);
     ck_assert_msg(strstr(fault.detail, "held by another process") != NULL, "%s", fault.detail);
     store_writer_close(writer);
     ck_assert_int_eq(ask_store("SELECT count(*) FROM raw_log"), logs);
     ck_assert_int_eq(horizons().raw_from, 0);
-    ck_assert_int_eq(store_prune(folder, LATE, 20, &watch, &pruned, &fault), OK);
+    ck_assert_int_eq(sqlite_prune(folder, LATE, 20, &watch, &pruned, &fault), OK);
     int64_t day = (int64_t)BEGIN_DAY + DAYS - 1 - 20;
     ck_assert_int_eq(plan.before, day * WHEN_DAY);
     ck_assert_int_eq(pruned.before, plan.before);
@@ -832,7 +833,7 @@ START_TEST(a_plan_is_what_is_deleted)
     ck_assert_int_eq(plan.tables[0].rows,
                      recount_i64(db, "SELECT count(*) FROM aside.every_log, retention WHERE ts < raw_from * 86400"));
     sqlite3_close(db);
-    for (int i = 0; i < STORE_PRUNED_TABLES; i++) {
+    for (int i = 0; i < PRUNED_TABLES; i++) {
         ck_assert_str_eq(plan.tables[i].name, pruned.tables[i].name);
         ck_assert_msg(plan.tables[i].rows == pruned.tables[i].rows && plan.tables[i].rows > 0, "%s: %" PRId64 " rows",
                       plan.tables[i].name, plan.tables[i].rows);
@@ -843,8 +844,8 @@ START_TEST(a_plan_is_what_is_deleted)
     int64_t won = store_bytes - pruned.file_bytes_after;
     ck_assert_msg(all_bytes > won / 2 && all_bytes < won * 3 / 2, "%" PRId64 " bytes are said, %" PRId64 " were won",
                   all_bytes, won);
-    ck_assert_int_eq(store_prune_plan(folder, LATE, 20, &watch, &rest, &fault), OK);
-    for (int i = 0; i < STORE_PRUNED_TABLES; i++)
+    ck_assert_int_eq(sqlite_prune_plan(folder, LATE, 20, &watch, &rest, &fault), OK);
+    for (int i = 0; i < PRUNED_TABLES; i++)
         ck_assert_int_eq(rest.tables[i].rows, 0);
     check_gone();
     check_rollups("pruned");
@@ -874,13 +875,13 @@ END_TEST
 START_TEST(nothing_is_pruned_of_nothing)
 {
     struct fault fault;
-    struct store_pruned pruned;
-    struct store_watch watch = {0};
-    ck_assert_int_eq(store_prune(folder, LATE, 1, &watch, &pruned, &fault), ERR_UNAVAILABLE); /* no file */
-    ck_assert_int_eq(store_create(folder, &fault), OK);
-    ck_assert_int_eq(store_prune_plan(folder, LATE, 1, &watch, &pruned, &fault), OK);
+    struct sqlite_pruned pruned;
+    struct watch watch = {0};
+    ck_assert_int_eq(sqlite_prune(folder, LATE, 1, &watch, &pruned, &fault), ERR_UNAVAILABLE); /* no file */
+    ck_assert_int_eq(sqlite_create(folder, &fault), OK);
+    ck_assert_int_eq(sqlite_prune_plan(folder, LATE, 1, &watch, &pruned, &fault), OK);
     ck_assert_int_eq(pruned.before, 0);
-    ck_assert_int_eq(store_prune(folder, LATE, 1, &watch, &pruned, &fault), OK);
+    ck_assert_int_eq(sqlite_prune(folder, LATE, 1, &watch, &pruned, &fault), OK);
     ck_assert_int_eq(pruned.before, 0);
     struct store_writer *writer = open_writer();
     store_writer_set_retention(writer, &(struct store_retention){1, 1, 1});
@@ -915,9 +916,9 @@ static const struct {
 START_TEST(verify_sees_what_can_be_seen)
 {
     char first[256] = "";
-    struct store_verified verified = {0};
+    struct sqlite_verified verified = {0};
     struct fault fault;
-    struct store_watch watch = {.ctx = first, .difference = tell};
+    struct sqlite_verify_options options = {.ctx = first, .difference = tell};
     struct store_writer *writer = write_random_days();
     store_writer_set_retention(writer, &(struct store_retention){29, 39, 49});
     upkeep(writer, INT64_MAX);
@@ -927,7 +928,7 @@ START_TEST(verify_sees_what_can_be_seen)
     exec(db, damages[_i].sql);
     ck_assert_int_gt(sqlite3_changes(db), 0);
     sqlite3_close(db);
-    ck_assert_int_eq(store_verify(folder, &(struct store_verify_options){0}, &watch, &verified, &fault), OK);
+    ck_assert_int_eq(sqlite_verify(folder, &options, &(struct watch){0}, &verified, &fault), OK);
     ck_assert_msg(verified.differences > 0, "%s", damages[_i].sql);
     ck_assert_msg(strstr(first, damages[_i].told) != NULL, "%s: %s", damages[_i].sql, first);
 }
@@ -937,7 +938,7 @@ END_TEST
 START_TEST(verify_beside_pruning)
 {
     struct store_writer *writer = write_random_days();
-    store_writer_set_slice(writer, 1);
+    sqlite_set_slice(sqlite_writer_of(writer), 1);
     store_writer_set_retention(writer, &(struct store_retention){9, 19, 29});
     upkeep(writer, 1);
     pid_t child = fork();

@@ -2,7 +2,7 @@
  * plain SQL over the raw logs (SQLite's own date functions and GROUP BY), never from the store's code. */
 #include "support/recount.h"
 #include "log/batch.h"
-#include "store/store.h"
+#include "store/sqlite/sqlite.h"
 #include "time/when.h"
 #include "time/zone_file.h"
 
@@ -43,7 +43,7 @@ static struct store_writer *open_writer(void)
 {
     struct store_writer *writer = NULL;
     struct fault fault;
-    ck_assert_msg(store_writer_open(folder, &writer, &fault) == OK, "%s", fault.detail);
+    ck_assert_msg(store_writer_open(store_in(folder), &writer, &fault) == OK, "%s", fault.detail);
     return writer;
 }
 
@@ -51,7 +51,7 @@ static struct store_reader *open_reader(void)
 {
     struct store_reader *reader = NULL;
     struct fault fault;
-    ck_assert_msg(store_reader_open(folder, &reader, &fault) == OK, "%s", fault.detail);
+    ck_assert_msg(store_reader_open(store_in(folder), &reader, &fault) == OK, "%s", fault.detail);
     return reader;
 }
 
@@ -165,7 +165,7 @@ static struct store_writer *write_random_logs(void)
 {
     struct store_writer *writer = open_writer();
     for (int step = 0; step < STEPS; step++) {
-        store_writer_set_slice(writer, 1);
+        sqlite_set_slice(sqlite_writer_of(writer), 1);
         write_step(writer, step);
         upkeep(writer, (int)pick(80));
         if (pick(8) == 0) {
@@ -650,7 +650,7 @@ START_TEST(only_one_writer)
 {
     struct store_writer *writer = open_writer(), *second = NULL;
     struct fault fault = {0};
-    ck_assert_int_eq(store_writer_open(folder, &second, &fault), ERR_UNAVAILABLE);
+    ck_assert_int_eq(store_writer_open(store_in(folder), &second, &fault), ERR_UNAVAILABLE);
     ck_assert_ptr_nonnull(strstr(fault.detail, "held by another process"));
     ck_assert_ptr_null(second);
     store_writer_close(writer);
@@ -681,13 +681,13 @@ START_TEST(another_file_is_refused)
     struct store_writer *writer = NULL;
     struct store_reader *reader = NULL;
     struct fault fault = {0};
-    ck_assert_int_eq(store_create(folder, &fault), OK);
-    ck_assert_int_eq(store_create(folder, &fault), OK); /* twice is fine */
+    ck_assert_int_eq(sqlite_create(folder, &fault), OK);
+    ck_assert_int_eq(sqlite_create(folder, &fault), OK); /* twice is fine */
     plain_exec(refused_files[_i].damage);
-    ck_assert_int_eq(store_writer_open(folder, &writer, &fault), ERR_UNAVAILABLE);
+    ck_assert_int_eq(store_writer_open(store_in(folder), &writer, &fault), ERR_UNAVAILABLE);
     ck_assert_msg(strstr(fault.detail, refused_files[_i].words) != NULL, "%s", fault.detail);
     fault = (struct fault){0};
-    ck_assert_int_eq(store_reader_open(folder, &reader, &fault), ERR_UNAVAILABLE);
+    ck_assert_int_eq(store_reader_open(store_in(folder), &reader, &fault), ERR_UNAVAILABLE);
     ck_assert_msg(strstr(fault.detail, refused_files[_i].words) != NULL, "%s", fault.detail);
 }
 END_TEST
@@ -698,7 +698,7 @@ START_TEST(the_file_is_its_owners_alone)
     struct stat st;
     char path[128];
     umask(0);
-    ck_assert_int_eq(store_create(folder, &fault), OK);
+    ck_assert_int_eq(sqlite_create(folder, &fault), OK);
     struct store_writer *writer = open_writer();
     static const char *const files[] = {"analytics.db", "analytics.db-wal", "lock"};
     for (size_t i = 0; i < 3; i++) {

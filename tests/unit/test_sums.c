@@ -13,7 +13,7 @@
  *   a part of a quarter taken for all of it                       user: row 1, '3'
  *   a run of logs not cut at the range's ends                     worker: row 2, 'worker-01' */
 #include "log/batch.h"
-#include "store/store.h"
+#include "store/sqlite/sqlite.h"
 #include "time/when.h"
 
 #include <check.h>
@@ -162,8 +162,8 @@ static void set_up(void)
     struct fault fault;
     memcpy(folder, "/tmp/test_sums.XXXXXX", sizeof "/tmp/test_sums.XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(folder));
-    ck_assert_msg(store_writer_open(folder, &writer, &fault) == OK, "%s", fault.detail);
-    ck_assert_msg(store_reader_open(folder, &reader, &fault) == OK, "%s", fault.detail);
+    ck_assert_msg(store_writer_open(store_in(folder), &writer, &fault) == OK, "%s", fault.detail);
+    ck_assert_msg(store_reader_open(store_in(folder), &reader, &fault) == OK, "%s", fault.detail);
     snprintf(path, sizeof path, "%s/analytics.db", folder);
     ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
 }
@@ -449,7 +449,7 @@ START_TEST(everything_adds_up)
     know_addresses();
     for (int step = 0; step < STEPS; step++) {
         write_step(step, STEPS);
-        store_writer_set_slice(writer, 1 + (size_t)pick(50));
+        sqlite_set_slice(sqlite_writer_of(writer), 1 + (size_t)pick(50));
         if (step == STEPS / 4)
             check_questions(QUESTIONS / 4);
         if (step >= STEPS / 4)

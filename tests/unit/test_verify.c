@@ -10,6 +10,7 @@
 #include "rollup/pack.h"
 #include "store/sqlite/write/writer.h"
 #include "time/when.h"
+#include "store/sqlite/care/care.h"
 
 #include <check.h>
 #include <limits.h>
@@ -50,7 +51,7 @@ static struct store_writer *open_writer(void)
 {
     struct store_writer *writer = NULL;
     struct fault fault;
-    ck_assert_msg(store_writer_open(folder, &writer, &fault) == OK, "%s", fault.detail);
+    ck_assert_msg(store_writer_open(store_in(folder), &writer, &fault) == OK, "%s", fault.detail);
     return writer;
 }
 
@@ -67,7 +68,7 @@ static void write_ledger(const struct ledger *ledger, int batches)
 {
     struct store_writer *writer = open_writer();
     for (int i = 0; i < batches; i++) {
-        store_writer_set_slice(writer, 1);
+        sqlite_set_slice(sqlite_writer_of(writer), 1);
         ck_assert_int_eq(ledger_write(writer, ledger, i).result, OK);
         upkeep(writer, i % 9);
     }
@@ -85,7 +86,7 @@ static void finish_upkeep(void)
 
 /* What was told. The texts of the differences are gone. */
 struct told {
-    struct store_difference first;
+    struct sqlite_difference first;
     char words[256], domain[64], error[64];
     size_t count;
 };
@@ -95,7 +96,7 @@ static void keep_text(char *to, size_t size, const char *from)
     snprintf(to, size, "%s", from ? from : "");
 }
 
-static void tell(void *ctx, const struct store_difference *difference)
+static void tell(void *ctx, const struct sqlite_difference *difference)
 {
     struct told *told = ctx;
     if (told->count++ > 0)
@@ -106,23 +107,23 @@ static void tell(void *ctx, const struct store_difference *difference)
     keep_text(told->error, sizeof told->error, difference->error);
 }
 
-static struct store_verified verify(struct told *told, size_t entries_at_once)
+static struct sqlite_verified verify(struct told *told, size_t entries_at_once)
 {
-    struct store_verified verified = {0};
+    struct sqlite_verified verified = {0};
     struct fault fault = {0};
-    struct store_verify_options options = {.entries_at_once = entries_at_once};
-    struct store_watch watch = {.ctx = told, .difference = tell};
+    struct sqlite_verify_options options = {.entries_at_once = entries_at_once, .ctx = told, .difference = tell};
+    struct watch watch = {0};
     *told = (struct told){0};
-    ck_assert_msg(store_verify(folder, &options, &watch, &verified, &fault) == OK, "%s", fault.detail);
-    ck_assert_uint_eq(told->count, verified.differences < STORE_DIFFERENCES_TOLD ? (size_t)verified.differences
-                                                                                 : STORE_DIFFERENCES_TOLD);
+    ck_assert_msg(sqlite_verify(folder, &options, &watch, &verified, &fault) == OK, "%s", fault.detail);
+    ck_assert_uint_eq(told->count, verified.differences < VERIFY_DIFFERENCES_TOLD ? (size_t)verified.differences
+                                                                                  : VERIFY_DIFFERENCES_TOLD);
     return verified;
 }
 
 static void ck_verify_clean(const char *about)
 {
     struct told told;
-    struct store_verified verified = verify(&told, 0);
+    struct sqlite_verified verified = verify(&told, 0);
     ck_assert_msg(verified.differences == 0,
                   "%s: %lld differences; %s: %s, bucket %lld, user %lld, order %lld, domain %s", about,
                   (long long)verified.differences, told.first.table, told.words, (long long)told.first.bucket,
@@ -130,12 +131,12 @@ static void ck_verify_clean(const char *about)
     ck_assert(!verified.facts_differ);
 }
 
-static struct store_rebuilt rebuild(void)
+static struct sqlite_rebuilt rebuild(void)
 {
-    struct store_rebuilt rebuilt = {0};
+    struct sqlite_rebuilt rebuilt = {0};
     struct fault fault = {0};
-    struct store_watch watch = {0};
-    ck_assert_msg(store_rebuild(folder, LEDGER_NOW, &watch, &rebuilt, &fault) == OK, "%s", fault.detail);
+    struct watch watch = {0};
+    ck_assert_msg(sqlite_rebuild(folder, LEDGER_NOW, &watch, &rebuilt, &fault) == OK, "%s", fault.detail);
     return rebuilt;
 }
 
@@ -229,7 +230,7 @@ START_TEST(a_sound_database_is_silent)
     image_write(grounds[_i], folder);
     ck_assert_int_eq(recount(), 0);
     for (size_t i = 0; i < sizeof at_once / sizeof *at_once; i++) {
-        struct store_verified verified = verify(&told, at_once[i]);
+        struct sqlite_verified verified = verify(&told, at_once[i]);
         ck_assert_msg(verified.differences == 0, "%zu at once: %s: %s", at_once[i], told.first.table, told.words);
         ck_assert_int_eq(verified.logs, plain_i64("SELECT count(*) FROM raw_log"));
     }
@@ -239,7 +240,7 @@ END_TEST
 START_TEST(an_empty_database_is_silent)
 {
     struct fault fault;
-    ck_assert_int_eq(store_create(folder, &fault), OK);
+    ck_assert_int_eq(sqlite_create(folder, &fault), OK);
     ck_verify_clean("empty");
     ck_assert_int_eq(rebuild().logs, 0);
     ck_verify_clean("empty, rebuilt");
@@ -255,7 +256,7 @@ START_TEST(half_packed_periods_are_silent)
     bool more = true;
     struct fault fault;
     int half_packed = 0;
-    store_writer_set_slice(writer, 1);
+    sqlite_set_slice(sqlite_writer_of(writer), 1);
     while (more) {
         ck_assert_int_eq(store_maintain(writer, LEDGER_NOW, LEDGER_KEEP, &more, &fault), OK);
         sqlite3 *db = open_plain(SQLITE_OPEN_READONLY);
@@ -278,7 +279,7 @@ static const struct {
     const char *key;
     const char *stray; /* a row that should not be there */
     const char *columns[8];
-    enum store_period period;
+    enum sqlite_period period;
 } plain_tables[] = {
     {"traffic_quarter",
      "bucket, user_id",
@@ -306,7 +307,7 @@ static void check_damage(const char *sql, const char *table, struct told *told)
     uint64_t before = derived_bytes();
     ck_assert_msg(plain_exec(sql) == 1, "%s: %d rows changed", sql, 1);
     ck_assert_msg(recount() > 0, "%s: the recount does not see it", sql);
-    struct store_verified verified = verify(told, 0);
+    struct sqlite_verified verified = verify(told, 0);
     ck_assert_msg(verified.differences == 1, "%s: %lld differences", sql, (long long)verified.differences);
     ck_assert_msg(!strcmp(told->first.table, table), "%s: told of %s", sql, told->first.table);
     ck_assert(!verified.facts_differ);
@@ -468,7 +469,7 @@ START_TEST(damage_is_named_and_mended)
     image_write(&ground, folder);
     uint64_t before = derived_bytes();
     ck_assert_msg(plain_exec(sql) > 0, "%s: changed nothing", sql);
-    struct store_verified verified = verify(&told, 0);
+    struct sqlite_verified verified = verify(&told, 0);
     ck_assert_msg(verified.differences > 0, "%s: not seen", sql);
     ck_assert_msg(!strcmp(told.first.table, damages[_i].table), "%s: told of %s", sql, told.first.table);
     ck_assert_msg(strstr(told.words, damages[_i].words) != NULL, "%s: '%s'", sql, told.words);
@@ -736,10 +737,10 @@ END_TEST
 START_TEST(a_damaged_page_is_seen)
 {
     struct image image = {0};
-    struct store_verified verified = {0};
+    struct sqlite_verified verified = {0};
     struct fault fault = {0};
-    struct store_verify_options options = {0};
-    struct store_watch watch = {0};
+    struct sqlite_verify_options options = {0};
+    struct watch watch = {0};
     take_packed_file(&image);
     for (size_t page = 1; page * 4096 < image.file[DISK_DB].len; page++) {
         unsigned char *bytes = image.file[DISK_DB].bytes + page * 4096, was[8];
@@ -747,7 +748,7 @@ START_TEST(a_damaged_page_is_seen)
         memcpy(bytes, "\x0d\xff\xff\xff\xff\xff\xff\xff", sizeof was);
         image_write(&image, folder);
         memcpy(bytes, was, sizeof was);
-        enum err err = store_verify(folder, &options, &watch, &verified, &fault);
+        enum err err = sqlite_verify(folder, &options, &watch, &verified, &fault);
         ck_assert_msg(err || (verified.differences > 0 && verified.facts_differ), "page %zu", page);
     }
     image_release(&image);
@@ -756,20 +757,20 @@ END_TEST
 
 START_TEST(what_is_no_database_is_refused)
 {
-    struct store_verified verified;
-    struct store_rebuilt rebuilt;
+    struct sqlite_verified verified;
+    struct sqlite_rebuilt rebuilt;
     struct fault fault = {0};
-    struct store_verify_options options = {0};
-    struct store_watch watch = {0};
-    ck_assert_int_eq(store_verify(folder, &options, &watch, &verified, &fault), ERR_UNAVAILABLE);
+    struct sqlite_verify_options options = {0};
+    struct watch watch = {0};
+    ck_assert_int_eq(sqlite_verify(folder, &options, &watch, &verified, &fault), ERR_UNAVAILABLE);
     ck_assert_msg(strstr(fault.detail, "analytics.db: No such file") != NULL, "%s", fault.detail);
-    ck_assert_int_eq(store_rebuild(folder, LEDGER_NOW, &watch, &rebuilt, &fault), ERR_UNAVAILABLE);
+    ck_assert_int_eq(sqlite_rebuild(folder, LEDGER_NOW, &watch, &rebuilt, &fault), ERR_UNAVAILABLE);
     ck_assert_msg(strstr(fault.detail, "analytics.db: No such file") != NULL, "%s", fault.detail);
-    ck_assert_int_eq(store_create(folder, &fault), OK);
+    ck_assert_int_eq(sqlite_create(folder, &fault), OK);
     plain_exec("PRAGMA user_version = 999");
-    ck_assert_int_eq(store_verify(folder, &options, &watch, &verified, &fault), ERR_UNAVAILABLE);
+    ck_assert_int_eq(sqlite_verify(folder, &options, &watch, &verified, &fault), ERR_UNAVAILABLE);
     ck_assert_msg(strstr(fault.detail, "newer version") != NULL, "%s", fault.detail);
-    ck_assert_int_eq(store_rebuild(folder, LEDGER_NOW, &watch, &rebuilt, &fault), ERR_UNAVAILABLE);
+    ck_assert_int_eq(sqlite_rebuild(folder, LEDGER_NOW, &watch, &rebuilt, &fault), ERR_UNAVAILABLE);
     ck_assert_msg(strstr(fault.detail, "newer version") != NULL, "%s", fault.detail);
 }
 END_TEST
@@ -788,7 +789,7 @@ START_TEST(beside_a_writer_nothing_seems_wrong)
     for (int runs = 0, moved = 0; runs < 40 || moved < 15; runs++) {
         int64_t closed = plain_i64("SELECT closed_hour FROM closing");
         ck_assert_int_eq(write(pipe_end, sixteen_bytes, 16), 16);
-        struct store_verified verified = verify(&told, at_once[runs % 3]);
+        struct sqlite_verified verified = verify(&told, at_once[runs % 3]);
         moved += plain_i64("SELECT closed_hour FROM closing") > closed;
         ck_assert_msg(verified.differences == 0, "%s: %s, bucket %lld, user %lld: %lld and %lld", told.first.table,
                       told.words, (long long)told.first.bucket, (long long)told.first.user_id,
@@ -804,11 +805,11 @@ END_TEST
 
 START_TEST(rebuild_waits_for_no_writer)
 {
-    struct store_rebuilt rebuilt;
+    struct sqlite_rebuilt rebuilt;
     struct fault fault = {0};
-    struct store_watch watch = {0};
+    struct watch watch = {0};
     struct store_writer *writer = open_writer();
-    ck_assert_int_eq(store_rebuild(folder, LEDGER_NOW, &watch, &rebuilt, &fault), ERR_UNAVAILABLE);
+    ck_assert_int_eq(sqlite_rebuild(folder, LEDGER_NOW, &watch, &rebuilt, &fault), ERR_UNAVAILABLE);
     ck_assert_msg(strstr(fault.detail, "held by another process (pid ") != NULL, "%s", fault.detail);
     ck_assert_msg(strstr(fault.detail, "test_verify") != NULL, "%s", fault.detail);
     store_writer_close(writer);
@@ -827,16 +828,16 @@ static bool count_down(void *ctx)
 /* After so many questions whether to go on; and all is as right as before. */
 START_TEST(a_stop_leaves_all_as_right_as_before)
 {
-    struct store_verified verified;
-    struct store_rebuilt rebuilt;
+    struct sqlite_verified verified;
+    struct sqlite_rebuilt rebuilt;
     struct fault fault = {0};
-    struct store_verify_options options = {0};
+    struct sqlite_verify_options options = {0};
     bool done = false;
     for (int questions = 0; !done; questions += 1 + questions / 6) {
         int left = questions;
-        struct store_watch watch = {.ctx = &left, .is_stopped = count_down};
+        struct watch watch = {.ctx = &left, .is_stopped = count_down};
         image_write(&ground, folder);
-        enum err err = store_rebuild(folder, LEDGER_NOW, &watch, &rebuilt, &fault);
+        enum err err = sqlite_rebuild(folder, LEDGER_NOW, &watch, &rebuilt, &fault);
         done = err == OK;
         ck_assert_msg(done || !strcmp(fault.detail, "stopped"), "%s", fault.detail);
         ck_assert_msg(recount() == 0, "stopped after %d questions", questions);
@@ -847,7 +848,7 @@ START_TEST(a_stop_leaves_all_as_right_as_before)
             ck_verify_clean("stopped, and done again");
         }
         left = questions;
-        ck_assert_int_eq(store_verify(folder, &options, &watch, &verified, &fault), left < 0 ? ERR_UNAVAILABLE : OK);
+        ck_assert_int_eq(sqlite_verify(folder, &options, &watch, &verified, &fault), left < 0 ? ERR_UNAVAILABLE : OK);
     }
 }
 END_TEST
@@ -856,7 +857,7 @@ END_TEST
 START_TEST(reports_are_right_in_the_middle)
 {
     struct store_reader *reader = NULL;
-    struct store_rebuilt rebuilt;
+    struct sqlite_rebuilt rebuilt;
     struct fault fault = {0};
     struct report_filter filter = {.from = LEDGER_BEGIN - 5 * (int64_t)WHEN_DAY,
                                    .to = LEDGER_BEGIN + 60 * (int64_t)WHEN_DAY};
@@ -865,9 +866,9 @@ START_TEST(reports_are_right_in_the_middle)
     for (int questions = 40; questions < 200; questions += 20) {
         struct chart chart = {0};
         int left = questions;
-        struct store_watch watch = {.ctx = &left, .is_stopped = count_down};
-        store_rebuild(folder, LEDGER_NOW, &watch, &rebuilt, &fault);
-        ck_assert_int_eq(store_reader_open(folder, &reader, &fault), OK);
+        struct watch watch = {.ctx = &left, .is_stopped = count_down};
+        sqlite_rebuild(folder, LEDGER_NOW, &watch, &rebuilt, &fault);
+        ck_assert_int_eq(store_reader_open(store_in(folder), &reader, &fault), OK);
         ck_assert_int_eq(store_chart(reader, &filter, GRANULARITY_MONTH, false, &chart, &fault), OK);
         for (size_t i = 0; i < chart.count; i++)
             sum -= chart.points[i].totals.count;

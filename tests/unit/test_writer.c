@@ -1,8 +1,8 @@
-/* test_writer.c: the queue and the writer thread, before a store that is as slow or as broken as the test says. The
- * store's functions here take the place of lib/store/sqlite/write/write.c. */
+/* test_writer.c: the queue and the writer thread, before an engine that is as slow or as broken as the test says. */
 #include "service/writer.h"
 
 #include "process/clock.h"
+#include "store/engine.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -27,8 +27,8 @@ static atomic_int probes;
 static atomic_bool broken;
 static atomic_bool closed;
 
-void store_write(struct store_writer *store, struct store_item *items, size_t count, int64_t now,
-                 struct store_times *ret_times)
+static void write_items(struct store_writer *store, struct store_item *items, size_t count, int64_t now,
+                        struct store_times *ret_times)
 {
     (void)store;
     ck_assert_int_gt(now, 0);
@@ -45,8 +45,8 @@ void store_write(struct store_writer *store, struct store_item *items, size_t co
         biggest_group = (int)count;
 }
 
-enum err store_maintain(struct store_writer *store, int64_t now, int64_t idempotency_seconds, bool *ret_more,
-                        struct fault *fault)
+static enum err maintain(struct store_writer *store, int64_t now, int64_t idempotency_seconds, bool *ret_more,
+                         struct fault *fault)
 {
     (void)store;
     (void)now;
@@ -57,7 +57,7 @@ enum err store_maintain(struct store_writer *store, int64_t now, int64_t idempot
     return OK;
 }
 
-enum err store_writer_health(struct store_writer *store, struct fault *fault)
+static enum err health(struct store_writer *store, struct fault *fault)
 {
     (void)store;
     if (broken)
@@ -65,24 +65,23 @@ enum err store_writer_health(struct store_writer *store, struct fault *fault)
     return OK;
 }
 
-void store_writer_probe(struct store_writer *store)
+static void probe(struct store_writer *store)
 {
     (void)store;
     probes++;
     broken = false;
 }
 
-int64_t store_writer_wal_bytes(const struct store_writer *store)
-{
-    (void)store;
-    return 4096;
-}
-
-void store_writer_close(struct store_writer *store)
+static void close_store(struct store_writer *store)
 {
     (void)store;
     closed = true;
 }
+
+static const struct store_writer_ops ops = {
+    .close = close_store, .write = write_items, .maintain = maintain, .health = health, .probe = probe};
+static const struct store_engine engine = {.name = "test", .writer = &ops};
+static struct store_writer store = {.engine = &engine};
 
 /* ---- helpers ---- */
 
@@ -97,7 +96,7 @@ static void start(size_t queue_batches, size_t group_logs, int64_t wait_ms)
 
     batch_init(&batch, NULL);
     batch.log_count = 10; /* all that the queue looks at */
-    ck_assert_int_eq(writer_start(NULL, &options, &writer, &fault), OK);
+    ck_assert_int_eq(writer_start(&store, &options, &writer, &fault), OK);
 }
 
 static void nap_ms(unsigned ms)

@@ -13,11 +13,11 @@ START_TEST(make)
     static const struct ledger ledger = SCHEMA1_LEDGER;
     struct store_writer *writer = NULL;
     struct fault fault;
-    ck_assert_int_eq(store_writer_open(getenv("SCHEMA1_FOLDER"), &writer, &fault), OK);
+    ck_assert_int_eq(store_writer_open(store_in(getenv("SCHEMA1_FOLDER")), &writer, &fault), OK);
     for (int i = 0; i < SCHEMA1_BATCHES; i++) {
         bool more = true;
         ck_assert_int_eq(ledger_write(writer, &ledger, i).result, OK);
-        store_writer_set_slice(writer, 1);
+        sqlite_set_slice(sqlite_writer_of(writer), 1);
         for (int slices = i * 9; more && slices > 0; slices--)
             ck_assert_int_eq(store_maintain(writer, LEDGER_NOW, LEDGER_KEEP, &more, &fault), OK);
     }

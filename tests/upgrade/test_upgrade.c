@@ -13,6 +13,8 @@
 
 #include "service/service.h"
 #include "db/db.h"
+#include "store/sqlite/sqlite.h"
+#include "store/sqlite/care/care.h"
 
 #include <check.h>
 #include <limits.h>
@@ -80,7 +82,7 @@ static struct store_writer *open_writer(const char *about)
 {
     struct store_writer *writer = NULL;
     struct fault fault;
-    ck_assert_msg(store_writer_open(folder, &writer, &fault) == OK, "%s: %s", about, fault.detail);
+    ck_assert_msg(store_writer_open(store_in(folder), &writer, &fault) == OK, "%s: %s", about, fault.detail);
     return writer;
 }
 
@@ -95,11 +97,11 @@ static void check_ledger(const char *about)
 
 static void check_verify(void)
 {
-    struct store_verified verified = {0};
+    struct sqlite_verified verified = {0};
     struct fault fault = {0};
-    struct store_verify_options options = {0};
-    struct store_watch watch = {0};
-    ck_assert_msg(store_verify(folder, &options, &watch, &verified, &fault) == OK, "%s", fault.detail);
+    struct sqlite_verify_options options = {0};
+    struct watch watch = {0};
+    ck_assert_msg(sqlite_verify(folder, &options, &watch, &verified, &fault) == OK, "%s", fault.detail);
     ck_assert_int_eq(verified.differences, 0);
     ck_assert_int_gt(verified.logs, 200);
 }
@@ -132,7 +134,7 @@ START_TEST(the_first_schema_becomes_the_newest)
     check_ledger("upgraded");
     check_verify();
     ck_assert_ptr_nonnull(mkdtemp(fresh));
-    ck_assert_int_eq(store_create(fresh, &fault), OK);
+    ck_assert_int_eq(sqlite_create(fresh, &fault), OK);
     char *made = schema_of(fresh), *upgraded = schema_of(folder);
     ck_assert_str_eq(upgraded, made);
     sqlite3 *db = open_plain(fresh);
@@ -204,7 +206,7 @@ START_TEST(each_cut_of_an_upgrade)
     tape_seed(1);
     tape_begin(&ground);
     disk_install(tape_hook);
-    ck_assert_int_eq(store_create(folder, &fault), OK);
+    ck_assert_int_eq(sqlite_create(folder, &fault), OK);
     disk_install(NULL);
     size_t length = tape_length();
     ck_assert_uint_gt(length, 10);
@@ -243,7 +245,7 @@ START_TEST(each_fault_of_an_upgrade)
         image_write(&ground, folder);
         calls_left = n;
         disk_install(fail_call);
-        enum err err = store_create(folder, &fault);
+        enum err err = sqlite_create(folder, &fault);
         disk_install(NULL);
         finish(about);
         if (calls_left > 0)
@@ -257,43 +259,43 @@ END_TEST
 
 static enum err try_create(struct fault *fault)
 {
-    return store_create(folder, fault);
+    return sqlite_create(folder, fault);
 }
 
 static enum err try_writer(struct fault *fault)
 {
     struct store_writer *writer = NULL;
-    return store_writer_open(folder, &writer, fault);
+    return store_writer_open(store_in(folder), &writer, fault);
 }
 
 static enum err try_reader(struct fault *fault)
 {
     struct store_reader *reader = NULL;
-    return store_reader_open(folder, &reader, fault);
+    return store_reader_open(store_in(folder), &reader, fault);
 }
 
 static enum err try_verify(struct fault *fault)
 {
-    struct store_verified verified;
-    return store_verify(folder, &(struct store_verify_options){0}, &(struct store_watch){0}, &verified, fault);
+    struct sqlite_verified verified;
+    return sqlite_verify(folder, &(struct sqlite_verify_options){0}, &(struct watch){0}, &verified, fault);
 }
 
 static enum err try_rebuild(struct fault *fault)
 {
-    struct store_rebuilt rebuilt;
-    return store_rebuild(folder, LEDGER_NOW, &(struct store_watch){0}, &rebuilt, fault);
+    struct sqlite_rebuilt rebuilt;
+    return sqlite_rebuild(folder, LEDGER_NOW, &(struct watch){0}, &rebuilt, fault);
 }
 
 static enum err try_plan(struct fault *fault)
 {
-    struct store_pruned pruned;
-    return store_prune_plan(folder, LEDGER_NOW, 1, &(struct store_watch){0}, &pruned, fault);
+    struct sqlite_pruned pruned;
+    return sqlite_prune_plan(folder, LEDGER_NOW, 1, &(struct watch){0}, &pruned, fault);
 }
 
 static enum err try_prune(struct fault *fault)
 {
-    struct store_pruned pruned;
-    return store_prune(folder, LEDGER_NOW, 1, &(struct store_watch){0}, &pruned, fault);
+    struct sqlite_pruned pruned;
+    return sqlite_prune(folder, LEDGER_NOW, 1, &(struct watch){0}, &pruned, fault);
 }
 
 static enum err (*const tries[])(struct fault *) = {try_create,  try_writer, try_reader, try_verify,

@@ -2,7 +2,7 @@
  * table. */
 #include "store/sqlite/file.h"
 
-#include "store/store.h"
+#include "store/sqlite/sqlite.h"
 #include "db/swap.h"
 #include "base/text.h"
 
@@ -17,26 +17,26 @@
 
 #include "base/banned.h"
 
-bool store_path(const char *data_dir, const char *name, char ret_path[STORE_PATH_BYTES])
+bool sqlite_path(const char *data_dir, const char *name, char ret_path[STORE_PATH_BYTES])
 {
     int len = snprintf(ret_path, STORE_PATH_BYTES, "%s/%s", data_dir, name);
     return len > 0 && len < STORE_PATH_BYTES;
 }
 
-enum err store_file_find(const char *data_dir, char ret_path[STORE_PATH_BYTES], struct fault *fault)
+enum err sqlite_file_find(const char *data_dir, char ret_path[STORE_PATH_BYTES], struct fault *fault)
 {
-    if (!store_path(data_dir, "analytics.db", ret_path))
+    if (!sqlite_path(data_dir, "analytics.db", ret_path))
         return fault_set(fault, ERR_UNAVAILABLE, "the data folder's name is too long");
     return access(ret_path, F_OK) == 0 ? OK : fault_set(fault, ERR_UNAVAILABLE, "%s: %s", ret_path, strerror(errno));
 }
 
-void store_setup(bool one_thread)
+void sqlite_setup(bool one_thread)
 {
     sqlite3_config(one_thread ? SQLITE_CONFIG_SINGLETHREAD : SQLITE_CONFIG_MULTITHREAD);
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
-int store_schema_version(void)
+int sqlite_schema_version(void)
 {
     return schema_analytics.steps[schema_analytics.step_count - 1].version;
 }
@@ -66,20 +66,20 @@ static void program_name(const char *pid, char *ret_name, size_t size)
 #define PID_BYTES 16
 
 /* As the lock's file has it; "" when it does not say. */
-static void read_holder(int fd, char pid[PID_BYTES], char name[STORE_NAME_BYTES])
+static void read_holder(int fd, char pid[PID_BYTES], char name[LOCK_HOLDER_BYTES])
 {
     ssize_t n = pread(fd, pid, PID_BYTES - 1, 0);
     pid[n > 0 ? n : 0] = '\0';
     pid[strspn(pid, "0123456789")] = '\0';
     name[0] = '\0';
     if (*pid)
-        program_name(pid, name, STORE_NAME_BYTES);
+        program_name(pid, name, LOCK_HOLDER_BYTES);
 }
 
-bool store_lock_holder(const char *data_dir, int64_t *ret_pid, char ret_name[STORE_NAME_BYTES])
+bool sqlite_lock_holder(const char *data_dir, int64_t *ret_pid, char ret_name[LOCK_HOLDER_BYTES])
 {
     char path[STORE_PATH_BYTES], pid[PID_BYTES];
-    int fd = store_path(data_dir, "lock", path) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    int fd = sqlite_path(data_dir, "lock", path) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     bool held = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0;
     *ret_pid = 0;
     if (held) {
@@ -93,7 +93,7 @@ bool store_lock_holder(const char *data_dir, int64_t *ret_pid, char ret_name[STO
 
 static enum err held_by(int fd, const char *path, struct fault *fault)
 {
-    char pid[PID_BYTES], name[STORE_NAME_BYTES];
+    char pid[PID_BYTES], name[LOCK_HOLDER_BYTES];
     read_holder(fd, pid, name);
     return fault_set(fault, ERR_UNAVAILABLE,
                      "%s: held by another process (pid %s%s%s) that writes this database; it must end first", path,
@@ -116,18 +116,18 @@ static bool take_lock(int fd)
 static enum err finish_restore(const char *data_dir, int fd, struct fault *fault)
 {
     char ignored[STORE_KEPT_NAME_BYTES];
-    if (!store_swap_is_pending(data_dir))
+    if (!swap_is_pending(data_dir))
         return OK;
-    enum err err = store_swap_finish(data_dir, ignored, fault);
+    enum err err = swap_finish(data_dir, ignored, fault);
     if (err)
         close(fd);
     return err;
 }
 
-enum err store_lock(const char *data_dir, int *ret_fd, struct fault *fault)
+enum err sqlite_lock(const char *data_dir, int *ret_fd, struct fault *fault)
 {
     char path[STORE_PATH_BYTES];
-    if (!store_path(data_dir, "lock", path))
+    if (!sqlite_path(data_dir, "lock", path))
         return fault_set(fault, ERR_UNAVAILABLE, "the data folder's name is too long");
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
@@ -174,10 +174,10 @@ static enum err settle(struct db *db, struct fault *fault)
     return err;
 }
 
-enum err store_file_open_writer(const char *data_dir, struct db *ret_db, struct fault *fault)
+enum err sqlite_file_open_writer(const char *data_dir, struct db *ret_db, struct fault *fault)
 {
     char path[STORE_PATH_BYTES];
-    if (!store_path(data_dir, "analytics.db", path))
+    if (!sqlite_path(data_dir, "analytics.db", path))
         return fault_set(fault, ERR_UNAVAILABLE, "the data folder's name is too long");
     struct db db = {0};
     enum err err = db_open(&db, path, DB_CREATE, STORE_WRITER_BUSY_MS, fault);
@@ -213,7 +213,7 @@ static void give_file(const char *data_dir, const char *path)
 static enum err create(const char *data_dir, const char *path, struct fault *fault)
 {
     struct db db = {0};
-    enum err err = store_file_open_writer(data_dir, &db, fault);
+    enum err err = sqlite_file_open_writer(data_dir, &db, fault);
     if (err)
         return err;
     /* The only connection: let it take the WAL and its index with it, so that none of root's files stay. */
@@ -223,15 +223,15 @@ static enum err create(const char *data_dir, const char *path, struct fault *fau
     return OK;
 }
 
-enum err store_create(const char *data_dir, struct fault *fault)
+enum err sqlite_create(const char *data_dir, struct fault *fault)
 {
     char path[STORE_PATH_BYTES];
-    if (!store_path(data_dir, "analytics.db", path))
+    if (!sqlite_path(data_dir, "analytics.db", path))
         return fault_set(fault, ERR_UNAVAILABLE, "the data folder's name is too long");
-    if (!store_swap_is_pending(data_dir) && is_current(path))
+    if (!swap_is_pending(data_dir) && is_current(path))
         return OK;
     int lock = -1;
-    enum err err = store_lock(data_dir, &lock, fault);
+    enum err err = sqlite_lock(data_dir, &lock, fault);
     if (err)
         return err;
     err = create(data_dir, path, fault);

@@ -8,16 +8,19 @@
 #define STORE_WRITER_BUSY_MS 1000 /* how long the writer waits for a lock */
 
 /* DIR/<name>. False when it would not fit. */
-bool store_path(const char *data_dir, const char *name, char ret_path[STORE_PATH_BYTES]);
+bool sqlite_path(const char *data_dir, const char *name, char ret_path[STORE_PATH_BYTES]);
 
 /* DIR/analytics.db. ERR_UNAVAILABLE when it is not there. */
-enum err store_file_find(const char *data_dir, char ret_path[STORE_PATH_BYTES], struct fault *fault);
+enum err sqlite_file_find(const char *data_dir, char ret_path[STORE_PATH_BYTES], struct fault *fault);
 
 /* Takes DIR/lock exclusively, without waiting for another writer, and finishes a restore that was interrupted; the
  * descriptor is *ret_fd, and closing it lets go. ERR_UNAVAILABLE names the process that holds it. */
-enum err store_lock(const char *data_dir, int *ret_fd, struct fault *fault);
+enum err sqlite_lock(const char *data_dir, int *ret_fd, struct fault *fault);
 
 /* Opens DIR/analytics.db for writing, made and brought up to date; the lock must be held. */
-enum err store_file_open_writer(const char *data_dir, struct db *ret_db, struct fault *fault);
+enum err sqlite_file_open_writer(const char *data_dir, struct db *ret_db, struct fault *fault);
+
+/* The schema's newest version that this program knows. */
+int sqlite_schema_version(void);
 
 #endif

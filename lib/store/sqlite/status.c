@@ -2,7 +2,7 @@
 #include "store/sqlite/status.h"
 
 #include "store/sqlite/file.h"
-#include "store/sqlite/work.h"
+#include "base/work.h"
 #include "time/when.h"
 
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 #define TICK_OPS 10000
 #define COUNTING_MS 1000 /* for the batches of a day */
 
-const int64_t store_span_seconds[STORE_SPANS] = {60, WHEN_HOUR, WHEN_DAY};
+const int64_t sqlite_span_seconds[STORE_SPANS] = {60, WHEN_HOUR, WHEN_DAY};
 
 /* ---- who waits, and how long ---- */
 
@@ -47,7 +47,7 @@ static enum err open_database(struct db *db, const char *data_dir, struct patien
                               struct fault *fault)
 {
     char path[STORE_PATH_BYTES];
-    enum err err = store_file_find(data_dir, path, fault);
+    enum err err = sqlite_file_find(data_dir, path, fault);
     if (!err)
         err = db_open(db, path, DB_READ_ONLY, BUSY_MS, fault);
     if (!err)
@@ -61,17 +61,17 @@ static enum err open_database(struct db *db, const char *data_dir, struct patien
 
 /* ---- what came in ---- */
 
-static void count_batch(struct store_status *status, int64_t age, int64_t logs)
+static void count_batch(struct sqlite_status *status, int64_t age, int64_t logs)
 {
     for (int span = 0; span < STORE_SPANS; span++)
-        if (age < store_span_seconds[span]) {
+        if (age < sqlite_span_seconds[span]) {
             status->received[span].batches++;
             status->received[span].logs += logs;
         }
 }
 
 /* Newest first, to the end of a day, or of patience: then the spans that were not reached are unknown. */
-static enum err count_batches(struct db *db, int64_t now, struct patience *patience, struct store_status *status,
+static enum err count_batches(struct db *db, int64_t now, struct patience *patience, struct sqlite_status *status,
                               struct fault *fault)
 {
     sqlite3_stmt *statement = NULL;
@@ -93,8 +93,8 @@ static enum err count_batches(struct db *db, int64_t now, struct patience *patie
     sqlite3_finalize(statement);
     over = over || (err == ERR_QUERY_TIMEOUT && is_over(patience));
     for (int span = 0; over && span < STORE_SPANS; span++)
-        if (age < store_span_seconds[span])
-            status->received[span] = (struct store_received){-1, -1};
+        if (age < sqlite_span_seconds[span])
+            status->received[span] = (struct sqlite_received){-1, -1};
     return over ? OK : err;
 }
 
@@ -105,7 +105,7 @@ static enum err count_batches(struct db *db, int64_t now, struct patience *patie
     "SELECT bucket * 900 + " second " FROM traffic_quarter WHERE user_id = 0 AND bucket ="                             \
     " (SELECT quarter FROM raw_log ORDER BY quarter " order " LIMIT 1)"
 
-static enum err read_rows(struct db *db, struct store_status *status, struct fault *fault)
+static enum err read_rows(struct db *db, struct sqlite_status *status, struct fault *fault)
 {
     int64_t page_bytes = 0;
     const struct {
@@ -127,7 +127,7 @@ static enum err read_rows(struct db *db, struct store_status *status, struct fau
 }
 
 /* The logs as their batches say, until somebody counts them. */
-static enum err read_logs(struct db *db, struct patience *patience, struct store_status *status, struct fault *fault)
+static enum err read_logs(struct db *db, struct patience *patience, struct sqlite_status *status, struct fault *fault)
 {
     enum err err = db_get_i64(db, "SELECT sum(logs) FROM batch", 0, &status->logs, fault);
     if (err != ERR_QUERY_TIMEOUT || !is_over(patience))
@@ -136,29 +136,29 @@ static enum err read_logs(struct db *db, struct patience *patience, struct store
     return OK;
 }
 
-static void read_files(const char *data_dir, struct store_status *status)
+static void read_files(const char *data_dir, struct sqlite_status *status)
 {
     char path[STORE_PATH_BYTES];
     struct stat st;
-    if (store_path(data_dir, "analytics.db", path) && stat(path, &st) == 0) {
+    if (sqlite_path(data_dir, "analytics.db", path) && stat(path, &st) == 0) {
         status->file_bytes = st.st_size;
         status->checkpoint_at = st.st_mtime;
     }
-    if (store_path(data_dir, "analytics.db-wal", path) && stat(path, &st) == 0)
+    if (sqlite_path(data_dir, "analytics.db-wal", path) && stat(path, &st) == 0)
         status->wal_bytes = st.st_size;
 }
 
-enum err store_status_read(const char *data_dir, int64_t now, const struct store_watch *watch,
-                           struct store_status *ret_status, struct fault *fault)
+enum err sqlite_status_read(const char *data_dir, int64_t now, const struct watch *watch,
+                            struct sqlite_status *ret_status, struct fault *fault)
 {
     struct db db = {0};
     int64_t version = 0;
-    struct store_status status = {0};
+    struct sqlite_status status = {0};
     struct patience patience = {.work.watch = watch, .until_ms = now_ms() + COUNTING_MS};
     enum err err = open_database(&db, data_dir, &patience, &version, fault);
     read_files(data_dir, &status);
     status.schema_version = (int)version;
-    status.is_written = store_lock_holder(data_dir, &status.writer, status.writer_name);
+    status.is_written = sqlite_lock_holder(data_dir, &status.writer, status.writer_name);
     if (!err)
         err = db_exec(&db, "BEGIN", fault);
     if (!err)
@@ -185,7 +185,7 @@ static const char tables_sql[] =
     " LEFT JOIN pragma_table_list AS t ON t.schema = 'main' AND t.name = m.name"
     " GROUP BY m.tbl_name ORDER BY 2 DESC, 1";
 
-static enum err read_tables(struct db *db, void (*each)(void *ctx, const struct store_table *table), void *ctx,
+static enum err read_tables(struct db *db, void (*each)(void *ctx, const struct sqlite_table *table), void *ctx,
                             struct fault *fault)
 {
     sqlite3_stmt *statement = NULL;
@@ -198,14 +198,14 @@ static enum err read_tables(struct db *db, void (*each)(void *ctx, const struct 
         const char *name = !err && row ? (const char *)sqlite3_column_text(statement, 0) : NULL;
         if (name)
             each(ctx,
-                 &(struct store_table){name, sqlite3_column_int64(statement, 1), sqlite3_column_int64(statement, 2)});
+                 &(struct sqlite_table){name, sqlite3_column_int64(statement, 1), sqlite3_column_int64(statement, 2)});
     }
     sqlite3_finalize(statement);
     return err;
 }
 
-enum err store_status_tables(const char *data_dir, int64_t bound_ms, const struct store_watch *watch,
-                             void (*each)(void *ctx, const struct store_table *table), void *ctx, struct fault *fault)
+enum err sqlite_status_tables(const char *data_dir, int64_t bound_ms, const struct watch *watch,
+                              void (*each)(void *ctx, const struct sqlite_table *table), void *ctx, struct fault *fault)
 {
     struct db db = {0};
     int64_t version = 0;
@@ -218,7 +218,7 @@ enum err store_status_tables(const char *data_dir, int64_t bound_ms, const struc
     return err;
 }
 
-const char *store_sqlite_version(int *ret_number)
+const char *sqlite_version(int *ret_number)
 {
     *ret_number = sqlite3_libversion_number();
     return sqlite3_libversion();

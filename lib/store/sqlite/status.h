@@ -2,18 +2,18 @@
 #ifndef STORE_SQLITE_STATUS_H
 #define STORE_SQLITE_STATUS_H
 
-#include "store/store.h"
+#include "store/sqlite/sqlite.h"
 
-enum store_span { SPAN_MINUTE, SPAN_HOUR, SPAN_DAY, STORE_SPANS };
-extern const int64_t store_span_seconds[STORE_SPANS];
+enum sqlite_span { SPAN_MINUTE, SPAN_HOUR, SPAN_DAY, STORE_SPANS };
+extern const int64_t sqlite_span_seconds[STORE_SPANS];
 
 /* What came in during the last so many seconds; -1: it would take too long to count. */
-struct store_received {
+struct sqlite_received {
     int64_t batches;
     int64_t logs;
 };
 
-struct store_status {
+struct sqlite_status {
     int schema_version;
     int64_t file_bytes;    /* analytics.db */
     int64_t free_bytes;    /* of it: pages that will be used again */
@@ -23,16 +23,16 @@ struct store_status {
     int64_t first_log;     /* of those that are stored; 0: none */
     int64_t last_log;
     int64_t last_batch; /* when it came; 0: none has */
-    struct store_received received[STORE_SPANS];
+    struct sqlite_received received[STORE_SPANS];
     int64_t hours_closed; /* hours and days before these are; 0: none are */
     int64_t days_closed;
     bool is_written; /* somebody holds the writer's lock: analytics-ingest, but for rebuild and the like */
     int64_t writer;  /* its process; 0: unknown */
-    char writer_name[STORE_NAME_BYTES];
+    char writer_name[LOCK_HOLDER_BYTES];
 };
 
 /* A table with its indexes. */
-struct store_table {
+struct sqlite_table {
     const char *name; /* borrowed */
     int64_t bytes;
     int64_t rows;
@@ -40,15 +40,16 @@ struct store_table {
 
 /* Reads all but the tables' sizes in one read transaction of some milliseconds. `now`: Unix seconds. A schema that is
  * older than this program's will do. ERR_UNAVAILABLE when the file can't be read. */
-enum err store_status_read(const char *data_dir, int64_t now, const struct store_watch *watch,
-                           struct store_status *ret_status, struct fault *fault);
+enum err sqlite_status_read(const char *data_dir, int64_t now, const struct watch *watch,
+                            struct sqlite_status *ret_status, struct fault *fault);
 
 /* Calls `each` for every table, the largest first. Reads every page of the file in one read transaction, about a second
  * per GB when they are in memory; ERR_QUERY_TIMEOUT when that takes longer than `bound_ms`, 0: no bound. */
-enum err store_status_tables(const char *data_dir, int64_t bound_ms, const struct store_watch *watch,
-                             void (*each)(void *ctx, const struct store_table *table), void *ctx, struct fault *fault);
+enum err sqlite_status_tables(const char *data_dir, int64_t bound_ms, const struct watch *watch,
+                              void (*each)(void *ctx, const struct sqlite_table *table), void *ctx,
+                              struct fault *fault);
 
 /* "3.40.1"; and its number, 3040001. */
-const char *store_sqlite_version(int *ret_number);
+const char *sqlite_version(int *ret_number);
 
 #endif

@@ -24,11 +24,11 @@
 /* Where a file's header says how it is written: 1, a rollback journal; 2, WAL. */
 #define HEADER_FORMAT_AT 18
 
-struct store_backup {
+struct sqlite_backup {
     struct db logs; /* with a read transaction under way */
     struct work work;
     char figures[BACKUP_FIGURES_BYTES];
-    struct store_backup_facts facts;
+    struct sqlite_backup_facts facts;
     unsigned char *keys; /* keys.db as a file; NULL: none */
     sqlite3_int64 keys_bytes;
 };
@@ -43,12 +43,12 @@ struct target {
 
 /* ---- the moment ---- */
 
-static enum err open_logs(struct store_backup *backup, const char *data_dir, struct fault *fault)
+static enum err open_logs(struct sqlite_backup *backup, const char *data_dir, struct fault *fault)
 {
     char path[STORE_PATH_BYTES];
     struct db *db = &backup->logs;
     int64_t version = 0, pages = 0, page_bytes = 0;
-    enum err err = store_file_find(data_dir, path, fault);
+    enum err err = sqlite_file_find(data_dir, path, fault);
     if (!err)
         err = db_open(db, path, DB_READ_ONLY, BUSY_MS, fault);
     if (!err)
@@ -66,7 +66,7 @@ static enum err open_logs(struct store_backup *backup, const char *data_dir, str
     return err;
 }
 
-static enum err read_figures(struct store_backup *backup, struct fault *fault)
+static enum err read_figures(struct sqlite_backup *backup, struct fault *fault)
 {
     sqlite3_progress_handler(backup->logs.handle, 10000, work_tick, &backup->work);
     work_step(&backup->work, "counting the logs", "", 0);
@@ -75,7 +75,7 @@ static enum err read_figures(struct store_backup *backup, struct fault *fault)
     return err;
 }
 
-static enum err copy_keys(struct store_backup *backup, struct db *db, struct fault *fault)
+static enum err copy_keys(struct sqlite_backup *backup, struct db *db, struct fault *fault)
 {
     int64_t version = 0;
     enum err err = db_exec(db, "BEGIN", fault);
@@ -93,11 +93,11 @@ static enum err copy_keys(struct store_backup *backup, struct db *db, struct fau
 
 /* After the log database's moment: so every caller that has batches there has its key here, and its id is not used
  * again. */
-static enum err read_keys(struct store_backup *backup, const char *data_dir, struct fault *fault)
+static enum err read_keys(struct sqlite_backup *backup, const char *data_dir, struct fault *fault)
 {
     char path[STORE_PATH_BYTES];
     struct db db = {0};
-    if (!store_path(data_dir, "keys.db", path))
+    if (!sqlite_path(data_dir, "keys.db", path))
         return fault_set(fault, ERR_UNAVAILABLE, "the data folder's name is too long");
     if (access(path, F_OK) != 0 && errno == ENOENT)
         return OK;
@@ -108,10 +108,10 @@ static enum err read_keys(struct store_backup *backup, const char *data_dir, str
     return err;
 }
 
-enum err store_backup_begin(const char *data_dir, const struct store_watch *watch, struct store_backup **ret_backup,
-                            struct fault *fault)
+enum err sqlite_backup_begin(const char *data_dir, const struct watch *watch, struct sqlite_backup **ret_backup,
+                             struct fault *fault)
 {
-    struct store_backup *backup = calloc(1, sizeof *backup);
+    struct sqlite_backup *backup = calloc(1, sizeof *backup);
     if (!backup)
         return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
     backup->work.watch = watch;
@@ -122,13 +122,13 @@ enum err store_backup_begin(const char *data_dir, const struct store_watch *watc
     if (!err)
         err = read_figures(backup, fault);
     if (err)
-        store_backup_end(backup);
+        sqlite_backup_end(backup);
     else
         *ret_backup = backup;
     return err;
 }
 
-void store_backup_end(struct store_backup *backup)
+void sqlite_backup_end(struct sqlite_backup *backup)
 {
     if (!backup)
         return;
@@ -211,7 +211,7 @@ static enum err open_target(struct target *target, const char *file, struct faul
 
 /* ---- copying ---- */
 
-static enum err copy_pages(struct store_backup *backup, struct db *copy, struct fault *fault)
+static enum err copy_pages(struct sqlite_backup *backup, struct db *copy, struct fault *fault)
 {
     int rc = SQLITE_OK;
     enum err err = OK;
@@ -238,7 +238,7 @@ static enum err open_copy(struct db *db, const char *path, struct fault *fault)
     return err ? err : db_exec(db, "PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF", fault);
 }
 
-static enum err copy_logs(struct store_backup *backup, struct target *target, struct fault *fault)
+static enum err copy_logs(struct sqlite_backup *backup, struct target *target, struct fault *fault)
 {
     struct db copy = {0};
     const char no_wal[2] = {1, 1};
@@ -252,7 +252,7 @@ static enum err copy_logs(struct store_backup *backup, struct target *target, st
     return err;
 }
 
-static enum err insert_row(struct store_backup *backup, struct db *copy, struct fault *fault)
+static enum err insert_row(struct sqlite_backup *backup, struct db *copy, struct fault *fault)
 {
     sqlite3_stmt *insert = NULL;
     if (sqlite3_prepare_v2(copy->handle, "INSERT INTO backup (id, made_at, figures, keys) VALUES (1, ?1, ?2, ?3)", -1,
@@ -268,7 +268,7 @@ static enum err insert_row(struct store_backup *backup, struct db *copy, struct 
 }
 
 /* Makes the copy a backup. */
-static enum err stamp(struct store_backup *backup, struct target *target, struct fault *fault)
+static enum err stamp(struct sqlite_backup *backup, struct target *target, struct fault *fault)
 {
     struct db copy = {0};
     char sql[64];
@@ -290,7 +290,7 @@ static enum err stamp(struct store_backup *backup, struct target *target, struct
 
 /* ---- checking ---- */
 
-static enum err check_row(struct store_backup *backup, struct db *copy, struct fault *fault)
+static enum err check_row(struct sqlite_backup *backup, struct db *copy, struct fault *fault)
 {
     sqlite3_stmt *select = NULL;
     bool row = false;
@@ -305,7 +305,7 @@ static enum err check_row(struct store_backup *backup, struct db *copy, struct f
     return err;
 }
 
-static enum err check_figures(struct store_backup *backup, struct db *copy, struct fault *fault)
+static enum err check_figures(struct sqlite_backup *backup, struct db *copy, struct fault *fault)
 {
     char figures[BACKUP_FIGURES_BYTES];
     int64_t logs;
@@ -317,7 +317,7 @@ static enum err check_figures(struct store_backup *backup, struct db *copy, stru
 
 /* From the disk, as far as the kernel lets go of what is left in memory of the writing; and in the order that a disk
  * reads fast, so that SQLite then finds it in memory. */
-static enum err read_back(struct store_backup *backup, struct target *target, struct fault *fault)
+static enum err read_back(struct sqlite_backup *backup, struct target *target, struct fault *fault)
 {
     enum err err = OK;
     char *piece = malloc(PIECE_BYTES);
@@ -336,7 +336,7 @@ static enum err read_back(struct store_backup *backup, struct target *target, st
     return err;
 }
 
-static enum err check(struct store_backup *backup, struct target *target, struct fault *fault)
+static enum err check(struct sqlite_backup *backup, struct target *target, struct fault *fault)
 {
     struct db copy = {0};
     enum err err = read_back(backup, target, fault);
@@ -367,7 +367,7 @@ static enum err put_in_place(struct target *target, bool replace, struct fault *
     return OK;
 }
 
-static enum err write_target(struct store_backup *backup, struct target *target, struct fault *fault)
+static enum err write_target(struct sqlite_backup *backup, struct target *target, struct fault *fault)
 {
     struct stat written;
     enum err err = backup_check_room(target->fd, target->file, backup->facts.bytes + backup->keys_bytes, fault);
@@ -393,8 +393,8 @@ static void close_target(struct target *target, bool keep)
     free(target->partial);
 }
 
-enum err store_backup_write(struct store_backup *backup, const char *file, bool replace, int64_t now,
-                            struct store_backup_facts *ret_facts, struct fault *fault)
+enum err sqlite_backup_write(struct sqlite_backup *backup, const char *file, bool replace, int64_t now,
+                             struct sqlite_backup_facts *ret_facts, struct fault *fault)
 {
     struct target target;
     backup->facts.made_at = now;
@@ -407,7 +407,7 @@ enum err store_backup_write(struct store_backup *backup, const char *file, bool 
         err = write_target(backup, &target, fault);
     if (!err)
         err = put_in_place(&target, replace, fault);
-    if (err && work_is_stopped(&backup->work))
+    if (err && watch_is_stopped(backup->work.watch))
         fault_set(fault, ERR_UNAVAILABLE, "stopped");
     close_target(&target, !err || !ours);
     if (!err)

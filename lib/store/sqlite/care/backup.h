@@ -8,9 +8,10 @@
 #define STORE_SQLITE_CARE_BACKUP_H
 
 #include "store/store.h"
+#include "base/work.h"
 
 /* What a backup holds. */
-struct store_backup_facts {
+struct sqlite_backup_facts {
     int64_t made_at; /* Unix seconds */
     int64_t bytes;   /* of the file */
     int64_t logs;    /* rows of raw_log */
@@ -18,19 +19,19 @@ struct store_backup_facts {
     int schema_version;
 };
 
-struct store_backup; /* opaque; one thread's */
+struct sqlite_backup; /* opaque; one thread's */
 
-/* Opens the databases for reading and holds this moment, which until store_backup_write has copied it keeps the
+/* Opens the databases for reading and holds this moment, which until sqlite_backup_write has copied it keeps the
  * write-ahead log from beginning anew. Beside a service or without one. */
-enum err store_backup_begin(const char *data_dir, const struct store_watch *watch, struct store_backup **ret_backup,
-                            struct fault *fault);
+enum err sqlite_backup_begin(const char *data_dir, const struct watch *watch, struct sqlite_backup **ret_backup,
+                             struct fault *fault);
 
 /* Writes FILE.partial, checks it and renames it, synced: at every moment FILE is a whole backup or what it was before,
  * and unless the process is killed no other file is left. `replace`: FILE may be an older backup; nothing else is ever
  * overwritten. ERR_UNAVAILABLE: not done. `now`: Unix seconds. */
-enum err store_backup_write(struct store_backup *backup, const char *file, bool replace, int64_t now,
-                            struct store_backup_facts *ret_facts, struct fault *fault);
-void store_backup_end(struct store_backup *backup);
+enum err sqlite_backup_write(struct sqlite_backup *backup, const char *file, bool replace, int64_t now,
+                             struct sqlite_backup_facts *ret_facts, struct fault *fault);
+void sqlite_backup_end(struct sqlite_backup *backup);
 
 #define STORE_KEPT_BYTES 64
 
@@ -42,7 +43,7 @@ void store_backup_end(struct store_backup *backup);
  * All is copied into the data folder and checked before anything is changed. Then the databases change places by
  * renaming; whoever takes the lock next finishes that, should the process be killed meanwhile. ERR_UNAVAILABLE: nothing
  * is changed, or the fault says that the restore is still to be finished. */
-enum err store_restore(const char *data_dir, int fd, bool replace, const struct store_watch *watch,
-                       struct store_backup_facts *ret_facts, char ret_kept[STORE_KEPT_BYTES], struct fault *fault);
+enum err sqlite_restore(const char *data_dir, int fd, bool replace, const struct watch *watch,
+                        struct sqlite_backup_facts *ret_facts, char ret_kept[STORE_KEPT_BYTES], struct fault *fault);
 
 #endif

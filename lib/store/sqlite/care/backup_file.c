@@ -46,7 +46,7 @@ enum err backup_check_file(struct db *db, struct work *work, struct fault *fault
     if (!err && sqlite3_stricmp(words ? words : "", "ok") != 0)
         err = fault_set(fault, ERR_UNAVAILABLE, "the copy is damaged: %s", words ? words : "");
     sqlite3_finalize(statement);
-    if (err && work_is_stopped(work))
+    if (err && watch_is_stopped(work->watch))
         return fault_set(fault, ERR_UNAVAILABLE, "stopped");
     return err;
 }

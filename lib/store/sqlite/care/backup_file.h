@@ -4,7 +4,7 @@
 #define STORE_SQLITE_CARE_BACKUP_FILE_H
 
 #include "db/db.h"
-#include "store/sqlite/work.h"
+#include "base/work.h"
 
 #define BACKUP_APPLICATION_ID 0x46504231 /* "FPB1" */
 #define BACKUP_FIGURES_BYTES 512

@@ -4,6 +4,7 @@
 
 #include "rollup/pack.h"
 #include "time/when.h"
+#include "store/sqlite/care/care.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,7 +19,7 @@
 static bool is_told(struct verifier *verifier)
 {
     verifier->result.differences++;
-    return verifier->watch->difference && verifier->result.differences <= STORE_DIFFERENCES_TOLD;
+    return verifier->options->difference && verifier->result.differences <= VERIFY_DIFFERENCES_TOLD;
 }
 
 void verify_differs(struct verifier *verifier, const char *table, bool is_fact, const char *format, ...)
@@ -31,7 +32,7 @@ void verify_differs(struct verifier *verifier, const char *table, bool is_fact, 
     va_start(args, format);
     vsnprintf(words, sizeof words, format, args);
     va_end(args);
-    verifier->watch->difference(verifier->watch->ctx, &(struct store_difference){.table = table, .words = words});
+    verifier->options->difference(verifier->options->ctx, &(struct sqlite_difference){.table = table, .words = words});
 }
 
 /* The text of a name, or its number where there is none. To be freed; NULL when out of memory. */
@@ -51,7 +52,7 @@ static char *name_text(struct verifier *verifier, int64_t id)
     return text;
 }
 
-static const enum store_period periods[TIER_COUNT] = {
+static const enum sqlite_period periods[TIER_COUNT] = {
     [TIER_QUARTER] = PERIOD_QUARTER, [TIER_HOUR] = PERIOD_HOUR,       [TIER_DAY] = PERIOD_DAY,
     [TIER_4_DAYS] = PERIOD_4_DAYS,   [TIER_16_DAYS] = PERIOD_16_DAYS,
 };
@@ -68,20 +69,20 @@ static void differs_at(struct verifier *verifier, const char *table, const struc
     bool has_domain = table == chunk_table;
     char *domain = has_domain ? name_text(verifier, key->domain) : NULL;
     char *error = has_domain && key->error ? name_text(verifier, key->error) : NULL;
-    struct store_difference difference = {.table = table,
-                                          .words = words,
-                                          .period = periods[key->tier],
-                                          .bucket = key->bucket * tier_width((enum tier)key->tier),
-                                          .user_id = key->user_id,
-                                          .order_id = key->order_id,
-                                          .domain = domain,
-                                          .error = error,
-                                          .is_there = there != NULL,
-                                          .there = there ? *there : (struct totals){0},
-                                          .is_due = due != NULL,
-                                          .due = due ? *due : (struct totals){0},
-                                          .has_times = has_domain || key->tier == TIER_QUARTER};
-    verifier->watch->difference(verifier->watch->ctx, &difference);
+    struct sqlite_difference difference = {.table = table,
+                                           .words = words,
+                                           .period = periods[key->tier],
+                                           .bucket = key->bucket * tier_width((enum tier)key->tier),
+                                           .user_id = key->user_id,
+                                           .order_id = key->order_id,
+                                           .domain = domain,
+                                           .error = error,
+                                           .is_there = there != NULL,
+                                           .there = there ? *there : (struct totals){0},
+                                           .is_due = due != NULL,
+                                           .due = due ? *due : (struct totals){0},
+                                           .has_times = has_domain || key->tier == TIER_QUARTER};
+    verifier->options->difference(verifier->options->ctx, &difference);
     free(domain);
     free(error);
 }

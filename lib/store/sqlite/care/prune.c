@@ -4,6 +4,7 @@
 
 #include "store/sqlite/file.h"
 #include "time/when.h"
+#include "store/sqlite/care/care.h"
 
 #include <sys/stat.h>
 
@@ -21,7 +22,7 @@ static const struct {
     const char *name;
     const char *sql;
     int64_t row_bytes;
-} tables[STORE_PRUNED_TABLES] = {
+} tables[PRUNED_TABLES] = {
     {"raw_log", "SELECT count(*) FROM raw_log WHERE quarter < ?1 * 96", 100},
     {"traffic_quarter", "SELECT count(*) FROM traffic_quarter WHERE bucket < ?1 * 96", 40},
     {"traffic_hour", "SELECT count(*) FROM traffic_hour WHERE bucket < ?1 * 24", 40},
@@ -35,31 +36,7 @@ static const struct {
     {"batch", "SELECT count(*) FROM batch WHERE received_at < ?1 * 86400 AND id < (SELECT max(id) FROM batch)", 15},
 };
 
-/* ---- whoever waits ---- */
-
-struct work {
-    const struct store_watch *watch;
-    struct store_progress progress;
-};
-
-static bool is_stopped(const struct store_watch *watch)
-{
-    return watch->is_stopped && watch->is_stopped(watch->ctx);
-}
-
-static void tell_progress(const struct work *work)
-{
-    if (work->watch->progress && work->progress.step)
-        work->watch->progress(work->watch->ctx, &work->progress);
-}
-
-/* SQLite calls it every few thousand of its instructions; anything but 0 ends the statement. */
-static int watch_statement(void *ctx)
-{
-    struct work *work = ctx;
-    tell_progress(work);
-    return is_stopped(work->watch);
-}
+_Static_assert(PRUNED_TABLES == RETAIN_TABLES, "one row each");
 
 /* ---- counting ---- */
 
@@ -82,10 +59,10 @@ static enum err ask(struct db *db, const char *sql, const char *text, int64_t va
     return err;
 }
 
-static enum err count_rows(struct db *db, int64_t day, struct store_pruned *pruned, struct fault *fault)
+static enum err count_rows(struct db *db, int64_t day, struct sqlite_pruned *pruned, struct fault *fault)
 {
     enum err err = OK;
-    for (int i = 0; !err && i < STORE_PRUNED_TABLES; i++) {
+    for (int i = 0; !err && i < PRUNED_TABLES; i++) {
         int64_t values[2] = {0};
         err = ask(db, tables[i].sql, NULL, day, values, fault);
         pruned->tables[i].name = tables[i].name;
@@ -136,44 +113,43 @@ static enum err find_day(struct db *db, int64_t now, int64_t days, int64_t *ret_
     return OK;
 }
 
-static enum err plan(struct work *work, struct db *db, int64_t now, int64_t days, struct store_pruned *pruned,
+static enum err plan(struct work *work, struct db *db, int64_t now, int64_t days, struct sqlite_pruned *pruned,
                      struct fault *fault)
 {
     int64_t day = 0;
     enum err err = find_day(db, now, days, &day, fault);
-    work->progress = (struct store_progress){.step = "counting rows", .unit = "rows"};
+    work->progress = (struct progress){.step = "counting rows", .unit = "rows"};
     pruned->before = day * WHEN_DAY;
     if (!err)
         err = count_rows(db, day, pruned, fault);
-    work->progress =
-        (struct store_progress){.step = "measuring tables", .unit = "tables", .total = STORE_PRUNED_TABLES};
-    for (int i = 0; !err && i < STORE_PRUNED_TABLES; i++) {
+    work->progress = (struct progress){.step = "measuring tables", .unit = "tables", .total = PRUNED_TABLES};
+    for (int i = 0; !err && i < PRUNED_TABLES; i++) {
         err = measure(db, i, pruned->tables[i].rows, &pruned->tables[i].bytes, fault);
         work->progress.done++;
     }
     return err;
 }
 
-enum err store_prune_plan(const char *data_dir, int64_t now, int64_t days, const struct store_watch *watch,
-                          struct store_pruned *ret_pruned, struct fault *fault)
+enum err sqlite_prune_plan(const char *data_dir, int64_t now, int64_t days, const struct watch *watch,
+                           struct sqlite_pruned *ret_pruned, struct fault *fault)
 {
     char path[STORE_PATH_BYTES];
     struct db db = {0};
     struct work work = {.watch = watch};
-    struct store_pruned pruned = {0};
-    enum err err = store_file_find(data_dir, path, fault);
+    struct sqlite_pruned pruned = {0};
+    enum err err = sqlite_file_find(data_dir, path, fault);
     if (!err)
         err = db_open(&db, path, DB_READ_ONLY, 1000, fault);
     if (err)
         return err;
-    sqlite3_progress_handler(db.handle, 10000, watch_statement, &work);
+    sqlite3_progress_handler(db.handle, 10000, work_tick, &work);
     err = db_check_version(&db, &schema_analytics, fault);
     if (!err)
         err = plan(&work, &db, now, days, &pruned, fault);
     db_close(&db);
     if (!err)
         *ret_pruned = pruned;
-    else if (is_stopped(watch))
+    else if (watch_is_stopped(watch))
         err = fault_set(fault, ERR_UNAVAILABLE, "stopped");
     return err;
 }
@@ -186,76 +162,75 @@ static int64_t file_bytes(const char *path)
     return stat(path, &st) == 0 ? (int64_t)st.st_size : 0;
 }
 
-static int64_t rows_so_far(const struct store_writer *writer)
+static int64_t rows_so_far(const struct sqlite_writer *writer)
 {
     int64_t rows = 0;
-    for (int i = 0; i < STORE_PRUNED_TABLES; i++)
+    for (int i = 0; i < PRUNED_TABLES; i++)
         rows += writer->pruning.rows[i];
     return rows;
 }
 
-static void note_step(struct work *work, const struct store_writer *writer, int64_t rows)
+static void note_step(struct work *work, const struct sqlite_writer *writer, int64_t rows)
 {
     if (writer->pruning.vacuuming)
-        work->progress = (struct store_progress){.step = "giving space back", .unit = "pages"};
+        work->progress = (struct progress){.step = "giving space back", .unit = "pages"};
     else
         work->progress =
-            (struct store_progress){.step = "deleting", .unit = "rows", .done = rows_so_far(writer), .total = rows};
+            (struct progress){.step = "deleting", .unit = "rows", .done = rows_so_far(writer), .total = rows};
 }
 
 /* All that is due, and not only what is due of deleting: a day must be closed before it can go. */
-static enum err do_all(struct work *work, struct store_writer *writer, int64_t now, int64_t rows, struct fault *fault)
+static enum err do_all(struct work *work, struct sqlite_writer *writer, int64_t now, int64_t rows, struct fault *fault)
 {
     bool more = true;
     enum err err = OK;
-    store_writer_set_slice(writer, SLICE_ENTRIES);
-    while (!err && more && !is_stopped(work->watch)) {
-        err = store_maintain(writer, now, KEEP_KEYS, &more, fault);
+    sqlite_set_slice(writer, SLICE_ENTRIES);
+    while (!err && more && !work_tick(work)) {
+        err = sqlite_maintain(writer, now, KEEP_KEYS, &more, fault);
         note_step(work, writer, rows);
-        tell_progress(work);
     }
     return err;
 }
 
-static enum err prune(struct work *work, struct store_writer *writer, int64_t now, int64_t days,
-                      struct store_pruned *pruned, struct fault *fault)
+static enum err prune(struct work *work, struct sqlite_writer *writer, int64_t now, int64_t days,
+                      struct sqlite_pruned *pruned, struct fault *fault)
 {
     int64_t day = 0, rows = 0;
     enum err err = find_day(&writer->db, now, days, &day, fault);
-    work->progress = (struct store_progress){.step = "counting rows", .unit = "rows"};
+    work->progress = (struct progress){.step = "counting rows", .unit = "rows"};
     if (!err)
         err = count_rows(&writer->db, day, pruned, fault);
-    for (int i = 0; i < STORE_PRUNED_TABLES; i++)
+    for (int i = 0; i < PRUNED_TABLES; i++)
         rows += pruned->tables[i].rows;
     pruned->before = day * WHEN_DAY;
     writer->pruning.before = day;
     writer->pruning.give_back_all = writer->pruning.pending = true;
     if (!err)
         err = do_all(work, writer, now, rows, fault);
-    for (int i = 0; i < STORE_PRUNED_TABLES; i++)
+    for (int i = 0; i < PRUNED_TABLES; i++)
         pruned->tables[i].rows = writer->pruning.rows[i];
-    return err ? err : store_checkpoint(writer, fault); /* the file shrinks when the WAL goes home */
+    return err ? err : sqlite_checkpoint(writer, fault); /* the file shrinks when the WAL goes home */
 }
 
-enum err store_prune(const char *data_dir, int64_t now, int64_t days, const struct store_watch *watch,
-                     struct store_pruned *ret_pruned, struct fault *fault)
+enum err sqlite_prune(const char *data_dir, int64_t now, int64_t days, const struct watch *watch,
+                      struct sqlite_pruned *ret_pruned, struct fault *fault)
 {
     char path[STORE_PATH_BYTES];
     struct work work = {.watch = watch};
-    struct store_writer *writer = NULL;
-    struct store_pruned pruned = {0};
-    enum err err = store_file_find(data_dir, path, fault); /* the writer would make it */
+    struct sqlite_writer *writer = NULL;
+    struct sqlite_pruned pruned = {0};
+    enum err err = sqlite_file_find(data_dir, path, fault); /* the writer would make it */
     if (!err)
-        err = store_writer_open(data_dir, &writer, fault);
+        err = sqlite_writer_open(data_dir, &writer, fault);
     if (err)
         return err;
     pruned.file_bytes_before = file_bytes(path);
-    sqlite3_progress_handler(writer->db.handle, 10000, watch_statement, &work);
+    sqlite3_progress_handler(writer->db.handle, 10000, work_tick, &work);
     err = prune(&work, writer, now, days, &pruned, fault);
     sqlite3_progress_handler(writer->db.handle, 0, NULL, NULL);
-    store_writer_close(writer);
+    sqlite_writer_close(writer);
     pruned.file_bytes_after = file_bytes(path);
-    if (is_stopped(watch))
+    if (watch_is_stopped(watch))
         err = fault_set(fault, ERR_UNAVAILABLE, "stopped");
     if (!err)
         *ret_pruned = pruned;

@@ -5,6 +5,7 @@
 #include "store/sqlite/write/writer.h"
 
 #include "store/sqlite/file.h"
+#include "store/sqlite/care/care.h"
 
 #include "base/banned.h"
 
@@ -19,19 +20,14 @@
 #define KEEP_KEYS (INT64_MAX / 4)
 
 struct rebuild {
-    struct store_writer *writer;
-    const struct store_watch *watch;
-    struct store_progress progress;
+    struct sqlite_writer *writer;
+    const struct watch *watch;
+    struct progress progress;
     struct totals sums;
     struct fold orders; /* every (order, user) pair */
 };
 
 /* ---- whoever waits ---- */
-
-static bool is_stopped(const struct store_watch *watch)
-{
-    return watch->is_stopped && watch->is_stopped(watch->ctx);
-}
 
 static void tell_progress(const struct rebuild *rebuild)
 {
@@ -44,7 +40,7 @@ static int watch_statement(void *ctx)
 {
     struct rebuild *rebuild = ctx;
     tell_progress(rebuild);
-    return is_stopped(rebuild->watch);
+    return watch_is_stopped(rebuild->watch);
 }
 
 /* ---- quarters, sums and pairs ---- */
@@ -65,12 +61,12 @@ static bool add_sums(struct totals *sums, const struct totals *log)
 
 static enum err add_log(struct rebuild *rebuild, int64_t quarter, sqlite3_stmt *statement, struct fault *fault)
 {
-    struct totals totals = store_raw_totals(statement);
+    struct totals totals = sqlite_raw_totals(statement);
     struct fold_key pair = {.user_id = sqlite3_column_int64(statement, 0),
                             .order_id = sqlite3_column_int64(statement, 3)};
     if (!add_sums(&rebuild->sums, &totals))
         return fault_set(fault, ERR_UNAVAILABLE, "raw_log is damaged: a total would pass 9223372036854775807");
-    enum err err = store_quarter_add(rebuild->writer, quarter, pair.user_id, &totals);
+    enum err err = sqlite_quarter_add(rebuild->writer, quarter, pair.user_id, &totals);
     if (!err)
         err = fold_add(&rebuild->orders, &pair, &TOTALS_NONE);
     rebuild->progress.done++;
@@ -94,14 +90,14 @@ static enum err add_logs(struct rebuild *rebuild, int64_t quarter, struct fault 
 
 static enum err redo_quarter(struct rebuild *rebuild, int64_t quarter, struct fault *fault)
 {
-    struct store_writer *writer = rebuild->writer;
+    struct sqlite_writer *writer = rebuild->writer;
     sqlite3_stmt *statement = writer_statement(writer, W_QUARTER_DROP);
     BIND_ALL(statement, quarter);
     enum err err = db_run(&writer->db, statement, "empty a quarter", fault);
     if (!err)
         err = add_logs(rebuild, quarter, fault);
     if (!err)
-        err = store_traffic_put(writer, fault);
+        err = sqlite_traffic_put(writer, fault);
     return err ? err : db_run(&writer->db, writer_statement(writer, W_NOTE_CHANGE), "note a change", fault);
 }
 
@@ -109,9 +105,9 @@ static enum err redo_quarter(struct rebuild *rebuild, int64_t quarter, struct fa
 static enum err next_quarter(struct rebuild *rebuild, int64_t after, int64_t *ret_quarter, struct fault *fault)
 {
     int64_t raw = INT64_MAX, rolled_up = INT64_MAX;
-    enum err err = store_lookup(rebuild->writer, W_RAW_AFTER, after, INT64_MAX, &raw, fault);
+    enum err err = sqlite_lookup(rebuild->writer, W_RAW_AFTER, after, INT64_MAX, &raw, fault);
     if (!err)
-        err = store_lookup(rebuild->writer, W_QUARTER_AFTER, after, INT64_MAX, &rolled_up, fault);
+        err = sqlite_lookup(rebuild->writer, W_QUARTER_AFTER, after, INT64_MAX, &rolled_up, fault);
     *ret_quarter = raw < rolled_up ? raw : rolled_up;
     return err;
 }
@@ -135,9 +131,9 @@ static enum err in_transaction(struct rebuild *rebuild,
                                enum err (*work)(struct rebuild *rebuild, int64_t *at, struct fault *fault), int64_t *at,
                                struct fault *fault)
 {
-    struct store_writer *writer = rebuild->writer;
+    struct sqlite_writer *writer = rebuild->writer;
     fold_clear(&writer->traffic);
-    enum err err = store_make_room(writer, fault);
+    enum err err = sqlite_make_room(writer, fault);
     if (!err)
         err = db_begin(&writer->db, fault);
     if (!err)
@@ -147,7 +143,7 @@ static enum err in_transaction(struct rebuild *rebuild,
     if (err)
         db_rollback(&writer->db);
     tell_progress(rebuild);
-    return err || !store_checkpoint_is_due(writer) ? err : store_checkpoint(writer, fault);
+    return err || !sqlite_checkpoint_is_due(writer) ? err : sqlite_checkpoint(writer, fault);
 }
 
 /* Logs before the horizon, if there are some yet, count as deleted. */
@@ -156,7 +152,7 @@ static enum err redo_quarters(struct rebuild *rebuild, struct fault *fault)
     int64_t from = rebuild->writer->horizons.raw_from;
     int64_t quarter = from ? from * (tier_width(TIER_DAY) / tier_width(TIER_QUARTER)) - 1 : INT64_MIN;
     enum err err = OK;
-    while (!err && quarter != INT64_MAX && !is_stopped(rebuild->watch))
+    while (!err && quarter != INT64_MAX && !watch_is_stopped(rebuild->watch))
         err = in_transaction(rebuild, redo_slice, &quarter, fault);
     return err;
 }
@@ -212,7 +208,7 @@ static enum err open_all(struct rebuild *rebuild, int64_t *at, struct fault *fau
 
 static enum err turn(struct rebuild *rebuild, struct fault *fault)
 {
-    struct store_writer *writer = rebuild->writer;
+    struct sqlite_writer *writer = rebuild->writer;
     enum err err = in_transaction(rebuild, open_all, NULL, fault);
     if (err)
         return err;
@@ -229,9 +225,9 @@ static enum err close_all(struct rebuild *rebuild, int64_t now, struct fault *fa
 {
     bool more = true;
     enum err err = OK;
-    store_writer_set_slice(rebuild->writer, SLICE_ENTRIES);
-    while (!err && more && !is_stopped(rebuild->watch)) {
-        err = store_maintain(rebuild->writer, now, KEEP_KEYS, &more, fault);
+    sqlite_set_slice(rebuild->writer, SLICE_ENTRIES);
+    while (!err && more && !watch_is_stopped(rebuild->watch)) {
+        err = sqlite_maintain(rebuild->writer, now, KEEP_KEYS, &more, fault);
         rebuild->progress.done = rebuild->writer->logs_packed;
         tell_progress(rebuild);
     }
@@ -253,48 +249,48 @@ static enum err load_gone(struct rebuild *rebuild, struct fault *fault)
     return err ? err : db_get_i64(db, "SELECT errors FROM retention", 0, &sums->errors, fault);
 }
 
-static enum err run(struct rebuild *rebuild, int64_t now, struct store_rebuilt *ret_rebuilt, struct fault *fault)
+static enum err run(struct rebuild *rebuild, int64_t now, struct sqlite_rebuilt *ret_rebuilt, struct fault *fault)
 {
     int64_t logs = 0;
     enum err err = db_get_i64(&rebuild->writer->db,
                               "SELECT (SELECT ifnull(sum(logs), 0) FROM batch) + batch_logs - logs FROM retention", 0,
                               &logs, fault);
-    rebuild->progress = (struct store_progress){.step = "adding up the logs", .unit = "logs", .total = logs};
+    rebuild->progress = (struct progress){.step = "adding up the logs", .unit = "logs", .total = logs};
     if (!err)
         err = load_gone(rebuild, fault);
     if (!err)
         err = redo_quarters(rebuild, fault);
     logs = rebuild->progress.done;
-    if (!err && !is_stopped(rebuild->watch))
+    if (!err && !watch_is_stopped(rebuild->watch))
         err = turn(rebuild, fault);
-    rebuild->progress = (struct store_progress){.step = "closing hours and days", .unit = "logs", .total = logs};
+    rebuild->progress = (struct progress){.step = "closing hours and days", .unit = "logs", .total = logs};
     if (!err)
         err = close_all(rebuild, now, fault);
-    if (!err && is_stopped(rebuild->watch))
+    if (!err && watch_is_stopped(rebuild->watch))
         err = fault_set(fault, ERR_UNAVAILABLE, "stopped");
     if (err)
         return err;
     *ret_rebuilt =
-        (struct store_rebuilt){.logs = logs, .closed_until = rebuild->writer->closed_hour * tier_width(TIER_HOUR)};
+        (struct sqlite_rebuilt){.logs = logs, .closed_until = rebuild->writer->closed_hour * tier_width(TIER_HOUR)};
     return OK;
 }
 
-enum err store_rebuild(const char *data_dir, int64_t now, const struct store_watch *watch,
-                       struct store_rebuilt *ret_rebuilt, struct fault *fault)
+enum err sqlite_rebuild(const char *data_dir, int64_t now, const struct watch *watch,
+                        struct sqlite_rebuilt *ret_rebuilt, struct fault *fault)
 {
     struct rebuild rebuild = {.watch = watch};
     char path[STORE_PATH_BYTES];
-    enum err err = store_file_find(data_dir, path, fault); /* the writer would make it */
+    enum err err = sqlite_file_find(data_dir, path, fault); /* the writer would make it */
     if (!err)
-        err = store_writer_open(data_dir, &rebuild.writer, fault);
+        err = sqlite_writer_open(data_dir, &rebuild.writer, fault);
     if (err)
         return err;
     sqlite3_progress_handler(rebuild.writer->db.handle, 10000, watch_statement, &rebuild);
     err = run(&rebuild, now, ret_rebuilt, fault);
-    if (err && is_stopped(watch))
+    if (err && watch_is_stopped(watch))
         err = fault_set(fault, ERR_UNAVAILABLE, "stopped");
     sqlite3_progress_handler(rebuild.writer->db.handle, 0, NULL, NULL);
-    store_writer_close(rebuild.writer);
+    sqlite_writer_close(rebuild.writer);
     fold_release(&rebuild.orders);
     return err;
 }

@@ -24,7 +24,7 @@ struct restore {
     int from; /* the backup */
     int64_t bytes;
     struct work work;
-    struct store_backup_facts facts;
+    struct sqlite_backup_facts facts;
     char folder[STORE_PATH_BYTES]; /* STORE_PARTIAL */
     char logs[STORE_PATH_BYTES];
     char keys[STORE_PATH_BYTES];
@@ -34,9 +34,9 @@ struct restore {
 
 static enum err name_paths(struct restore *restore, struct fault *fault)
 {
-    if (store_path(restore->data_dir, STORE_PARTIAL, restore->folder) &&
-        store_path(restore->data_dir, STORE_PARTIAL "/analytics.db", restore->logs) &&
-        store_path(restore->data_dir, STORE_PARTIAL "/keys.db", restore->keys))
+    if (sqlite_path(restore->data_dir, STORE_PARTIAL, restore->folder) &&
+        sqlite_path(restore->data_dir, STORE_PARTIAL "/analytics.db", restore->logs) &&
+        sqlite_path(restore->data_dir, STORE_PARTIAL "/keys.db", restore->keys))
         return OK;
     return fault_set(fault, ERR_UNAVAILABLE, "the data folder's name is too long");
 }
@@ -68,7 +68,7 @@ static enum err check_place(const struct restore *restore, bool replace, struct 
     char path[STORE_PATH_BYTES];
     struct stat there;
     for (size_t i = 0; !replace && i < sizeof names / sizeof *names; i++)
-        if (store_path(restore->data_dir, names[i], path) && lstat(path, &there) == 0)
+        if (sqlite_path(restore->data_dir, names[i], path) && lstat(path, &there) == 0)
             return fault_set(
                 fault, ERR_UNAVAILABLE,
                 "%s is there already; --force puts the backup in its place, and keeps what is there in a folder", path);
@@ -309,12 +309,12 @@ static enum err run(struct restore *restore, bool replace, char ret_kept[STORE_K
         return err;
     err = make_databases(restore, fault);
     if (!err)
-        err = store_swap_commit(restore->data_dir, fault);
+        err = swap_commit(restore->data_dir, fault);
     if (err) {
         remove_partial(restore);
         return err;
     }
-    err = store_swap_finish(restore->data_dir, ret_kept, fault);
+    err = swap_finish(restore->data_dir, ret_kept, fault);
     if (!err)
         return OK;
     struct fault why = *fault;
@@ -323,16 +323,16 @@ static enum err run(struct restore *restore, bool replace, char ret_kept[STORE_K
                      why.detail);
 }
 
-enum err store_restore(const char *data_dir, int fd, bool replace, const struct store_watch *watch,
-                       struct store_backup_facts *ret_facts, char ret_kept[STORE_KEPT_BYTES], struct fault *fault)
+enum err sqlite_restore(const char *data_dir, int fd, bool replace, const struct watch *watch,
+                        struct sqlite_backup_facts *ret_facts, char ret_kept[STORE_KEPT_BYTES], struct fault *fault)
 {
     struct restore restore = {.data_dir = data_dir, .from = fd, .work.watch = watch};
     int lock = -1;
-    enum err err = store_lock(data_dir, &lock, fault);
+    enum err err = sqlite_lock(data_dir, &lock, fault);
     if (err)
         return err;
     err = run(&restore, replace, ret_kept, fault);
-    if (err && !store_swap_is_pending(data_dir) && work_is_stopped(&restore.work))
+    if (err && !swap_is_pending(data_dir) && watch_is_stopped(restore.work.watch))
         fault_set(fault, ERR_UNAVAILABLE, "stopped");
     close(lock);
     restore.facts.bytes = restore.bytes;

@@ -7,6 +7,7 @@
 #include "db/db.h"
 #include "store/sqlite/file.h"
 #include "rollup/tier.h"
+#include "store/sqlite/care/care.h"
 
 /* Sums of a traffic table as struct fold_entry: bucket, user, order, sums, first and last. */
 #define TRAFFIC_ROWS(order, first, last)                                                                               \
@@ -82,9 +83,10 @@ struct kept {
 
 struct verifier {
     struct db db;
-    const struct store_watch *watch;
-    struct store_progress progress;
-    struct store_verified result;
+    const struct sqlite_verify_options *options;
+    const struct watch *watch;
+    struct progress progress;
+    struct sqlite_verified result;
     size_t max_entries;
 
     char wal_path[STORE_PATH_BYTES];

@@ -4,6 +4,7 @@
 #include "store/sqlite/care/verifier.h"
 
 #include "time/when.h"
+#include "store/sqlite/care/care.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -104,12 +105,7 @@ void verify_end(struct verifier *verifier)
 
 void verify_next_step(struct verifier *verifier, const char *step, int64_t total)
 {
-    verifier->progress = (struct store_progress){.step = step, .unit = "logs", .total = total};
-}
-
-static bool is_stopped(const struct store_watch *watch)
-{
-    return watch->is_stopped && watch->is_stopped(watch->ctx);
+    verifier->progress = (struct progress){.step = step, .unit = "logs", .total = total};
 }
 
 static int64_t wal_bytes(const struct verifier *verifier)
@@ -126,7 +122,7 @@ static void let_checkpoint(struct verifier *verifier)
     int64_t bytes = wal_bytes(verifier);
     if (bytes <= verifier->wal_bytes)
         return;
-    for (int i = 0; i < MAX_NAPS && wal_bytes(verifier) >= bytes && !is_stopped(verifier->watch); i++)
+    for (int i = 0; i < MAX_NAPS && wal_bytes(verifier) >= bytes && !watch_is_stopped(verifier->watch); i++)
         nanosleep(&nap, NULL);
     verifier->wal_bytes = wal_bytes(verifier) < bytes ? MAX_WAL_BYTES : bytes + MORE_WAL_BYTES;
 }
@@ -134,7 +130,7 @@ static void let_checkpoint(struct verifier *verifier)
 enum err verify_pause(struct verifier *verifier, struct fault *fault)
 {
     let_checkpoint(verifier);
-    return is_stopped(verifier->watch) ? fault_set(fault, ERR_UNAVAILABLE, "stopped") : OK;
+    return watch_is_stopped(verifier->watch) ? fault_set(fault, ERR_UNAVAILABLE, "stopped") : OK;
 }
 
 /* SQLite calls it every few thousand of its instructions; anything but 0 ends the statement. */
@@ -143,7 +139,7 @@ static int watch_statement(void *ctx)
     struct verifier *verifier = ctx;
     if (verifier->watch->progress && verifier->progress.step)
         verifier->watch->progress(verifier->watch->ctx, &verifier->progress);
-    return is_stopped(verifier->watch);
+    return watch_is_stopped(verifier->watch);
 }
 
 /* ---- a share ---- */
@@ -352,8 +348,8 @@ static enum err run(struct verifier *verifier, bool skip_file, struct fault *fau
 static enum err open_database(struct verifier *verifier, const char *data_dir, struct fault *fault)
 {
     char path[STORE_PATH_BYTES];
-    enum err err = store_file_find(data_dir, path, fault);
-    if (!err && !store_path(data_dir, "analytics.db-wal", verifier->wal_path))
+    enum err err = sqlite_file_find(data_dir, path, fault);
+    if (!err && !sqlite_path(data_dir, "analytics.db-wal", verifier->wal_path))
         err = fault_set(fault, ERR_UNAVAILABLE, "the data folder's name is too long");
     if (!err)
         err = db_open(&verifier->db, path, DB_READ_ONLY, 1000, fault);
@@ -368,10 +364,11 @@ static enum err open_database(struct verifier *verifier, const char *data_dir, s
     return err;
 }
 
-enum err store_verify(const char *data_dir, const struct store_verify_options *options, const struct store_watch *watch,
-                      struct store_verified *ret_verified, struct fault *fault)
+enum err sqlite_verify(const char *data_dir, const struct sqlite_verify_options *options, const struct watch *watch,
+                       struct sqlite_verified *ret_verified, struct fault *fault)
 {
-    struct verifier verifier = {.watch = watch,
+    struct verifier verifier = {.options = options,
+                                .watch = watch,
                                 .wal_bytes = MAX_WAL_BYTES,
                                 .max_entries = options->entries_at_once ? options->entries_at_once : MAX_ENTRIES};
     enum err err = open_database(&verifier, data_dir, fault);
@@ -379,7 +376,7 @@ enum err store_verify(const char *data_dir, const struct store_verify_options *o
         err = run(&verifier, options->skip_file, fault);
     if (!err)
         *ret_verified = verifier.result;
-    else if (is_stopped(watch))
+    else if (watch_is_stopped(watch))
         err = fault_set(fault, ERR_UNAVAILABLE, "stopped");
     db_close(&verifier.db);
     fold_release(&verifier.traffic);

@@ -79,7 +79,7 @@ static enum err check_kept(const struct scan *scan, enum tier widest, struct fau
                      "logs before %s are no longer kept, and only they tell that: ask from then on", from);
 }
 
-static enum err add_up_values(struct store_reader *reader, struct scan *scan, struct value_sums *sums,
+static enum err add_up_values(struct sqlite_reader *reader, struct scan *scan, struct value_sums *sums,
                               struct fault *fault)
 {
     const struct report_filter *filter = scan->filter;
@@ -109,7 +109,7 @@ static void address_text(const struct value_sums *sums, const struct tally_key *
     ip_format(&ip, ret_text);
 }
 
-static enum err value_text(struct store_reader *reader, const void *ctx, const struct tally_key *key, char **ret_text,
+static enum err value_text(struct sqlite_reader *reader, const void *ctx, const struct tally_key *key, char **ret_text,
                            struct fault *fault)
 {
     const struct value_sums *sums = ctx;
@@ -156,7 +156,7 @@ static enum err take_rows(const struct tally *values, struct rank_page *page, st
     return OK;
 }
 
-static enum err list_values(struct store_reader *reader, const struct value_sums *sums, enum domain_order order,
+static enum err list_values(struct sqlite_reader *reader, const struct value_sums *sums, enum domain_order order,
                             size_t limit, struct breakdown *ret_breakdown, struct fault *fault)
 {
     const struct tally *values = &sums->values;
@@ -179,8 +179,8 @@ static enum err list_values(struct store_reader *reader, const struct value_sums
     return err;
 }
 
-enum err store_breakdown(struct store_reader *reader, const struct report_filter *filter, enum dimension by,
-                         enum domain_order order, size_t limit, struct breakdown *ret_breakdown, struct fault *fault)
+enum err sqlite_breakdown(struct sqlite_reader *reader, const struct report_filter *filter, enum dimension by,
+                          enum domain_order order, size_t limit, struct breakdown *ret_breakdown, struct fault *fault)
 {
     struct value_sums sums = {.by = by};
     struct scan scan;

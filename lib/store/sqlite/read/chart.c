@@ -11,7 +11,7 @@
 
 /* A chart on its way. */
 struct filling {
-    struct store_reader *reader;
+    struct sqlite_reader *reader;
     const struct scan *scan;
     const struct report_filter *filter;
     enum granularity granularity;
@@ -215,8 +215,8 @@ static enum err fill(struct filling *filling)
     return filling->granularity < GRANULARITY_DAY ? fill_narrow(filling) : fill_wide(filling);
 }
 
-enum err store_chart(struct store_reader *reader, const struct report_filter *filter, enum granularity granularity,
-                     bool fill_zero, struct chart *ret_chart, struct fault *fault)
+enum err sqlite_chart(struct sqlite_reader *reader, const struct report_filter *filter, enum granularity granularity,
+                      bool fill_zero, struct chart *ret_chart, struct fault *fault)
 {
     struct scan scan;
     struct filling filling = {.reader = reader,

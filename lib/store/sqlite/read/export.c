@@ -1,6 +1,6 @@
 /* export.c: raw logs in order of time, a page of them in each read transaction. Knows where the next page begins.
  * Knows no text format. */
-#include "store/store.h"
+#include "store/sqlite/ops.h"
 
 #include "db/db.h"
 #include "store/sqlite/file.h"
@@ -51,17 +51,18 @@ static const char *const export_sql[] = {
 
 enum { ORDER_COLUMNS = 6 };
 
-struct store_export {
+struct sqlite_export {
+    struct store_export base;
     struct db db;
     struct store_export_filter filter;
     int64_t quarter;              /* being read */
     int64_t after[ORDER_COLUMNS]; /* of it, the last log given; all -1 at first */
 };
 
-static enum err prepare(struct store_export *export, const char *data_dir, struct fault *fault)
+static enum err prepare(struct sqlite_export *export, const char *data_dir, struct fault *fault)
 {
     char path[STORE_PATH_BYTES];
-    enum err err = store_file_find(data_dir, path, fault);
+    enum err err = sqlite_file_find(data_dir, path, fault);
     if (!err)
         err = db_open(&export->db, path, DB_READ_ONLY, 1000, fault);
     if (!err)
@@ -71,40 +72,40 @@ static enum err prepare(struct store_export *export, const char *data_dir, struc
     return err ? err : db_prepare(&export->db, export_sql, EXPORT_STATEMENTS, fault);
 }
 
-static void begin_quarter(struct store_export *export, int64_t quarter)
+static void begin_quarter(struct sqlite_export *export, int64_t quarter)
 {
     export->quarter = quarter;
     for (int i = 0; i < ORDER_COLUMNS; i++)
         export->after[i] = -1;
 }
 
-enum err store_export_open(const char *data_dir, const struct store_export_filter *filter,
-                           struct store_export **ret_export, struct fault *fault)
+static void close_export(struct store_export *base)
 {
-    struct store_export *export = calloc(1, sizeof *export);
-    if (!export)
-        return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
-    export->filter = *filter;
-    begin_quarter(export, tier_bucket(TIER_QUARTER, filter->from));
-    enum err err = prepare(export, data_dir, fault);
-    if (!err)
-        *ret_export = export;
-    else
-        store_export_close(export);
-    return err;
-}
-
-void store_export_close(struct store_export *export)
-{
-    if (!export)
-        return;
+    struct sqlite_export *export = (struct sqlite_export *)base;
     db_close(&export->db);
     free(export);
 }
 
+static enum err open_export(const struct store_place *place, const struct store_export_filter *filter,
+                            struct store_export **ret_export, struct fault *fault)
+{
+    struct sqlite_export *export = calloc(1, sizeof *export);
+    if (!export)
+        return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+    export->base.engine = &store_engine_sqlite;
+    export->filter = *filter;
+    begin_quarter(export, tier_bucket(TIER_QUARTER, filter->from));
+    enum err err = prepare(export, place->data_dir, fault);
+    if (!err)
+        *ret_export = &export->base;
+    else
+        close_export(&export->base);
+    return err;
+}
+
 /* ---- one page ---- */
 
-static sqlite3_stmt *bind_page(struct store_export *export)
+static sqlite3_stmt *bind_page(struct sqlite_export *export)
 {
     const struct store_export_filter *filter = &export->filter;
     sqlite3_stmt *statement = export->db.statements[filter->user_id ? E_PAGE_OF_USER : E_PAGE];
@@ -145,7 +146,7 @@ static bool read_names(sqlite3_stmt *statement, struct log_text *ret_log)
 }
 
 /* Notes in export->after where the row stands. */
-static bool read_row(struct store_export *export, sqlite3_stmt *statement, struct log_record *ret_record,
+static bool read_row(struct sqlite_export *export, sqlite3_stmt *statement, struct log_record *ret_record,
                      struct log_text *ret_log)
 {
     int column = NAME_FIELDS;
@@ -167,7 +168,7 @@ static bool read_row(struct store_export *export, sqlite3_stmt *statement, struc
 }
 
 /* *ret_whole: the quarter has no more. */
-static enum err give_page(struct store_export *export, store_log_sink sink, void *ctx, bool *ret_whole,
+static enum err give_page(struct sqlite_export *export, store_log_sink sink, void *ctx, bool *ret_whole,
                           struct fault *fault)
 {
     sqlite3_stmt *statement = bind_page(export);
@@ -192,7 +193,7 @@ static enum err give_page(struct store_export *export, store_log_sink sink, void
 }
 
 /* *ret_quarter: INT64_MAX when there is none. */
-static enum err find_quarter(struct store_export *export, int64_t from, int64_t *ret_quarter, struct fault *fault)
+static enum err find_quarter(struct sqlite_export *export, int64_t from, int64_t *ret_quarter, struct fault *fault)
 {
     sqlite3_stmt *statement = export->db.statements[E_NEXT_QUARTER];
     bool row = false;
@@ -205,9 +206,10 @@ static enum err find_quarter(struct store_export *export, int64_t from, int64_t 
     return OK;
 }
 
-enum err store_export_next(struct store_export *export, store_log_sink sink, void *ctx, int64_t *ret_at,
-                           struct fault *fault)
+static enum err give_next(struct store_export *base, store_log_sink sink, void *ctx, int64_t *ret_at,
+                          struct fault *fault)
 {
+    struct sqlite_export *export = (struct sqlite_export *)base;
     int64_t next = export->quarter, to = export->filter.to;
     bool whole = false;
     enum err err = OK;
@@ -227,3 +229,5 @@ enum err store_export_next(struct store_export *export, store_log_sink sink, voi
     *ret_at = export->quarter * WHEN_QUARTER < to ? export->quarter * WHEN_QUARTER : to;
     return err;
 }
+
+const struct store_export_ops sqlite_export_ops = {.open = open_export, .close = close_export, .next = give_next};

@@ -21,7 +21,7 @@ static enum err domain_sink(void *ctx, const struct scan_row *row)
     return tally_add(ctx, (struct tally_key){.domain = row->domain}, &row->totals, &index);
 }
 
-static enum err add_up(struct store_reader *reader, const struct scan *scan, enum scan_source source, int64_t from,
+static enum err add_up(struct sqlite_reader *reader, const struct scan *scan, enum scan_source source, int64_t from,
                        int64_t to, struct tally *tally, struct fault *fault)
 {
     struct scan_order order = {.source = source,
@@ -34,7 +34,7 @@ static enum err add_up(struct store_reader *reader, const struct scan *scan, enu
 }
 
 /* The closed hours [from, to), which most of the work is: from the cache where the same was asked lately. */
-static enum err add_up_closed(struct store_reader *reader, const struct scan *scan, enum scan_source source,
+static enum err add_up_closed(struct sqlite_reader *reader, const struct scan *scan, enum scan_source source,
                               int64_t from, int64_t to, struct tally *tally, struct fault *fault)
 {
     struct tally_question question = {.source = source,
@@ -56,7 +56,7 @@ static enum err add_up_closed(struct store_reader *reader, const struct scan *sc
 }
 
 /* The whole range; `tally` is empty. */
-static enum err add_up_all(struct store_reader *reader, const struct scan *scan, enum scan_source source,
+static enum err add_up_all(struct sqlite_reader *reader, const struct scan *scan, enum scan_source source,
                            struct tally *tally, struct fault *fault)
 {
     int64_t closed_from, closed_to;
@@ -69,14 +69,14 @@ static enum err add_up_all(struct store_reader *reader, const struct scan *scan,
     return err ? err : add_up(reader, scan, source, closed_to, scan->filter->to, tally, fault);
 }
 
-static enum err domain_name(struct store_reader *reader, const void *ctx, const struct tally_key *key, char **ret_name,
+static enum err domain_name(struct sqlite_reader *reader, const void *ctx, const struct tally_key *key, char **ret_name,
                             struct fault *fault)
 {
     (void)ctx;
     return scan_name(reader, key->domain, ret_name, fault);
 }
 
-static enum err error_name(struct store_reader *reader, const void *ctx, const struct tally_key *key, char **ret_name,
+static enum err error_name(struct sqlite_reader *reader, const void *ctx, const struct tally_key *key, char **ret_name,
                            struct fault *fault)
 {
     (void)ctx;
@@ -101,7 +101,7 @@ static enum err take_domains(struct rank_page *page, struct domain_list *list, s
     return OK;
 }
 
-static enum err list_domains(struct store_reader *reader, const struct tally *tally, enum domain_order order,
+static enum err list_domains(struct sqlite_reader *reader, const struct tally *tally, enum domain_order order,
                              uint64_t offset, size_t limit, struct domain_list *ret_list, struct fault *fault)
 {
     struct ranking ranking = {
@@ -119,8 +119,8 @@ static enum err list_domains(struct store_reader *reader, const struct tally *ta
     return err;
 }
 
-enum err store_domains(struct store_reader *reader, const struct report_filter *filter, enum domain_order order,
-                       uint64_t offset, size_t limit, struct domain_list *ret_list, struct fault *fault)
+enum err sqlite_domains(struct sqlite_reader *reader, const struct report_filter *filter, enum domain_order order,
+                        uint64_t offset, size_t limit, struct domain_list *ret_list, struct fault *fault)
 {
     struct tally tally = {0};
     struct scan scan;
@@ -189,7 +189,7 @@ static enum err group_pairs(struct error_sums *sums)
 }
 
 /* The domains with the most such errors. */
-static enum err sample_domains(struct store_reader *reader, const struct error_sums *sums, size_t error,
+static enum err sample_domains(struct sqlite_reader *reader, const struct error_sums *sums, size_t error,
                                struct error_row *row, struct fault *fault)
 {
     struct ranking ranking = {.entries = sums->pairs.entries,
@@ -206,7 +206,7 @@ static enum err sample_domains(struct store_reader *reader, const struct error_s
     return err;
 }
 
-static enum err take_error(struct store_reader *reader, const struct error_sums *sums, struct ranked *ranked,
+static enum err take_error(struct sqlite_reader *reader, const struct error_sums *sums, struct ranked *ranked,
                            struct error_list *list, struct fault *fault)
 {
     const struct totals *totals = &ranked->entry->totals;
@@ -218,7 +218,7 @@ static enum err take_error(struct store_reader *reader, const struct error_sums 
     return sample_domains(reader, sums, (size_t)(ranked->entry - sums->errors.entries), row, fault);
 }
 
-static enum err list_errors(struct store_reader *reader, struct error_sums *sums, size_t limit,
+static enum err list_errors(struct sqlite_reader *reader, struct error_sums *sums, size_t limit,
                             struct error_list *ret_list, struct fault *fault)
 {
     struct ranking ranking = {
@@ -240,8 +240,8 @@ static enum err list_errors(struct store_reader *reader, struct error_sums *sums
     return err;
 }
 
-enum err store_errors(struct store_reader *reader, const struct report_filter *filter, size_t limit,
-                      struct error_list *ret_list, struct fault *fault)
+enum err sqlite_errors(struct sqlite_reader *reader, const struct report_filter *filter, size_t limit,
+                       struct error_list *ret_list, struct fault *fault)
 {
     struct error_sums sums = {0};
     struct scan scan;

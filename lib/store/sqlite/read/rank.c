@@ -80,7 +80,7 @@ void rank_release(struct rank_page *page)
 }
 
 /* Names are fetched, and rows put in order, only for the page that is asked for and its ties. */
-enum err rank_find(struct store_reader *reader, const struct ranking *ranking, size_t begin, size_t end,
+enum err rank_find(struct sqlite_reader *reader, const struct ranking *ranking, size_t begin, size_t end,
                    struct rank_page *ret_page, struct fault *fault)
 {
     struct rank_page page = {.begin = begin, .end = end};

@@ -25,7 +25,7 @@ struct ranking {
     const uint32_t *chosen; /* indexes of entries; NULL: all of them */
     size_t count;
     rank_measure_fn measure;
-    enum err (*name)(struct store_reader *reader, const void *ctx, const struct tally_key *key, char **ret_name,
+    enum err (*name)(struct sqlite_reader *reader, const void *ctx, const struct tally_key *key, char **ret_name,
                      struct fault *fault); /* to be freed */
     const void *ctx;
 };
@@ -33,7 +33,7 @@ struct ranking {
 rank_measure_fn rank_measure(enum domain_order order);
 
 /* The rows [begin, end) of the list, which has them. To be released in any case. */
-enum err rank_find(struct store_reader *reader, const struct ranking *ranking, size_t begin, size_t end,
+enum err rank_find(struct sqlite_reader *reader, const struct ranking *ranking, size_t begin, size_t end,
                    struct rank_page *ret_page, struct fault *fault);
 void rank_release(struct rank_page *page);
 

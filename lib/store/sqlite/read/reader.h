@@ -2,7 +2,7 @@
 #ifndef STORE_SQLITE_READ_READER_H
 #define STORE_SQLITE_READ_READER_H
 
-#include "store/store.h"
+#include "store/engine.h"
 #include "db/db.h"
 #include "report/tally_cache.h"
 #include "rollup/tier.h"
@@ -79,11 +79,12 @@ enum reader_statement {
 
 struct pass;
 
-struct store_reader {
+struct sqlite_reader {
+    struct store_reader base;
     struct db db;
     int64_t timeout_ms;  /* 0: none */
     int64_t deadline_ms; /* of the report under way, monotonic; 0: none */
-    bool held;           /* in a read transaction of store_hold's */
+    bool held;           /* in a read transaction of sqlite_hold's */
     int64_t file[4];     /* which file it is: see read/state.c */
     struct tally_cache cache;
     const struct pass *pass; /* read/scan.c: the reading under way */
@@ -131,16 +132,36 @@ static inline enum scan_source scan_source_of(const struct report_filter *filter
 
 typedef enum err (*scan_sink)(void *ctx, const struct scan_row *row);
 
+/* What store.h says of the functions of these names. */
+
+enum err sqlite_reader_open(const char *data_dir, struct sqlite_reader **ret_reader, struct fault *fault);
+void sqlite_reader_close(struct sqlite_reader *reader);
+bool sqlite_reader_is_stale(struct sqlite_reader *reader);
+enum err sqlite_hold(struct sqlite_reader *reader, const struct report_filter *filter, struct store_state *ret_state,
+                     struct fault *fault);
+void sqlite_let_go(struct sqlite_reader *reader);
+enum err sqlite_chart(struct sqlite_reader *reader, const struct report_filter *filter, enum granularity granularity,
+                      bool fill_zero, struct chart *ret_chart, struct fault *fault);
+enum err sqlite_summary(struct sqlite_reader *reader, const struct report_filter *filter, struct totals *ret_totals,
+                        struct fault *fault);
+enum err sqlite_breakdown(struct sqlite_reader *reader, const struct report_filter *filter, enum dimension by,
+                          enum domain_order order, size_t limit, struct breakdown *ret_breakdown, struct fault *fault);
+enum err sqlite_domains(struct sqlite_reader *reader, const struct report_filter *filter, enum domain_order order,
+                        uint64_t offset, size_t limit, struct domain_list *ret_list, struct fault *fault);
+enum err sqlite_errors(struct sqlite_reader *reader, const struct report_filter *filter, size_t limit,
+                       struct error_list *ret_list, struct fault *fault);
+enum err sqlite_reader_health(struct sqlite_reader *reader, int *ret_schema_version, struct fault *fault);
+
 /* read/state.c */
 
-void state_identify(struct store_reader *reader, const char *path);
+void state_identify(struct sqlite_reader *reader, const char *path);
 
 /* read/scan.c */
 
 /* Begins a read transaction, unless one is held, and the report's time. Always followed by scan_end. */
-enum err scan_begin(struct store_reader *reader, const struct report_filter *filter, struct scan *ret_scan,
+enum err scan_begin(struct sqlite_reader *reader, const struct report_filter *filter, struct scan *ret_scan,
                     struct fault *fault);
-void scan_end(struct store_reader *reader, struct scan *scan);
+void scan_end(struct sqlite_reader *reader, struct scan *scan);
 
 /* Which logs, and where the rows go. */
 struct scan_order {
@@ -154,23 +175,23 @@ struct scan_order {
 
 /* Gives every row of the range that the filter lets through to the sink, from the widest tiers that fit. Rows come
  * folded differently for different ranges, so a sink may only add them up. */
-enum err scan_run(struct store_reader *reader, const struct scan *scan, const struct scan_order *order,
+enum err scan_run(struct sqlite_reader *reader, const struct scan *scan, const struct scan_order *order,
                   struct fault *fault);
 
 /* The part of the filter's range that is whole closed hours; empty (*ret_from == *ret_to) when there is none. */
 void scan_closed_part(const struct scan *scan, int64_t *ret_from, int64_t *ret_to);
 
 /* Makes the scan one of each user by themselves, where it is of everyone: what is packed knows everyone only as one. */
-enum err scan_split_users(struct store_reader *reader, struct scan *scan, struct fault *fault);
+enum err scan_split_users(struct sqlite_reader *reader, struct scan *scan, struct fault *fault);
 
 /* The first and the last second of a quarter that has logs of the user (0: of anyone); 900 and -1 for no logs. */
-enum err scan_seconds(struct store_reader *reader, int64_t user, int64_t quarter, int64_t *ret_first, int64_t *ret_last,
-                      struct fault *fault);
+enum err scan_seconds(struct sqlite_reader *reader, int64_t user, int64_t quarter, int64_t *ret_first,
+                      int64_t *ret_last, struct fault *fault);
 
 /* The text of a name, to be freed. */
-enum err scan_name(struct store_reader *reader, int64_t id, char **ret_text, struct fault *fault);
+enum err scan_name(struct sqlite_reader *reader, int64_t id, char **ret_text, struct fault *fault);
 
-static inline sqlite3_stmt *reader_statement(struct store_reader *reader, enum reader_statement which)
+static inline sqlite3_stmt *reader_statement(struct sqlite_reader *reader, enum reader_statement which)
 {
     return reader->db.statements[which];
 }

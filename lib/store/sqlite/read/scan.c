@@ -20,7 +20,7 @@ static int64_t monotonic_ms(void)
 
 static int is_late(void *ctx)
 {
-    const struct store_reader *reader = ctx;
+    const struct sqlite_reader *reader = ctx;
     return reader->deadline_ms && monotonic_ms() > reader->deadline_ms;
 }
 
@@ -28,7 +28,7 @@ static int is_late(void *ctx)
 
 /* One reading of one piece of the range. */
 struct pass {
-    struct store_reader *reader;
+    struct sqlite_reader *reader;
     const struct scan *scan;
     enum scan_source source;
     enum dimension by;
@@ -49,7 +49,7 @@ static enum err give(const struct pass *pass, const struct scan_row *row)
  * stepped through inside of SQLite a third faster than row by row out here. */
 static void add_value(sqlite3_context *context, int count, sqlite3_value **values)
 {
-    const struct store_reader *reader = sqlite3_user_data(context);
+    const struct sqlite_reader *reader = sqlite3_user_data(context);
     struct scan_row row = {.totals = {.count = sqlite3_value_int64(values[1]),
                                       .bytes_sent = sqlite3_value_int64(values[2]),
                                       .bytes_received = sqlite3_value_int64(values[3]),
@@ -69,7 +69,7 @@ static void add_no_more(sqlite3_context *context)
     sqlite3_result_null(context);
 }
 
-static enum err make_aggregate(struct store_reader *reader, struct fault *fault)
+static enum err make_aggregate(struct sqlite_reader *reader, struct fault *fault)
 {
     int flags = SQLITE_UTF8 | SQLITE_DIRECTONLY;
     if (sqlite3_create_function_v2(reader->db.handle, "tally", 6, flags, reader, NULL, add_value, add_no_more, NULL))
@@ -85,7 +85,7 @@ static const char *const reader_sql[] = {
 #undef READER_TEXT
 };
 
-static enum err prepare(struct store_reader *reader, const char *data_dir, struct fault *fault)
+static enum err prepare(struct sqlite_reader *reader, const char *data_dir, struct fault *fault)
 {
     char path[4096];
     struct buf text;
@@ -109,14 +109,15 @@ static enum err prepare(struct store_reader *reader, const char *data_dir, struc
     return err;
 }
 
-enum err store_reader_open(const char *data_dir, struct store_reader **ret_reader, struct fault *fault)
+enum err sqlite_reader_open(const char *data_dir, struct sqlite_reader **ret_reader, struct fault *fault)
 {
-    struct store_reader *reader = calloc(1, sizeof *reader);
+    struct sqlite_reader *reader = calloc(1, sizeof *reader);
     if (!reader)
         return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+    reader->base.engine = &store_engine_sqlite;
     enum err err = prepare(reader, data_dir, fault);
     if (err) {
-        store_reader_close(reader);
+        sqlite_reader_close(reader);
         return err;
     }
     sqlite3_progress_handler(reader->db.handle, 10000, is_late, reader);
@@ -124,12 +125,12 @@ enum err store_reader_open(const char *data_dir, struct store_reader **ret_reade
     return OK;
 }
 
-bool store_reader_has_moved(struct store_reader *reader)
+bool sqlite_reader_is_stale(struct sqlite_reader *reader)
 {
     return !reader->held && db_has_moved(&reader->db);
 }
 
-void store_reader_close(struct store_reader *reader)
+void sqlite_reader_close(struct sqlite_reader *reader)
 {
     if (!reader)
         return;
@@ -138,12 +139,7 @@ void store_reader_close(struct store_reader *reader)
     free(reader);
 }
 
-void store_reader_set_timeout(struct store_reader *reader, int64_t milliseconds)
-{
-    reader->timeout_ms = milliseconds;
-}
-
-enum err store_reader_health(struct store_reader *reader, int *ret_schema_version, struct fault *fault)
+enum err sqlite_reader_health(struct sqlite_reader *reader, int *ret_schema_version, struct fault *fault)
 {
     int64_t version = 0, rows = 0;
     enum err err = db_get_i64(&reader->db, "PRAGMA user_version", 0, &version, fault);
@@ -156,8 +152,8 @@ enum err store_reader_health(struct store_reader *reader, int *ret_schema_versio
 
 /* ---- single values ---- */
 
-static enum err one_i64(struct store_reader *reader, enum reader_statement which, int64_t otherwise, int64_t *ret_value,
-                        struct fault *fault)
+static enum err one_i64(struct sqlite_reader *reader, enum reader_statement which, int64_t otherwise,
+                        int64_t *ret_value, struct fault *fault)
 {
     sqlite3_stmt *statement = reader_statement(reader, which);
     bool row = false;
@@ -170,7 +166,7 @@ static enum err one_i64(struct store_reader *reader, enum reader_statement which
 }
 
 /* INT64_MIN for a text that no log has. */
-static enum err find_name(struct store_reader *reader, bool is_asked, struct slice text, int64_t *ret_id,
+static enum err find_name(struct sqlite_reader *reader, bool is_asked, struct slice text, int64_t *ret_id,
                           struct fault *fault)
 {
     *ret_id = NAME_ANY;
@@ -181,7 +177,7 @@ static enum err find_name(struct store_reader *reader, bool is_asked, struct sli
     return one_i64(reader, R_NAME_FIND, INT64_MIN, ret_id, fault);
 }
 
-enum err scan_name(struct store_reader *reader, int64_t id, char **ret_text, struct fault *fault)
+enum err scan_name(struct sqlite_reader *reader, int64_t id, char **ret_text, struct fault *fault)
 {
     sqlite3_stmt *statement = reader_statement(reader, R_NAME_TEXT);
     bool row = false;
@@ -210,7 +206,7 @@ static enum err add_user(struct scan *scan, int64_t user, struct fault *fault)
 }
 
 /* Every user that the statement gives. */
-static enum err add_users(struct store_reader *reader, struct scan *scan, enum reader_statement which,
+static enum err add_users(struct sqlite_reader *reader, struct scan *scan, enum reader_statement which,
                           struct fault *fault)
 {
     sqlite3_stmt *statement = reader_statement(reader, which);
@@ -225,7 +221,7 @@ static enum err add_users(struct store_reader *reader, struct scan *scan, enum r
     return err;
 }
 
-static enum err find_users(struct store_reader *reader, struct scan *scan, struct fault *fault)
+static enum err find_users(struct sqlite_reader *reader, struct scan *scan, struct fault *fault)
 {
     if (scan->domain == INT64_MIN || scan->error == INT64_MIN || scan->filter->from >= scan->filter->to)
         return OK; /* nobody */
@@ -236,7 +232,7 @@ static enum err find_users(struct store_reader *reader, struct scan *scan, struc
     return add_users(reader, scan, R_ORDER_USERS, fault);
 }
 
-enum err scan_split_users(struct store_reader *reader, struct scan *scan, struct fault *fault)
+enum err scan_split_users(struct sqlite_reader *reader, struct scan *scan, struct fault *fault)
 {
     if (scan->user_count != 1 || scan->users[0])
         return OK;
@@ -245,7 +241,7 @@ enum err scan_split_users(struct store_reader *reader, struct scan *scan, struct
 }
 
 /* The first read: it fixes the moment that the whole transaction sees. */
-static enum err read_closing(struct store_reader *reader, struct scan *scan, struct fault *fault)
+static enum err read_closing(struct sqlite_reader *reader, struct scan *scan, struct fault *fault)
 {
     sqlite3_stmt *statement = reader_statement(reader, R_CLOSING);
     bool row = false;
@@ -262,7 +258,7 @@ static enum err read_closing(struct store_reader *reader, struct scan *scan, str
     return OK;
 }
 
-enum err scan_begin(struct store_reader *reader, const struct report_filter *filter, struct scan *ret_scan,
+enum err scan_begin(struct sqlite_reader *reader, const struct report_filter *filter, struct scan *ret_scan,
                     struct fault *fault)
 {
     *ret_scan = (struct scan){.filter = filter};
@@ -279,7 +275,7 @@ enum err scan_begin(struct store_reader *reader, const struct report_filter *fil
     return err;
 }
 
-void scan_end(struct store_reader *reader, struct scan *scan)
+void scan_end(struct sqlite_reader *reader, struct scan *scan)
 {
     struct fault ignored;
     reader->deadline_ms = 0;
@@ -481,8 +477,8 @@ static enum err scan_bucket(const struct pass *pass, const struct method *method
     return err;
 }
 
-enum err scan_seconds(struct store_reader *reader, int64_t user, int64_t quarter, int64_t *ret_first, int64_t *ret_last,
-                      struct fault *fault)
+enum err scan_seconds(struct sqlite_reader *reader, int64_t user, int64_t quarter, int64_t *ret_first,
+                      int64_t *ret_last, struct fault *fault)
 {
     sqlite3_stmt *statement = reader_statement(reader, R_SECONDS);
     bool row = false;
@@ -562,7 +558,7 @@ void scan_closed_part(const struct scan *scan, int64_t *ret_from, int64_t *ret_t
     *ret_to = to > from ? to : from;
 }
 
-enum err scan_run(struct store_reader *reader, const struct scan *scan, const struct scan_order *order,
+enum err scan_run(struct sqlite_reader *reader, const struct scan *scan, const struct scan_order *order,
                   struct fault *fault)
 {
     struct pass pass = {reader, scan, order->source, order->by, 0, order->sink, order->ctx, fault};

@@ -10,9 +10,19 @@
 
 #include "base/banned.h"
 
+/* What a struct store_state holds. Without padding: its bytes are compared. */
+struct state {
+    int64_t file[4];
+    int64_t is_closed; /* the range, so that only late logs change it */
+    int64_t changes;
+    int64_t batch; /* the newest, unless the range is closed */
+    int64_t received_at;
+};
+_Static_assert(sizeof(struct state) <= STORE_STATE_BYTES, "it fits");
+
 /* Another file under the same name (a backup put back, an empty start) has numbers of its own, which may be the same as
  * the old one's; but it was made at another moment, or is another file. */
-void state_identify(struct store_reader *reader, const char *path)
+void state_identify(struct sqlite_reader *reader, const char *path)
 {
     struct statx stx;
     if (statx(AT_FDCWD, path, 0, STATX_INO | STATX_BTIME, &stx) != 0)
@@ -24,7 +34,7 @@ void state_identify(struct store_reader *reader, const char *path)
 }
 
 /* What closed hours hold changes only together with closing.changes; the rest with every batch. */
-static enum err read_state(struct store_reader *reader, const struct report_filter *filter,
+static enum err read_state(struct sqlite_reader *reader, const struct report_filter *filter,
                            struct store_state *ret_state, struct fault *fault)
 {
     sqlite3_stmt *statement = reader_statement(reader, R_STATE);
@@ -32,32 +42,35 @@ static enum err read_state(struct store_reader *reader, const struct report_filt
     enum err err = db_step(&reader->db, statement, "read what is stored", &row, fault);
     if (err)
         return err;
-    bool closed = row && filter->to <= sqlite3_column_int64(statement, 0) * WHEN_HOUR;
-    *ret_state = (struct store_state){.is_closed = closed, .changes = row ? sqlite3_column_int64(statement, 1) : 0};
-    memcpy(ret_state->file, reader->file, sizeof ret_state->file);
-    if (row && !closed) {
-        ret_state->batch = sqlite3_column_int64(statement, 2);
-        ret_state->received_at = sqlite3_column_int64(statement, 3);
+    struct state state = {.is_closed = row && filter->to <= sqlite3_column_int64(statement, 0) * WHEN_HOUR};
+    memcpy(state.file, reader->file, sizeof state.file);
+    if (row)
+        state.changes = sqlite3_column_int64(statement, 1);
+    if (row && !state.is_closed) {
+        state.batch = sqlite3_column_int64(statement, 2);
+        state.received_at = sqlite3_column_int64(statement, 3);
     }
+    *ret_state = (struct store_state){0};
+    memcpy(ret_state->bytes, &state, sizeof state);
     sqlite3_reset(statement);
     return OK;
 }
 
-enum err store_hold(struct store_reader *reader, const struct report_filter *filter, struct store_state *ret_state,
-                    struct fault *fault)
+enum err sqlite_hold(struct sqlite_reader *reader, const struct report_filter *filter, struct store_state *ret_state,
+                     struct fault *fault)
 {
-    store_let_go(reader);
+    sqlite_let_go(reader);
     reader->deadline_ms = 0;
     enum err err = db_run(&reader->db, reader_statement(reader, R_BEGIN), "begin to read", fault);
     reader->held = !err;
     if (!err)
         err = read_state(reader, filter, ret_state, fault);
     if (err)
-        store_let_go(reader);
+        sqlite_let_go(reader);
     return err;
 }
 
-void store_let_go(struct store_reader *reader)
+void sqlite_let_go(struct sqlite_reader *reader)
 {
     struct fault ignored;
     if (reader->held && db_run(&reader->db, reader_statement(reader, R_END), "end reading", &ignored))

@@ -25,7 +25,7 @@ static enum err log_sink(void *ctx, const struct scan_row *row)
     return OK;
 }
 
-static enum err add_up(struct store_reader *reader, const struct scan *scan, enum scan_source source, enum tier widest,
+static enum err add_up(struct sqlite_reader *reader, const struct scan *scan, enum scan_source source, enum tier widest,
                        const struct span *span, struct totals *totals, struct fault *fault)
 {
     struct scan_order order = {.source = source,
@@ -47,7 +47,7 @@ static struct span clip(const struct report_filter *filter, int64_t at, enum tie
 
 /* What a quarter tells by itself: *ret_totals has its first and its last second; none, where it is not all of the
  * quarter that is asked for (of quarters whose logs are gone, it is always all), or not all of its orders. */
-static enum err ask_quarter(struct store_reader *reader, const struct scan *scan, const struct span *span,
+static enum err ask_quarter(struct sqlite_reader *reader, const struct scan *scan, const struct span *span,
                             struct totals *ret_totals, struct fault *fault)
 {
     int64_t first = 0, last = -1;
@@ -65,7 +65,7 @@ static enum err ask_quarter(struct store_reader *reader, const struct scan *scan
 }
 
 /* The first and the last second of the logs in what is left to look at. */
-static enum err find_seconds(struct store_reader *reader, const struct scan *scan, enum tier tier,
+static enum err find_seconds(struct sqlite_reader *reader, const struct scan *scan, enum tier tier,
                              const struct span *span, struct totals *ret_totals, struct fault *fault)
 {
     *ret_totals = TOTALS_NONE;
@@ -77,7 +77,7 @@ static enum err find_seconds(struct store_reader *reader, const struct scan *sca
 
 /* `at`: the bucket that the log lies in, a day wide at the most. What is wider is looked into for its hours, these for
  * their quarters; where those are not kept, the sums by domain tell. */
-static enum err find_log(struct store_reader *reader, const struct scan *scan, bool last, int64_t at,
+static enum err find_log(struct sqlite_reader *reader, const struct scan *scan, bool last, int64_t at,
                          int64_t *ret_second, struct fault *fault)
 {
     enum tier tier = TIER_DAY;
@@ -97,7 +97,7 @@ static enum err find_log(struct store_reader *reader, const struct scan *scan, b
     return err;
 }
 
-static enum err sum_traffic(struct store_reader *reader, const struct scan *scan, const struct span *span,
+static enum err sum_traffic(struct sqlite_reader *reader, const struct scan *scan, const struct span *span,
                             struct totals *totals, struct fault *fault)
 {
     enum err err = add_up(reader, scan, SCAN_TRAFFIC, TIER_DAY, span, totals, fault);
@@ -107,8 +107,8 @@ static enum err sum_traffic(struct store_reader *reader, const struct scan *scan
     return err ? err : find_log(reader, scan, true, totals->last, &totals->last, fault);
 }
 
-enum err store_summary(struct store_reader *reader, const struct report_filter *filter, struct totals *ret_totals,
-                       struct fault *fault)
+enum err sqlite_summary(struct sqlite_reader *reader, const struct report_filter *filter, struct totals *ret_totals,
+                        struct fault *fault)
 {
     struct span all = {filter->from, filter->to};
     struct totals totals = TOTALS_NONE;

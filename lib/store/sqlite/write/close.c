@@ -20,8 +20,8 @@ static int64_t max64(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-enum err store_lookup(struct store_writer *writer, enum writer_statement which, int64_t value, int64_t otherwise,
-                      int64_t *ret_value, struct fault *fault)
+enum err sqlite_lookup(struct sqlite_writer *writer, enum writer_statement which, int64_t value, int64_t otherwise,
+                       int64_t *ret_value, struct fault *fault)
 {
     sqlite3_stmt *statement = writer_statement(writer, which);
     bool row = false;
@@ -62,10 +62,10 @@ static bool is_packed_so_far(const struct packing *packing, enum tier tier, int6
     return bucket == last;
 }
 
-bool store_is_packed(const struct store_writer *writer, enum tier tier, int64_t bucket, int64_t user)
+bool sqlite_is_packed(const struct sqlite_writer *writer, enum tier tier, int64_t bucket, int64_t user)
 {
     int64_t end = (bucket + 1) * tier_width(tier);
-    if (!store_is_kept(writer, tier, bucket))
+    if (!sqlite_is_kept(writer, tier, bucket))
         return false;
     if (tier == TIER_HOUR)
         return end <= writer->closed_hour * WHEN_HOUR;
@@ -74,7 +74,7 @@ bool store_is_packed(const struct store_writer *writer, enum tier tier, int64_t 
 
 /* ---- an hour ---- */
 
-struct totals store_raw_totals(sqlite3_stmt *statement)
+struct totals sqlite_raw_totals(sqlite3_stmt *statement)
 {
     int64_t ts = sqlite3_column_int64(statement, 9);
     return (struct totals){.count = sqlite3_column_int64(statement, 4),
@@ -87,16 +87,16 @@ struct totals store_raw_totals(sqlite3_stmt *statement)
 }
 
 /* The entries of the log's user, and of everyone. */
-static enum err add_entries(struct store_writer *writer, struct fold_key key, const struct totals *totals)
+static enum err add_entries(struct sqlite_writer *writer, struct fold_key key, const struct totals *totals)
 {
     enum err err = fold_add(&writer->packed, &key, totals);
     key.user_id = key.order_id = 0;
     return err ? err : fold_add(&writer->packed, &key, totals);
 }
 
-static enum err add_raw(struct store_writer *writer, sqlite3_stmt *statement, int64_t hour)
+static enum err add_raw(struct sqlite_writer *writer, sqlite3_stmt *statement, int64_t hour)
 {
-    struct totals totals = store_raw_totals(statement);
+    struct totals totals = sqlite_raw_totals(statement);
     writer->logs_packed++;
     int64_t error = sqlite3_column_int64(statement, 2);
     struct fold_key key = {.tier = TIER_HOUR,
@@ -104,14 +104,14 @@ static enum err add_raw(struct store_writer *writer, sqlite3_stmt *statement, in
                            .user_id = sqlite3_column_int64(statement, 0),
                            .domain = sqlite3_column_int64(statement, 1),
                            .order_id = sqlite3_column_int64(statement, 3)};
-    enum err err = store_traffic_add(writer, key.user_id, key.order_id, &totals);
+    enum err err = sqlite_traffic_add(writer, key.user_id, key.order_id, &totals);
     if (!err)
         err = add_entries(writer, key, &totals);
     key.error = error;
     return !err && error ? add_entries(writer, key, &totals) : err;
 }
 
-static enum err add_quarter(struct store_writer *writer, int64_t quarter, struct fault *fault)
+static enum err add_quarter(struct sqlite_writer *writer, int64_t quarter, struct fault *fault)
 {
     sqlite3_stmt *statement = writer_statement(writer, W_RAW_QUARTER);
     bool row = true;
@@ -127,14 +127,14 @@ static enum err add_quarter(struct store_writer *writer, int64_t quarter, struct
     return err;
 }
 
-static enum err pack_hour(struct store_writer *writer, int64_t hour, struct fault *fault)
+static enum err pack_hour(struct sqlite_writer *writer, int64_t hour, struct fault *fault)
 {
     enum err err = OK;
     for (int64_t quarter = hour * 4; !err && quarter < (hour + 1) * 4; quarter++)
         err = add_quarter(writer, quarter, fault);
     if (!err)
-        err = store_traffic_put(writer, fault);
-    return err ? err : store_pack(writer, true, fault);
+        err = sqlite_traffic_put(writer, fault);
+    return err ? err : sqlite_pack(writer, true, fault);
 }
 
 /* ---- wider periods: from the tier below, user by user ---- */
@@ -146,7 +146,7 @@ static int64_t parts_of(enum tier tier)
 }
 
 /* Adds one narrower chunk to writer->packed. */
-static enum err add_chunk(struct store_writer *writer, int64_t part, int64_t user, sqlite3_stmt *statement)
+static enum err add_chunk(struct sqlite_writer *writer, int64_t part, int64_t user, sqlite3_stmt *statement)
 {
     const struct packing *packing = &writer->packing;
     struct pack_reader reader;
@@ -165,7 +165,7 @@ static enum err add_chunk(struct store_writer *writer, int64_t part, int64_t use
     return reader.damaged ? ERR_INTERNAL : err;
 }
 
-static enum err add_part(struct store_writer *writer, int64_t part, int64_t user, struct fault *fault)
+static enum err add_part(struct sqlite_writer *writer, int64_t part, int64_t user, struct fault *fault)
 {
     int64_t tier = writer->packing.tier - 1;
     sqlite3_stmt *statement = writer_statement(writer, W_CHUNKS_OF_USER);
@@ -183,13 +183,13 @@ static enum err add_part(struct store_writer *writer, int64_t part, int64_t user
     return err;
 }
 
-static enum err pack_user(struct store_writer *writer, int64_t user, struct fault *fault)
+static enum err pack_user(struct sqlite_writer *writer, int64_t user, struct fault *fault)
 {
     int64_t count = parts_of(writer->packing.tier), first = writer->packing.bucket * count;
     enum err err = OK;
     for (int64_t part = first; !err && part < first + count; part++)
         err = add_part(writer, part, user, fault);
-    return err ? err : store_pack(writer, true, fault);
+    return err ? err : sqlite_pack(writer, true, fault);
 }
 
 static enum err add_user(struct packing *packing, int64_t user, struct fault *fault)
@@ -207,7 +207,7 @@ static enum err add_user(struct packing *packing, int64_t user, struct fault *fa
 }
 
 /* The users of one narrower bucket. A loose scan: from each user straight to the next. */
-static enum err list_users_of(struct store_writer *writer, int64_t part, struct fault *fault)
+static enum err list_users_of(struct sqlite_writer *writer, int64_t part, struct fault *fault)
 {
     bool row = true;
     int64_t user = -1;
@@ -243,7 +243,7 @@ static void sort_users(struct packing *packing)
 }
 
 /* Everyone who has logs in the period, user 0 among them, ascending. */
-static enum err list_users(struct store_writer *writer, struct fault *fault)
+static enum err list_users(struct sqlite_writer *writer, struct fault *fault)
 {
     struct packing *packing = &writer->packing;
     int64_t count = parts_of(packing->tier), first = packing->bucket * count;
@@ -256,7 +256,7 @@ static enum err list_users(struct store_writer *writer, struct fault *fault)
 }
 
 /* Begins with the period of `tier` that ends with the day writer->closed_day. */
-static enum err begin_period(struct store_writer *writer, enum tier tier, struct fault *fault)
+static enum err begin_period(struct sqlite_writer *writer, enum tier tier, struct fault *fault)
 {
     writer->packing.tier = tier;
     writer->packing.bucket = writer->closed_day / (tier_width(tier) / WHEN_DAY);
@@ -265,14 +265,14 @@ static enum err begin_period(struct store_writer *writer, enum tier tier, struct
 }
 
 /* Does a period of the tier end with the day that is being closed? One that began before the horizon never does. */
-static bool ends_now(const struct store_writer *writer, enum tier tier)
+static bool ends_now(const struct sqlite_writer *writer, enum tier tier)
 {
     int64_t days = tier_width(tier) / WHEN_DAY;
-    return (writer->closed_day + 1) % days == 0 && store_is_kept(writer, tier, writer->closed_day / days);
+    return (writer->closed_day + 1) % days == 0 && sqlite_is_kept(writer, tier, writer->closed_day / days);
 }
 
 /* All users of the period are packed: on to the wider one that ends with this day, or the day is closed. */
-static enum err end_period(struct store_writer *writer, struct fault *fault)
+static enum err end_period(struct sqlite_writer *writer, struct fault *fault)
 {
     enum tier wider = (enum tier)(writer->packing.tier + 1);
     if (wider < TIER_COUNT && ends_now(writer, wider))
@@ -284,7 +284,7 @@ static enum err end_period(struct store_writer *writer, struct fault *fault)
     return db_run(&writer->db, statement, "close a day's traffic", fault);
 }
 
-static enum err pack_step(struct store_writer *writer, struct fault *fault)
+static enum err pack_step(struct sqlite_writer *writer, struct fault *fault)
 {
     struct packing *packing = &writer->packing;
     if (!packing->active)
@@ -295,7 +295,7 @@ static enum err pack_step(struct store_writer *writer, struct fault *fault)
 }
 
 /* A slice of packing days before `day_limit`. */
-static enum err pack_days(struct store_writer *writer, int64_t day_limit, struct fault *fault)
+static enum err pack_days(struct sqlite_writer *writer, int64_t day_limit, struct fault *fault)
 {
     enum err err = OK;
     int steps = 0;
@@ -309,7 +309,7 @@ static enum err pack_days(struct store_writer *writer, int64_t day_limit, struct
 /* ---- what is due ---- */
 
 /* What a stop or a failure in the middle of a period has left: readers never look at it. */
-static enum err drop_half_packed(struct store_writer *writer, struct fault *fault)
+static enum err drop_half_packed(struct sqlite_writer *writer, struct fault *fault)
 {
     enum err err = OK;
     for (int tier = TIER_DAY; !err && tier < TIER_COUNT; tier++) {
@@ -322,7 +322,7 @@ static enum err drop_half_packed(struct store_writer *writer, struct fault *faul
     return err;
 }
 
-static enum err set_closed(struct store_writer *writer, struct fault *fault)
+static enum err set_closed(struct sqlite_writer *writer, struct fault *fault)
 {
     sqlite3_stmt *statement = writer_statement(writer, W_SET_CLOSED);
     BIND_ALL(statement, writer->closed_hour, writer->closed_day);
@@ -330,7 +330,7 @@ static enum err set_closed(struct store_writer *writer, struct fault *fault)
 }
 
 /* One slice of work: an hour (`hour` >= 0), or a part of a day. */
-static enum err work(struct store_writer *writer, int64_t hour, int64_t day_limit, struct fault *fault)
+static enum err work(struct sqlite_writer *writer, int64_t hour, int64_t day_limit, struct fault *fault)
 {
     enum err err = writer->packing.clean ? OK : drop_half_packed(writer, fault);
     if (err)
@@ -347,7 +347,7 @@ static enum err work(struct store_writer *writer, int64_t hour, int64_t day_limi
 }
 
 /* In one transaction; after a failure everything is as before. */
-static enum err run_slice(struct store_writer *writer, int64_t hour, int64_t day_limit, struct fault *fault)
+static enum err run_slice(struct sqlite_writer *writer, int64_t hour, int64_t day_limit, struct fault *fault)
 {
     int64_t closed_hour = writer->closed_hour, closed_day = writer->closed_day;
     fold_clear(&writer->packed);
@@ -367,10 +367,10 @@ static enum err run_slice(struct store_writer *writer, int64_t hour, int64_t day
 }
 
 /* Hours before it may be closed: by the newest log, so that an import is packed as it goes, but not later than now. */
-static enum err hour_limit(struct store_writer *writer, int64_t now, int64_t *ret_hour, struct fault *fault)
+static enum err hour_limit(struct sqlite_writer *writer, int64_t now, int64_t *ret_hour, struct fault *fault)
 {
     int64_t newest = -1;
-    enum err err = store_lookup(writer, W_NEWEST_QUARTER, 0, -1, &newest, fault);
+    enum err err = sqlite_lookup(writer, W_NEWEST_QUARTER, 0, -1, &newest, fault);
     if (err)
         return err;
     int64_t until = (newest + 1) * WHEN_QUARTER;
@@ -379,13 +379,13 @@ static enum err hour_limit(struct store_writer *writer, int64_t now, int64_t *re
     return OK;
 }
 
-enum err store_close_next(struct store_writer *writer, int64_t now, bool *ret_more, struct fault *fault)
+enum err sqlite_close_next(struct sqlite_writer *writer, int64_t now, bool *ret_more, struct fault *fault)
 {
     int64_t limit = 0, hour = 0;
     *ret_more = false;
     enum err err = hour_limit(writer, now, &limit, fault);
     if (!err)
-        err = store_lookup(writer, W_NEXT_HOUR, writer->closed_hour, INT64_MAX, &hour, fault);
+        err = sqlite_lookup(writer, W_NEXT_HOUR, writer->closed_hour, INT64_MAX, &hour, fault);
     if (err)
         return err;
     int64_t day_limit = (hour < limit ? hour : limit) / 24; /* days before it have no open hour with logs */

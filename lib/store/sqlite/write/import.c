@@ -19,7 +19,7 @@ static void bind_key(sqlite3_stmt *statement, int index, const char *key)
 }
 
 /* Every mark that lies as far into its file as some end of this chunk, in order. */
-static sqlite3_stmt *find_marks(struct store_writer *writer, const struct store_item *item,
+static sqlite3_stmt *find_marks(struct sqlite_writer *writer, const struct store_item *item,
                                 const struct import_mark *begin)
 {
     char key[IMPORT_KEY_BYTES];
@@ -42,8 +42,8 @@ static bool is_of_chunk(const struct batch *batch, const struct import_mark *beg
     return memcmp(at->hash, mark->hash, sizeof at->hash) == 0;
 }
 
-enum err store_import_find(struct store_writer *writer, struct store_item *item, const struct import_mark *begin,
-                           struct import_mark *ret_end, struct fault *fault)
+enum err sqlite_import_find(struct sqlite_writer *writer, struct store_item *item, const struct import_mark *begin,
+                            struct import_mark *ret_end, struct fault *fault)
 {
     sqlite3_stmt *statement = find_marks(writer, item, begin);
     struct import_mark at = *begin, mark;
@@ -63,12 +63,13 @@ enum err store_import_find(struct store_writer *writer, struct store_item *item,
     return err;
 }
 
-enum err store_import_mark(struct store_writer *writer, const struct import_mark *end, int64_t now, struct fault *fault)
+enum err sqlite_import_mark(struct sqlite_writer *writer, const struct import_mark *end, int64_t now,
+                            struct fault *fault)
 {
     int64_t caller = 0;
     char key[IMPORT_KEY_BYTES];
     sqlite3_stmt *statement = writer_statement(writer, W_KEY_ADD);
-    enum err err = store_resolve_text(writer, slice_of(STORE_IMPORT_CALLER), &caller, fault);
+    enum err err = sqlite_resolve_text(writer, slice_of(STORE_IMPORT_CALLER), &caller, fault);
     if (err)
         return err;
     import_mark_format(end, key);

@@ -5,7 +5,7 @@
 
 #include "base/banned.h"
 
-static enum err find(struct store_writer *writer, struct slice text, int64_t *ret_id, struct fault *fault)
+static enum err find(struct sqlite_writer *writer, struct slice text, int64_t *ret_id, struct fault *fault)
 {
     sqlite3_stmt *statement = writer_statement(writer, W_NAME_FIND);
     bool row = false;
@@ -18,7 +18,7 @@ static enum err find(struct store_writer *writer, struct slice text, int64_t *re
     return OK;
 }
 
-static enum err add(struct store_writer *writer, struct slice text, int64_t *ret_id, struct fault *fault)
+static enum err add(struct sqlite_writer *writer, struct slice text, int64_t *ret_id, struct fault *fault)
 {
     sqlite3_stmt *statement = writer_statement(writer, W_NAME_ADD);
     sqlite3_bind_text(statement, 1, text.data, (int)text.len, SQLITE_STATIC);
@@ -28,7 +28,7 @@ static enum err add(struct store_writer *writer, struct slice text, int64_t *ret
     return err;
 }
 
-static enum err resolve(struct store_writer *writer, uint32_t hash, struct slice text, int64_t *ret_id,
+static enum err resolve(struct sqlite_writer *writer, uint32_t hash, struct slice text, int64_t *ret_id,
                         struct fault *fault)
 {
     if (text.len == 0) {
@@ -46,7 +46,7 @@ static enum err resolve(struct store_writer *writer, uint32_t hash, struct slice
     return OK;
 }
 
-static enum err reserve_ids(struct store_writer *writer, size_t more, struct fault *fault)
+static enum err reserve_ids(struct sqlite_writer *writer, size_t more, struct fault *fault)
 {
     size_t needed = writer->name_id_count + more;
     if (needed <= writer->name_id_cap)
@@ -59,7 +59,7 @@ static enum err reserve_ids(struct store_writer *writer, size_t more, struct fau
     return OK;
 }
 
-enum err store_resolve_names(struct store_writer *writer, const struct batch *batch, struct fault *fault)
+enum err sqlite_resolve_names(struct sqlite_writer *writer, const struct batch *batch, struct fault *fault)
 {
     enum err err = reserve_ids(writer, batch->name_count, fault);
     for (uint32_t i = 0; !err && i < batch->name_count; i++) {
@@ -70,7 +70,7 @@ enum err store_resolve_names(struct store_writer *writer, const struct batch *ba
     return err;
 }
 
-enum err store_resolve_text(struct store_writer *writer, struct slice text, int64_t *ret_id, struct fault *fault)
+enum err sqlite_resolve_text(struct sqlite_writer *writer, struct slice text, int64_t *ret_id, struct fault *fault)
 {
     /* Rare texts (callers) bypass the cache: they have no hash of the batch's kind. */
     *ret_id = 0;

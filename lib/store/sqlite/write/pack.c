@@ -24,7 +24,7 @@ static int64_t kind_of(const struct fold_key *key)
 }
 
 /* Binds what all chunk statements share: tier, bucket, user, kind, and a domain. */
-static sqlite3_stmt *chunk_statement(struct store_writer *writer, enum writer_statement which,
+static sqlite3_stmt *chunk_statement(struct sqlite_writer *writer, enum writer_statement which,
                                      const struct fold_key *key, int64_t domain)
 {
     sqlite3_stmt *statement = writer_statement(writer, which);
@@ -39,7 +39,7 @@ static enum err damaged(const struct fold_key *key, struct fault *fault)
 }
 
 /* Adds a stored chunk's entries to writer->chunk. */
-static enum err unpack(struct store_writer *writer, const struct fold_key *key, int64_t base, sqlite3_stmt *statement,
+static enum err unpack(struct sqlite_writer *writer, const struct fold_key *key, int64_t base, sqlite3_stmt *statement,
                        int column, struct fault *fault)
 {
     struct pack_reader reader;
@@ -59,13 +59,14 @@ static enum err unpack(struct store_writer *writer, const struct fold_key *key, 
     return reader.damaged ? damaged(key, fault) : OK;
 }
 
-static enum err drop_chunk(struct store_writer *writer, const struct fold_key *key, int64_t domain, struct fault *fault)
+static enum err drop_chunk(struct sqlite_writer *writer, const struct fold_key *key, int64_t domain,
+                           struct fault *fault)
 {
     return db_run(&writer->db, chunk_statement(writer, W_CHUNK_DROP, key, domain), "replace a chunk", fault);
 }
 
 /* Takes the chunk that `key`'s domain falls into out of the table and into writer->chunk, if there is one. */
-static enum err take_chunk(struct store_writer *writer, const struct fold_key *key, int64_t base, struct fault *fault)
+static enum err take_chunk(struct sqlite_writer *writer, const struct fold_key *key, int64_t base, struct fault *fault)
 {
     sqlite3_stmt *statement = chunk_statement(writer, W_CHUNK_AT, key, key->domain);
     bool row = false;
@@ -79,7 +80,7 @@ static enum err take_chunk(struct store_writer *writer, const struct fold_key *k
 }
 
 /* The first domain of the chunk after the one that `key` falls into: entries from there on belong to it. */
-static enum err find_limit(struct store_writer *writer, const struct fold_key *key, int64_t *ret_domain,
+static enum err find_limit(struct sqlite_writer *writer, const struct fold_key *key, int64_t *ret_domain,
                            struct fault *fault)
 {
     sqlite3_stmt *statement = chunk_statement(writer, W_CHUNK_AFTER, key, key->domain);
@@ -92,7 +93,7 @@ static enum err find_limit(struct store_writer *writer, const struct fold_key *k
     return OK;
 }
 
-static enum err put_chunk(struct store_writer *writer, const struct fold_key *first, struct fault *fault)
+static enum err put_chunk(struct sqlite_writer *writer, const struct fold_key *first, struct fault *fault)
 {
     struct buf *bytes = &writer->packer.bytes;
     if (bytes->failed)
@@ -111,7 +112,7 @@ static bool ends_chunk(const struct pack_writer *packer, size_t before, const st
 }
 
 /* Writes the run as chunks. */
-static enum err put_run(struct store_writer *writer, const struct run *run, struct fault *fault)
+static enum err put_run(struct sqlite_writer *writer, const struct run *run, struct fault *fault)
 {
     struct pack_writer *packer = &writer->packer;
     const struct fold_entry *entries = run->entries;
@@ -136,7 +137,7 @@ static enum err put_run(struct store_writer *writer, const struct run *run, stru
 }
 
 /* Adds the first entries of the run to the chunk they fall into; *ret_done is how many. */
-static enum err merge_chunk(struct store_writer *writer, const struct run *run, size_t *ret_done, struct fault *fault)
+static enum err merge_chunk(struct sqlite_writer *writer, const struct run *run, size_t *ret_done, struct fault *fault)
 {
     int64_t limit = 0;
     size_t done = 0;
@@ -171,7 +172,7 @@ static size_t run_length(const struct fold_entry *entries, size_t count)
     return n;
 }
 
-static enum err merge_run(struct store_writer *writer, struct run run, struct fault *fault)
+static enum err merge_run(struct sqlite_writer *writer, struct run run, struct fault *fault)
 {
     enum err err = OK;
     while (!err && run.count) {
@@ -183,7 +184,7 @@ static enum err merge_run(struct store_writer *writer, struct run run, struct fa
     return err;
 }
 
-enum err store_pack(struct store_writer *writer, bool fresh, struct fault *fault)
+enum err sqlite_pack(struct sqlite_writer *writer, bool fresh, struct fault *fault)
 {
     struct fold *fold = &writer->packed;
     enum err err = OK;

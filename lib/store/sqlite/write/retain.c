@@ -22,25 +22,7 @@
 
 /* ---- what is wanted ---- */
 
-enum err store_retention_check(const struct store_retention *retention, struct fault *fault)
-{
-    const struct {
-        const char *name, *finer_name;
-        int64_t days, finer;
-    } rules[] = {{"hour_days", "raw_days", retention->hour_days, retention->raw_days},
-                 {"day_days", "hour_days", retention->day_days, retention->hour_days}};
-    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
-        if (rules[i].days && !rules[i].finer)
-            return fault_set(fault, ERR_PARAMETER_INVALID, "%s is %lld, so %s must be set too, to no more: it is finer",
-                             rules[i].name, (long long)rules[i].days, rules[i].finer_name);
-        if (rules[i].days && rules[i].days < rules[i].finer)
-            return fault_set(fault, ERR_PARAMETER_INVALID, "%s (%lld) must not be less than %s (%lld): that is finer",
-                             rules[i].name, (long long)rules[i].days, rules[i].finer_name, (long long)rules[i].finer);
-    }
-    return OK;
-}
-
-void store_writer_set_retention(struct store_writer *writer, const struct store_retention *retention)
+void sqlite_set_retention(struct sqlite_writer *writer, const struct store_retention *retention)
 {
     writer->pruning.retention = *retention;
 }
@@ -57,10 +39,10 @@ static int64_t max64(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-enum err store_retain_today(struct store_writer *writer, int64_t now, int64_t *ret_day, struct fault *fault)
+enum err sqlite_retain_today(struct sqlite_writer *writer, int64_t now, int64_t *ret_day, struct fault *fault)
 {
     int64_t newest = -1;
-    enum err err = store_lookup(writer, W_NEWEST_QUARTER, 0, -1, &newest, fault);
+    enum err err = sqlite_lookup(writer, W_NEWEST_QUARTER, 0, -1, &newest, fault);
     if (!err)
         *ret_day = newest < 0 ? -1 : min64(newest * WHEN_QUARTER, now) / WHEN_DAY;
     return err;
@@ -73,7 +55,7 @@ static int64_t due_from(const struct pruning *pruning, int64_t today, int64_t da
     return max64(min64(max64(due, pruning->before), most), from);
 }
 
-static struct horizons due_horizons(const struct store_writer *writer, int64_t today)
+static struct horizons due_horizons(const struct sqlite_writer *writer, int64_t today)
 {
     const struct pruning *pruning = &writer->pruning;
     const struct store_retention *keep = &pruning->retention;
@@ -85,7 +67,7 @@ static struct horizons due_horizons(const struct store_writer *writer, int64_t t
 }
 
 /* Readers that keep sums of closed hours must forget those too. */
-static enum err move_horizons(struct store_writer *writer, const struct horizons *to, struct fault *fault)
+static enum err move_horizons(struct sqlite_writer *writer, const struct horizons *to, struct fault *fault)
 {
     sqlite3_stmt *statement = writer_statement(writer, W_HORIZON);
     BIND_ALL(statement, to->raw_from, to->hour_from, to->day_from);
@@ -99,7 +81,7 @@ static enum err move_horizons(struct store_writer *writer, const struct horizons
     if (!err)
         err = db_commit(&writer->db, fault);
     if (err)
-        return err; /* store_maintain rolls it back */
+        return err; /* sqlite_maintain rolls it back */
     writer->horizons = *to;
     writer->pruning.pending = true;
     writer->pruning.vacuuming = false;
@@ -112,13 +94,13 @@ static enum err move_horizons(struct store_writer *writer, const struct horizons
 /* Table after table, as care/prune.c names them. */
 enum { RAW, QUARTERS, HOURS, DAYS, CHUNKS, BATCHES };
 
-static int64_t slice_rows(const struct store_writer *writer)
+static int64_t slice_rows(const struct sqlite_writer *writer)
 {
     return max64(1, (int64_t)writer->packing.slice_entries / ENTRIES_PER_ROW);
 }
 
 /* Some rows of one table; *ret_rows is 0 when none are left. */
-static enum err prune_table(struct store_writer *writer, int table, enum writer_statement which, int64_t before,
+static enum err prune_table(struct sqlite_writer *writer, int table, enum writer_statement which, int64_t before,
                             int64_t tier, int64_t *ret_rows, struct fault *fault)
 {
     sqlite3_stmt *statement = writer_statement(writer, which);
@@ -133,7 +115,7 @@ static enum err prune_table(struct store_writer *writer, int table, enum writer_
     return OK;
 }
 
-static enum err prune_raw(struct store_writer *writer, int64_t *ret_rows, struct fault *fault)
+static enum err prune_raw(struct sqlite_writer *writer, int64_t *ret_rows, struct fault *fault)
 {
     int64_t before = writer->horizons.raw_from * (WHEN_DAY / WHEN_QUARTER);
     enum err err = prune_table(writer, RAW, W_RAW_PRUNE, before, 0, ret_rows, fault);
@@ -146,7 +128,7 @@ static enum err prune_raw(struct store_writer *writer, int64_t *ret_rows, struct
 
 /* The oldest batches; never the newest one, whose id the next goes on from. A few that are left when the rest is done
  * wait for the next time: where the clock is far behind the logs, each new batch is old at once. */
-static enum err prune_batches(struct store_writer *writer, int64_t *ret_rows, struct fault *fault)
+static enum err prune_batches(struct sqlite_writer *writer, int64_t *ret_rows, struct fault *fault)
 {
     int64_t from = 0;
     bool row = false;
@@ -170,19 +152,19 @@ static enum err prune_batches(struct store_writer *writer, int64_t *ret_rows, st
     return OK;
 }
 
-static enum err prune_quarters(struct store_writer *writer, int64_t *ret_rows, struct fault *fault)
+static enum err prune_quarters(struct sqlite_writer *writer, int64_t *ret_rows, struct fault *fault)
 {
     return prune_table(writer, QUARTERS, W_QUARTER_PRUNE, writer->horizons.hour_from * (WHEN_DAY / WHEN_QUARTER), 0,
                        ret_rows, fault);
 }
 
-static enum err prune_hours(struct store_writer *writer, int64_t *ret_rows, struct fault *fault)
+static enum err prune_hours(struct sqlite_writer *writer, int64_t *ret_rows, struct fault *fault)
 {
     return prune_table(writer, HOURS, W_HOUR_PRUNE, writer->horizons.hour_from * 24, 0, ret_rows, fault);
 }
 
 /* Tier after tier. A period that begins before the horizon goes, whenever it ends. */
-static enum err prune_chunks(struct store_writer *writer, int64_t *ret_rows, struct fault *fault)
+static enum err prune_chunks(struct sqlite_writer *writer, int64_t *ret_rows, struct fault *fault)
 {
     enum err err = OK;
     *ret_rows = 0;
@@ -196,7 +178,7 @@ static enum err prune_chunks(struct store_writer *writer, int64_t *ret_rows, str
 }
 
 /* The next (user, order) pair; *ret_row is false after the last. */
-static enum err next_pair(struct store_writer *writer, bool *ret_row, struct fault *fault)
+static enum err next_pair(struct sqlite_writer *writer, bool *ret_row, struct fault *fault)
 {
     struct pruning *pruning = &writer->pruning;
     sqlite3_stmt *statement = writer_statement(writer, W_DAY_NEXT);
@@ -210,7 +192,7 @@ static enum err next_pair(struct store_writer *writer, bool *ret_row, struct fau
     return OK;
 }
 
-static enum err prune_pair(struct store_writer *writer, int64_t *rows, struct fault *fault)
+static enum err prune_pair(struct sqlite_writer *writer, int64_t *rows, struct fault *fault)
 {
     sqlite3_stmt *statement = writer_statement(writer, W_DAY_PRUNE);
     BIND_ALL(statement, writer->pruning.user, writer->pruning.order, writer->horizons.day_from);
@@ -221,7 +203,7 @@ static enum err prune_pair(struct store_writer *writer, int64_t *rows, struct fa
 }
 
 /* The day comes last in the key of traffic_day: every pair is looked at. *ret_rows is 0 only when all were. */
-static enum err prune_days(struct store_writer *writer, int64_t *ret_rows, struct fault *fault)
+static enum err prune_days(struct sqlite_writer *writer, int64_t *ret_rows, struct fault *fault)
 {
     bool row = true;
     enum err err = OK;
@@ -247,19 +229,19 @@ static enum err prune_days(struct store_writer *writer, int64_t *ret_rows, struc
 /* ---- pages ---- */
 
 /* How many pages are to be given back now: they move from the end of the file to where the free ones are. */
-static enum err spare_pages(struct store_writer *writer, int64_t *ret_pages, struct fault *fault)
+static enum err spare_pages(struct sqlite_writer *writer, int64_t *ret_pages, struct fault *fault)
 {
     int64_t free_pages = 0, pages = 0;
-    enum err err = store_lookup(writer, W_FREE_PAGES, 0, 0, &free_pages, fault);
+    enum err err = sqlite_lookup(writer, W_FREE_PAGES, 0, 0, &free_pages, fault);
     if (!err)
-        err = store_lookup(writer, W_PAGES, 0, 0, &pages, fault);
+        err = sqlite_lookup(writer, W_PAGES, 0, 0, &pages, fault);
     int64_t spare = free_pages - (writer->pruning.give_back_all ? 0 : pages / FREE_SHARE);
     if (!err)
         *ret_pages = writer->pruning.gives_back ? max64(0, spare) : 0;
     return err;
 }
 
-static enum err give_back(struct store_writer *writer, int64_t *ret_rows, struct fault *fault)
+static enum err give_back(struct sqlite_writer *writer, int64_t *ret_rows, struct fault *fault)
 {
     char sql[64];
     int64_t spare = 0, most = max64(1, (int64_t)writer->packing.slice_entries / ENTRIES_PER_PAGE);
@@ -275,9 +257,9 @@ static enum err give_back(struct store_writer *writer, int64_t *ret_rows, struct
 /* ---- a slice ---- */
 
 /* One table's, or one step of a table's; or pages, once no rows are left: none come again before a horizon. */
-static enum err prune_some(struct store_writer *writer, struct fault *fault)
+static enum err prune_some(struct sqlite_writer *writer, struct fault *fault)
 {
-    static enum err (*const works[])(struct store_writer *, int64_t *, struct fault *) = {
+    static enum err (*const works[])(struct sqlite_writer *, int64_t *, struct fault *) = {
         prune_raw, prune_batches, prune_quarters, prune_hours, prune_chunks, prune_days, give_back,
     };
     struct pruning *pruning = &writer->pruning;
@@ -293,7 +275,7 @@ static enum err prune_some(struct store_writer *writer, struct fault *fault)
     return OK;
 }
 
-static enum err run_slice(struct store_writer *writer, struct fault *fault)
+static enum err run_slice(struct sqlite_writer *writer, struct fault *fault)
 {
     struct pruning before = writer->pruning;
     enum err err = db_begin(&writer->db, fault);
@@ -306,7 +288,7 @@ static enum err run_slice(struct store_writer *writer, struct fault *fault)
     return err;
 }
 
-enum err store_retain_next(struct store_writer *writer, int64_t now, bool *ret_more, struct fault *fault)
+enum err sqlite_retain_next(struct sqlite_writer *writer, int64_t now, bool *ret_more, struct fault *fault)
 {
     struct pruning *pruning = &writer->pruning;
     int64_t today = -1;
@@ -314,7 +296,7 @@ enum err store_retain_next(struct store_writer *writer, int64_t now, bool *ret_m
     *ret_more = false;
     if (!wanted && !pruning->pending)
         return OK;
-    enum err err = wanted ? store_retain_today(writer, now, &today, fault) : OK;
+    enum err err = wanted ? sqlite_retain_today(writer, now, &today, fault) : OK;
     if (err)
         return err;
     struct horizons due = today < 0 ? writer->horizons : due_horizons(writer, today);

@@ -6,7 +6,7 @@
 
 #include "base/banned.h"
 
-enum err store_quarter_add(struct store_writer *writer, int64_t quarter, int64_t user_id, const struct totals *totals)
+enum err sqlite_quarter_add(struct sqlite_writer *writer, int64_t quarter, int64_t user_id, const struct totals *totals)
 {
     struct fold_key key = {.tier = TIER_QUARTER, .bucket = quarter};
     enum err err = fold_add(&writer->traffic, &key, totals);
@@ -14,7 +14,8 @@ enum err store_quarter_add(struct store_writer *writer, int64_t quarter, int64_t
     return err ? err : fold_add(&writer->traffic, &key, totals);
 }
 
-enum err store_traffic_add(struct store_writer *writer, int64_t user_id, int64_t order_id, const struct totals *totals)
+enum err sqlite_traffic_add(struct sqlite_writer *writer, int64_t user_id, int64_t order_id,
+                            const struct totals *totals)
 {
     struct fold_key key = {.tier = TIER_HOUR, .bucket = tier_bucket(TIER_HOUR, totals->first)};
     enum err err = fold_add(&writer->traffic, &key, totals);
@@ -26,10 +27,10 @@ enum err store_traffic_add(struct store_writer *writer, int64_t user_id, int64_t
 }
 
 /* Adds to the packed entries of one user, or of everyone (0), if they exist. */
-static enum err fold_packed(struct store_writer *writer, struct fold_key key, int64_t error,
+static enum err fold_packed(struct sqlite_writer *writer, struct fold_key key, int64_t error,
                             const struct totals *totals)
 {
-    if (!store_is_packed(writer, (enum tier)key.tier, key.bucket, key.user_id))
+    if (!sqlite_is_packed(writer, (enum tier)key.tier, key.bucket, key.user_id))
         return OK;
     enum err err = fold_add(&writer->packed, &key, totals);
     key.error = error;
@@ -37,13 +38,13 @@ static enum err fold_packed(struct store_writer *writer, struct fold_key key, in
 }
 
 /* A late log: its hour is packed already, and perhaps its day and more. */
-static enum err fold_late(struct store_writer *writer, const struct raw_row *row, const struct totals *totals)
+static enum err fold_late(struct sqlite_writer *writer, const struct raw_row *row, const struct totals *totals)
 {
     int64_t error = writer->name_ids[row->first_name + row->log->name[NAME_ERROR]];
     enum err err = OK;
     if (row->log->ts / tier_width(TIER_HOUR) >= writer->closed_hour)
         return OK;
-    err = store_traffic_add(writer, row->user_id, row->order_id, totals);
+    err = sqlite_traffic_add(writer, row->user_id, row->order_id, totals);
     for (int tier = TIER_HOUR; !err && tier < TIER_COUNT; tier++) {
         struct fold_key key = {
             .tier = tier, .bucket = tier_bucket((enum tier)tier, row->log->ts), .domain = row->domain};
@@ -56,15 +57,15 @@ static enum err fold_late(struct store_writer *writer, const struct raw_row *row
     return err;
 }
 
-static enum err fold_rows(struct store_writer *writer, struct fault *fault)
+static enum err fold_rows(struct sqlite_writer *writer, struct fault *fault)
 {
     enum err err = OK;
     fold_clear(&writer->traffic);
     fold_clear(&writer->packed);
     for (size_t i = 0; !err && i < writer->row_count; i++) {
         struct totals totals = log_totals(writer->rows[i].log);
-        if (store_is_kept(writer, TIER_QUARTER, writer->rows[i].quarter))
-            err = store_quarter_add(writer, writer->rows[i].quarter, writer->rows[i].user_id, &totals);
+        if (sqlite_is_kept(writer, TIER_QUARTER, writer->rows[i].quarter))
+            err = sqlite_quarter_add(writer, writer->rows[i].quarter, writer->rows[i].user_id, &totals);
         if (!err)
             err = fold_late(writer, &writer->rows[i], &totals);
     }
@@ -72,7 +73,7 @@ static enum err fold_rows(struct store_writer *writer, struct fault *fault)
 }
 
 /* Most (order, user) pairs were seen before: writer->orders remembers. */
-static enum err put_order_user(struct store_writer *writer, const struct raw_row *row, struct fault *fault)
+static enum err put_order_user(struct sqlite_writer *writer, const struct raw_row *row, struct fault *fault)
 {
     struct fold_key pair = {.order_id = row->order_id, .user_id = row->user_id};
     size_t known = writer->orders.count;
@@ -85,7 +86,7 @@ static enum err put_order_user(struct store_writer *writer, const struct raw_row
     return db_run(&writer->db, statement, "add to order_user", fault);
 }
 
-static enum err put_orders(struct store_writer *writer, struct fault *fault)
+static enum err put_orders(struct sqlite_writer *writer, struct fault *fault)
 {
     enum err err = OK;
     for (size_t i = 0; !err && i < writer->row_count; i++)
@@ -93,7 +94,7 @@ static enum err put_orders(struct store_writer *writer, struct fault *fault)
     return err;
 }
 
-static enum err put_quarter(struct store_writer *writer, const struct fold_entry *entry, struct fault *fault)
+static enum err put_quarter(struct sqlite_writer *writer, const struct fold_entry *entry, struct fault *fault)
 {
     const struct totals *t = &entry->totals;
     int64_t start = entry->key.bucket * WHEN_QUARTER;
@@ -104,7 +105,7 @@ static enum err put_quarter(struct store_writer *writer, const struct fold_entry
 }
 
 /* Adds to traffic_hour or traffic_day. */
-static enum err put_bucket(struct store_writer *writer, enum writer_statement which, int64_t bucket,
+static enum err put_bucket(struct sqlite_writer *writer, enum writer_statement which, int64_t bucket,
                            const struct fold_entry *entry, struct fault *fault)
 {
     const struct totals *t = &entry->totals;
@@ -115,20 +116,20 @@ static enum err put_bucket(struct store_writer *writer, enum writer_statement wh
 }
 
 /* An hour's entry counts for its day too, if that is closed; and for neither that is no longer kept. */
-static enum err put_traffic(struct store_writer *writer, const struct fold_entry *entry, struct fault *fault)
+static enum err put_traffic(struct sqlite_writer *writer, const struct fold_entry *entry, struct fault *fault)
 {
     int64_t hour = entry->key.bucket, day = hour / 24;
     enum err err = OK;
     if (entry->key.tier == TIER_QUARTER)
         return put_quarter(writer, entry, fault);
-    if (store_is_kept(writer, TIER_HOUR, hour))
+    if (sqlite_is_kept(writer, TIER_HOUR, hour))
         err = put_bucket(writer, W_HOUR_ADD, hour, entry, fault);
-    if (err || day >= writer->closed_day || !store_is_kept(writer, TIER_DAY, day))
+    if (err || day >= writer->closed_day || !sqlite_is_kept(writer, TIER_DAY, day))
         return err;
     return put_bucket(writer, W_DAY_ADD, day, entry, fault);
 }
 
-enum err store_traffic_put(struct store_writer *writer, struct fault *fault)
+enum err sqlite_traffic_put(struct sqlite_writer *writer, struct fault *fault)
 {
     enum err err = OK;
     fold_sort(&writer->traffic); /* in key order each page is visited once */
@@ -139,14 +140,14 @@ enum err store_traffic_put(struct store_writer *writer, struct fault *fault)
 }
 
 /* Readers that keep sums of closed hours are told when there were late logs. */
-static enum err note_change(struct store_writer *writer, struct fault *fault)
+static enum err note_change(struct sqlite_writer *writer, struct fault *fault)
 {
     if (writer->packed.count == 0)
         return OK;
     return db_run(&writer->db, writer_statement(writer, W_NOTE_CHANGE), "note a change of closed hours", fault);
 }
 
-enum err store_rollup(struct store_writer *writer, struct fault *fault)
+enum err sqlite_rollup(struct sqlite_writer *writer, struct fault *fault)
 {
     enum err err = fold_rows(writer, fault);
     if (!err)
@@ -154,6 +155,6 @@ enum err store_rollup(struct store_writer *writer, struct fault *fault)
     if (!err)
         err = put_orders(writer, fault);
     if (!err)
-        err = store_traffic_put(writer, fault);
-    return err ? err : store_pack(writer, false, fault);
+        err = sqlite_traffic_put(writer, fault);
+    return err ? err : sqlite_pack(writer, false, fault);
 }

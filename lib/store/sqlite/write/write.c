@@ -4,6 +4,7 @@
 
 #include "store/sqlite/file.h"
 #include "time/when.h"
+#include "base/work.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -40,15 +41,23 @@ static const char *const writer_sql[] = {
 
 /* ---- open and close ---- */
 
+static void tell_length(const struct sqlite_writer *writer)
+{
+    if (writer->watch.length)
+        writer->watch.length(writer->watch.ctx, writer->wal_length * writer->page_bytes);
+}
+
 static int note_wal_pages(void *ctx, sqlite3 *handle, const char *database, int pages)
 {
     (void)handle;
     (void)database;
-    ((struct store_writer *)ctx)->wal_pages = ((struct store_writer *)ctx)->wal_length = pages;
+    struct sqlite_writer *writer = ctx;
+    writer->wal_pages = writer->wal_length = pages;
+    tell_length(writer);
     return SQLITE_OK;
 }
 
-static enum err load_state(struct store_writer *writer, struct fault *fault)
+static enum err load_state(struct sqlite_writer *writer, struct fault *fault)
 {
     int64_t auto_vacuum = 0;
     const struct {
@@ -87,15 +96,15 @@ static int64_t now_us(void)
 
 /* Moves pages home, and with `wait_ms` makes sure that the next commit begins the WAL anew: waits so long for readers.
  * *ret_anew is false when they took longer. In WAL mode the commits are synced already. */
-static enum err checkpoint(struct store_writer *writer, int wait_ms, bool *ret_anew, struct fault *fault)
+static enum err checkpoint(struct sqlite_writer *writer, int wait_ms, bool *ret_anew, struct fault *fault)
 {
     int in_wal = 0, moved = 0, mode = wait_ms ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE;
     int64_t start = now_us();
     sqlite3_busy_timeout(writer->db.handle, wait_ms);
     int rc = sqlite3_wal_checkpoint_v2(writer->db.handle, NULL, mode, &in_wal, &moved);
     sqlite3_busy_timeout(writer->db.handle, STORE_WRITER_BUSY_MS);
-    if (writer->checkpoint_watch)
-        writer->checkpoint_watch(writer->checkpoint_ctx, now_us() - start);
+    if (writer->watch.checkpoint)
+        writer->watch.checkpoint(writer->watch.ctx, now_us() - start);
     if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY)
         return db_fault(&writer->db, "checkpoint", fault);
     *ret_anew = wait_ms && rc == SQLITE_OK;
@@ -104,10 +113,11 @@ static enum err checkpoint(struct store_writer *writer, int wait_ms, bool *ret_a
     bool all = moved == in_wal;
     writer->wal_pages = all ? 0 : in_wal;
     writer->checkpoint_at = all ? CHECKPOINT_PAGES : in_wal + CHECKPOINT_PAGES;
+    tell_length(writer);
     return OK;
 }
 
-enum err store_make_room(struct store_writer *writer, struct fault *fault)
+enum err sqlite_make_room(struct sqlite_writer *writer, struct fault *fault)
 {
     bool anew = true;
     if (!writer->wal_is_old && writer->wal_length * writer->page_bytes < writer->wal_limit_bytes)
@@ -130,7 +140,7 @@ static bool is_sync_failure(int code)
 }
 
 /* Everything that was remembered of a transaction that never was. */
-static void undo(struct store_writer *writer, const struct fault *fault)
+static void undo(struct sqlite_writer *writer, const struct fault *fault)
 {
     writer->sync_failed |= is_sync_failure(sqlite3_extended_errcode(writer->db.handle));
     writer->unhealthy = true;
@@ -141,9 +151,9 @@ static void undo(struct store_writer *writer, const struct fault *fault)
 }
 
 /* False, with the reason, after a failed sync and while the WAL is too long. */
-static bool may_write(struct store_writer *writer, struct fault *fault)
+static bool may_write(struct sqlite_writer *writer, struct fault *fault)
 {
-    if (!writer->sync_failed && store_make_room(writer, fault))
+    if (!writer->sync_failed && sqlite_make_room(writer, fault))
         undo(writer, fault);
     else if (!writer->sync_failed)
         return true;
@@ -151,11 +161,11 @@ static bool may_write(struct store_writer *writer, struct fault *fault)
     return false;
 }
 
-static enum err prepare(struct store_writer *writer, const char *data_dir, struct fault *fault)
+static enum err prepare(struct sqlite_writer *writer, const char *data_dir, struct fault *fault)
 {
-    enum err err = store_lock(data_dir, &writer->lock, fault);
+    enum err err = sqlite_lock(data_dir, &writer->lock, fault);
     if (!err)
-        err = store_file_open_writer(data_dir, &writer->db, fault);
+        err = sqlite_file_open_writer(data_dir, &writer->db, fault);
     if (!err)
         err = db_get_i64(&writer->db, "PRAGMA page_size", 0, &writer->page_bytes, fault);
     if (!err)
@@ -167,18 +177,19 @@ static enum err prepare(struct store_writer *writer, const char *data_dir, struc
     return err;
 }
 
-enum err store_writer_open(const char *data_dir, struct store_writer **ret_writer, struct fault *fault)
+enum err sqlite_writer_open(const char *data_dir, struct sqlite_writer **ret_writer, struct fault *fault)
 {
-    struct store_writer *writer = calloc(1, sizeof *writer);
+    struct sqlite_writer *writer = calloc(1, sizeof *writer);
     if (!writer)
         return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+    writer->base.engine = &store_engine_sqlite;
     writer->lock = -1;
     writer->wal_limit_bytes = LIMIT_WAL_BYTES;
     pack_writer_init(&writer->packer, MAX_CHUNK_BYTES);
-    store_writer_set_slice(writer, SLICE_ENTRIES);
+    sqlite_set_slice(writer, SLICE_ENTRIES);
     enum err err = prepare(writer, data_dir, fault);
     if (err) {
-        store_writer_close(writer);
+        sqlite_writer_close(writer);
         return err;
     }
     sqlite3_wal_hook(writer->db.handle, note_wal_pages, writer);
@@ -188,7 +199,7 @@ enum err store_writer_open(const char *data_dir, struct store_writer **ret_write
     return OK;
 }
 
-void store_writer_close(struct store_writer *writer)
+void sqlite_writer_close(struct sqlite_writer *writer)
 {
     if (!writer)
         return;
@@ -243,7 +254,7 @@ struct claim {
 };
 
 /* Looks for the item's key: *ret_known, and then the item's result is set. */
-static enum err find_key(struct store_writer *writer, struct store_item *item, int64_t caller, bool *ret_known,
+static enum err find_key(struct sqlite_writer *writer, struct store_item *item, int64_t caller, bool *ret_known,
                          struct fault *fault)
 {
     sqlite3_stmt *statement = writer_statement(writer, W_KEY_FIND);
@@ -261,7 +272,7 @@ static enum err find_key(struct store_writer *writer, struct store_item *item, i
     return OK;
 }
 
-static enum err claim_key(struct store_writer *writer, const struct store_item *item, int64_t caller, int64_t now,
+static enum err claim_key(struct sqlite_writer *writer, const struct store_item *item, int64_t caller, int64_t now,
                           struct fault *fault)
 {
     sqlite3_stmt *statement = writer_statement(writer, W_KEY_ADD);
@@ -272,7 +283,7 @@ static enum err claim_key(struct store_writer *writer, const struct store_item *
     return db_run(&writer->db, statement, "store an idempotency key", fault);
 }
 
-static enum err add_batch(struct store_writer *writer, uint32_t logs, int64_t caller, int64_t now, int64_t *ret_id,
+static enum err add_batch(struct sqlite_writer *writer, uint32_t logs, int64_t caller, int64_t now, int64_t *ret_id,
                           struct fault *fault)
 {
     sqlite3_stmt *statement = writer_statement(writer, W_BATCH_ADD);
@@ -285,7 +296,7 @@ static enum err add_batch(struct store_writer *writer, uint32_t logs, int64_t ca
     return err;
 }
 
-static enum err reserve_rows(struct store_writer *writer, size_t more, struct fault *fault)
+static enum err reserve_rows(struct sqlite_writer *writer, size_t more, struct fault *fault)
 {
     size_t needed = writer->row_count + more;
     if (needed <= writer->row_cap)
@@ -299,7 +310,7 @@ static enum err reserve_rows(struct store_writer *writer, size_t more, struct fa
 }
 
 /* Queues the batch's logs in writer->rows, from log `first` on. */
-static enum err queue_rows(struct store_writer *writer, const struct batch *batch, uint32_t first, int64_t batch_id,
+static enum err queue_rows(struct sqlite_writer *writer, const struct batch *batch, uint32_t first, int64_t batch_id,
                            struct fault *fault)
 {
     size_t first_name = writer->name_id_count;
@@ -307,7 +318,7 @@ static enum err queue_rows(struct store_writer *writer, const struct batch *batc
         return OK;
     enum err err = reserve_rows(writer, batch->log_count, fault);
     if (!err)
-        err = store_resolve_names(writer, batch, fault);
+        err = sqlite_resolve_names(writer, batch, fault);
     if (err)
         return err;
     const int64_t *ids = writer->name_ids + first_name;
@@ -326,7 +337,7 @@ static enum err queue_rows(struct store_writer *writer, const struct batch *batc
 }
 
 /* What an item's key says of it. *ret_known: nothing is to be done, and its result is set. */
-static enum err look_up(struct store_writer *writer, struct store_item *item, int64_t caller, struct claim *ret_claim,
+static enum err look_up(struct sqlite_writer *writer, struct store_item *item, int64_t caller, struct claim *ret_claim,
                         bool *ret_known, struct fault *fault)
 {
     struct import_mark begin;
@@ -335,29 +346,29 @@ static enum err look_up(struct store_writer *writer, struct store_item *item, in
     ret_claim->is_import = import_mark_parse(slice_of(item->idempotency_key), &begin);
     if (!ret_claim->is_import)
         return find_key(writer, item, caller, ret_known, fault);
-    enum err err = store_import_find(writer, item, &begin, &ret_claim->end, fault);
+    enum err err = sqlite_import_find(writer, item, &begin, &ret_claim->end, fault);
     *ret_known = item->replayed = !err && item->already == item->batch->log_count;
     return err;
 }
 
-static enum err claim(struct store_writer *writer, const struct store_item *item, const struct claim *claim,
+static enum err claim(struct sqlite_writer *writer, const struct store_item *item, const struct claim *claim,
                       int64_t caller, int64_t now, struct fault *fault)
 {
     if (!item->idempotency_key)
         return OK;
     if (claim->is_import)
-        return store_import_mark(writer, &claim->end, now, fault);
+        return sqlite_import_mark(writer, &claim->end, now, fault);
     return claim_key(writer, item, caller, now, fault);
 }
 
 /* Lets an item in, or sets its result to why not. An error is the whole group's. */
-static enum err admit(struct store_writer *writer, struct store_item *item, int64_t now, struct totals *sums,
+static enum err admit(struct sqlite_writer *writer, struct store_item *item, int64_t now, struct totals *sums,
                       struct fault *fault)
 {
     int64_t caller = 0, batch_id = 0;
     bool known = false;
     struct claim key = {0};
-    enum err err = store_resolve_text(writer, slice_of(item->caller), &caller, fault);
+    enum err err = sqlite_resolve_text(writer, slice_of(item->caller), &caller, fault);
     if (!err)
         err = look_up(writer, item, caller, &key, &known, fault);
     if (err || known)
@@ -428,7 +439,7 @@ static void bind_counters(sqlite3_stmt *statement, const struct log_record *log)
 }
 
 /* The first rows may be older than what is kept of raw logs: they only count. *ret_first is the first that is not. */
-static enum err count_gone(struct store_writer *writer, size_t *ret_first, struct fault *fault)
+static enum err count_gone(struct sqlite_writer *writer, size_t *ret_first, struct fault *fault)
 {
     struct totals gone = {0};
     size_t i = 0;
@@ -444,7 +455,7 @@ static enum err count_gone(struct store_writer *writer, size_t *ret_first, struc
 }
 
 /* In key order, so that each page is visited once. */
-static enum err put_rows(struct store_writer *writer, struct fault *fault)
+static enum err put_rows(struct sqlite_writer *writer, struct fault *fault)
 {
     size_t first = 0;
     sqlite3_stmt *statement = writer_statement(writer, W_RAW_ADD);
@@ -461,14 +472,14 @@ static enum err put_rows(struct store_writer *writer, struct fault *fault)
 
 /* ---- one group ---- */
 
-static enum err put_total(struct store_writer *writer, const struct totals *sums, struct fault *fault)
+static enum err put_total(struct sqlite_writer *writer, const struct totals *sums, struct fault *fault)
 {
     sqlite3_stmt *statement = writer_statement(writer, W_SET_TOTAL);
     BIND_ALL(statement, sums->count, sums->bytes_sent, sums->bytes_received, sums->errors);
     return db_run(&writer->db, statement, "add to total", fault);
 }
 
-static enum err write_group(struct store_writer *writer, struct store_item *items, size_t count, int64_t now,
+static enum err write_group(struct sqlite_writer *writer, struct store_item *items, size_t count, int64_t now,
                             struct totals *sums, struct store_times *times, struct fault *fault)
 {
     int64_t start = now_us();
@@ -479,7 +490,7 @@ static enum err write_group(struct store_writer *writer, struct store_item *item
         err = put_rows(writer, fault);
     int64_t raw_done = now_us();
     if (!err)
-        err = store_rollup(writer, fault);
+        err = sqlite_rollup(writer, fault);
     if (!err)
         err = put_total(writer, sums, fault);
     int64_t rollup_done = now_us();
@@ -490,7 +501,7 @@ static enum err write_group(struct store_writer *writer, struct store_item *item
 }
 
 /* A write of no change, synced like any other. (SQLite writes nothing when a row is set to what it holds already.) */
-static enum err write_nothing(struct store_writer *writer, struct fault *fault)
+static enum err write_nothing(struct sqlite_writer *writer, struct fault *fault)
 {
     enum err err = db_begin(&writer->db, fault);
     if (!err)
@@ -502,7 +513,7 @@ static enum err write_nothing(struct store_writer *writer, struct fault *fault)
 
 /* Once a sync has failed this is the connection's last write, and it does without: beginning a WAL syncs its header
  * before the first frame is written. */
-static enum err overwrite(struct store_writer *writer)
+static enum err overwrite(struct sqlite_writer *writer)
 {
     struct fault fault = {0};
     if (writer->sync_failed)
@@ -517,7 +528,7 @@ static enum err overwrite(struct store_writer *writer)
 
 /* A group whose commit failed, in its sync or at the very end, may stand in the WAL whole: after a restart it would
  * count as committed. A frame over its first one breaks the chain of checksums, so that nothing of it is left. */
-static void withdraw(struct store_writer *writer)
+static void withdraw(struct sqlite_writer *writer)
 {
     if (overwrite(writer) && writer->sync_failed)
         overwrite(writer);
@@ -533,7 +544,7 @@ static void refuse_all(struct store_item *items, size_t count, const struct faul
     }
 }
 
-static void start_group(struct store_writer *writer, struct store_item *items, size_t count)
+static void start_group(struct sqlite_writer *writer, struct store_item *items, size_t count)
 {
     writer->row_count = 0;
     writer->name_id_count = 0;
@@ -546,8 +557,8 @@ static void start_group(struct store_writer *writer, struct store_item *items, s
     }
 }
 
-void store_write(struct store_writer *writer, struct store_item *items, size_t count, int64_t now,
-                 struct store_times *ret_times)
+void sqlite_write(struct sqlite_writer *writer, struct store_item *items, size_t count, int64_t now,
+                  struct store_times *ret_times)
 {
     struct totals sums = writer->grand;
     struct fault fault = {0};
@@ -570,7 +581,7 @@ void store_write(struct store_writer *writer, struct store_item *items, size_t c
 
 /* ---- between groups ---- */
 
-enum err store_checkpoint(struct store_writer *writer, struct fault *fault)
+enum err sqlite_checkpoint(struct sqlite_writer *writer, struct fault *fault)
 {
     bool anew;
     return checkpoint(writer, writer->wal_length < INSIST_PAGES ? 0 : INSIST_MS, &anew, fault);
@@ -578,7 +589,7 @@ enum err store_checkpoint(struct store_writer *writer, struct fault *fault)
 
 /* The marks of imports stay, so each search goes on where the last one ended: they would be looked through each time.
  */
-static enum err expire_keys(struct store_writer *writer, int64_t before, bool *ret_more, struct fault *fault)
+static enum err expire_keys(struct sqlite_writer *writer, int64_t before, bool *ret_more, struct fault *fault)
 {
     sqlite3_stmt *statement = writer_statement(writer, W_KEY_EXPIRE);
     if (before < writer->keys_expired_until) /* the clock was set back */
@@ -593,27 +604,27 @@ static enum err expire_keys(struct store_writer *writer, int64_t before, bool *r
     return OK;
 }
 
-static enum err maintain(struct store_writer *writer, int64_t now, int64_t idempotency_seconds, bool *ret_more,
+static enum err maintain(struct sqlite_writer *writer, int64_t now, int64_t idempotency_seconds, bool *ret_more,
                          struct fault *fault)
 {
-    if (store_checkpoint_is_due(writer)) {
+    if (sqlite_checkpoint_is_due(writer)) {
         *ret_more = true;
-        return store_checkpoint(writer, fault);
+        return sqlite_checkpoint(writer, fault);
     }
-    enum err err = store_close_next(writer, now, ret_more, fault);
+    enum err err = sqlite_close_next(writer, now, ret_more, fault);
     if (err || *ret_more)
         return err;
     err = expire_keys(writer, now - idempotency_seconds, ret_more, fault);
-    return err || *ret_more ? err : store_retain_next(writer, now, ret_more, fault);
+    return err || *ret_more ? err : sqlite_retain_next(writer, now, ret_more, fault);
 }
 
-enum err store_maintain(struct store_writer *writer, int64_t now, int64_t idempotency_seconds, bool *ret_more,
-                        struct fault *fault)
+enum err sqlite_maintain(struct sqlite_writer *writer, int64_t now, int64_t idempotency_seconds, bool *ret_more,
+                         struct fault *fault)
 {
     *ret_more = false;
     if (writer->sync_failed)
         return OK; /* said already */
-    enum err err = store_make_room(writer, fault);
+    enum err err = sqlite_make_room(writer, fault);
     if (!err)
         err = maintain(writer, now, idempotency_seconds, ret_more, fault);
     if (!err)
@@ -626,27 +637,25 @@ enum err store_maintain(struct store_writer *writer, int64_t now, int64_t idempo
 /* So long ago that no key is as old. */
 #define KEEP_KEYS (INT64_C(1) << 40)
 
-enum err store_writer_tend(struct store_writer *writer, int64_t now, const struct store_watch *watch,
-                           struct fault *fault)
+enum err sqlite_tend(struct sqlite_writer *writer, int64_t now, const struct watch *watch, struct fault *fault)
 {
     bool more = true;
     enum err err = OK;
-    while (!err && more && !(watch->is_stopped && watch->is_stopped(watch->ctx)))
-        err = store_maintain(writer, now, KEEP_KEYS, &more, fault);
+    while (!err && more && !watch_is_stopped(watch))
+        err = sqlite_maintain(writer, now, KEEP_KEYS, &more, fault);
     return err;
 }
 
-enum err store_writer_settle(struct store_writer *writer, int64_t now, const struct store_watch *watch,
-                             struct fault *fault)
+enum err sqlite_settle(struct sqlite_writer *writer, int64_t now, const struct watch *watch, struct fault *fault)
 {
     bool anew;
-    enum err err = store_writer_tend(writer, now, watch, fault);
+    enum err err = sqlite_tend(writer, now, watch, fault);
     if (!err && !writer->sync_failed)
         err = checkpoint(writer, STORE_WRITER_BUSY_MS, &anew, fault);
     return err;
 }
 
-enum err store_writer_is_empty(struct store_writer *writer, bool *ret_empty, struct fault *fault)
+enum err sqlite_is_empty(struct sqlite_writer *writer, bool *ret_empty, struct fault *fault)
 {
     int64_t batches = 0;
     enum err err = db_get_i64(&writer->db, "SELECT 1 FROM batch LIMIT 1", 0, &batches, fault);
@@ -655,29 +664,23 @@ enum err store_writer_is_empty(struct store_writer *writer, bool *ret_empty, str
     return err;
 }
 
-void store_writer_set_wal_limit(struct store_writer *writer, int64_t bytes)
+void sqlite_set_wal_limit(struct sqlite_writer *writer, int64_t bytes)
 {
     writer->wal_limit_bytes = bytes;
 }
 
-void store_writer_watch_checkpoints(struct store_writer *writer, void (*watch)(void *ctx, int64_t microseconds),
-                                    void *ctx)
+void sqlite_watch_wal(struct sqlite_writer *writer, const struct sqlite_wal_watch *watch)
 {
-    writer->checkpoint_watch = watch;
-    writer->checkpoint_ctx = ctx;
+    writer->watch = *watch;
+    tell_length(writer);
 }
 
-int64_t store_writer_wal_bytes(const struct store_writer *writer)
-{
-    return writer->wal_length * writer->page_bytes;
-}
-
-void store_writer_set_slice(struct store_writer *writer, size_t entries)
+void sqlite_set_slice(struct sqlite_writer *writer, size_t entries)
 {
     writer->packing.slice_entries = entries;
 }
 
-enum err store_writer_health(struct store_writer *writer, struct fault *fault)
+enum err sqlite_writer_health(struct sqlite_writer *writer, struct fault *fault)
 {
     if (!writer->sync_failed && !writer->unhealthy)
         return OK;
@@ -685,7 +688,7 @@ enum err store_writer_health(struct store_writer *writer, struct fault *fault)
     return fault->err;
 }
 
-void store_writer_probe(struct store_writer *writer)
+void sqlite_writer_probe(struct sqlite_writer *writer)
 {
     struct fault fault = {0};
     if (!may_write(writer, &fault))

@@ -7,7 +7,8 @@
 #include "log/import_mark.h"
 #include "store/sqlite/name_cache.h"
 #include "rollup/pack.h"
-#include "store/store.h"
+#include "store/engine.h"
+#include "store/sqlite/sqlite.h"
 #include "db/db.h"
 
 /* What a horizon passes on its way to the day ?1; and some rows of a table, in key order. */
@@ -142,20 +143,23 @@ struct horizons {
     int64_t day_from;
 };
 
+#define RETAIN_TABLES 6 /* that have rows to delete */
+
 /* Deleting what is no longer kept. */
 struct pruning {
     struct store_retention retention;
-    int64_t before;                    /* a day: everything older goes, whatever `retention` says; 0: none */
-    bool give_back_all;                /* no free page is kept for what comes next */
-    bool gives_back;                   /* the file was made with auto_vacuum */
-    bool pending;                      /* there may be rows before the horizons, or pages to give back */
-    bool vacuuming;                    /* the rows are gone, the pages not */
-    int64_t swept;                     /* traffic_day has no rows before this day */
-    int64_t user, order;               /* so far it was gone through */
-    int64_t rows[STORE_PRUNED_TABLES]; /* that were deleted, since the start */
+    int64_t before;              /* a day: everything older goes, whatever `retention` says; 0: none */
+    bool give_back_all;          /* no free page is kept for what comes next */
+    bool gives_back;             /* the file was made with auto_vacuum */
+    bool pending;                /* there may be rows before the horizons, or pages to give back */
+    bool vacuuming;              /* the rows are gone, the pages not */
+    int64_t swept;               /* traffic_day has no rows before this day */
+    int64_t user, order;         /* so far it was gone through */
+    int64_t rows[RETAIN_TABLES]; /* that were deleted, since the start */
 };
 
-struct store_writer {
+struct sqlite_writer {
+    struct store_writer base;
     struct db db;
     int lock;
     struct name_cache names;
@@ -188,94 +192,106 @@ struct store_writer {
     int wal_length;    /* in the WAL, at home or not; 0 when the next commit begins it anew */
     bool wal_is_old;   /* it is of before this start: nothing may be appended to it */
     int64_t page_bytes;
-    void (*checkpoint_watch)(void *ctx, int64_t microseconds); /* NULL: nobody wants to know */
-    void *checkpoint_ctx;
+    struct sqlite_wal_watch watch;
     int64_t wal_limit_bytes; /* over it, nothing is written until it has begun anew */
     bool sync_failed;        /* for good */
     bool unhealthy;          /* the last write failed */
     struct fault reason;     /* of either */
 };
 
-static inline sqlite3_stmt *writer_statement(struct store_writer *writer, enum writer_statement which)
+static inline sqlite3_stmt *writer_statement(struct sqlite_writer *writer, enum writer_statement which)
 {
     return writer->db.statements[which];
 }
 
+/* write/write.c, write/retain.c: what store.h says of the functions of these names. */
+enum err sqlite_writer_open(const char *data_dir, struct sqlite_writer **ret_writer, struct fault *fault);
+void sqlite_writer_close(struct sqlite_writer *writer);
+void sqlite_write(struct sqlite_writer *writer, struct store_item *items, size_t count, int64_t now,
+                  struct store_times *ret_times);
+enum err sqlite_maintain(struct sqlite_writer *writer, int64_t now, int64_t idempotency_seconds, bool *ret_more,
+                         struct fault *fault);
+void sqlite_set_retention(struct sqlite_writer *writer, const struct store_retention *retention);
+enum err sqlite_writer_health(struct sqlite_writer *writer, struct fault *fault);
+void sqlite_writer_probe(struct sqlite_writer *writer);
+
 /* write/names.c: the ids of a batch's names, new ones stored. Appends batch->name_count ids to writer->name_ids. */
-enum err store_resolve_names(struct store_writer *writer, const struct batch *batch, struct fault *fault);
+enum err sqlite_resolve_names(struct sqlite_writer *writer, const struct batch *batch, struct fault *fault);
 
 /* The id of one text, stored when new. */
-enum err store_resolve_text(struct store_writer *writer, struct slice text, int64_t *ret_id, struct fault *fault);
+enum err sqlite_resolve_text(struct sqlite_writer *writer, struct slice text, int64_t *ret_id, struct fault *fault);
 
 /* write/import.c: a chunk of an import, that begins at a mark: sets item->already, and *ret_end, its end's mark. */
-enum err store_import_find(struct store_writer *writer, struct store_item *item, const struct import_mark *begin,
-                           struct import_mark *ret_end, struct fault *fault);
+enum err sqlite_import_find(struct sqlite_writer *writer, struct store_item *item, const struct import_mark *begin,
+                            struct import_mark *ret_end, struct fault *fault);
 
 /* write/import.c: what ends there is stored. */
-enum err store_import_mark(struct store_writer *writer, const struct import_mark *end, int64_t now,
-                           struct fault *fault);
+enum err sqlite_import_mark(struct sqlite_writer *writer, const struct import_mark *end, int64_t now,
+                            struct fault *fault);
 
 /* write/rollup.c: adds writer->rows to the rollups; to those of closed hours only where a log is late. */
-enum err store_rollup(struct store_writer *writer, struct fault *fault);
+enum err sqlite_rollup(struct sqlite_writer *writer, struct fault *fault);
 
 /* write/rollup.c: notes a log in writer->traffic, for its quarter of an hour: everyone, its user. */
-enum err store_quarter_add(struct store_writer *writer, int64_t quarter, int64_t user_id, const struct totals *totals);
+enum err sqlite_quarter_add(struct sqlite_writer *writer, int64_t quarter, int64_t user_id,
+                            const struct totals *totals);
 
 /* write/rollup.c: notes a log of a closed hour (or one that is being closed) in writer->traffic: everyone, its user,
  * its order. */
-enum err store_traffic_add(struct store_writer *writer, int64_t user_id, int64_t order_id, const struct totals *totals);
+enum err sqlite_traffic_add(struct sqlite_writer *writer, int64_t user_id, int64_t order_id,
+                            const struct totals *totals);
 
 /* write/rollup.c: adds writer->traffic to the tables, and forgets it. */
-enum err store_traffic_put(struct store_writer *writer, struct fault *fault);
+enum err sqlite_traffic_put(struct sqlite_writer *writer, struct fault *fault);
 
 /* write/pack.c: adds the entries of writer->packed to rollup_chunk, and forgets them. `fresh`: none of their buckets
  * and users has chunks yet, so there is nothing to merge with. */
-enum err store_pack(struct store_writer *writer, bool fresh, struct fault *fault);
+enum err sqlite_pack(struct sqlite_writer *writer, bool fresh, struct fault *fault);
 
 /* write/close.c: closes the next hour or day when it is due at `now`, in a transaction of its own; *ret_more when
  * another may be due. */
-enum err store_close_next(struct store_writer *writer, int64_t now, bool *ret_more, struct fault *fault);
+enum err sqlite_close_next(struct sqlite_writer *writer, int64_t now, bool *ret_more, struct fault *fault);
 
 /* write/retain.c: moves a horizon that is due at `now`, or deletes some of what lies before one, or gives some pages
  * back, in a transaction of its own; *ret_more when there may be more to do. */
-enum err store_retain_next(struct store_writer *writer, int64_t now, bool *ret_more, struct fault *fault);
+enum err sqlite_retain_next(struct sqlite_writer *writer, int64_t now, bool *ret_more, struct fault *fault);
 
 /* write/retain.c: the day that the newest log lies in, or `now` if that is earlier; -1: there are no logs. */
-enum err store_retain_today(struct store_writer *writer, int64_t now, int64_t *ret_day, struct fault *fault);
+enum err sqlite_retain_today(struct sqlite_writer *writer, int64_t now, int64_t *ret_day, struct fault *fault);
 
 /* Is this bucket not before its tier's horizon? Then it has rows, once it is closed. */
-static inline bool store_is_kept(const struct store_writer *writer, enum tier tier, int64_t bucket)
+static inline bool sqlite_is_kept(const struct sqlite_writer *writer, enum tier tier, int64_t bucket)
 {
     int64_t day = tier <= TIER_HOUR ? writer->horizons.hour_from : writer->horizons.day_from;
     return bucket * tier_width(tier) >= day * tier_width(TIER_DAY);
 }
 
 /* write/close.c: the first column of the first row, for one parameter or none. */
-enum err store_lookup(struct store_writer *writer, enum writer_statement which, int64_t value, int64_t otherwise,
-                      int64_t *ret_value, struct fault *fault);
+enum err sqlite_lookup(struct sqlite_writer *writer, enum writer_statement which, int64_t value, int64_t otherwise,
+                       int64_t *ret_value, struct fault *fault);
 
 /* write/close.c: the measures of a row of W_RAW_QUARTER. */
-struct totals store_raw_totals(sqlite3_stmt *statement);
+struct totals sqlite_raw_totals(sqlite3_stmt *statement);
 
 /* write/close.c: are this user's entries of this bucket packed, so that a late log must be added to them? */
-bool store_is_packed(const struct store_writer *writer, enum tier tier, int64_t bucket, int64_t user);
+bool sqlite_is_packed(const struct sqlite_writer *writer, enum tier tier, int64_t bucket, int64_t user);
 
 /* write/write.c. May another transaction go into the WAL? Not over the ceiling, which one may pass, and not into an old
  * WAL: if a sync failed before this start, the WAL as the system shows it may not be the one on the disk, and no later
  * sync would tell. Then it must begin anew first, and a reader may be in the way. */
-enum err store_make_room(struct store_writer *writer, struct fault *fault);
+enum err sqlite_make_room(struct sqlite_writer *writer, struct fault *fault);
 
 /* write/write.c: moves the WAL's pages home, as far as readers let it; due when there are many. */
-enum err store_checkpoint(struct store_writer *writer, struct fault *fault);
+enum err sqlite_checkpoint(struct sqlite_writer *writer, struct fault *fault);
 
 /* Deleting fills the WAL faster than batches do, so that each wait for a checkpoint would be felt: while a service
  * deletes, checkpoints come by so many pages earlier, and take a fourth of the time. */
-#define STORE_EARLIER_PAGES 3000
+#define EARLIER_PAGES 3000
 
-static inline bool store_checkpoint_is_due(const struct store_writer *writer)
+static inline bool sqlite_checkpoint_is_due(const struct sqlite_writer *writer)
 {
     bool deleting = writer->pruning.pending && !writer->pruning.give_back_all && writer->wal_pages > 0;
-    return writer->wal_pages >= writer->checkpoint_at - (deleting ? STORE_EARLIER_PAGES : 0);
+    return writer->wal_pages >= writer->checkpoint_at - (deleting ? EARLIER_PAGES : 0);
 }
 
 static inline struct totals log_totals(const struct log_record *log)
