@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # test_debian.sh: debian/ goes with the rest: the changelog's version is the program's, what it builds with is what
-# `packages` says, its scripts are good shell, and the paths that README.Debian names are those that are installed.
+# `packages` says, its scripts are good shell, its maintainers have one address, and the paths that README.Debian names
+# are those that are installed.
 # The package itself is built by `make deb` and tried by `make check-deb`.
 #
 # Seen to fail:
 #   another version in configure.ac -> "FAIL debian/changelog: is for 0.2.0, the program is 0.2.1"
 #   no zlib1g-dev in Build-Depends -> "FAIL Build-Depends: < zlib1g-dev"
+#   another address in debian/changelog -> "FAIL debian/changelog: its newest entry is not by …"
 #   tls-server.conf in README.Debian -> "FAIL README.Debian: names tls-server.conf, which nginx/ has not"
 . "${BASH_SOURCE[0]%/*}/../support/totals.sh"
 
@@ -14,6 +16,9 @@ changelog=$(sed -n '1s/^fonproxy-analytics (\(.*\)) .*/\1/p' debian/changelog)
 verdict debian/changelog "$([ -n "$version" ] && [ "$changelog" = "$version" ] || echo "is for $changelog, the program is $version")"
 verdict Build-Depends "$(diff <(awk '$1 == "build" && $3 ~ /^pkgconf$|^lib(.*)-dev$|^zlib/ && $3 != "libc6-dev" { print $3 }' packages | sort) \
     <(sed -n '/^Build-Depends:/,/^[A-Z].*:/s/^ \([a-z0-9-]*\).*/\1/p' debian/control | grep -v '^debhelper\|^dh-' | sort) | grep '^[<>]' || true)"
+maintainer=$(sed -n 's/^Maintainer: //p' debian/control)
+verdict debian/changelog "$(grep -m 1 '^ -- ' debian/changelog | grep -qF -- " -- $maintainer  " || echo "its newest entry is not by $maintainer")"
+verdict SECURITY.md "$(grep -qF "<${maintainer##*<}" SECURITY.md || echo "does not give the address of $maintainer")"
 for script in postinst prerm postrm; do
     verdict "debian/$script" "$(sh -n "debian/$script" 2>&1)"
     verdict "debian/$script" "$(! command -v shellcheck >/dev/null || shellcheck "debian/$script" 2>&1)"

@@ -1,5 +1,12 @@
 #!/usr/bin/env bash
-# test_style.sh: banned.h stands last, functions stay short, everything is built, and the formatter has nothing to say.
+# test_style.sh: banned.h stands last, functions stay short, everything is built or shipped, what a page links to is
+# installed beside it, and the formatter has nothing to say.
+#
+# Seen to fail:
+#   docs/operating.md not in nobase_dist_doc_DATA -> "FAIL docs/operating.md: is not in Makefile.am", "… is not in
+#     nobase_dist_doc_DATA", and "FAIL README.md: links to docs/operating.md, which is not in nobase_dist_doc_DATA"
+#   docs/bench/studies.md left out there, a docs/bench/studies.md.old in EXTRA_DIST -> the same of docs/bench/studies.md
+#   nginx/analytics.conf left out -> "FAIL nginx/analytics.conf: is not in Makefile.am"
 . "${BASH_SOURCE[0]%/*}/../support/totals.sh"
 
 mapfile -t units < <(find lib app -name '*.c' | sort)
@@ -15,13 +22,33 @@ for file in "${units[@]}"; do
         ' "$file")"
 done
 
+# ---- built or shipped: the whole name stands in Makefile.am, or that of the program that a test's source makes
+
+declare -A named
+while read -r word; do named[$word]=yes; done < <(tr -s ' \\\t' '\n' <Makefile.am | grep .)
+
 mapfile -t headers < <(find lib app -name '*.h' | sort)
-for file in "${units[@]}" "${headers[@]}" schema/*.sql tests/unit/test_* tests/lint/* tests/support/*.[ch] tests/e2e/*.[ch]; do
-    [ -e "$file" ] || continue
-    verdict "$file" "$(grep -qF "${file%.c}" Makefile.am || echo 'is not in Makefile.am')"
+mapfile -t shipped < <(find docs man examples monitoring nginx systemd config completion -type f | sort)
+for file in "${units[@]}" "${headers[@]}" "${shipped[@]}" schema/*.sql tests/unit/test_*.{c,sh} tests/lint/* tests/support/*.[ch] tests/e2e/*.[ch]; do
+    [ ! -e "$file.in" ] || continue # made here by a build
+    verdict "$file" "$([ "${named[$file]:-${named[${file%.c}]:-}}" ] || echo 'is not in Makefile.am')"
 done
 
-# Another version of the formatter would have another opinion.
+# ---- pages: each is installed, and whatever it links to
+
+declare -A installed
+while read -r word; do installed[$word]=yes; done < <(sed -n '/^nobase_dist_doc_DATA = /,/[^\\]$/p' Makefile.am | tr -s ' \\\t' '\n' | grep .)
+
+mapfile -t pages < <(find ./*.md docs -name '*.md' | sed 's|^\./||' | sort)
+for page in "${pages[@]}"; do
+    verdict "$page" "$([ "${installed[$page]:-}" ] || echo 'is not in nobase_dist_doc_DATA')"
+    while read -r link; do
+        target=$(realpath -m --relative-to=. -- "$(dirname "$page")/$link")
+        verdict "$page" "$([ "${installed[$target]:-}" ] || echo "links to $target, which is not in nobase_dist_doc_DATA")"
+    done < <(grep -oE '\]\([^)# ]+' "$page" | sed 's/^](//' | grep -vE '^[a-z]+:' | sort -u)
+done
+
+# ---- the formatter: another version of it would have another opinion.
 if clang-format --version 2>/dev/null | grep -q 'version 14\.'; then
     mapfile -t sources < <(find lib app tests -name '*.[ch]' | sort)
     for file in "${sources[@]}"; do

@@ -13,7 +13,7 @@ trap 'rm -rf "$dir"' EXIT
 umask 022
 
 # What belongs below a prefix.
-known='bin/analyticsctl|sbin/analytics-(ingest|query)|share/man/man[158]/analytics[a-z.-]*\.[158]|share/doc/fonproxy-analytics/[A-Za-z.]+
+known='bin/analyticsctl|sbin/analytics-(ingest|query)|share/man/man[158]/analytics[a-z.-]*\.[158]|share/doc/fonproxy-analytics/([A-Za-z.]+|docs/(bench/)?[a-z.]+)
 |share/bash-completion/completions/analyticsctl|share/fonproxy-analytics/([a-z]+/)*[a-z.-]+|lib/(sysusers|tmpfiles)\.d/fonproxy-analytics\.conf
 |lib/systemd/system/(analytics-ingest\.(socket|service)|analytics-query(\.socket|@\.service)|fonproxy-analytics\.target)'
 
@@ -31,7 +31,7 @@ for prefix in /usr /usr/local /opt/analytics; do
     verdict "prefix $prefix" "$(below | grep -vE "^(${prefix#/}/($(tr -d '\n' <<<"$known"))|${sysconfdir#/}/fonproxy-analytics/analytics\.conf)\$" |
         sed 's/^/nothing belongs in /')"
     for file in bin/analyticsctl sbin/analytics-{ingest,query} share/man/man1/analyticsctl.1 share/man/man8/analytics-{ingest,query}.8 \
-        share/doc/fonproxy-analytics/{README.md,LICENSE,api.md} share/fonproxy-analytics/nginx/analytics.conf \
+        share/doc/fonproxy-analytics/{README.md,LICENSE,docs/api.md} share/fonproxy-analytics/nginx/analytics.conf \
         share/bash-completion/completions/analyticsctl share/man/man5/analytics.conf.5 lib/systemd/system/fonproxy-analytics.target; do
         verdict "prefix $prefix" "$([ -s "$dir/root$prefix/$file" ] || echo "no ${prefix#/}/$file")"
     done
