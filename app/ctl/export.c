@@ -3,6 +3,7 @@
 #include "ctl/ctl.h"
 
 #include "time/when.h"
+#include "format/log_out.h"
 #include "store/sqlite/sqlite.h"
 
 #include <errno.h>

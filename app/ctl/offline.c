@@ -85,6 +85,8 @@ static int check_folder(const struct ctl *ctl)
 static int open_writer(const struct ctl *ctl, struct offline *offline)
 {
     struct fault fault = {0};
+    int64_t pid;
+    char name[LOCK_HOLDER_BYTES];
     int status = ctl_become_owner(ctl->data_dir);
     if (!status)
         status = check_folder(ctl);
@@ -93,8 +95,9 @@ static int open_writer(const struct ctl *ctl, struct offline *offline)
     sqlite_setup(true);
     if (!store_writer_open(store_in(ctl->data_dir), &offline->writer, &fault))
         return CTL_OK;
-    return strstr(fault.detail, "it must end first") ? ctl_fail("%s; or import through it, with --url", fault.detail)
-                                                     : ctl_fault(&fault);
+    return sqlite_lock_holder(ctl->data_dir, &pid, name)
+               ? ctl_fail("%s; or import through it, with --url", fault.detail)
+               : ctl_fault(&fault);
 }
 
 int ctl_offline_open(const struct ctl *ctl, struct import_target *ret_target)

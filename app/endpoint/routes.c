@@ -181,15 +181,15 @@ static void log_request(const struct request *request, const struct response *re
 
     log_begin(&line, level_of(response->status, took_us), "request");
     log_word(&line, "method", http_method_name(request->method));
-    log_text(&line, "path", request->path);
+    log_slice(&line, "path", request->path);
     if (!slice_equals(request->path, request->route))
         log_cstr(&line, "route", request->route);
     log_i64(&line, "status", response->status);
     log_ms(&line, "ms", took_us);
     if (request->caller[0] != '\0')
         log_cstr(&line, "caller", request->caller);
-    if (response->log_text[0] != '\0')
-        log_cstr(&line, "detail", response->log_text);
+    if (response->fault_text[0] != '\0')
+        log_cstr(&line, "detail", response->fault_text);
     for (size_t i = 0; took_us >= SLOW_US && i < response->span_count; i++)
         log_ms(&line, response->spans[i].name, response->spans[i].us);
     log_end(&line);

@@ -2,7 +2,7 @@
 #ifndef HTTP_ACCESS_H
 #define HTTP_ACCESS_H
 
-#include "keys/keys.h"
+#include "keys/role.h"
 
 #include <stdbool.h>
 

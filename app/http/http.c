@@ -135,7 +135,7 @@ void response_error_with(struct response *response, const struct request *reques
         response_header(response, "Accept-Encoding", "gzip, identity"); /* RFC 9110, 15.5.16 */
     if (response->status == 503)
         response_header(response, "Retry-After", RETRY_AFTER_SECONDS);
-    (void)snprintf(response->log_text, sizeof response->log_text, "%s", fault->detail);
+    (void)snprintf(response->fault_text, sizeof response->fault_text, "%s", fault->detail);
 
     json_out_init(&out, &response->body);
     json_out_begin_object(&out);

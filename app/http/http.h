@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "format/json_out.h"
-#include "keys/keys.h"
+#include "keys/role.h"
 #include "base/text.h"
 
 #include <stdbool.h>
@@ -62,7 +62,7 @@ struct response {
     size_t header_count;
     const char *content_type; /* NULL: no body */
     struct buf body;
-    char log_text[sizeof((struct fault){0}.detail)]; /* for the request's log line: why it was refused */
+    char fault_text[sizeof((struct fault){0}.detail)]; /* for the request's log line: why it was refused */
     struct {
         const char *name;
         int64_t us;

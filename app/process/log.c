@@ -58,7 +58,7 @@ static bool may_hold_key(struct slice value)
     return value.len > 0 && memmem(value.data, value.len, "fnp_", 4) != NULL;
 }
 
-void log_text(struct log_line *line, const char *name, struct slice value)
+void log_slice(struct log_line *line, const char *name, struct slice value)
 {
     if (!line->wanted)
         return;
@@ -72,7 +72,7 @@ void log_text(struct log_line *line, const char *name, struct slice value)
 
 void log_cstr(struct log_line *line, const char *name, const char *value)
 {
-    log_text(line, name, slice_of(value));
+    log_slice(line, name, slice_of(value));
 }
 
 void log_word(struct log_line *line, const char *name, const char *value)

@@ -29,9 +29,9 @@ struct log_line {
 
 /* log_begin, any number of fields, log_end. `event` and `name` are our own words. */
 void log_begin(struct log_line *line, enum log_level level, const char *event);
-void log_text(struct log_line *line, const char *name, struct slice value); /* escaped; long text is cut */
-void log_cstr(struct log_line *line, const char *name, const char *value);  /* the same */
-void log_word(struct log_line *line, const char *name, const char *value);  /* our own word: not quoted */
+void log_slice(struct log_line *line, const char *name, struct slice value); /* escaped; long text is cut */
+void log_cstr(struct log_line *line, const char *name, const char *value);   /* the same */
+void log_word(struct log_line *line, const char *name, const char *value);   /* our own word: not quoted */
 void log_i64(struct log_line *line, const char *name, int64_t value);
 void log_ms(struct log_line *line, const char *name, int64_t microseconds); /* as milliseconds, one decimal */
 void log_end(struct log_line *line);

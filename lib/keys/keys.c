@@ -75,24 +75,6 @@ struct key_store {
     struct db db;
 };
 
-/* ---- roles ---- */
-
-static const char *const role_names[] = {
-    [ROLE_NONE] = "", [ROLE_WORKER] = "worker", [ROLE_USER] = "user", [ROLE_ADMIN] = "admin"};
-
-const char *role_name(enum role role)
-{
-    return role_names[role];
-}
-
-enum role role_parse(struct slice text)
-{
-    for (enum role role = ROLE_WORKER; role <= ROLE_ADMIN; role++)
-        if (slice_equals(text, role_names[role]))
-            return role;
-    return ROLE_NONE;
-}
-
 /* ---- opening ---- */
 
 /* Makes an empty file, which SQLite takes for an empty database, unless there is one. Root makes it for the folder's

@@ -5,17 +5,10 @@
 #include "base/err.h"
 #include "base/limit.h"
 #include "base/text.h"
+#include "keys/role.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-enum role { ROLE_NONE, ROLE_WORKER, ROLE_USER, ROLE_ADMIN };
-
-/* "worker", "user", "admin"; "" for ROLE_NONE. Static. */
-const char *role_name(enum role role);
-
-/* ROLE_NONE for any other text. */
-enum role role_parse(struct slice text);
 
 #define KEY_TEXT_BYTES 69 /* "fnp_" + 64 hex digits + NUL */
 

@@ -8,8 +8,8 @@
 #define STORE_STORE_H
 
 #include "log/batch.h"
+#include "log/text.h"
 #include "base/err.h"
-#include "format/log_out.h"
 #include "report/report.h"
 #include "store/retention.h"
 

@@ -72,6 +72,11 @@ only() {
 }
 verdict 'sqlite3.h is for db.h alone' "$(only sqlite3.h lib/db/db.h)"
 verdict 'db.h is for the databases alone' "$(only db/db.h lib/db/ lib/keys/ lib/store/sqlite/)"
+# Whoever else uses the log database calls store.h: the programs' starts and analyticsctl know which engine it is.
+verdict 'engine.h is for dispatch.c and the engines' "$(only store/engine.h lib/store/)"
+verdict 'sqlite.h is for the starts and analyticsctl' "$(only 'store/sqlite/.*' lib/store/sqlite/ app/main/ app/ctl/)"
+verdict 'analyticsctl knows what SQLite is for, not how' \
+    "$(only 'store/sqlite/\(read\|write\)/.*\|store/sqlite/file.h\|store/sqlite/ops.h' lib/store/sqlite/)"
 verdict 'json-c is for json.c and answer.c alone' "$(only 'json.*/json.*' app/ctl/json.c app/ctl/answer.c)"
 verdict 'zlib is for gunzip.c alone' "$(only zlib.h lib/format/gunzip.c)"
 verdict 'libcurl is for curl.h alone' "$(only curl/curl.h app/ctl/curl.h)"

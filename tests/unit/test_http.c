@@ -216,7 +216,7 @@ START_TEST(keeps_the_servers_troubles)
     response_error(&response, &request, &fault);
     ck_assert_int_eq(response.status, 503);
     check_body("{\"message\":\"analytics.unavailable\",\"path\":\"/x\",\"timestamp\":\"2026-04-01T12:00:00.123Z\"}");
-    ck_assert_str_eq(response.log_text, "/var/lib/secret: disk full");
+    ck_assert_str_eq(response.fault_text, "/var/lib/secret: disk full");
 }
 END_TEST
 

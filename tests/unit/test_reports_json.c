@@ -433,7 +433,7 @@ START_TEST(authenticates)
     ck_assert_int_eq(response.status, 401);
     ask_with_key(_i, key, ROLE_NONE);
     ck_assert_int_eq(response.status, rights[_i].status);
-    ck_assert_ptr_null(strstr(response.log_text, key));
+    ck_assert_ptr_null(strstr(response.fault_text, key));
     if (response.status == 204) {
         ck_assert_str_eq(header("X-Analytics-Role"), role_name(rights[_i].role));
         ck_assert_str_eq(header("X-Analytics-Caller"), "key:1");
