@@ -8,7 +8,7 @@
 
 enum right { RIGHT_NONE, RIGHT_READ, RIGHT_INGEST, RIGHT_METRICS };
 
-/* docs/api.md, "Who may ask". */
+/* docs/api.md, "Authentication". */
 bool access_allows(enum role role, enum right right);
 
 #endif

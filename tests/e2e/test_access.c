@@ -42,7 +42,7 @@ static const char stored[] =
 #define ATTEMPT                                                                                                        \
     "{\"logs\":[{\"ts\":\"2026-01-01\",\"user_id\":1,\"order_id\":1,\"domain\":\"x\",\"count\":1,\"worker\":\"%s\"}]}"
 
-/* ---- the rows: docs/api.md, "Who may ask" ---- */
+/* ---- the rows: docs/api.md, "Authentication" ---- */
 
 static const struct row {
     const char *path;
