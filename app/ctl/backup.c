@@ -182,6 +182,8 @@ static int begin(const struct ctl *ctl, const struct watch *watch, struct sqlite
         return status;
     if (is_root && (setegid(dir.st_gid) != 0 || seteuid(dir.st_uid) != 0))
         return ctl_fail("can't read as the owner of %s: %s", ctl->data_dir, strerror(errno));
+    if (is_root)
+        ctl_pass_closed(ctl->data_dir);
     if (sqlite_backup_begin(ctl->data_dir, watch, ret_backup, &fault))
         status = say_fault(&fault, "stopped; nothing was written");
     if (is_root && (seteuid(0) != 0 || setegid(0) != 0))

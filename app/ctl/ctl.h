@@ -85,8 +85,12 @@ int ctl_rebuild(const struct ctl *ctl);
 int ctl_prune(const struct ctl *ctl);
 
 /* Root goes on as the owner of the folder. Then everything made in it is the owner's, SQLite's files too, and root
- * writes nothing where another user could have put a link. An error is said, and its status returned. */
+ * writes nothing where another user could have put a link. Where a folder above is closed to the owner, the right to
+ * pass through it is kept. An error is said, and its status returned. */
 int ctl_become_owner(const char *path);
+
+/* For root that is another user for a while (seteuid): lets it through to the folder, as ctl_become_owner does. */
+void ctl_pass_closed(const char *path);
 
 /* ---- ctl/watch.c: a long command while it works ---- */
 

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -77,21 +76,6 @@ static int check_owner(const char *path, const struct passwd *owner)
         return CTL_OK;
     return ctl_fail("%s was there before and is not %s's; run: chown %s %s", path, owner->pw_name, owner->pw_name,
                     path);
-}
-
-int ctl_become_owner(const char *path)
-{
-    struct stat dir;
-    if (stat(path, &dir) < 0)
-        return ctl_fail("%s: %s", path, strerror(errno));
-    if (!S_ISDIR(dir.st_mode))
-        return ctl_fail("%s is not a folder", path);
-    if (geteuid() != 0 || dir.st_uid == 0)
-        return CTL_OK;
-    if (setgroups(1, &dir.st_gid) < 0 || setresgid(dir.st_gid, dir.st_gid, dir.st_gid) < 0 ||
-        setresuid(dir.st_uid, dir.st_uid, dir.st_uid) < 0)
-        return ctl_fail("can't go on as the owner of %s: %s", path, strerror(errno));
-    return CTL_OK;
 }
 
 /* ---- what it holds ---- */

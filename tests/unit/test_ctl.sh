@@ -463,6 +463,19 @@ if [ "$(id -u)" -eq 0 ] && id nobody >/dev/null 2>&1; then
     mkdir "$tmp/given" && chown nobody "$tmp/given"
     run 0 'the first key, by root' --data "$tmp/given" key add --role admin --name root
     check '  is that user'\''s file' test -z "$(find "$tmp/given" ! -user nobody)"
+    # A folder above that is closed to the owner, as root's home is.
+    mkdir -m 700 "$tmp/closed" && run 0 'init below a closed folder' --data "$tmp/closed/data" init --owner nobody
+    for command in status verify 'key list' 'export --format csv --from 2026-03-01 --to 2026-03-02' 'prune --older-than 1d --dry-run' \
+        "backup $tmp/closed.backup"; do
+        # shellcheck disable=SC2086
+        run 0 "$command below a closed folder" --data "$tmp/closed/data" $command
+    done
+    check '  all of it is still that user'\''s' test -z "$(find "$tmp/closed/data" ! -user nobody)"
+    if command -v setpriv >/dev/null; then
+        setpriv --bounding-set -dac_read_search,-dac_override,-setpcap --inh-caps -dac_read_search,-dac_override,-setpcap "$ctl" --data "$tmp/closed/data" status >"$tmp/out" 2>"$tmp/err"
+        report '  status without the right to pass' $(($? != 1))
+        err_has "is closed to its owner .* by $tmp/closed: chmod"
+    fi
     mkdir "$tmp/roots"
     run 1 'init --owner in a folder of root' --data "$tmp/roots" init --owner nobody
     err_has "run: chown nobody $tmp/roots"
