@@ -117,6 +117,8 @@ for unit in analytics-ingest.service analytics-query@.service; do
     fi
 done
 
+[ "$EUID" -eq 0 ] || echo 'skipped: ExecStopPost=, systemd-sysusers and systemd-tmpfiles need root'
+
 # ---- the user and the folder, made as at a boot
 
 if [ "$EUID" -eq 0 ]; then

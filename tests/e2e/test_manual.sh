@@ -75,7 +75,7 @@ check_command() { # COMMAND EXPECTED
     if [[ $1 == export\ * ]]; then # for all that follow
         eval "$(localise "$1")"
     elif [ "$EUID" -ne 0 ] && [[ $1 == *' www-data'* ]]; then
-        printf 'not run, needs root: %s\n' "$1"
+        printf 'skipped: needs root: %s\n' "$1"
     else
         check_output "$1" "$(localise "$2")"
     fi

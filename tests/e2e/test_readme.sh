@@ -61,7 +61,7 @@ run_command() {
 check_command() { # COMMAND EXPECTED
     local status=0
     if [[ $1 == *www-data* && $EUID -ne 0 ]] || [[ $1 == *"$(printf '%s' /var/lib/)"* && $EUID -ne 0 ]]; then
-        printf 'not run, needs root: %s\n' "$1"
+        printf 'skipped: needs root: %s\n' "$1"
         return
     fi
     if [ "$1" = ./serve ]; then # not in a subshell: it stays

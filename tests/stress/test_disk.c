@@ -250,7 +250,7 @@ static bool may_mount(void)
 {
     if (geteuid() == 0 && unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
         return true;
-    printf("left out, it needs root and mounts: %s\n", strerror(errno));
+    printf("skipped: a full disk needs root and mounts: %s\n", strerror(errno));
     return false;
 }
 

@@ -103,6 +103,13 @@ mkdir "$WORK/full"
 verdict 'a full disk ends it' "$( (setup "make_in '$WORK/full' all") && echo 'with status 0')"
 expect 'a full disk' "$WORK/err" 'the disk is full'
 
+# ---- what ./check and ./package refuse before they install anything
+
+for command in './check --nonsense' './check --quick test_text' './package --nonsense' './package --build-dir'; do
+    verdict "$command" "$($command >"$WORK/out" 2>"$WORK/err" && echo 'is taken')"
+    verdict "$command: one line" "$([ "$(wc -l <"$WORK/err")" -eq 1 ] || cat "$WORK/err")"
+done
+
 # ---- places
 
 mkdir -p "$WORK/a clone/tools"
