@@ -68,8 +68,9 @@ until [ -n "$stopping" ]; do
 done
 wait
 END
+# A shell cannot trap a signal that was ignored when it started, as SIGHUP is under nohup.
 manager() { # UNIT SOCKET NAME…
-    (cd "$dir/run" && exec "${as_user[@]}" spawn-fcgi -n -s "$dir/run/$2" -M 0666 -b 1024 -- "$(command -v bash)" "$dir/manager" "$units/$1" "${@:3}") &
+    (cd "$dir/run" && exec "${as_user[@]}" spawn-fcgi -n -s "$dir/run/$2" -M 0666 -b 1024 -- "$(command -v env)" --default-signal=HUP "$(command -v bash)" "$dir/manager" "$units/$1" "${@:3}") &
 }
 await() { # COMMAND…: until it is true, 20 seconds
     for ((SECONDS = 0; SECONDS < 20; )); do
