@@ -1,5 +1,5 @@
-/* query.c: analytics-query, one of a pool of single-threaded readers. Opens its files when they are first needed,
- * so it may start before analytics-ingest has made them. */
+/* query.c: analytics-query, one of a pool of readers: one thread answers a report at a time, another waits for a
+ * stop. Opens its files when they are first needed, so it may start before analytics-ingest has made them. */
 #include "http/fcgi.h"
 #include "process/log.h"
 #include "endpoint/routes.h"

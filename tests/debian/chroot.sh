@@ -18,6 +18,7 @@ if [ -z "${IN_NAMESPACE:-}" ]; then
 fi
 DEB=$(realpath "$1") TARBALL=$(realpath "$2")
 . "${SELF%/*}/../support/totals.sh"
+. "${SELF%/*}/../support/debian.sh"
 dir=$(mktemp -d /var/tmp/analytics-debian.XXXXXX)
 root=$dir/root
 finished() {
@@ -39,11 +40,9 @@ must() { # WHAT COMMAND…: a step without which nothing goes on
 inside() { chroot "$root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C "$@"; }
 apt() { inside apt-get -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 "$@"; }
 
-# ---- a fresh Debian, with this machine's mirror
+# ---- a fresh Debian
 
-# shellcheck disable=SC2016
-mirror=$(apt-get indextargets --format '$(SITE) $(RELEASE)' 'Created-By: Packages' | awk '$1 ~ /\/debian$/ && $2 == "bookworm" { print $1; exit }')
-must debootstrap debootstrap --variant=minbase bookworm "$root" ${mirror:+"$mirror"}
+must debootstrap fresh_debian "$root"
 mount -t proc proc "$root/proc"
 printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
 chmod 755 "$root/usr/sbin/policy-rc.d"
@@ -87,14 +86,8 @@ echo 'log_level = warn # the operator' >>"$root/etc/fonproxy-analytics/analytics
 
 # ---- upgraded, twice: with the target disabled by the operator, and with a systemd that seems to run
 
-next_version() { # N
-    rm -rf "$dir/deb"
-    dpkg-deb -R "$DEB" "$dir/deb"
-    sed -i "s/^Version: .*/&+next$1/" "$dir/deb/DEBIAN/control"
-    dpkg-deb --root-owner-group -b "$dir/deb" "$root/tmp/next.deb" >/dev/null
-}
 inside systemctl --quiet disable fonproxy-analytics.target 2>/dev/null
-next_version 1
+next_version "$DEB" 1 "$root/tmp/next.deb"
 must 'an upgrade' apt install /tmp/next.deb
 data_stays upgraded
 settings_stay() { verdict "$1" "$(grep -q 'the operator$' "$root/etc/fonproxy-analytics/analytics.conf" || echo 'the settings are not as the operator left them')"; }
@@ -114,7 +107,7 @@ seem_to_run() {
     : >"$root/tmp/told"
 }
 seem_to_run
-next_version 2
+next_version "$DEB" 2 "$root/tmp/next.deb"
 must 'an upgrade under systemd' apt install /tmp/next.deb
 for words in 'try-restart analytics-ingest.service' 'try-restart analytics-query@*.service' 'start fonproxy-analytics.target'; do
     verdict upgraded "$(told | grep -qxF -- "$words" || echo "systemctl is not told '$words'")"

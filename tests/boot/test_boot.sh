@@ -1,0 +1,277 @@
+#!/usr/bin/env bash
+# test_boot.sh DEB FOLDER: the package under a systemd that runs as PID 1: first start, reloads under load, kills, a full
+# disk, a restart of the machine, removal and purge; upgrades from 0.1.0 and 0.2.0 under load, built from the git history.
+# FOLDER keeps the fresh Debian from run to run. Needs root, debootstrap and a mirror; some minutes. A limit ends it.
+#
+# Seen to fail:
+#   SECURITY.md with the number of another systemd -> "FAIL analytics-ingest.service: 251 system calls are permitted, …"
+#   nginx without the drop-in -> "FAIL first start: 404…"
+SELF=$(realpath "${BASH_SOURCE[0]}")
+HERE=${SELF%/*}
+. "$HERE/box.sh"
+if [ -z "${IN_NAMESPACE:-}" ]; then
+    [ "$EUID" -eq 0 ] && command -v debootstrap >/dev/null || { echo 'needs root and debootstrap' >&2 && exit 77; }
+    export IN_NAMESPACE=analytics-boot-$$ BOOT_DIR
+    BOOT_DIR=$(mktemp -d /var/tmp/analytics-boot.XXXXXX)
+    ended() {
+        kill "$child" 2>/dev/null || true # timeout, which kills the namespace
+        wait "$child" || true
+        box_forget "$IN_NAMESPACE"
+        rm -rf --one-file-system "$BOOT_DIR"
+    }
+    trap ended EXIT
+    trap 'exit 130' INT TERM HUP
+    timeout -k 1 -s KILL 1500 unshare --mount --propagation private --pid --fork --kill-child --mount-proc bash "$SELF" "$@" </dev/null &
+    child=$!
+    status=0
+    wait "$child" || status=$?
+    exit "$status"
+fi
+mkdir -p "$2"
+DEB=$(realpath "$1") BASE=$(realpath "$2")/base dir=$BOOT_DIR
+. "$HERE/../support/totals.sh"
+. "$HERE/../support/debian.sh"
+DATA=/var/lib/fonproxy-analytics
+POOL=(analytics-query@1.service analytics-query@2.service analytics-query@3.service analytics-query@4.service)
+SERVICES=(analytics-ingest.service "${POOL[@]}")
+
+end() {
+    local status=0
+    finish >/dev/null || status=1
+    echo "$((CHECKS - FAILURES)) passed, $FAILURES failed"
+    exit $status
+}
+must() { # WHAT COMMAND…: a step without which nothing goes on
+    "${@:2}" >"$dir/must.log" 2>&1 </dev/null || { verdict "$1" "$(tail -n 30 "$dir/must.log")" && end; }
+    verdict "$1" ''
+}
+await() { # SECONDS COMMAND…
+    for ((SECONDS = 0; SECONDS < $1; )); do
+        "${@:2}" && return
+        sleep 0.2
+    done
+    return 1
+}
+
+# ---- a box: a fresh Debian with what the package depends on, and nginx with the drop-in's own site
+
+PACKAGES=systemd,systemd-sysv,dbus,curl,sqlite3,nginx-light,libfcgi0ldbl,libsodium23,libcurl4,libjson-c5,libsqlite3-0,libjs-chart.js
+if [ ! -e "$BASE.done" ]; then
+    rm -rf --one-file-system "$BASE"
+    must debootstrap fresh_debian "$BASE" --include=$PACKAGES
+    touch "$BASE.done"
+fi
+new_box() { # NAME
+    NAME=$1
+    mkdir -p "$dir/$NAME/changes/srv/boot" "$dir/$NAME/changes/etc/nginx/sites-enabled"
+    cp "$HERE/load.sh" "$dir/$NAME/changes/srv/boot"
+    must "the box $NAME boots" box_boot "$BASE" "$dir/$NAME" "$IN_NAMESPACE"
+    BOOT=/proc/$BOX_PID/root/srv/boot
+}
+site() {
+    local share=/usr/share/fonproxy-analytics/nginx
+    box sh -c 'cat >/etc/nginx/sites-enabled/default' <<END
+include $share/analytics-upstream.conf;
+include $share/analytics-http.conf;
+server {
+    listen 127.0.0.1:80;
+    include $share/analytics-auth-keys.conf;
+    include $share/analytics.conf;
+}
+END
+    box systemctl restart nginx # a reload with a bad configuration would go on with the old one
+}
+put() { cp "$1" "$BOOT/$2"; }
+health() { box curl -s -m 5 -o /dev/null -w '%{http_code}' http://127.0.0.1/analytics/health; }
+healthy() { [ "$(health)" = 200 ]; }
+is_healthy() { healthy || { box journalctl -b --no-pager -n 20 -u 'analytics-*' && return 1; }; }
+pid_of() { box systemctl show --value -p MainPID "$1"; }
+pids() { for unit in "${SERVICES[@]}"; do echo "$unit $(pid_of "$unit")"; done; }
+# Prints who is not another process than in BEFORE by now, or does not run.
+not_replaced() { # BEFORE
+    local unit pid now
+    while read -r unit pid; do
+        now=$(pid_of "$unit")
+        [ "$now" != "$pid" ] && [ "$now" != 0 ] || echo "$unit is still process $pid"
+    done <<<"$1"
+}
+all_replaced() { [ -z "$(not_replaced "$1")" ]; }
+is_replaced() { # WHAT BEFORE
+    await 20 all_replaced "$2" || true
+    verdict "$1" "$(not_replaced "$2")"
+}
+started() { # WHAT
+    await 20 healthy || true
+    must "$1: health" is_healthy
+    for unit in "${SERVICES[@]}"; do
+        verdict "$1" "$([ "$(box systemctl is-active "$unit")" = active ] || echo "$unit does not run")"
+    done
+}
+
+# ---- load
+
+LOAD=()
+load() {
+    box cp $DATA/keys/worker.key $DATA/keys/admin.key /srv/boot/
+    rm -f "$BOOT/enough" "$BOOT"/other.*
+    for n in 1 2 3; do
+        box bash /srv/boot/load.sh /srv/boot $n &
+        LOAD+=($!)
+    done
+}
+acknowledged() { cat "$BOOT"/acknowledged.* | wc -l; }
+stored() {
+    box curl -s -m 20 -H "x-api-key: $(<"$BOOT/admin.key")" 'http://127.0.0.1/analytics/traffic?from=2026-03-15&to=2026-03-15' |
+        sed -n 's/.*"total_count":"\([0-9]*\)".*/\1/p'
+}
+counted() { # WHAT
+    local all
+    all=$(acknowledged)
+    verdict "$1" "$([ "$all" -gt 0 ] && [ "$(stored)" = "$all" ] || echo "$all batches were acknowledged, $(stored) count")"
+}
+no_load() { # WHAT [lossless]
+    : >"$BOOT/enough"
+    for n in "${LOAD[@]}"; do
+        wait "$n" || verdict "$1" 'a sender gave up'
+    done
+    LOAD=()
+    [ "${2:-}" != lossless ] || verdict "$1" "$(cat "$BOOT"/other.* 2>/dev/null | sort | uniq -c)"
+    counted "$1"
+    echo "# $1: $(acknowledged) batches so far"
+}
+
+# ---- first start
+
+new_box new
+put "$DEB" new.deb
+must 'the package is installed' box dpkg -i /srv/boot/new.deb
+must 'nginx takes the drop-in' site
+started 'first start'
+threads() { sed -n 's/^Threads:\t//p' "/proc/$BOX_PID/root/proc/$(pid_of "$1")/status"; }
+for unit in "${POOL[@]}"; do
+    verdict "$unit" "$([ "$(threads "$unit")" = 2 ] || echo "has $(threads "$unit") threads")"
+done
+for unit in "${SERVICES[@]}"; do
+    permitted=$(box systemctl show --value -p SystemCallFilter "$unit" | wc -w)
+    verdict "$unit" "$(grep -q "permits $permitted system calls" SECURITY.md || echo "$permitted system calls are permitted, not what SECURITY.md says")"
+done
+
+# ---- reloads under load; one with a bad setting
+
+load
+for round in $(seq 20); do
+    before=$(pids)
+    verdict "reload $round" "$(box systemctl reload fonproxy-analytics.target 2>&1)"
+    is_replaced "reload $round" "$before"
+done
+before=$(pids)
+box sh -c 'echo "threads = many" >>/etc/fonproxy-analytics/analytics.conf'
+verdict 'bad settings, the target' "$(box systemctl reload fonproxy-analytics.target 2>&1 || echo "the target's reload fails: the manual page says that it does not")"
+verdict 'bad settings, the service' "$(box systemctl reload analytics-ingest.service >/dev/null 2>&1 && echo 'its reload does not fail' || true)"
+verdict 'bad settings' "$([ "$(pids)" = "$before" ] || echo 'a program ended')"
+verdict 'bad settings' "$(box journalctl -b --no-pager -u analytics-ingest.service | grep -q 'threads' || echo 'the journal does not name the setting')"
+box sed -i '/^threads = many/d' /etc/fonproxy-analytics/analytics.conf
+no_load reloads lossless
+
+# ---- each process killed
+
+load
+for unit in "${SERVICES[@]}"; do
+    before="$unit $(pid_of "$unit")"
+    box systemctl kill -s KILL --kill-who=main "$unit"
+    is_replaced "$unit, killed" "$before"
+done
+no_load kills
+
+# ---- the machine restarts
+
+must 'the machine is switched off' box_off
+must 'the machine boots again' box_boot "$BASE" "$dir/new" "$IN_NAMESPACE"
+BOOT=/proc/$BOX_PID/root/srv/boot
+started 'after a restart of the machine'
+counted 'after a restart of the machine'
+
+# ---- a full disk: a small file system in the place of the data
+
+stop_all() { box systemctl stop fonproxy-analytics.target analytics-ingest.socket analytics-query.socket "${SERVICES[@]}"; }
+must 'everything stops' stop_all
+must 'a small disk' box sh -c "mount -t tmpfs -o size=32m,mode=700 disk $DATA && chown fonproxy-analytics: $DATA"
+must 'everything starts' box systemctl start fonproxy-analytics.target
+started 'a small disk'
+post() {
+    box curl -s -m 20 -o /dev/null -w '%{http_code}' -H "x-api-key: $(box cat "$DATA/keys/worker.key")" -H 'content-type: application/json' \
+        -d '{"logs":[{"ts":"2026-03-15 10:15:00","user_id":1,"order_id":3,"domain":"example.com","count":1}]}' http://127.0.0.1/analytics/ingest
+}
+takes_batches() { [ "$(post)" = 204 ]; }
+refuses_batches() { [ "$(post)" = 503 ]; }
+verdict 'a small disk' "$(await 20 takes_batches || echo 'takes no batch')"
+box sh -c "cat /dev/zero >$DATA/filler 2>/dev/null" || true
+verdict 'a full disk' "$(await 60 refuses_batches || echo 'batches are not refused')"
+verdict 'a full disk' "$([ "$(health)" = 503 ] || echo 'health is well')"
+before=$(pids)
+box rm $DATA/filler
+verdict 'room again' "$(await 20 takes_batches || echo 'takes no batch')"
+verdict 'room again' "$(await 20 healthy || echo 'health is not well')"
+verdict 'room again' "$([ "$(pids)" = "$before" ] || echo 'a program had to start again')"
+must 'everything stops' stop_all
+must 'the disk goes' box umount $DATA
+must 'everything starts' box systemctl start fonproxy-analytics.target
+started 'the disk of before'
+counted 'the disk of before'
+
+# ---- removed, purged
+
+SECONDS=0
+must 'the package is removed' box dpkg -r fonproxy-analytics
+verdict removed "$([ $SECONDS -lt 25 ] || echo "took $SECONDS seconds: a process did not hear the stop")"
+verdict removed "$(box journalctl -b --no-pager | grep -E "analytics.*State 'stop[^']*' timed out" || true)"
+verdict removed "$(box sh -c 'cat /proc/[0-9]*/comm' 2>/dev/null | grep '^analytics-' || true)"
+verdict removed "$(box find /run/fonproxy-analytics -name '*.sock' 2>/dev/null || true)"
+must 'the package is purged' box dpkg -P fonproxy-analytics
+verdict purged "$(box test -s $DATA/analytics.db || echo 'the data is gone')"
+verdict purged "$(box systemctl --failed --no-legend --plain | grep analytics || true)"
+must 'the machine is switched off' box_off
+
+# ---- upgrades under load: the released versions, built from the git history
+
+V0_1_0=eaf3b6e V0_2_0=1c840df # the last commit of the one; the first of the other that makes a package
+old_source() { # COMMIT
+    mkdir -p "$dir/$1" && git archive "$1" | tar -x -C "$dir/$1" && cd "$dir/$1" && autoreconf -i &&
+        ./configure --disable-tests --prefix=/usr --sysconfdir=/etc --with-systemdsystemunitdir=/lib/systemd/system
+}
+make_package() { (old_source "$V0_2_0" && MAKEFLAGS='' make deb); }
+make_install() { (old_source "$V0_1_0" && MAKEFLAGS='' make -j2 && make install DESTDIR="$PWD/image" && cd image && tar -cf "$dir/0.1.0.tar" .); }
+old_0_2_0() { put "$(ls "$dir/$V0_2_0"/deb/fonproxy-analytics_*.deb)" old.deb && box dpkg -i /srv/boot/old.deb; }
+# It had no package: `make install`, and its README's commands.
+old_0_1_0() {
+    put "$dir/0.1.0.tar" old.tar && box tar -C / --no-overwrite-dir --keep-directory-symlink -xf /srv/boot/old.tar && box systemd-sysusers &&
+        box systemd-tmpfiles --create && box systemctl daemon-reload && box systemctl enable --now fonproxy-analytics.target "${SERVICES[@]}"
+}
+upgrade() { # VERSION
+    local before
+    new_box "$1"
+    put "$dir/next.deb" new.deb
+    must "$1 is installed" "old_${1//./_}"
+    must "nginx takes the drop-in of $1" site
+    started "$1"
+    load
+    await 20 test -s "$BOOT/acknowledged.1" || true
+    before=$(pids)
+    must "$1 is upgraded" box dpkg -i --force-confnew /srv/boot/new.deb
+    [ "$1" != 0.1.0 ] || must 'the programs of 0.1.0 end' box systemctl restart "${SERVICES[@]}" # dpkg knows of no upgrade
+    is_replaced "$1 upgraded" "$before"
+    no_load "$1 upgraded" lossless
+    started "$1 upgraded"
+    verdict "$1 upgraded" "$(box analyticsctl --data $DATA verify >"$dir/verify" 2>&1 || cat "$dir/verify")"
+    must 'the machine is switched off' box_off
+}
+if git rev-parse -q --verify "$V0_1_0^{commit}" >/dev/null 2>&1; then
+    next_version "$DEB" 1 "$dir/next.deb"
+    must '0.1.0 is built' make_install
+    must '0.2.0 is built' make_package
+    upgrade 0.1.0
+    upgrade 0.2.0
+else
+    echo '# no git history: the upgrades are not tried'
+fi
+end
