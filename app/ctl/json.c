@@ -78,15 +78,25 @@ void ctl_json_bool(struct json_object *object, const char *name, bool value)
     add(object, name, json_object_new_boolean(value));
 }
 
-void ctl_json_time(struct json_object *object, const char *name, int64_t seconds)
+static void add_time(struct json_object *object, const char *name, bool is_time, int64_t seconds)
 {
     char text[WHEN_TEXT_BYTES];
-    if (!ctl_is_time(seconds)) {
+    if (!is_time) {
         ctl_json_null(object, name);
         return;
     }
     when_format(seconds, text);
     ctl_json_text(object, name, text);
+}
+
+void ctl_json_time(struct json_object *object, const char *name, int64_t seconds)
+{
+    add_time(object, name, ctl_is_time(seconds), seconds);
+}
+
+void ctl_json_log_time(struct json_object *object, const char *name, int64_t seconds)
+{
+    add_time(object, name, seconds == 0 || ctl_is_time(seconds), seconds);
 }
 
 /* json-c's null is NULL, which nothing can tell from a failure: so this does not go by add(). */

@@ -23,6 +23,7 @@ void ctl_json_count(struct json_object *object, const char *name, int64_t count)
 void ctl_json_text(struct json_object *object, const char *name, const char *text);
 void ctl_json_bool(struct json_object *object, const char *name, bool value);
 void ctl_json_time(struct json_object *object, const char *name, int64_t seconds);
+void ctl_json_log_time(struct json_object *object, const char *name, int64_t seconds); /* null: below 0 */
 void ctl_json_null(struct json_object *object, const char *name);
 
 /* A number at an array's end. */

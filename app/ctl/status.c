@@ -128,9 +128,9 @@ static void say_logs(const struct figures *figures)
     const struct sqlite_status *store = &figures->store;
     char count[CTL_FIGURE_BYTES], first[CTL_FIGURE_BYTES], last[CTL_FIGURE_BYTES], ago[CTL_FIGURE_BYTES];
     const char *logs = store->logs < 0 ? "too many to count here" : ctl_count_text(store->logs, count);
-    if (store->first_log)
-        ctl_say("Logs         %s, from %s to %s", logs, ctl_time_text(store->first_log, "?", first),
-                ctl_time_text(store->last_log, "?", last));
+    if (store->first_log >= 0)
+        ctl_say("Logs         %s, from %s to %s", logs, ctl_log_time_text(store->first_log, first),
+                ctl_log_time_text(store->last_log, last));
     else
         ctl_say("Logs         %s", logs);
     if (store->hours_closed)
@@ -213,8 +213,8 @@ static void put_store(struct json_object *json, const struct sqlite_status *stor
     ctl_json_count(json, "wal_bytes", store->wal_bytes);
     ctl_json_time(json, "last_checkpoint", store->checkpoint_at);
     ctl_json_count(json, "logs", store->logs);
-    ctl_json_time(json, "first_log", store->first_log);
-    ctl_json_time(json, "last_log", store->last_log);
+    ctl_json_log_time(json, "first_log", store->first_log);
+    ctl_json_log_time(json, "last_log", store->last_log);
     ctl_json_time(json, "last_batch", store->last_batch);
     ctl_json_time(json, "hours_closed_until", store->hours_closed);
     ctl_json_time(json, "days_closed_until", store->days_closed);

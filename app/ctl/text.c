@@ -60,12 +60,22 @@ bool ctl_is_time(int64_t seconds)
     return seconds > 0 && seconds < YEAR_3000;
 }
 
-const char *ctl_time_text(int64_t seconds, const char *none, char ret_text[CTL_FIGURE_BYTES])
+static const char *time_text(int64_t seconds, char ret_text[CTL_FIGURE_BYTES])
 {
     char time[WHEN_TEXT_BYTES];
-    if (!ctl_is_time(seconds))
-        return seconds == 0 ? none : "?";
     when_format(seconds, time);
     snprintf(ret_text, CTL_FIGURE_BYTES, "%s UTC", time);
     return ret_text;
+}
+
+const char *ctl_time_text(int64_t seconds, const char *none, char ret_text[CTL_FIGURE_BYTES])
+{
+    if (!ctl_is_time(seconds))
+        return seconds == 0 ? none : "?";
+    return time_text(seconds, ret_text);
+}
+
+const char *ctl_log_time_text(int64_t seconds, char ret_text[CTL_FIGURE_BYTES])
+{
+    return seconds == 0 || ctl_is_time(seconds) ? time_text(seconds, ret_text) : "?";
 }

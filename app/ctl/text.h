@@ -19,6 +19,9 @@ const char *ctl_span_text(int64_t seconds, char ret_text[CTL_FIGURE_BYTES]);
 /* "YYYY-MM-DD HH:MM:SS UTC", `none` for 0; a time that only a damaged file can hold is "?". */
 const char *ctl_time_text(int64_t seconds, const char *none, char ret_text[CTL_FIGURE_BYTES]);
 
+/* The same for the time of a log, which may be 0: 1970's first second. */
+const char *ctl_log_time_text(int64_t seconds, char ret_text[CTL_FIGURE_BYTES]);
+
 /* A time that a sound file can hold, and not 0, which stands for none. */
 bool ctl_is_time(int64_t seconds);
 

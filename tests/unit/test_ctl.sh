@@ -436,6 +436,16 @@ done <<EOF
 --raw-days 36501${tab}must be an integer from 0 to 36500
 EOF
 
+# ---- a log of 1970's first second ----
+
+mkdir "$tmp/first" && "$ctl" --data "$tmp/first" init >/dev/null
+echo '{"ts":"1970-01-01 00:00:00","user_id":1,"order_id":1,"domain":"a","count":1}' >"$tmp/first.ndjson"
+run 0 'import of the first second' --data "$tmp/first" import "$tmp/first.ndjson"
+run 0 'status of the first second' --data "$tmp/first" status
+out_has '^Logs +1, from 1970-01-01 00:00:00 UTC to 1970-01-01 00:00:00 UTC$'
+run 0 'the same as JSON' --data "$tmp/first" status --json
+out_has '"first_log":"1970-01-01 00:00:00","last_log":"1970-01-01 00:00:00"'
+
 # ---- two at once ----
 
 for i in 1 2 3 4 5; do

@@ -114,12 +114,12 @@ static enum err read_rows(struct db *db, struct sqlite_status *status, struct fa
     } rows[] = {
         {"PRAGMA page_size", &page_bytes},
         {"PRAGMA freelist_count", &status->free_bytes},
-        {LOG_TIME("first_second", ""), &status->first_log},
-        {LOG_TIME("last_second", "DESC"), &status->last_log},
         {"SELECT closed_hour * 3600 FROM closing", &status->hours_closed},
         {"SELECT closed_day * 86400 FROM closing", &status->days_closed},
     };
-    enum err err = OK;
+    enum err err = db_get_i64(db, LOG_TIME("first_second", ""), -1, &status->first_log, fault);
+    if (!err)
+        err = db_get_i64(db, LOG_TIME("last_second", "DESC"), -1, &status->last_log, fault);
     for (size_t i = 0; !err && i < sizeof rows / sizeof *rows; i++)
         err = db_get_i64(db, rows[i].sql, 0, rows[i].value, fault);
     status->free_bytes *= page_bytes;

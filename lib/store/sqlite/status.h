@@ -20,7 +20,7 @@ struct sqlite_status {
     int64_t wal_bytes;     /* analytics.db-wal */
     int64_t checkpoint_at; /* Unix seconds, as all times: only a checkpoint writes to analytics.db itself */
     int64_t logs;          /* stored; -1: it would take too long to count */
-    int64_t first_log;     /* of those that are stored; 0: none */
+    int64_t first_log;     /* of those that are stored; -1: none (0 is 1970's first second) */
     int64_t last_log;
     int64_t last_batch; /* when it came; 0: none has */
     struct sqlite_received received[STORE_SPANS];
