@@ -1,0 +1,569 @@
+/* memory_store.c: logs in an array, and reports by going through all of it. Does its own sums; takes only the buckets
+ * of a zone from lib/. */
+#include "support/memory_store.h"
+
+#include "report/bucket.h"
+#include "store/engine.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/banned.h"
+
+struct kept_log {
+    struct log_record record; /* its names are those beside it */
+    char *name[NAME_FIELDS];
+};
+
+struct kept_key {
+    char *caller, *key;
+    unsigned char hash[STORE_BODY_HASH_BYTES];
+};
+
+static struct kept_log *logs;
+static size_t log_count;
+static struct kept_key *keys;
+static size_t key_count;
+static int64_t batches;
+
+static const struct store_engine memory_engine;
+
+static void *grown(void *array, size_t count, size_t bytes)
+{
+    void *more = realloc(array, (count + 1) * bytes);
+    ck_assert_ptr_nonnull(more);
+    return more;
+}
+
+static char *copy_of(const char *text, size_t len)
+{
+    char *copy = strndup(text, len);
+    ck_assert_ptr_nonnull(copy);
+    return copy;
+}
+
+void memory_store_clear(void)
+{
+    for (size_t i = 0; i < log_count; i++)
+        for (int field = 0; field < NAME_FIELDS; field++)
+            free(logs[i].name[field]);
+    for (size_t i = 0; i < key_count; i++) {
+        free(keys[i].caller);
+        free(keys[i].key);
+    }
+    free(logs);
+    free(keys);
+    logs = NULL;
+    keys = NULL;
+    log_count = key_count = 0;
+    batches++; /* another store than before */
+}
+
+struct store_place memory_store_place(void)
+{
+    return (struct store_place){.engine = &memory_engine};
+}
+
+/* ---- writing ---- */
+
+static enum err open_writer(const struct store_place *place, struct store_writer **ret_writer, struct fault *fault)
+{
+    static struct store_writer writer = {&memory_engine};
+    (void)place;
+    (void)fault;
+    *ret_writer = &writer;
+    return OK;
+}
+
+static void close_writer(struct store_writer *writer)
+{
+    (void)writer;
+}
+
+static const struct kept_key *find_key(const struct store_item *item)
+{
+    for (size_t i = 0; i < key_count; i++)
+        if (strcmp(keys[i].caller, item->caller) == 0 && strcmp(keys[i].key, item->idempotency_key) == 0)
+            return &keys[i];
+    return NULL;
+}
+
+/* Is the item known by its key? Then its result is set. */
+static bool is_known(struct store_item *item)
+{
+    const struct kept_key *key = item->idempotency_key ? find_key(item) : NULL;
+    if (!key)
+        return false;
+    item->replayed = memcmp(key->hash, item->body_hash, sizeof key->hash) == 0;
+    if (!item->replayed)
+        item->result = fault_set(&item->fault, ERR_IDEMPOTENCY_KEY_REUSED, "this key came with another body");
+    return true;
+}
+
+static void keep_key(const struct store_item *item)
+{
+    keys = grown(keys, key_count, sizeof *keys);
+    struct kept_key *key = &keys[key_count++];
+    *key = (struct kept_key){.caller = copy_of(item->caller, strlen(item->caller)),
+                             .key = copy_of(item->idempotency_key, strlen(item->idempotency_key))};
+    memcpy(key->hash, item->body_hash, sizeof key->hash);
+}
+
+static void keep_log(const struct batch *batch, const struct log_record *record)
+{
+    logs = grown(logs, log_count, sizeof *logs);
+    struct kept_log *log = &logs[log_count++];
+    log->record = *record;
+    for (int field = 0; field < NAME_FIELDS; field++) {
+        struct slice name = batch_name(batch, record->name[field]);
+        log->name[field] = copy_of(name.len ? name.data : "", name.len);
+    }
+}
+
+static void write_items(struct store_writer *writer, struct store_item *items, size_t count, int64_t now,
+                        struct store_times *ret_times)
+{
+    (void)writer;
+    (void)now;
+    *ret_times = (struct store_times){0};
+    for (struct store_item *item = items; item < items + count; item++) {
+        item->result = OK;
+        item->replayed = false;
+        item->already = 0;
+        if (is_known(item))
+            continue;
+        for (uint32_t i = 0; i < item->batch->log_count; i++)
+            keep_log(item->batch, &item->batch->logs[i]);
+        if (item->idempotency_key)
+            keep_key(item);
+        batches++;
+    }
+}
+
+static enum err maintain(struct store_writer *writer, int64_t now, int64_t idempotency_seconds, bool *ret_more,
+                         struct fault *fault)
+{
+    (void)writer;
+    (void)now;
+    (void)idempotency_seconds;
+    (void)fault;
+    *ret_more = false;
+    return OK;
+}
+
+static void set_retention(struct store_writer *writer, const struct store_retention *retention)
+{
+    (void)writer;
+    (void)retention;
+}
+
+static enum err writer_health(struct store_writer *writer, struct fault *fault)
+{
+    (void)writer;
+    (void)fault;
+    return OK;
+}
+
+static void probe(struct store_writer *writer)
+{
+    (void)writer;
+}
+
+static const struct store_writer_ops writer_ops = {
+    .open = open_writer,
+    .close = close_writer,
+    .write = write_items,
+    .maintain = maintain,
+    .set_retention = set_retention,
+    .health = writer_health,
+    .probe = probe,
+};
+
+/* ---- counting ---- */
+
+static bool is_text(const char *text, struct slice wanted)
+{
+    return strlen(text) == wanted.len && memcmp(text, wanted.data, wanted.len) == 0;
+}
+
+static bool matches(const struct kept_log *log, const struct report_filter *filter)
+{
+    const struct log_record *record = &log->record;
+    return record->ts >= filter->from && record->ts < filter->to &&
+           (!filter->user_id || record->user_id == filter->user_id) &&
+           (!filter->order_id || record->order_id == filter->order_id) &&
+           (!filter->has_domain || is_text(log->name[NAME_DOMAIN], filter->domain)) &&
+           (!filter->has_error || is_text(log->name[NAME_ERROR], filter->error));
+}
+
+static void add_log(struct totals *totals, const struct log_record *record)
+{
+    totals->count += record->count;
+    totals->bytes_sent += record->bytes_sent;
+    totals->bytes_received += record->bytes_received;
+    totals->errors += record->error_count;
+    if (record->max_concurrency > totals->max_concurrency)
+        totals->max_concurrency = record->max_concurrency;
+    if (record->ts < totals->first)
+        totals->first = record->ts;
+    if (record->ts > totals->last)
+        totals->last = record->ts;
+}
+
+/* Some logs by the text that they share. */
+struct group {
+    char *text;
+    struct totals totals;
+    int64_t measure;
+};
+
+struct groups {
+    struct group *rows;
+    size_t count;
+};
+
+static void add_to(struct groups *groups, const char *text, const struct log_record *record)
+{
+    size_t i = 0;
+    while (i < groups->count && strcmp(groups->rows[i].text, text) != 0)
+        i++;
+    if (i == groups->count) {
+        groups->rows = grown(groups->rows, groups->count++, sizeof *groups->rows);
+        groups->rows[i] = (struct group){.text = copy_of(text, strlen(text)), .totals = TOTALS_NONE};
+    }
+    add_log(&groups->rows[i].totals, record);
+}
+
+static int by_measure(const void *left, const void *right)
+{
+    const struct group *a = left, *b = right;
+    if (a->measure != b->measure)
+        return a->measure > b->measure ? -1 : 1;
+    return strcmp(a->text, b->text);
+}
+
+enum measure { MEASURE_BYTES, MEASURE_COUNT, MEASURE_ERRORS };
+
+static void sort(struct groups *groups, enum measure measure)
+{
+    for (size_t i = 0; i < groups->count; i++) {
+        const struct totals *totals = &groups->rows[i].totals;
+        int64_t measures[] = {totals->bytes_sent + totals->bytes_received, totals->count, totals->errors};
+        groups->rows[i].measure = measures[measure];
+    }
+    if (groups->count)
+        qsort(groups->rows, groups->count, sizeof *groups->rows, by_measure);
+}
+
+static enum measure measure_of(enum domain_order order)
+{
+    return order == DOMAIN_BY_BYTES ? MEASURE_BYTES : MEASURE_COUNT;
+}
+
+static char *take_text(struct group *group)
+{
+    char *text = group->text;
+    group->text = NULL;
+    return text;
+}
+
+static void release(struct groups *groups)
+{
+    for (size_t i = 0; i < groups->count; i++)
+        free(groups->rows[i].text);
+    free(groups->rows);
+}
+
+static void *rows_for(size_t count, size_t bytes)
+{
+    void *rows = calloc(count + 1, bytes);
+    ck_assert_ptr_nonnull(rows);
+    return rows;
+}
+
+/* ---- reports ---- */
+
+static enum err open_reader(const struct store_place *place, struct store_reader **ret_reader, struct fault *fault)
+{
+    static struct store_reader reader = {&memory_engine};
+    (void)place;
+    (void)fault;
+    *ret_reader = &reader;
+    return OK;
+}
+
+static void close_reader(struct store_reader *reader)
+{
+    (void)reader;
+}
+
+static bool is_stale(struct store_reader *reader)
+{
+    (void)reader;
+    return false;
+}
+
+static void set_timeout(struct store_reader *reader, int64_t milliseconds)
+{
+    (void)reader;
+    (void)milliseconds;
+}
+
+static enum err hold(struct store_reader *reader, const struct report_filter *filter, struct store_state *ret_state,
+                     struct fault *fault)
+{
+    (void)reader;
+    (void)filter;
+    (void)fault;
+    *ret_state = (struct store_state){0};
+    memcpy(ret_state->bytes, &batches, sizeof batches);
+    return OK;
+}
+
+static void let_go(struct store_reader *reader)
+{
+    (void)reader;
+}
+
+/* The logs of a part of the filter's range; how many there are. */
+static size_t sum_part(const struct report_filter *filter, int64_t from, int64_t to, struct totals *ret_totals)
+{
+    struct report_filter part = *filter;
+    size_t found = 0;
+    part.from = from;
+    part.to = to < filter->to ? to : filter->to;
+    *ret_totals = TOTALS_NONE;
+    for (size_t i = 0; i < log_count; i++)
+        if (matches(&logs[i], &part)) {
+            add_log(ret_totals, &logs[i].record);
+            found++;
+        }
+    return found;
+}
+
+static enum err chart(struct store_reader *reader, const struct report_filter *filter, enum granularity granularity,
+                      bool fill_zero, struct chart *ret_chart, struct fault *fault)
+{
+    struct chart chart = {0};
+    (void)reader;
+    (void)fault;
+    for (int64_t at = filter->from; at < filter->to;) {
+        struct bucket bucket = bucket_at(filter->zone, granularity, at);
+        struct chart_point point = {.bucket = bucket.label};
+        if (sum_part(filter, at, bucket.end, &point.totals) || fill_zero) {
+            chart.points = grown(chart.points, chart.count, sizeof *chart.points);
+            chart.points[chart.count++] = point;
+        }
+        at = bucket.end;
+    }
+    *ret_chart = chart;
+    return OK;
+}
+
+static enum err summary(struct store_reader *reader, const struct report_filter *filter, struct totals *ret_totals,
+                        struct fault *fault)
+{
+    (void)reader;
+    (void)fault;
+    sum_part(filter, filter->from, filter->to, ret_totals);
+    return OK;
+}
+
+/* The value of a dimension as text; `number` is where one is written. */
+static const char *value_of(const struct kept_log *log, enum dimension by, char number[64])
+{
+    static const enum name_field fields[DIMENSIONS] = {
+        [BY_WORKER] = NAME_WORKER, [BY_PEER] = NAME_PEER, [BY_PROTOCOL] = NAME_PROTOCOL, [BY_ERROR] = NAME_ERROR};
+    if (by == BY_IP_OUT)
+        ip_format(&log->record.ip_out, number);
+    else if (by == BY_PORT)
+        snprintf(number, 64, "%d", log->record.port);
+    else if (by == BY_ORDER || by == BY_USER)
+        snprintf(number, 64, "%lld", (long long)(by == BY_ORDER ? log->record.order_id : log->record.user_id));
+    else
+        return log->name[fields[by]];
+    return number;
+}
+
+static void add_sums(struct totals *totals, const struct totals *more)
+{
+    totals->count += more->count;
+    totals->bytes_sent += more->bytes_sent;
+    totals->bytes_received += more->bytes_received;
+    totals->errors += more->errors;
+    if (more->max_concurrency > totals->max_concurrency)
+        totals->max_concurrency = more->max_concurrency;
+}
+
+static enum err breakdown(struct store_reader *reader, const struct report_filter *filter, enum dimension by,
+                          enum domain_order order, size_t limit, struct breakdown *ret_breakdown, struct fault *fault)
+{
+    struct groups groups = {0};
+    char number[64];
+    (void)reader;
+    (void)fault;
+    for (size_t i = 0; i < log_count; i++)
+        if (matches(&logs[i], filter))
+            add_to(&groups, value_of(&logs[i], by, number), &logs[i].record);
+    sort(&groups, measure_of(order));
+    struct breakdown breakdown = {
+        .rows = rows_for(limit, sizeof *breakdown.rows), .total = groups.count, .other = TOTALS_NONE};
+    for (size_t i = 0; i < groups.count; i++)
+        if (i < limit)
+            breakdown.rows[breakdown.count++] =
+                (struct breakdown_row){take_text(&groups.rows[i]), groups.rows[i].totals};
+        else
+            add_sums(&breakdown.other, &groups.rows[i].totals);
+    release(&groups);
+    *ret_breakdown = breakdown;
+    return OK;
+}
+
+static enum err list_domains(struct store_reader *reader, const struct report_filter *filter, enum domain_order order,
+                             uint64_t offset, size_t limit, struct domain_list *ret_list, struct fault *fault)
+{
+    struct groups groups = {0};
+    (void)reader;
+    (void)fault;
+    for (size_t i = 0; i < log_count; i++)
+        if (matches(&logs[i], filter))
+            add_to(&groups, logs[i].name[NAME_DOMAIN], &logs[i].record);
+    sort(&groups, measure_of(order));
+    struct domain_list list = {.rows = rows_for(limit, sizeof *list.rows), .total = groups.count};
+    for (size_t i = offset < groups.count ? offset : groups.count; i < groups.count && list.count < limit; i++)
+        list.rows[list.count++] = (struct domain_row){take_text(&groups.rows[i]), groups.rows[i].totals};
+    release(&groups);
+    *ret_list = list;
+    return OK;
+}
+
+static void take_samples(const struct report_filter *filter, struct error_row *row)
+{
+    struct groups groups = {0};
+    for (size_t i = 0; i < log_count; i++)
+        if (matches(&logs[i], filter) && strcmp(logs[i].name[NAME_ERROR], row->error) == 0)
+            add_to(&groups, logs[i].name[NAME_DOMAIN], &logs[i].record);
+    sort(&groups, MEASURE_ERRORS);
+    while (row->sample_count < groups.count && row->sample_count < LIMIT_SAMPLE_DOMAINS) {
+        row->samples[row->sample_count] = take_text(&groups.rows[row->sample_count]);
+        row->sample_count++;
+    }
+    release(&groups);
+}
+
+static enum err list_errors(struct store_reader *reader, const struct report_filter *filter, size_t limit,
+                            struct error_list *ret_list, struct fault *fault)
+{
+    struct groups groups = {0};
+    (void)reader;
+    (void)fault;
+    for (size_t i = 0; i < log_count; i++)
+        if (*logs[i].name[NAME_ERROR] && matches(&logs[i], filter))
+            add_to(&groups, logs[i].name[NAME_ERROR], &logs[i].record);
+    sort(&groups, MEASURE_ERRORS);
+    struct error_list list = {.rows = rows_for(limit, sizeof *list.rows)};
+    for (; list.count < groups.count && list.count < limit; list.count++) {
+        struct group *group = &groups.rows[list.count];
+        list.rows[list.count] = (struct error_row){.error = take_text(group),
+                                                   .total_errors = group->totals.errors,
+                                                   .first_seen = group->totals.first,
+                                                   .last_seen = group->totals.last};
+        take_samples(filter, &list.rows[list.count]);
+    }
+    release(&groups);
+    *ret_list = list;
+    return OK;
+}
+
+static int schema_version(void)
+{
+    return 1;
+}
+
+static enum err reader_health(struct store_reader *reader, int *ret_schema_version, struct fault *fault)
+{
+    (void)reader;
+    (void)fault;
+    *ret_schema_version = schema_version();
+    return OK;
+}
+
+static const struct store_reader_ops reader_ops = {
+    .open = open_reader,
+    .close = close_reader,
+    .is_stale = is_stale,
+    .set_timeout = set_timeout,
+    .hold = hold,
+    .let_go = let_go,
+    .chart = chart,
+    .summary = summary,
+    .breakdown = breakdown,
+    .domains = list_domains,
+    .errors = list_errors,
+    .health = reader_health,
+};
+
+/* ---- export ---- */
+
+struct memory_export {
+    struct store_export base;
+    struct store_export_filter filter;
+};
+
+static enum err open_export(const struct store_place *place, const struct store_export_filter *filter,
+                            struct store_export **ret_export, struct fault *fault)
+{
+    struct memory_export *export = malloc(sizeof *export);
+    ck_assert_ptr_nonnull(export);
+    *export = (struct memory_export){{&memory_engine}, *filter};
+    (void)place;
+    (void)fault;
+    *ret_export = &export->base;
+    return OK;
+}
+
+static void close_export(struct store_export *export)
+{
+    free(export);
+}
+
+static bool give(const struct kept_log *log, store_log_sink sink, void *ctx)
+{
+    struct log_text text = {.record = &log->record};
+    for (int field = 0; field < NAME_FIELDS; field++)
+        text.name[field] = slice_of(log->name[field]);
+    return sink(ctx, &text);
+}
+
+/* A second at a time. */
+static enum err give_next(struct store_export *base, store_log_sink sink, void *ctx, int64_t *ret_at,
+                          struct fault *fault)
+{
+    struct store_export_filter *filter = &((struct memory_export *)base)->filter;
+    int64_t next = filter->to;
+    (void)fault;
+    for (size_t i = 0; i < log_count; i++)
+        if (logs[i].record.ts >= filter->from && logs[i].record.ts < next)
+            next = logs[i].record.ts;
+    *ret_at = next;
+    for (size_t i = 0; i < log_count && next < filter->to; i++) {
+        const struct log_record *record = &logs[i].record;
+        if (record->ts == next && (!filter->user_id || record->user_id == filter->user_id) &&
+            (!filter->order_id || record->order_id == filter->order_id) && !give(&logs[i], sink, ctx))
+            return OK;
+    }
+    *ret_at = filter->from = next < filter->to ? next + 1 : filter->to;
+    return OK;
+}
+
+static const struct store_export_ops export_ops = {.open = open_export, .close = close_export, .next = give_next};
+
+/* ---- the engine ---- */
+
+static const struct store_engine memory_engine = {.name = "memory",
+                                                  .schema_version = schema_version,
+                                                  .writer = &writer_ops,
+                                                  .reader = &reader_ops,
+                                                  .export = &export_ops};
