@@ -479,6 +479,23 @@ START_TEST(an_unwritable_folder_is_refused)
 }
 END_TEST
 
+/* Root's own, as after mkdir or on a new file system, is given to the service's user. */
+START_TEST(an_empty_folder_is_adopted)
+{
+    struct stack stack = {0};
+    char path[128];
+    stack_folder(&stack);
+    stack.port = stack_free_port();
+    snprintf(path, sizeof path, "%s/data", stack.dir);
+    ck_assert_int_eq(mkdir(path, 0755), 0);
+    snprintf(path, sizeof path, "%s/data/lost+found", stack.dir);
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+    stack_launch(&stack, NULL);
+    post(&stack);
+    stack_stop(&stack);
+}
+END_TEST
+
 START_TEST(a_file_in_place_of_the_folder_is_refused)
 {
     struct stack stack = {0};
@@ -685,6 +702,7 @@ static void add_refusals(TCase *tcase)
     tcase_add_loop_test(tcase, bad_options_are_refused, 0, ROWS(refused));
     tcase_add_test(tcase, a_port_in_use_is_refused);
     tcase_add_test(tcase, an_unwritable_folder_is_refused);
+    tcase_add_test(tcase, an_empty_folder_is_adopted);
     tcase_add_test(tcase, a_file_in_place_of_the_folder_is_refused);
     tcase_add_test(tcase, a_path_too_long_for_a_socket_is_refused);
     tcase_add_loop_test(tcase, a_database_of_a_newer_program_is_refused, 0, ROWS(databases));
