@@ -269,8 +269,8 @@ class Follower:
         return next((inode for mtime, inode, _ in self.rotated() if mtime > this.st_mtime_ns), current.st_ino)
 
     def start(self, inode):
+        """Not saved before something is read: until then, what tells the files apart is the end of the one before."""
         self.state.update(inode=inode, offset=0, fingerprint=None)
-        self.save()
 
     def begin_again(self):
         """No file has what was read. False when there is no LOG either."""
@@ -317,12 +317,14 @@ class Follower:
                 rest = os.fstat(log.fileno()).st_size - self.state["offset"]
             if successor:
                 self.start(successor)
-            elif once:
+                continue
+            if not self.state["offset"]:
+                self.save()
+            if once:
                 if rest:
                     say(f"the last {rest} bytes of {self.path} are not sent, for they are not a whole line yet")
                 return
-            else:
-                time.sleep(SECONDS)
+            time.sleep(SECONDS)
 
 
 def main():

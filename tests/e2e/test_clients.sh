@@ -118,10 +118,10 @@ ship() { # LOG [STATE]: sets STATUS and $tmp/said
     STATUS=0
     timeout 60 python3 examples/ship.py "$URL" "$tmp/data/keys/worker.key" "$tmp/$1" "$tmp/${2:-$1.state}" --once >"$tmp/said" 2>&1 || STATUS=$?
 }
-ship_killed() { # LOG: a run that is killed within the first 400 ms, or before it has found its feet
+ship_killed() { # LOG: a run that is killed within its first second, perhaps before it has read anything
     python3 examples/ship.py "$URL" "$tmp/data/keys/worker.key" "$tmp/$1" "$tmp/$1.state" --once >/dev/null 2>&1 &
     local pid=$!
-    sleep "0.$((RANDOM % 30 + 10))"
+    sleep "0.$((RANDOM % 80 + 10))"
     kill -KILL $pid 2>/dev/null || true
     wait $pid 2>/dev/null || true
 }
@@ -139,6 +139,7 @@ refused() { grep -c "${2:-}" "$tmp/$1.state.refused"; } # LOG [REASON]: how many
 front lost
 lines follow 1 300 >"$tmp/follow"
 written=300
+ship follow # files that were rotated before its first look are not its own
 for change in none none rename none copy none rename copy; do
     ship_killed follow
     case $change in
@@ -232,15 +233,14 @@ expect 'the old file grows after the new one is made' twice 55 0
 
 # Two hosts, one API key, the same inode and offset: the one's state without its identifier is the other's.
 lines host-a 1 5 >"$tmp/hosts"
-ship hosts hosts.state
-jq 'del(.id) | .offset = 0 | .fingerprint = null | .number = 0' "$tmp/hosts.state" >"$tmp/hosts-b.state"
-sed -i 's/host-a/host-b/' "$tmp/hosts" # another inode
-jq --argjson inode "$(stat -c %i "$tmp/hosts")" '.inode = $inode' "$tmp/hosts-b.state" >"$tmp/hosts-c.state"
-ship hosts hosts-c.state
+ship hosts hosts-a.state
+jq '.offset = 0 | .fingerprint = null | .number = 0' "$tmp/hosts-a.state" >"$tmp/hosts-copied.state"
+jq 'del(.id)' "$tmp/hosts-copied.state" >"$tmp/hosts-b.state"
+lines host-b 1 5 >"$tmp/hosts"
+ship hosts hosts-b.state
 expect 'two hosts' host-b 5 0
-verdict 'ship.py, identifiers' "$([ "$(jq -r .id "$tmp/hosts.state")" != "$(jq -r .id "$tmp/hosts-c.state")" ] || echo 'are equal')"
-jq --argjson inode "$(stat -c %i "$tmp/hosts")" '.inode = $inode | .offset = 0 | .fingerprint = null | .number = 0' "$tmp/hosts.state" >"$tmp/hosts-d.state"
-ship hosts hosts-d.state
+verdict 'ship.py, identifiers' "$([ "$(jq -r .id "$tmp/hosts-a.state")" != "$(jq -r .id "$tmp/hosts-b.state")" ] || echo 'are equal')"
+ship hosts hosts-copied.state
 expect 'a copied identifier' host-b 5 2 'remove its member "id"'
 
 # Bad lines: each reason, more than one answer lists, and nothing but bad ones.
