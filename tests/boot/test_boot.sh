@@ -4,6 +4,8 @@
 # FOLDER keeps the fresh Debian from run to run. Needs root, debootstrap and a mirror; some minutes. A limit ends it.
 #
 # Seen to fail:
+#   no SO_RCVTIMEO on the listening socket -> "FAIL reload 17: analytics-query@3.service is still process 4077" and
+#     "FAIL removed: took 62 seconds: a process did not hear the stop"
 #   SECURITY.md with the number of another systemd -> "FAIL analytics-ingest.service: 251 system calls are permitted, …"
 #   nginx without the drop-in -> "FAIL first start: 404…"
 SELF=$(realpath "${BASH_SOURCE[0]}")
