@@ -7,6 +7,7 @@
  *   2026-03-15 23:59:59     2     3 "<x>        2   20       30      4 "reset"             2
  *   2026-03-16 00:00:00     2     5 b.com       4    4        4      1 timeout             9   */
 #include "endpoint/routes.h"
+#include "support/memory_store.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -58,7 +59,7 @@ static void add_logs(struct batch *batch)
     }
 }
 
-static void write_logs(void)
+static void write_logs(struct store_place place)
 {
     struct store_writer *writer = NULL;
     struct batch batch;
@@ -67,20 +68,37 @@ static void write_logs(void)
 
     batch_init(&batch, NULL);
     add_logs(&batch);
-    ck_assert_msg(store_writer_open(store_in(dir), &writer, &fault) == OK, "%s", fault.detail);
+    ck_assert_msg(store_writer_open(place, &writer, &fault) == OK, "%s", fault.detail);
     store_write(writer, &item, 1, MAR_15 + 90000, &times);
     ck_assert_msg(item.result == OK, "%s", item.fault.detail);
     store_writer_close(writer);
     batch_release(&batch);
 }
 
-static void set_up(void)
+static void make_folder(void)
 {
     memcpy(dir, "/tmp/test_reports.XXXXXX", sizeof "/tmp/test_reports.XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(dir));
-    write_logs();
+}
+
+static void set_up(struct store_place place)
+{
+    write_logs(place);
     service_init(&service, PROGRAM_QUERY, dir, 10000);
+    service.place = place;
     response_init(&response);
+}
+
+static void set_up_sqlite(void)
+{
+    make_folder();
+    set_up(store_in(dir));
+}
+
+static void set_up_memory(void)
+{
+    make_folder();
+    set_up(memory_store_place());
 }
 
 static void tear_down(void)
@@ -90,6 +108,7 @@ static void tear_down(void)
 
     response_release(&response);
     service_release(&service);
+    memory_store_clear();
     for (size_t i = 0; i < ROWS(files); i++) {
         (void)snprintf(path, sizeof path, "%s/%s", dir, files[i]);
         (void)unlink(path);
@@ -473,16 +492,11 @@ START_TEST(a_key_sees_its_own)
 }
 END_TEST
 
-int main(void)
+static TCase *reports_of(const char *engine, void (*set_up_engine)(void))
 {
-    Suite *suite = suite_create("reports_json");
-    TCase *tcase = tcase_create("reports_json");
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    suite_add_tcase(suite, tcase);
+    TCase *tcase = tcase_create(engine);
     tcase_set_timeout(tcase, 30);
-    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_checked_fixture(tcase, set_up_engine, tear_down);
     tcase_add_loop_test(tcase, answers_exactly, 0, (int)ROWS(answers));
     tcase_add_loop_test(tcase, authenticates, 0, (int)ROWS(rights));
     tcase_add_test(tcase, the_servers_word_counts);
@@ -492,8 +506,18 @@ int main(void)
     tcase_add_loop_test(tcase, csv_exactly, 0, (int)ROWS(csv_answers));
     tcase_add_test(tcase, format_wins_over_accept);
     tcase_add_test(tcase, pages_of_csv_are_counted);
+    return tcase;
+}
+
+/* Behind the endpoints, one engine is like another. */
+int main(void)
+{
+    Suite *suite = suite_create("reports_json");
+    suite_add_tcase(suite, reports_of("sqlite", set_up_sqlite));
+    suite_add_tcase(suite, reports_of("memory", set_up_memory));
+    SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
+    int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
