@@ -16,7 +16,7 @@ W=${0%/bin/*}
 case " $* " in
 *' update '*)
     [ -e "$W/offline" ] || exit 0
-    for i in {1..100}; do echo "Err:$i http://deb.debian.org Temporary failure resolving 'deb.debian.org'"; done
+    for i in {1..100}; do echo "Err:$i http://mirror.example Temporary failure resolving 'mirror.example'"; done
     exit 100 ;;
 *' -s '*) printf 'Inst nginx (1)\nInst libc (2)\nConf nginx (1)\n' ;;
 *' --print-uris '*) printf "'http://x/a.deb' a.deb 1500000 SHA256:1\n'http://x/b.deb' b.deb 1500000 SHA256:2\n" ;;
