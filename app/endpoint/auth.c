@@ -61,7 +61,8 @@ static void put_identity(struct response *response, const struct api_key *key)
     response_header(response, "X-Analytics-Caller", caller);
 }
 
-ENDPOINT(auth_check)
+enum err auth_check(struct service *service, const struct request *request, const struct params *params,
+                    struct response *response, struct fault *fault)
 {
     struct api_key key = {0};
     enum err err = find_key(service, request, &key, fault);

@@ -6,22 +6,37 @@
 #include "http/params.h"
 #include "service/service.h"
 
-#define ENDPOINT(name)                                                                                                 \
-    enum err name(struct service *service, const struct request *request, const struct params *params,                 \
-                  struct response *response, struct fault *fault)
-
-ENDPOINT(ingest_post);     /* ingest.c */
-ENDPOINT(health_get);      /* health.c */
-ENDPOINT(auth_check);      /* auth.c */
-ENDPOINT(openapi_get);     /* openapi.c */
-ENDPOINT(metrics_get);     /* metrics_text.c */
-ENDPOINT(reports_traffic); /* reports.c, to the end */
-ENDPOINT(reports_requests);
-ENDPOINT(reports_concurrency);
-ENDPOINT(reports_domains);
-ENDPOINT(reports_errors);
-ENDPOINT(reports_websites);
-ENDPOINT(reports_summary);
-ENDPOINT(reports_breakdown);
+/* ingest.c */
+enum err ingest_post(struct service *service, const struct request *request, const struct params *params,
+                     struct response *response, struct fault *fault);
+/* health.c */
+enum err health_get(struct service *service, const struct request *request, const struct params *params,
+                    struct response *response, struct fault *fault);
+/* auth.c */
+enum err auth_check(struct service *service, const struct request *request, const struct params *params,
+                    struct response *response, struct fault *fault);
+/* openapi.c */
+enum err openapi_get(struct service *service, const struct request *request, const struct params *params,
+                     struct response *response, struct fault *fault);
+/* metrics_text.c */
+enum err metrics_get(struct service *service, const struct request *request, const struct params *params,
+                     struct response *response, struct fault *fault);
+/* reports.c, to the end */
+enum err reports_traffic(struct service *service, const struct request *request, const struct params *params,
+                         struct response *response, struct fault *fault);
+enum err reports_requests(struct service *service, const struct request *request, const struct params *params,
+                          struct response *response, struct fault *fault);
+enum err reports_concurrency(struct service *service, const struct request *request, const struct params *params,
+                             struct response *response, struct fault *fault);
+enum err reports_domains(struct service *service, const struct request *request, const struct params *params,
+                         struct response *response, struct fault *fault);
+enum err reports_errors(struct service *service, const struct request *request, const struct params *params,
+                        struct response *response, struct fault *fault);
+enum err reports_websites(struct service *service, const struct request *request, const struct params *params,
+                          struct response *response, struct fault *fault);
+enum err reports_summary(struct service *service, const struct request *request, const struct params *params,
+                         struct response *response, struct fault *fault);
+enum err reports_breakdown(struct service *service, const struct request *request, const struct params *params,
+                           struct response *response, struct fault *fault);
 
 #endif

@@ -60,7 +60,8 @@ static void put_ok(struct response *response, const struct health *health)
 }
 
 /* The client learns which of the two is in trouble; the log, the first reason. */
-ENDPOINT(health_get)
+enum err health_get(struct service *service, const struct request *request, const struct params *params,
+                    struct response *response, struct fault *fault)
 {
     struct health health = {.service = service};
     struct fault write_fault = {0};

@@ -239,7 +239,8 @@ static enum err receive(struct service *service, struct upload *upload, struct r
     return err;
 }
 
-ENDPOINT(ingest_post)
+enum err ingest_post(struct service *service, const struct request *request, const struct params *params,
+                     struct response *response, struct fault *fault)
 {
     struct upload upload = {.request = request};
     enum err err = check_headers(request, fault);

@@ -6,10 +6,8 @@
 #include "metrics/metrics.h"
 
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include "base/banned.h"
@@ -26,15 +24,6 @@ struct scrape {
 };
 
 /* ---- what is looked up ---- */
-
-static int64_t file_bytes(const char *data_dir, const char *name)
-{
-    char path[PATH_MAX];
-    struct stat about;
-
-    (void)snprintf(path, sizeof path, "%s/%s", data_dir, name);
-    return stat(path, &about) == 0 ? (int64_t)about.st_size : 0;
-}
 
 static void measure_disk(const char *data_dir, int64_t *ret_free, int64_t *ret_size)
 {
@@ -62,9 +51,11 @@ static bool can_read(struct service *service)
 
 static void measure(struct service *service, int64_t measured[METRICS])
 {
+    struct store_size size = {0};
+    store_measure(service->place, &size);
     measured[METRIC_READABLE] = can_read(service);
-    measured[METRIC_DATABASE] = file_bytes(service->data_dir, "analytics.db");
-    measured[METRIC_WAL] = file_bytes(service->data_dir, "analytics.db-wal");
+    measured[METRIC_DATABASE] = size.data;
+    measured[METRIC_WAL] = size.write_ahead;
     measure_disk(service->data_dir, &measured[METRIC_DISK_FREE], &measured[METRIC_DISK]);
     measured[METRIC_SHARED] = metrics_is_shared(service->metrics);
     measured[METRIC_BUILD] = 1;
@@ -315,7 +306,8 @@ static void put_metric(const struct scrape *scrape, enum metric metric)
     }
 }
 
-ENDPOINT(metrics_get)
+enum err metrics_get(struct service *service, const struct request *request, const struct params *params,
+                     struct response *response, struct fault *fault)
 {
     struct scrape scrape = {
         .metrics = service->metrics, .out = &response->body, .place = service->place, .now = request->now_ms / 1000};

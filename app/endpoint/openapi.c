@@ -6,7 +6,8 @@
 /* The file's lines, made at build time; a null pointer ends them. */
 extern const char *const openapi_lines[];
 
-ENDPOINT(openapi_get)
+enum err openapi_get(struct service *service, const struct request *request, const struct params *params,
+                     struct response *response, struct fault *fault)
 {
     (void)service;
     (void)request;

@@ -134,17 +134,20 @@ static enum err answer_chart(struct service *service, const struct request *requ
     return OK;
 }
 
-ENDPOINT(reports_traffic)
+enum err reports_traffic(struct service *service, const struct request *request, const struct params *params,
+                         struct response *response, struct fault *fault)
 {
     return answer_chart(service, request, params, traffic_columns, ROWS(traffic_columns), response, fault);
 }
 
-ENDPOINT(reports_requests)
+enum err reports_requests(struct service *service, const struct request *request, const struct params *params,
+                          struct response *response, struct fault *fault)
 {
     return answer_chart(service, request, params, requests_columns, ROWS(requests_columns), response, fault);
 }
 
-ENDPOINT(reports_concurrency)
+enum err reports_concurrency(struct service *service, const struct request *request, const struct params *params,
+                             struct response *response, struct fault *fault)
 {
     return answer_chart(service, request, params, concurrency_columns, ROWS(concurrency_columns), response, fault);
 }
@@ -185,7 +188,8 @@ static enum err ask_websites(struct store_reader *reader, const struct params *p
     return store_domains(reader, &params->filter, DOMAIN_BY_COUNT, offset, (size_t)params->limit, ret_answer, fault);
 }
 
-ENDPOINT(reports_domains)
+enum err reports_domains(struct service *service, const struct request *request, const struct params *params,
+                         struct response *response, struct fault *fault)
 {
     struct domain_list list = {0};
     enum err err = ask(service, params, ask_domains, &list, response, fault);
@@ -224,7 +228,8 @@ static void put_websites(struct response *response, const struct request *reques
                                .number_count = ROWS(numbers)});
 }
 
-ENDPOINT(reports_websites)
+enum err reports_websites(struct service *service, const struct request *request, const struct params *params,
+                          struct response *response, struct fault *fault)
 {
     struct domain_list list = {0};
     enum err err = ask(service, params, ask_websites, &list, response, fault);
@@ -261,7 +266,8 @@ static enum err ask_errors(struct store_reader *reader, const struct params *par
     return store_errors(reader, &params->filter, (size_t)params->limit, ret_answer, fault);
 }
 
-ENDPOINT(reports_errors)
+enum err reports_errors(struct service *service, const struct request *request, const struct params *params,
+                        struct response *response, struct fault *fault)
 {
     struct error_list list = {0};
     enum err err = ask(service, params, ask_errors, &list, response, fault);
@@ -299,7 +305,8 @@ static enum err ask_summary(struct store_reader *reader, const struct params *pa
     return store_summary(reader, &params->filter, ret_answer, fault);
 }
 
-ENDPOINT(reports_summary)
+enum err reports_summary(struct service *service, const struct request *request, const struct params *params,
+                         struct response *response, struct fault *fault)
 {
     struct totals totals;
     enum err err = ask(service, params, ask_summary, &totals, response, fault);
@@ -358,7 +365,8 @@ static void put_breakdown(struct response *response, const struct request *reque
                                .number_count = ROWS(numbers)});
 }
 
-ENDPOINT(reports_breakdown)
+enum err reports_breakdown(struct service *service, const struct request *request, const struct params *params,
+                           struct response *response, struct fault *fault)
 {
     struct breakdown breakdown = {0};
     enum err err = ask(service, params, ask_breakdown, &breakdown, response, fault);

@@ -26,6 +26,11 @@ int store_schema_version(struct store_place place)
     return place.engine->schema_version();
 }
 
+void store_measure(struct store_place place, struct store_size *ret_size)
+{
+    place.engine->measure(&place, ret_size);
+}
+
 /* ---- writing ---- */
 
 enum err store_writer_open(struct store_place place, struct store_writer **ret_writer, struct fault *fault)

@@ -63,6 +63,7 @@ struct store_export_ops {
 struct store_engine {
     const char *name; /* as settings have it */
     int (*schema_version)(void);
+    void (*measure)(const struct store_place *place, struct store_size *ret_size);
     const struct store_writer_ops *writer;
     const struct store_reader_ops *reader;
     const struct store_export_ops *export;

@@ -36,6 +36,13 @@ struct store_place store_in(const char *data_dir);
 /* The newest version of the engine's schema that this program knows. */
 int store_schema_version(struct store_place place);
 
+/* How much room the logs take, bytes; 0 where there is none. */
+struct store_size {
+    int64_t data;
+    int64_t write_ahead; /* what is written before it goes there */
+};
+void store_measure(struct store_place place, struct store_size *ret_size);
+
 /* ---- writing ---- */
 
 struct store_writer; /* opaque */

@@ -563,8 +563,15 @@ static const struct store_export_ops export_ops = {.open = open_export, .close =
 
 /* ---- the engine ---- */
 
+static void measure(const struct store_place *place, struct store_size *ret_size)
+{
+    (void)place;
+    *ret_size = (struct store_size){.data = (int64_t)(log_count * sizeof *logs)};
+}
+
 static const struct store_engine memory_engine = {.name = "memory",
                                                   .schema_version = schema_version,
+                                                  .measure = measure,
                                                   .writer = &writer_ops,
                                                   .reader = &reader_ops,
                                                   .export = &export_ops};

@@ -23,6 +23,13 @@ bool sqlite_path(const char *data_dir, const char *name, char ret_path[STORE_PAT
     return len > 0 && len < STORE_PATH_BYTES;
 }
 
+int64_t sqlite_file_bytes(const char *data_dir, const char *name)
+{
+    char path[STORE_PATH_BYTES];
+    struct stat about;
+    return sqlite_path(data_dir, name, path) && stat(path, &about) == 0 ? (int64_t)about.st_size : 0;
+}
+
 enum err sqlite_file_find(const char *data_dir, char ret_path[STORE_PATH_BYTES], struct fault *fault)
 {
     if (!sqlite_path(data_dir, "analytics.db", ret_path))

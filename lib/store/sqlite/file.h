@@ -10,6 +10,9 @@
 /* DIR/<name>. False when it would not fit. */
 bool sqlite_path(const char *data_dir, const char *name, char ret_path[STORE_PATH_BYTES]);
 
+/* The size of DIR/<name>; 0 when it is not there. */
+int64_t sqlite_file_bytes(const char *data_dir, const char *name);
+
 /* DIR/analytics.db. ERR_UNAVAILABLE when it is not there. */
 enum err sqlite_file_find(const char *data_dir, char ret_path[STORE_PATH_BYTES], struct fault *fault);
 
