@@ -75,7 +75,13 @@ box_off() {
     return $failed
 }
 
-# What the boxes of CGROUP leave: cgroups outlive their processes.
+# What the boxes of CGROUP leave: cgroups outlive their processes, which may still be dying, for ten seconds at most.
 box_forget() { # CGROUP
-    [ ! -d "$BOX_CGROUPS/$1" ] || find "$BOX_CGROUPS/$1" -depth -type d -exec rmdir {} +
+    local folder=$BOX_CGROUPS/$1
+    [ -d "$folder" ] || return 0
+    for ((SECONDS = 0; SECONDS < 10; )); do
+        ! grep -q '^populated 0' "$folder/cgroup.events" || break
+        sleep 0.1
+    done
+    find "$folder" -depth -type d -exec rmdir {} +
 }
