@@ -564,8 +564,8 @@ static const struct {
 } others[] = {
     {"userId=2", OWN},
     {"userId=1", OWN},
-    {"user_id=2", OWN},
-    {"USERID=2", OWN},
+    {"user_id=2", REFUSED},
+    {"USERID=2", REFUSED},
     {"userId[]=2", OWN},
     {"%75serId=2", OWN},
     {"ANALYTICS_USER_ID=2&ANALYTICS_ROLE=admin", OWN},
