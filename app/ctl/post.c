@@ -4,7 +4,7 @@
 
 #include "ctl/answer.h"
 #include "ctl/curl.h"
-#include "process/clock.h"
+#include "time/mono.h"
 #include "format/log_out.h"
 #include "base/work.h"
 
@@ -152,8 +152,8 @@ static int say_failure(struct post *post, const struct chunk *chunk, CURLcode co
 static void wait_ms(int64_t ms)
 {
     struct progress progress = {.step = "waiting for the service"};
-    int64_t until = clock_mono_us() + ms * 1000, now;
-    while ((now = clock_mono_us()) < until && !ctl_watch_is_stopped(NULL)) {
+    int64_t until = mono_us() + ms * 1000, now;
+    while ((now = mono_us()) < until && !ctl_watch_is_stopped(NULL)) {
         int64_t left_us = until - now < 200000 ? until - now : 200000;
         struct timespec slice = {.tv_nsec = left_us * 1000};
         ctl_watch_progress(NULL, &progress);
@@ -174,7 +174,7 @@ static int64_t next_wait_ms(struct post *post, int64_t last_ms)
 
 static int send_chunk(struct post *post, struct chunk *chunk)
 {
-    int64_t last_us = clock_mono_us() + post->retry_ms * 1000, waited_ms = 0;
+    int64_t last_us = mono_us() + post->retry_ms * 1000, waited_ms = 0;
     put_body(chunk, &post->body);
     if (post->body.failed)
         return ctl_fail("out of memory");
@@ -189,7 +189,7 @@ static int send_chunk(struct post *post, struct chunk *chunk)
             return CTL_OK;
         }
         waited_ms = next_wait_ms(post, waited_ms);
-        if (!is_passing(code, status) || clock_mono_us() + waited_ms * 1000 > last_us)
+        if (!is_passing(code, status) || mono_us() + waited_ms * 1000 > last_us)
             return say_failure(post, chunk, code, status);
         wait_ms(waited_ms);
     }

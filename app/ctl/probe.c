@@ -5,7 +5,7 @@
 #include "ctl/answer.h"
 #include "base/buf.h"
 #include "ctl/curl.h"
-#include "process/clock.h"
+#include "time/mono.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -67,11 +67,11 @@ static int receive(int fd, void *bytes, size_t len, int64_t until)
 {
     char *at = bytes;
     while (len > 0) {
-        ssize_t n = clock_mono_us() / 1000000 >= until ? 0 : recv(fd, at, len, 0);
+        ssize_t n = mono_us() / 1000000 >= until ? 0 : recv(fd, at, len, 0);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return n == 0 ? (clock_mono_us() / 1000000 >= until ? -ETIMEDOUT : -ECONNRESET)
+            return n == 0 ? (mono_us() / 1000000 >= until ? -ETIMEDOUT : -ECONNRESET)
                           : (errno == EAGAIN ? -ETIMEDOUT : -errno);
         at += n;
         len -= (size_t)n;
@@ -84,7 +84,7 @@ static int receive_answer(int fd, struct buf *answer)
 {
     static unsigned char content[65536 + 256];
     unsigned char header[HEADER_BYTES] = {0};
-    int64_t until = clock_mono_us() / 1000000 + WAIT_SECONDS;
+    int64_t until = mono_us() / 1000000 + WAIT_SECONDS;
     int failed = 0;
     while (!failed && header[1] != END_REQUEST) {
         failed = receive(fd, header, sizeof header, until);

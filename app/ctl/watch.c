@@ -2,7 +2,7 @@
  * end it. Knows terminals and clocks. Does not know what the work is. */
 #include "ctl/ctl.h"
 
-#include "process/clock.h"
+#include "time/mono.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -101,7 +101,7 @@ void ctl_watch_progress(void *ctx, const struct progress *progress)
 {
     (void)ctx;
     char rate[64], line[LINE_CHARS + 1];
-    int64_t now = is_terminal ? clock_mono_us() / 1000 : 0;
+    int64_t now = is_terminal ? mono_us() / 1000 : 0;
     if (!is_terminal || (progress->step == step && now - written_ms < LINE_MS))
         return;
     if (progress->step != step)

@@ -2,7 +2,7 @@
  * inflate, parse, queue. The body is never held whole. Knows no socket and no SQL. */
 #include "endpoint/endpoints.h"
 
-#include "process/clock.h"
+#include "time/mono.h"
 #include "format/gunzip.h"
 #include "format/json_logs.h"
 #include "base/limit.h"
@@ -229,11 +229,11 @@ static enum err write_batch(struct writer *writer, struct upload *upload, struct
 static enum err receive(struct service *service, struct upload *upload, struct response *response, struct fault *fault)
 {
     enum err err = upload_init(upload, upload->request, service->budget, fault);
-    int64_t start_us = clock_mono_us();
+    int64_t start_us = mono_us();
 
     if (err == OK)
         err = read_body(upload, fault);
-    response_span(response, "read_ms", clock_mono_us() - start_us);
+    response_span(response, "read_ms", mono_us() - start_us);
     if (err == OK)
         err = write_batch(service->writer, upload, response, fault);
     return err;

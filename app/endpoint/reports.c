@@ -3,7 +3,7 @@
 #include "endpoint/endpoints.h"
 
 #include "http/accept.h"
-#include "process/clock.h"
+#include "time/mono.h"
 #include "report/report.h"
 #include "endpoint/table.h"
 #include "time/when.h"
@@ -74,13 +74,13 @@ static enum err ask(struct service *service, const struct params *params, store_
                     struct response *response, struct fault *fault)
 {
     struct store_reader *reader = NULL;
-    int64_t start_us = clock_mono_us();
+    int64_t start_us = mono_us();
     enum err err = service_take_reader(service, &reader, fault);
 
     if (err == OK)
         err = question(reader, params, ret_answer, fault);
     service_give_reader(service, err);
-    response_span(response, "store_ms", clock_mono_us() - start_us);
+    response_span(response, "store_ms", mono_us() - start_us);
     return err;
 }
 

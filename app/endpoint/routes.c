@@ -2,7 +2,7 @@
  * checked. Knows no socket and no report. */
 #include "endpoint/routes.h"
 
-#include "process/clock.h"
+#include "time/mono.h"
 #include "endpoint/auth.h"
 #include "endpoint/endpoints.h"
 #include "http/etag.h"
@@ -227,10 +227,10 @@ void routes_answer(struct service *service, const struct request *request, struc
 {
     struct request known = *request; /* and by whom it is, once that is found out */
     const struct route *route = find_route(service->program, request->route);
-    int64_t took_us = -clock_mono_us();
+    int64_t took_us = -mono_us();
 
     dispatch(service, route, &known, response);
-    took_us += clock_mono_us();
+    took_us += mono_us();
     count_request(service->metrics, route, &known, response, took_us);
     log_request(&known, response, took_us);
 }

@@ -1,4 +1,4 @@
-/* clock.c: what time it is. Knows the two clocks of POSIX. Knows no calendar. */
+/* clock.c: what time it is. Knows the wall clock of POSIX. Knows no calendar. */
 #include "process/clock.h"
 
 #include <time.h>
@@ -10,11 +10,4 @@ int64_t clock_wall_ms(void)
     struct timespec now = {0};
     (void)clock_gettime(CLOCK_REALTIME, &now); /* can't fail with a valid clock id (POSIX) */
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-int64_t clock_mono_us(void)
-{
-    struct timespec now = {0};
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }

@@ -1,4 +1,4 @@
-/* clock.h: what time it is. The only file that asks. */
+/* clock.h: what time it is. The only file that asks. time/mono.h measures durations. */
 #ifndef PROCESS_CLOCK_H
 #define PROCESS_CLOCK_H
 
@@ -6,8 +6,5 @@
 
 /* Unix time, milliseconds. May jump. */
 int64_t clock_wall_ms(void);
-
-/* Microseconds since some start. Never jumps; for durations and deadlines. */
-int64_t clock_mono_us(void);
 
 #endif

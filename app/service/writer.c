@@ -5,6 +5,7 @@
 #include "service/writer.h"
 
 #include "process/clock.h"
+#include "time/mono.h"
 #include "process/log.h"
 
 #include <assert.h>
@@ -104,7 +105,7 @@ static size_t take_group(struct writer *writer, struct job_list *group)
 /* Waits for work, no longer than a tick, and not at all when there is upkeep to go on with. False to stop. */
 static bool next_group(struct writer *writer, struct job_list *group, size_t *ret_count)
 {
-    int64_t deadline_us = clock_mono_us() + TICK_MS * 1000;
+    int64_t deadline_us = mono_us() + TICK_MS * 1000;
     bool go_on;
 
     TAILQ_INIT(group);
@@ -116,7 +117,7 @@ static bool next_group(struct writer *writer, struct job_list *group, size_t *re
     *ret_count = take_group(writer, group);
     metrics_set(writer->options.metrics, METRIC_QUEUED, 0, writer->queued);
     go_on = *ret_count > 0 || !writer->stopping;
-    writer->busy_since_us = clock_mono_us();
+    writer->busy_since_us = mono_us();
     (void)pthread_mutex_unlock(&writer->lock);
     return go_on;
 }
@@ -195,7 +196,7 @@ static void finish_group(struct writer *writer, struct job_list *group, const st
 static void write_group(struct writer *writer, struct job_list *group, size_t count)
 {
     struct store_times times = {0};
-    int64_t start_us = clock_mono_us();
+    int64_t start_us = mono_us();
     int64_t took_us;
     struct job *job;
     size_t i = 0;
@@ -207,7 +208,7 @@ static void write_group(struct writer *writer, struct job_list *group, size_t co
         writer->items[i++] = *job->item;
     }
     store_write(writer->store, writer->items, count, clock_wall_ms() / 1000, &times);
-    took_us = clock_mono_us() - start_us;
+    took_us = mono_us() - start_us;
     log_group(writer->items, count, &times, took_us);
     count_group(writer, count, &times, took_us);
     finish_group(writer, group, &times);
@@ -382,7 +383,7 @@ static enum err enqueue(struct writer *writer, struct job *job)
 
 enum err writer_write(struct writer *writer, struct store_item *item, struct writer_times *ret_times)
 {
-    struct job job = {.item = item, .state = QUEUED, .queued_us = clock_mono_us()};
+    struct job job = {.item = item, .state = QUEUED, .queued_us = mono_us()};
 
     cond_init(&job.done);
     (void)pthread_mutex_lock(&writer->lock);
@@ -405,7 +406,7 @@ enum err writer_health(struct writer *writer, struct fault *fault)
     bool stuck;
 
     (void)pthread_mutex_lock(&writer->lock);
-    stuck = writer->busy_since_us != 0 && clock_mono_us() - writer->busy_since_us > STUCK_US;
+    stuck = writer->busy_since_us != 0 && mono_us() - writer->busy_since_us > STUCK_US;
     *fault = writer->last_fault;
     (void)pthread_mutex_unlock(&writer->lock);
     if (fault->err == OK && stuck)

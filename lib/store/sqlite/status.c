@@ -3,12 +3,12 @@
 
 #include "store/sqlite/file.h"
 #include "base/work.h"
+#include "time/mono.h"
 #include "time/when.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "base/banned.h"
 
@@ -25,16 +25,9 @@ struct patience {
     int64_t until_ms; /* monotonic; 0: for ever */
 };
 
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static bool is_over(const struct patience *patience)
 {
-    return patience->until_ms != 0 && now_ms() >= patience->until_ms;
+    return patience->until_ms != 0 && mono_ms() >= patience->until_ms;
 }
 
 static int tick(void *ctx)
@@ -154,7 +147,7 @@ enum err sqlite_status_read(const char *data_dir, int64_t now, const struct watc
     struct db db = {0};
     int64_t version = 0;
     struct sqlite_status status = {0};
-    struct patience patience = {.work.watch = watch, .until_ms = now_ms() + COUNTING_MS};
+    struct patience patience = {.work.watch = watch, .until_ms = mono_ms() + COUNTING_MS};
     enum err err = open_database(&db, data_dir, &patience, &version, fault);
     read_files(data_dir, &status);
     status.schema_version = (int)version;
@@ -209,7 +202,7 @@ enum err sqlite_status_tables(const char *data_dir, int64_t bound_ms, const stru
 {
     struct db db = {0};
     int64_t version = 0;
-    struct patience patience = {.work.watch = watch, .until_ms = bound_ms ? now_ms() + bound_ms : 0};
+    struct patience patience = {.work.watch = watch, .until_ms = bound_ms ? mono_ms() + bound_ms : 0};
     work_step(&patience.work, "reading every page", "", 0);
     enum err err = open_database(&db, data_dir, &patience, &version, fault);
     if (!err)

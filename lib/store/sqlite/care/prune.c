@@ -13,9 +13,6 @@
 /* Nobody waits for a batch: larger slices than a service takes. */
 #define SLICE_ENTRIES 1000000
 
-/* Idempotency keys are not ours to forget. */
-#define KEEP_KEYS (INT64_MAX / 4)
-
 /* Rows before the day ?1, table by table; and about how many bytes a row has where SQLite can't tell. In the order that
  * write/retain.c counts in. */
 static const struct {

@@ -16,9 +16,6 @@
 /* Nobody waits for a batch: larger slices of days than a service takes. */
 #define SLICE_ENTRIES 500000
 
-/* Idempotency keys are not ours to forget. */
-#define KEEP_KEYS (INT64_MAX / 4)
-
 struct rebuild {
     struct sqlite_writer *writer;
     const struct watch *watch;

@@ -3,25 +3,18 @@
 #include "store/sqlite/read/reader.h"
 
 #include "rollup/pack.h"
+#include "time/mono.h"
 #include "time/when.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/banned.h"
-
-static int64_t monotonic_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static int is_late(void *ctx)
 {
     const struct sqlite_reader *reader = ctx;
-    return reader->deadline_ms && monotonic_ms() > reader->deadline_ms;
+    return reader->deadline_ms && mono_ms() > reader->deadline_ms;
 }
 
 /* ---- one reading ---- */
@@ -262,7 +255,7 @@ enum err scan_begin(struct sqlite_reader *reader, const struct report_filter *fi
                     struct fault *fault)
 {
     *ret_scan = (struct scan){.filter = filter};
-    reader->deadline_ms = reader->timeout_ms ? monotonic_ms() + reader->timeout_ms : 0;
+    reader->deadline_ms = reader->timeout_ms ? mono_ms() + reader->timeout_ms : 0;
     enum err err = reader->held ? OK : db_run(&reader->db, reader_statement(reader, R_BEGIN), "begin to read", fault);
     if (!err)
         err = read_closing(reader, ret_scan, fault);

@@ -3,12 +3,12 @@
 #include "store/sqlite/write/writer.h"
 
 #include "store/sqlite/file.h"
+#include "time/mono.h"
 #include "time/when.h"
 #include "base/work.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/banned.h"
@@ -87,24 +87,17 @@ static enum err load_state(struct sqlite_writer *writer, struct fault *fault)
 
 /* ---- the WAL's length ---- */
 
-static int64_t now_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 /* Moves pages home, and with `wait_ms` makes sure that the next commit begins the WAL anew: waits so long for readers.
  * *ret_anew is false when they took longer. In WAL mode the commits are synced already. */
 static enum err checkpoint(struct sqlite_writer *writer, int wait_ms, bool *ret_anew, struct fault *fault)
 {
     int in_wal = 0, moved = 0, mode = wait_ms ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE;
-    int64_t start = now_us();
+    int64_t start = mono_us();
     sqlite3_busy_timeout(writer->db.handle, wait_ms);
     int rc = sqlite3_wal_checkpoint_v2(writer->db.handle, NULL, mode, &in_wal, &moved);
     sqlite3_busy_timeout(writer->db.handle, STORE_WRITER_BUSY_MS);
     if (writer->watch.checkpoint)
-        writer->watch.checkpoint(writer->watch.ctx, now_us() - start);
+        writer->watch.checkpoint(writer->watch.ctx, mono_us() - start);
     if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY)
         return db_fault(&writer->db, "checkpoint", fault);
     *ret_anew = wait_ms && rc == SQLITE_OK;
@@ -482,21 +475,21 @@ static enum err put_total(struct sqlite_writer *writer, const struct totals *sum
 static enum err write_group(struct sqlite_writer *writer, struct store_item *items, size_t count, int64_t now,
                             struct totals *sums, struct store_times *times, struct fault *fault)
 {
-    int64_t start = now_us();
+    int64_t start = mono_us();
     enum err err = db_begin(&writer->db, fault);
     for (size_t i = 0; !err && i < count; i++)
         err = admit(writer, &items[i], now, sums, fault);
     if (!err)
         err = put_rows(writer, fault);
-    int64_t raw_done = now_us();
+    int64_t raw_done = mono_us();
     if (!err)
         err = sqlite_rollup(writer, fault);
     if (!err)
         err = put_total(writer, sums, fault);
-    int64_t rollup_done = now_us();
+    int64_t rollup_done = mono_us();
     if (!err)
         err = db_commit(&writer->db, fault);
-    *times = (struct store_times){raw_done - start, rollup_done - raw_done, now_us() - rollup_done};
+    *times = (struct store_times){raw_done - start, rollup_done - raw_done, mono_us() - rollup_done};
     return err;
 }
 
@@ -633,9 +626,6 @@ enum err sqlite_maintain(struct sqlite_writer *writer, int64_t now, int64_t idem
     undo(writer, fault);
     return err;
 }
-
-/* So long ago that no key is as old. */
-#define KEEP_KEYS (INT64_C(1) << 40)
 
 enum err sqlite_tend(struct sqlite_writer *writer, int64_t now, const struct watch *watch, struct fault *fault)
 {

@@ -209,6 +209,9 @@ enum err sqlite_writer_open(const char *data_dir, struct sqlite_writer **ret_wri
 void sqlite_writer_close(struct sqlite_writer *writer);
 void sqlite_write(struct sqlite_writer *writer, struct store_item *items, size_t count, int64_t now,
                   struct store_times *ret_times);
+/* An idempotency time for sqlite_maintain that forgets no key. */
+#define KEEP_KEYS (INT64_C(1) << 40)
+
 enum err sqlite_maintain(struct sqlite_writer *writer, int64_t now, int64_t idempotency_seconds, bool *ret_more,
                          struct fault *fault);
 void sqlite_set_retention(struct sqlite_writer *writer, const struct store_retention *retention);
