@@ -138,9 +138,9 @@ static enum err grow_names(struct batch *batch)
 
 enum err batch_add(struct batch *batch, const struct log_record *log)
 {
-    if (batch->name_count == 0 && grow_names(batch) != OK)
+    if (batch->name_count == 0 && grow_names(batch))
         return ERR_UNAVAILABLE;
-    if (batch->log_count == batch->log_cap && grow_logs(batch) != OK)
+    if (batch->log_count == batch->log_cap && grow_logs(batch))
         return ERR_UNAVAILABLE;
     batch->logs[batch->log_count++] = *log;
     return OK;
@@ -181,9 +181,9 @@ static uint32_t find_name(const struct batch *batch, struct slice text, uint32_t
 
 static enum err add_name(struct batch *batch, struct slice text, uint32_t hash, uint32_t *ret_index)
 {
-    if (batch->name_count == batch->name_cap && grow_names(batch) != OK)
+    if (batch->name_count == batch->name_cap && grow_names(batch))
         return ERR_UNAVAILABLE;
-    if (text.len > batch->text_cap - batch->text_len && grow_text(batch, text.len) != OK)
+    if (text.len > batch->text_cap - batch->text_len && grow_text(batch, text.len))
         return ERR_UNAVAILABLE;
     uint32_t index = batch->name_count++;
     batch->names[index] = (struct batch_name){(uint32_t)batch->text_len, (uint32_t)text.len, hash};
