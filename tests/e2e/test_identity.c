@@ -360,8 +360,6 @@ static const char *const queries[] = {
     "",
     "&userId=2",
     "&userId=1",
-    "&user_id=2",
-    "&userid=2",
     "&ANALYTICS_ROLE=admin&ANALYTICS_USER_ID=2",
     "&X-Analytics-Role=admin",
     "&role=admin&userId=2",
