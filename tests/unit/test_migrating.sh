@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# test_migrating.sh: the converters of examples/convert/ on lines of the documented formats, with sums worked out by hand, and
+# test_migrating.sh: the converters of examples/convert/ on lines written by hand, with sums worked out by hand, and
 # on hostile lines; what they write is imported and read back by plain SQL.
 #
 # Seen to fail: FAILED without DENIED -> "FAIL squid, stored: 3|3|0|10020|0|…"
