@@ -211,6 +211,5 @@ const struct command ctl_commands[] = {
         .run = ctl_demo,
     },
 };
-#define COMMANDS (sizeof commands / sizeof *commands)
 
 const size_t ctl_command_count = sizeof ctl_commands / sizeof *ctl_commands;
