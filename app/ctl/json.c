@@ -40,6 +40,11 @@ struct json_object *ctl_json_new(void)
     return object;
 }
 
+void ctl_json_drop(struct json_object *result)
+{
+    json_object_put(result);
+}
+
 struct json_object *ctl_json_object(struct json_object *object, const char *name)
 {
     return add(object, name, json_object_new_object());

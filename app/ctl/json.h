@@ -9,8 +9,10 @@
 
 struct json_object;
 
-/* A result: an object, to be handed to ctl_say_json. */
+/* A result: an object, to be handed to ctl_say_json, or to ctl_json_drop where there is nothing to say. NULL may be
+ * dropped. */
 struct json_object *ctl_json_new(void);
+void ctl_json_drop(struct json_object *result);
 
 /* A member that is an object, or an array; and an object at an array's end. */
 struct json_object *ctl_json_object(struct json_object *object, const char *name);

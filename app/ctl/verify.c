@@ -282,6 +282,7 @@ static int verify(const struct ctl *ctl, struct told *told)
     ctl_watch_end();
     if (!err)
         return say_result(told, &verified);
+    ctl_json_drop(told->json);
     ctl_fault(&fault);
     return CTL_UNDONE;
 }
