@@ -53,7 +53,7 @@ static enum err compare_key(void *ctx, const struct api_key *old)
     struct kept *kept = compare->kept;
     struct api_key key;
     struct fault ignored;
-    bool found = key_store_get(compare->keys, old->id, &key, &ignored) == OK && key.created_at == old->created_at;
+    bool found = !key_store_get(compare->keys, old->id, &key, &ignored) && key.created_at == old->created_at;
     kept->gone += !found && key_end(old) > compare->now;
     if (!found || key_end(&key) <= compare->now || key_end(&key) <= key_end(old))
         return OK;
@@ -69,14 +69,14 @@ static enum err compare_key(void *ctx, const struct api_key *old)
 static void compare_keys(const struct ctl *ctl, struct kept *kept)
 {
     char *folder = NULL;
-    struct fault ignored;
-    struct key_store *before = NULL;
     struct compare compare = {.kept = kept, .now = ctl->now};
     if (asprintf(&folder, "%s/%s", ctl->data_dir, kept->name) < 0)
         return;
-    kept->compared = key_store_open(folder, false, &before, &ignored) == OK &&
-                     key_store_open(ctl->data_dir, false, &compare.keys, &ignored) == OK &&
-                     key_store_list(before, compare_key, &compare, &ignored) == OK;
+    struct fault ignored;
+    struct key_store *before = NULL;
+    kept->compared = !key_store_open(folder, false, &before, &ignored) &&
+                     !key_store_open(ctl->data_dir, false, &compare.keys, &ignored) &&
+                     !key_store_list(before, compare_key, &compare, &ignored);
     key_store_close(compare.keys);
     key_store_close(before);
     free(folder);
@@ -94,12 +94,12 @@ static void put_keys(struct json_object *json, const struct kept *kept)
 
 static void say_keys(const struct kept *kept)
 {
-    char count[CTL_FIGURE_BYTES];
     if (!kept->compared)
         ctl_say("The keys are as they were then: keys that were revoked since are good again.");
     for (size_t i = 0; i < kept->good_again_count; i++)
         ctl_say("Key %lld was revoked or shortened since, and is as it was then: analyticsctl key revoke %lld ends it.",
                 (long long)kept->good_again[i], (long long)kept->good_again[i]);
+    char count[CTL_FIGURE_BYTES];
     if (kept->gone > 0)
         ctl_say("Good keys that were made since, and are gone: %s.", ctl_count_text(kept->gone, count));
 }
@@ -174,7 +174,6 @@ static bool stays_root(const char *file)
  * root only to write where nobody else can. Elsewhere root writes as the owner, too. */
 static int begin(const struct ctl *ctl, const struct watch *watch, struct sqlite_backup **ret_backup)
 {
-    struct fault fault;
     struct stat dir;
     bool is_root = stays_root(ctl->operand[0]) && stat(ctl->data_dir, &dir) == 0;
     int status = is_root ? CTL_OK : ctl_become_owner(ctl->data_dir);
@@ -184,6 +183,7 @@ static int begin(const struct ctl *ctl, const struct watch *watch, struct sqlite
         return ctl_fail("can't read as the owner of %s: %s", ctl->data_dir, strerror(errno));
     if (is_root)
         ctl_pass_closed(ctl->data_dir);
+    struct fault fault;
     if (sqlite_backup_begin(ctl->data_dir, watch, ret_backup, &fault))
         status = say_fault(&fault, "stopped; nothing was written");
     if (is_root && (seteuid(0) != 0 || setegid(0) != 0))
@@ -211,13 +211,13 @@ static int write_backup(const struct ctl *ctl, struct sqlite_backup *backup)
 
 int ctl_backup(const struct ctl *ctl)
 {
-    struct sqlite_backup *backup = NULL;
     struct watch watch = {.is_stopped = ctl_watch_is_stopped, .progress = ctl_watch_progress};
     if (!*ctl->operand[0])
         return ctl_misuse("FILE is empty");
     sqlite_setup(true);
     ctl_watch_begin(false);
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like a full disk */
+    struct sqlite_backup *backup = NULL;
     int status = begin(ctl, &watch, &backup);
     if (!status)
         status = write_backup(ctl, backup);
@@ -230,9 +230,9 @@ int ctl_backup(const struct ctl *ctl)
 
 static int say_restored(const struct ctl *ctl, const struct sqlite_backup_facts *facts, const struct kept *kept)
 {
-    char made_at[CTL_FIGURE_BYTES];
     if (ctl->option[CTL_JSON])
         return say_json(ctl->operand[0], facts, kept);
+    char made_at[CTL_FIGURE_BYTES];
     ctl_say("Restored the backup of %s.", ctl_time_text(facts->made_at, "?", made_at));
     say_contents("It held", facts, ".");
     if (facts->keys < 0)
@@ -247,13 +247,13 @@ static int say_restored(const struct ctl *ctl, const struct sqlite_backup_facts 
 
 static int restore(const struct ctl *ctl, int fd)
 {
-    struct fault fault;
-    struct sqlite_backup_facts facts;
-    struct kept kept = {0};
     struct watch watch = {.is_stopped = ctl_watch_is_stopped, .progress = ctl_watch_progress};
     sqlite_setup(true);
     ctl_watch_begin(false);
     signal(SIGXFSZ, SIG_IGN);
+    struct fault fault;
+    struct sqlite_backup_facts facts;
+    struct kept kept = {0};
     enum err err = sqlite_restore(ctl->data_dir, fd, ctl->option[CTL_FORCE] != NULL, &watch, &facts, kept.name, &fault);
     ctl_watch_end();
     if (err)

@@ -132,9 +132,9 @@ struct group {
 
 static enum err fill_group(struct demo_traffic *traffic, struct group *group)
 {
-    enum err err = OK;
     group->count = 0;
     group->logs = 0;
+    enum err err = OK;
     while (!err && group->count < GROUP_BATCHES) {
         struct batch *batch = &group->batches[group->count];
         batch_init(batch, NULL);
@@ -157,13 +157,13 @@ static void release_group(struct group *group)
 
 static int write_group(struct store_writer *writer, const struct group *group, int64_t now)
 {
-    struct fault fault;
-    struct store_times times;
     struct store_item items[GROUP_BATCHES];
     struct watch watch = {.is_stopped = ctl_watch_is_stopped};
     for (size_t i = 0; i < group->count; i++)
         items[i] = (struct store_item){.batch = &group->batches[i], .caller = "analyticsctl demo"};
+    struct store_times times;
     store_write(writer, items, group->count, now, &times);
+    struct fault fault;
     for (size_t i = 0; i < group->count; i++)
         if (items[i].result)
             return ctl_fault(&items[i].fault);
@@ -223,14 +223,14 @@ static void say_how_to_look(const struct ctl *ctl, const struct demo_plan *plan)
 
 int ctl_demo(const struct ctl *ctl)
 {
-    struct fault fault;
     struct demo_plan plan;
-    struct store_writer *writer = NULL;
     int status = parse_plan(ctl, &plan);
     if (!status)
         status = make_folder(ctl);
     if (status)
         return status;
+    struct fault fault;
+    struct store_writer *writer = NULL;
     if (store_writer_open(store_in(ctl->data_dir), &writer, &fault))
         return ctl_fault(&fault);
     status = check_empty(writer, ctl->data_dir);

@@ -183,9 +183,9 @@ static const struct order *pick_order(struct demo_traffic *traffic, uint32_t *re
 
 static bool make_loads(struct demo_traffic *traffic)
 {
-    double sum = 0;
     traffic->quarters = (traffic->plan.until - traffic->plan.from) / WHEN_QUARTER;
     traffic->loads = calloc((size_t)traffic->quarters, sizeof *traffic->loads);
+    double sum = 0;
     for (int64_t q = 0; traffic->loads && q < traffic->quarters; q++) {
         sum += load_at(traffic, time_of(traffic, q));
         traffic->loads[q] = sum;
@@ -307,15 +307,15 @@ static void choose_counters(struct demo_traffic *traffic, const struct order *or
 static enum err add_log(struct demo_traffic *traffic, struct batch *batch)
 {
     struct log_record log = {.ts = time_of(traffic, traffic->quarter)};
-    struct texts texts;
     uint32_t index;
-    enum err err = OK;
     const struct order *order = pick_order(traffic, &index);
     uint32_t domain = pick_domain(traffic, order);
     log.user_id = order->user_id;
     log.order_id = index + 1;
+    struct texts texts;
     choose_texts(traffic, order, domain, &log, &texts);
     choose_counters(traffic, order, domain, *texts.text[NAME_ERROR] != '\0', &log);
+    enum err err = OK;
     for (int i = 0; !err && i < NAME_FIELDS; i++)
         err = batch_intern(batch, slice_of(texts.text[i]), &log.name[i]);
     return err ? err : batch_add(batch, &log);

@@ -59,9 +59,9 @@ static void find(struct doctor *doctor, enum level level, const char *check, con
 static void find(struct doctor *doctor, enum level level, const char *check, const char *advice, const char *format,
                  ...)
 {
-    char words[WORDS_BYTES];
     va_list args;
     va_start(args, format);
+    char words[WORDS_BYTES];
     vsnprintf(words, sizeof words, format, args);
     va_end(args);
     doctor->counts[level]++;
@@ -151,13 +151,13 @@ static void check_files(struct doctor *doctor)
 {
     static const char *const names[] = {"analytics.db-wal", "analytics.db-shm", "keys.db", "lock", "keys",
                                         "keys/admin.key",   "keys/worker.key"};
-    struct stat st;
-    char path[PATH_BYTES];
     bool bad = check_file(doctor, "analytics.db", true);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         bad |= check_file(doctor, names[i], false);
     if (!bad)
         find(doctor, FINE, "files", NULL, "the databases are the folder's user's alone");
+    struct stat st;
+    char path[PATH_BYTES];
     if (path_in(doctor, "restore.ready", path) && lstat(path, &st) == 0)
         find(doctor, WARNING, "files", "analyticsctl init, or a start of analytics-ingest, finishes it",
              "a restore was interrupted");
@@ -168,10 +168,10 @@ static void check_files(struct doctor *doctor)
 static void check_room(struct doctor *doctor)
 {
     struct statvfs room;
-    char left[CTL_FIGURE_BYTES];
     if (statvfs(doctor->ctl->data_dir, &room) != 0)
         return;
     int64_t bytes = (int64_t)(room.f_bavail * room.f_frsize);
+    char left[CTL_FIGURE_BYTES];
     ctl_size_text(bytes, left);
     if (bytes < FEW_BYTES)
         find(doctor, TROUBLE, "disk", "make room: batches are refused when there is none", "%s are free", left);
@@ -208,9 +208,9 @@ static void check_growth(struct doctor *doctor, const struct sqlite_status *stat
 
 static void check_clock(struct doctor *doctor)
 {
-    struct timex timex = {0};
     char now[CTL_FIGURE_BYTES];
     ctl_time_text(doctor->ctl->now, "1970", now);
+    struct timex timex = {0};
     if (doctor->ctl->now < INT64_C(1767225600)) /* 2026-01-01 */
         find(doctor, TROUBLE, "clock", "set the clock", "it is %s here", now);
     else if (adjtimex(&timex) < 0)
@@ -363,9 +363,9 @@ static bool may(const struct visitor *visitor, const struct stat *st, mode_t bit
 /* The first thing on the way that keeps it out: "" for none. */
 static void find_obstacle(const struct visitor *visitor, const char *path, char ret_obstacle[PATH_BYTES])
 {
-    struct stat st;
     char *whole = realpath(path, NULL);
     ret_obstacle[0] = '\0';
+    struct stat st;
     for (size_t len = 0; whole && whole[len] != '\0';) {
         len += 1 + strcspn(whole + len + 1, "/");
         snprintf(ret_obstacle, PATH_BYTES, "%.*s", (int)len, whole);
@@ -378,9 +378,9 @@ static void find_obstacle(const struct visitor *visitor, const char *path, char 
 
 static void check_reach(struct doctor *doctor, const struct visitor *visitor, const char *path)
 {
-    struct stat st;
     char obstacle[PATH_BYTES], group[CTL_FIGURE_BYTES] = "";
     find_obstacle(visitor, path, obstacle);
+    struct stat st;
     if (*obstacle && stat(obstacle, &st) == 0)
         find(doctor, TROUBLE, "nginx", "give it nginx's group: see systemd/ or the README",
              "%s can't get at %s: %s is of group %s, mode %04o", visitor->name, path, obstacle,
@@ -392,8 +392,8 @@ static void check_reach(struct doctor *doctor, const struct visitor *visitor, co
 static void check_socket(struct doctor *doctor, const char *name, const struct visitor *nginx)
 {
     char path[PATH_BYTES];
-    struct stat st;
     snprintf(path, sizeof path, "%s/%s.sock", doctor->sockets, name);
+    struct stat st;
     if (stat(path, &st) != 0) {
         find(doctor, errno == EACCES ? WARNING : TROUBLE, name,
              errno == EACCES ? "run doctor as root" : "start its socket unit or program; or give --sockets DIR",
@@ -426,11 +426,11 @@ static void check_sockets(struct doctor *doctor)
 
 static void check_url(struct doctor *doctor)
 {
-    char words[PROBE_WORDS_BYTES];
     bool untrusted = false;
     const char *url = doctor->ctl->option[CTL_URL];
     if (!url)
         return;
+    char words[PROBE_WORDS_BYTES];
     int status = probe_url(url, &untrusted, words);
     if (untrusted)
         find(doctor, WARNING, "url", "fine for a certificate of your own; clients must be told to trust it", "%s: %s",
@@ -493,13 +493,13 @@ static void check_database(struct doctor *doctor)
 {
     struct fault fault;
     struct store_reader *reader = NULL;
-    struct watch watch = {0};
-    struct sqlite_status status;
     if (store_reader_open(store_in(doctor->ctl->data_dir), &reader, &fault)) {
         find(doctor, TROUBLE, "database", "see the README about upgrade, restore and rebuild", "%s", fault.detail);
         return;
     }
     store_reader_close(reader);
+    struct watch watch = {0};
+    struct sqlite_status status;
     if (sqlite_status_read(doctor->ctl->data_dir, doctor->ctl->now, &watch, &status, &fault)) {
         find(doctor, TROUBLE, "database", "analyticsctl verify looks closer; restore brings a backup back", "%s",
              fault.detail);
@@ -586,17 +586,17 @@ static void find_idle(struct doctor *doctor, const struct key_check *check)
 
 static void check_keys(struct doctor *doctor)
 {
-    struct fault fault;
     struct stat st;
     char path[PATH_BYTES];
     struct key_store *keys = NULL;
-    static struct key_check check;
     if (path_in(doctor, "keys.db", path) && lstat(path, &st) != 0 && errno == ENOENT) {
         find(doctor, WARNING, "keys", "fine if another service says who is asking; else analyticsctl init",
              "there is no keys.db");
         return;
     }
+    static struct key_check check;
     check.now = doctor->ctl->now;
+    struct fault fault;
     enum err err = key_store_open(doctor->ctl->data_dir, false, &keys, &fault);
     if (!err)
         err = key_store_list(keys, check_key, &check, &fault);

@@ -35,9 +35,9 @@ static bool take_log(void *ctx, const struct log_text *log)
 
 static int write_out(struct output *output)
 {
-    size_t at = 0;
     if (output->text.failed)
         return ctl_fail("out of memory");
+    size_t at = 0;
     while (at < output->text.len) {
         ssize_t written = write(STDOUT_FILENO, output->text.data + at, output->text.len - at);
         if (written < 0 && errno == EINTR)
@@ -116,12 +116,12 @@ static int parse(const struct ctl *ctl, struct store_export_filter *ret_filter, 
 
 static int export_logs(const struct ctl *ctl, const struct store_export_filter *filter, struct output *output)
 {
-    struct fault fault;
-    struct store_export *export = NULL;
     int status = ctl_become_owner(ctl->data_dir);
     if (status)
         return status;
     sqlite_setup(true);
+    struct fault fault;
+    struct store_export *export = NULL;
     if (store_export_open(store_in(ctl->data_dir), filter, &export, &fault))
         return ctl_fault(&fault);
     if (!output->is_json)

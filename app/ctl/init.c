@@ -130,10 +130,10 @@ static bool write_new_file(const char *path, const char *text)
 /* A key whose file could not be written is known to nobody, so it is taken back. */
 static int store_new_key(const struct ctl *ctl, struct key_store *store, enum role role, const char *path)
 {
-    struct fault fault;
-    char text[KEY_TEXT_BYTES];
     struct api_key key = {.role = role};
     snprintf(key.name, sizeof key.name, "%s", role_name(role));
+    struct fault fault;
+    char text[KEY_TEXT_BYTES];
     if (key_store_add(store, &key, ctl->now, text, &fault))
         return ctl_fault(&fault);
     bool written = write_new_file(path, text);
@@ -162,13 +162,13 @@ static enum err note_role(void *ctx, const struct api_key *key)
  * key, does not want it back at the next start. */
 static int make_key_file(const struct ctl *ctl, struct key_store *store, enum role role)
 {
-    char name[32];
     bool had[ROLE_ADMIN + 1] = {false};
     struct fault fault;
     if (key_store_list(store, note_role, had, &fault))
         return ctl_fault(&fault);
     if (had[role])
         return CTL_OK;
+    char name[32];
     snprintf(name, sizeof name, "keys/%s.key", role_name(role));
     char *path = path_in(ctl, name);
     int status = exists(path) ? CTL_OK : store_new_key(ctl, store, role, path);

@@ -85,11 +85,11 @@ void ctl_json_bool(struct json_object *object, const char *name, bool value)
 
 static void add_time(struct json_object *object, const char *name, bool is_time, int64_t seconds)
 {
-    char text[WHEN_TEXT_BYTES];
     if (!is_time) {
         ctl_json_null(object, name);
         return;
     }
+    char text[WHEN_TEXT_BYTES];
     when_format(seconds, text);
     ctl_json_text(object, name, text);
 }

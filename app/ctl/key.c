@@ -26,9 +26,9 @@
 static int open_keys(const struct ctl *ctl, bool create, struct key_store **ret_store)
 {
     struct stat dir;
-    struct fault fault;
     if (stat(ctl->data_dir, &dir) < 0 && errno == ENOENT)
         return ctl_fail("there is no folder %s; analyticsctl init makes it", ctl->data_dir);
+    struct fault fault;
     if (key_store_open(ctl->data_dir, create, ret_store, &fault))
         return ctl_fault(&fault);
     return CTL_OK;
@@ -60,10 +60,10 @@ static int parse_user_id(const struct ctl *ctl, enum role role, int64_t *ret_use
 /* A date alone is good to the end of its day. */
 static int parse_expires(const struct ctl *ctl, int64_t *ret_expires_at)
 {
-    struct when when;
     const char *text = ctl->option[CTL_EXPIRES];
     if (!text)
         return CTL_OK;
+    struct when when;
     if (!when_parse(slice_of(text), &when))
         return ctl_misuse("--expires is a date, YYYY-MM-DD, or an ISO 8601 date-time");
     int64_t expires_at = when.seconds + (when.date_only ? WHEN_DAY : 0);
@@ -114,14 +114,14 @@ static int show_key(const struct api_key *key, const char *text)
 int ctl_key_add(const struct ctl *ctl)
 {
     struct api_key key;
-    struct fault fault;
     struct key_store *store = NULL;
-    char text[KEY_TEXT_BYTES];
     int status = parse_key(ctl, &key);
     if (!status)
         status = open_keys(ctl, true, &store);
     if (status)
         return status;
+    struct fault fault;
+    char text[KEY_TEXT_BYTES];
     if (key_store_add(store, &key, ctl->now, text, &fault))
         status = ctl_fault(&fault);
     else if ((status = show_key(&key, text)) != CTL_OK && key_store_revoke(store, key.id, ctl->now, &fault))
@@ -163,11 +163,11 @@ static int parse_rotation(const struct ctl *ctl, struct rotation *ret_rotation)
 /* What becomes of the old key. */
 static void say_old_key(const struct api_key *before, int64_t grace_hours, int64_t now)
 {
-    char end[WHEN_TEXT_BYTES];
     long long id = (long long)before->id;
     int64_t expires_at = now + grace_hours * WHEN_HOUR;
     if (before->expires_at != 0 && before->expires_at < expires_at)
         expires_at = before->expires_at;
+    char end[WHEN_TEXT_BYTES];
     format_time(expires_at, "?", end);
     if (before->revoked_at != 0)
         ctl_say("Key %lld was revoked before.", id);
@@ -207,12 +207,12 @@ int ctl_key_rotate(const struct ctl *ctl)
 {
     struct rotation rotation;
     struct key_store *store = NULL;
-    char text[KEY_TEXT_BYTES];
     int status = parse_rotation(ctl, &rotation);
     if (!status)
         status = open_keys(ctl, false, &store);
     if (status)
         return status;
+    char text[KEY_TEXT_BYTES];
     status = rotate(ctl, store, &rotation, text);
     explicit_bzero(text, sizeof text);
     key_store_close(store);
@@ -344,12 +344,12 @@ static int show_list(const struct ctl *ctl, const struct key_list *list)
 
 int ctl_key_list(const struct ctl *ctl)
 {
-    struct fault fault;
-    struct key_list list = {0};
     struct key_store *store = NULL;
     int status = open_keys(ctl, false, &store);
     if (status)
         return status;
+    struct fault fault;
+    struct key_list list = {0};
     if (key_store_list(store, collect_key, &list, &fault))
         status = ctl_fault(&fault);
     else
@@ -364,13 +364,13 @@ int ctl_key_list(const struct ctl *ctl)
 int ctl_key_revoke(const struct ctl *ctl)
 {
     int64_t id;
-    struct fault fault;
     struct key_store *store = NULL;
     int status = parse_id(ctl, &id);
     if (!status)
         status = open_keys(ctl, false, &store);
     if (status)
         return status;
+    struct fault fault;
     if (key_store_revoke(store, id, ctl->now, &fault))
         status = ctl_fault(&fault);
     else

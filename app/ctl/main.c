@@ -224,12 +224,12 @@ static int no_command(const struct ctl *ctl)
 
 static int run_command(const struct command *command, int used, struct ctl *ctl)
 {
-    struct settings settings = {0};
     ctl->operand += used;
     ctl->operand_count -= used;
     int status = check_options(command, ctl);
     if (!status)
         status = check_operands(command, ctl);
+    struct settings settings = {0};
     if (!status)
         status = choose_data_dir(ctl, &settings);
     if (!status)

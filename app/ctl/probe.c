@@ -101,9 +101,9 @@ static int receive_answer(int fd, struct buf *answer)
 static void read_words(const char *body, char ret_words[PROBE_WORDS_BYTES])
 {
     struct buf text;
-    struct answer answer;
     buf_init(&text, ANSWER_BYTES);
     buf_puts(&text, body);
+    struct answer answer;
     answer_read(&text, &answer);
     snprintf(ret_words, PROBE_WORDS_BYTES, "%.*s", PROBE_WORDS_BYTES - 1, answer.words);
     buf_release(&text);

@@ -37,14 +37,14 @@ static int say_fault(const struct fault *fault)
 
 int ctl_rebuild(const struct ctl *ctl)
 {
-    struct fault fault;
-    struct sqlite_rebuilt rebuilt;
     struct watch watch = {.is_stopped = ctl_watch_is_stopped, .progress = ctl_watch_progress};
     int status = ctl_become_owner(ctl->data_dir);
     if (status)
         return status;
     sqlite_setup(true);
     ctl_watch_begin(false);
+    struct fault fault;
+    struct sqlite_rebuilt rebuilt;
     enum err err = sqlite_rebuild(ctl->data_dir, ctl->now, &watch, &rebuilt, &fault);
     ctl_watch_end();
     if (err)

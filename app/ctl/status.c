@@ -75,15 +75,15 @@ static void count_keys(const struct ctl *ctl, struct figures *figures)
     struct fault ignored;
     if (key_store_open(ctl->data_dir, false, &keys, &ignored))
         return;
-    figures->has_keys = key_store_list(keys, count_key, figures, &ignored) == OK;
+    figures->has_keys = !key_store_list(keys, count_key, figures, &ignored);
     key_store_close(keys);
 }
 
 static int read_figures(const struct ctl *ctl, struct figures *figures)
 {
-    struct fault fault;
     struct watch watch = {.progress = ctl_watch_progress};
     figures->now = ctl->now;
+    struct fault fault;
     if (sqlite_status_read(ctl->data_dir, ctl->now, &watch, &figures->store, &fault))
         return ctl_fault(&fault);
     int64_t bound_ms = ctl->option[CTL_SIZES] ? 0 : TABLES_BOUND_MS;
@@ -202,8 +202,8 @@ static int say_words(const struct ctl *ctl, const struct figures *figures)
 
 static void put_store(struct json_object *json, const struct sqlite_status *store)
 {
-    int number;
     ctl_json_text(json, "version", PACKAGE_VERSION);
+    int number;
     ctl_json_text(json, "sqlite_version", sqlite_version(&number));
     ctl_json_count(json, "schema_version", store->schema_version);
     ctl_json_bool(json, "written", store->is_written);
@@ -272,12 +272,12 @@ static int say_json(const struct figures *figures)
 
 int ctl_status(const struct ctl *ctl)
 {
-    static struct figures figures;
     int status = ctl_become_owner(ctl->data_dir);
     if (status)
         return status;
     sqlite_setup(true);
     ctl_watch_begin(true); /* it only reads: nothing is left to tidy */
+    static struct figures figures;
     status = read_figures(ctl, &figures);
     if (status)
         return status;

@@ -63,8 +63,8 @@ static void put_name(struct buf *text, const char *what, const char *name)
 
 static void put_place(struct buf *text, const struct sqlite_difference *difference)
 {
-    char time[TIME_BYTES];
     buf_puts(text, difference->table);
+    char time[TIME_BYTES];
     if (difference->period != PERIOD_NONE) {
         buf_puts(text, ", ");
         buf_puts(text, period_name(difference->period));
@@ -178,12 +178,12 @@ static void put_message(struct buf *text, const struct sqlite_difference *differ
 static void put_totals(struct json_object *json, const char *name, const struct sqlite_difference *difference,
                        bool is_due)
 {
-    char value[TIME_BYTES];
     struct measure measures[MEASURES];
     size_t count = list_measures(difference, measures);
     if (!(is_due ? difference->is_due : difference->is_there))
         return;
     struct json_object *totals = ctl_json_object(json, name);
+    char value[TIME_BYTES];
     for (size_t i = 0; i < count; i++)
         ctl_json_text(totals, measures[i].name, value_text(&measures[i], value_of(&measures[i], is_due), value));
 }
@@ -197,9 +197,9 @@ static void put_text(struct json_object *json, const char *name, const char *tex
 /* Members that don't apply are left out. */
 static void put_json(struct json_object *json, const struct sqlite_difference *difference, const char *message)
 {
-    char time[TIME_BYTES];
     put_text(json, "table", difference->table);
     put_text(json, "message", message);
+    char time[TIME_BYTES];
     if (difference->period != PERIOD_NONE) {
         put_text(json, "period", period_name(difference->period));
         put_text(json, "bucket", time_text(difference->bucket, time));
@@ -243,7 +243,6 @@ static int say_json(struct told *told, const struct sqlite_verified *verified)
 
 static void say_words(const struct sqlite_verified *verified)
 {
-    char until[WHEN_TEXT_BYTES];
     long long differences = (long long)verified->differences;
     if (differences == 0)
         ctl_say("All is well: the rollups hold what the %lld logs say.", (long long)verified->logs);
@@ -251,6 +250,7 @@ static void say_words(const struct sqlite_verified *verified)
         ctl_say("%lld %s.", differences, differences == 1 ? "difference" : "differences");
     else
         ctl_say("%lld differences, of which the first %d are told.", differences, VERIFY_DIFFERENCES_TOLD);
+    char until[WHEN_TEXT_BYTES];
     when_format(verified->pruned_until, until);
     if (verified->pruned_until)
         ctl_say(
@@ -273,11 +273,11 @@ static int say_result(struct told *told, const struct sqlite_verified *verified)
 
 static int verify(const struct ctl *ctl, struct told *told)
 {
-    struct fault fault;
-    struct sqlite_verified verified;
     struct sqlite_verify_options options = {
         .skip_file = ctl->option[CTL_SKIP_FILE_CHECK] != NULL, .ctx = told, .difference = tell};
     struct watch watch = {.progress = ctl_watch_progress};
+    struct fault fault;
+    struct sqlite_verified verified;
     enum err err = sqlite_verify(ctl->data_dir, &options, &watch, &verified, &fault);
     ctl_watch_end();
     if (!err)
@@ -289,11 +289,11 @@ static int verify(const struct ctl *ctl, struct told *told)
 
 int ctl_verify(const struct ctl *ctl)
 {
-    struct told told = {0};
     if (ctl_become_owner(ctl->data_dir))
         return CTL_UNDONE;
     sqlite_setup(true);
     ctl_watch_begin(true); /* it only reads: nothing is left to tidy */
+    struct told told = {0};
     if (ctl->option[CTL_JSON]) {
         told.json = ctl_json_new();
         told.differences = ctl_json_array(told.json, "first_differences");

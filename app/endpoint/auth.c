@@ -13,13 +13,11 @@
 static enum err find_key(struct service *service, const struct request *request, struct api_key *ret_key,
                          struct fault *fault)
 {
-    struct key_store *keys = NULL;
-    enum err err;
-
     if (request->api_key[0] == '\0')
         return fault_set(fault, ERR_UNAUTHORIZED, "no API key was given");
-    err = service_take_keys(service, &keys, fault);
-    if (err == OK)
+    struct key_store *keys = NULL;
+    enum err err = service_take_keys(service, &keys, fault);
+    if (!err)
         err = key_store_find(keys, slice_of(request->api_key), request->now_ms / 1000, ret_key, fault);
     service_give_keys(service, err);
     return err;
@@ -29,18 +27,16 @@ static enum err find_key(struct service *service, const struct request *request,
  * must be known. */
 static void name_caller(const struct api_key *key, char *ret_text, size_t size)
 {
-    (void)snprintf(ret_text, size, "key:%lld", (long long)key->caller_id);
+    snprintf(ret_text, size, "key:%lld", (long long)key->caller_id);
 }
 
 enum err auth_identify(struct service *service, struct request *request, struct fault *fault)
 {
-    struct api_key key;
-    enum err err;
-
     if (request->role != ROLE_NONE || request->api_key[0] == '\0')
         return OK;
-    err = find_key(service, request, &key, fault);
-    if (err != OK)
+    struct api_key key;
+    enum err err = find_key(service, request, &key, fault);
+    if (err)
         return err;
     name_caller(&key, request->key_caller, sizeof request->key_caller);
     request->caller = request->key_caller;
@@ -52,11 +48,10 @@ enum err auth_identify(struct service *service, struct request *request, struct 
 /* What nginx hands on as FastCGI parameters. */
 static void put_identity(struct response *response, const struct api_key *key)
 {
-    char caller[HTTP_KEY_CALLER_BYTES];
-
     response->status = 204;
     response_header(response, "Cache-Control", "no-store");
     response_header(response, "X-Analytics-Role", role_name(key->role));
+    char caller[HTTP_KEY_CALLER_BYTES];
     name_caller(key, caller, sizeof caller);
     response_header(response, "X-Analytics-Caller", caller);
 }
@@ -66,9 +61,8 @@ enum err auth_check(struct service *service, const struct request *request, cons
 {
     struct api_key key = {0};
     enum err err = find_key(service, request, &key, fault);
-
     (void)params;
-    if (err != OK)
+    if (err)
         return err;
     if (!access_allows(key.role, RIGHT_INGEST))
         return fault_set(fault, ERR_FORBIDDEN, "the role of key %lld does not allow that", (long long)key.id);

@@ -18,8 +18,7 @@ static enum err check_read(struct service *service, int *ret_schema_version, str
 {
     struct store_reader *reader = NULL;
     enum err err = service_take_reader(service, &reader, fault);
-
-    if (err == OK)
+    if (!err)
         err = store_reader_health(reader, ret_schema_version, fault);
     service_give_reader(service, err);
     return err;
@@ -27,9 +26,9 @@ static enum err check_read(struct service *service, int *ret_schema_version, str
 
 static const char *trouble(const struct health *health)
 {
-    if (health->read != OK && health->write != OK)
+    if (health->read && health->write)
         return "the database can be neither read nor written";
-    return health->read != OK ? "the database can't be read" : "the database can't be written";
+    return health->read ? "the database can't be read" : "the database can't be written";
 }
 
 static void put_detail(struct json_out *out, const void *ctx)
@@ -40,17 +39,16 @@ static void put_detail(struct json_out *out, const void *ctx)
 
 static void put_ok(struct response *response, const struct health *health)
 {
-    struct json_out out;
-
     response->content_type = "application/json";
     response_header(response, "Cache-Control", "no-store");
+    struct json_out out;
     json_out_init(&out, &response->body);
     json_out_begin_object(&out);
     json_out_name(&out, "status");
     json_out_cstr(&out, "ok");
     json_out_name(&out, "read");
     json_out_bool(&out, true);
-    if (health->service->writer != NULL) {
+    if (health->service->writer) {
         json_out_name(&out, "write");
         json_out_bool(&out, true);
     }
@@ -64,17 +62,16 @@ enum err health_get(struct service *service, const struct request *request, cons
                     struct response *response, struct fault *fault)
 {
     struct health health = {.service = service};
-    struct fault write_fault = {0};
-
     (void)params;
     health.read = check_read(service, &health.schema_version, fault);
-    if (service->writer != NULL)
+    struct fault write_fault = {0};
+    if (service->writer)
         health.write = writer_health(service->writer, &write_fault);
-    if (health.read == OK && health.write == OK) {
+    if (!health.read && !health.write) {
         put_ok(response, &health);
         return OK;
     }
-    if (health.read == OK)
+    if (!health.read)
         *fault = write_fault;
     fault->err = ERR_UNAVAILABLE;
     response_error_with(response, request, fault, put_detail, &health);

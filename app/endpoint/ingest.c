@@ -36,7 +36,6 @@ struct upload {
 static bool is_json(const char *content_type)
 {
     size_t len = strcspn(content_type, ";");
-
     while (len > 0 && (content_type[len - 1] == ' ' || content_type[len - 1] == '\t'))
         len--;
     return slice_equals_nocase((struct slice){content_type, len}, "application/json");
@@ -58,7 +57,6 @@ static bool encoding_supported(const char *content_encoding)
 static bool idempotency_key_valid(const char *key)
 {
     size_t len = strlen(key);
-
     for (size_t i = 0; i < len; i++) {
         if (key[i] < 0x21 || key[i] > 0x7e)
             return false;
@@ -72,7 +70,7 @@ static enum err check_headers(const struct request *request, struct fault *fault
         return fault_set(fault, ERR_CONTENT_TYPE_UNSUPPORTED, "Content-Type must be application/json");
     if (!encoding_supported(request->content_encoding))
         return fault_set(fault, ERR_CONTENT_ENCODING_UNSUPPORTED, "Content-Encoding must be gzip or identity");
-    if (request->idempotency_key != NULL && !idempotency_key_valid(request->idempotency_key))
+    if (request->idempotency_key && !idempotency_key_valid(request->idempotency_key))
         return fault_set_parameter(fault, ERR_PARAMETER_INVALID, "idempotency_key",
                                    "Idempotency-Key must be given once, and be 1 to %u visible ASCII characters",
                                    LIMIT_IDEMPOTENCY_KEY_BYTES);
@@ -87,32 +85,28 @@ static enum err check_headers(const struct request *request, struct fault *fault
 static enum err take_json(void *ctx, const char *data, size_t len, struct fault *fault)
 {
     struct upload *upload = ctx;
-
     if (upload->hashing)
-        (void)crypto_generichash_update(&upload->hash, (const unsigned char *)data, len);
+        crypto_generichash_update(&upload->hash, (const unsigned char *)data, len);
     return json_logs_feed(upload->reader, data, len, fault);
 }
 
 /* Takes bytes as sent. */
 static enum err take_sent(struct upload *upload, const char *data, size_t len, struct fault *fault)
 {
-    int64_t length = upload->request->content_length;
-
     upload->received_bytes += (int64_t)len;
     if (upload->received_bytes > (int64_t)LIMIT_BODY_BYTES)
         return fault_set(fault, ERR_BODY_TOO_LARGE, "a body may have at most %u bytes", LIMIT_BODY_BYTES);
+    int64_t length = upload->request->content_length;
     if (length >= 0 && upload->received_bytes > length)
         return fault_set(fault, ERR_BODY_INVALID, "the body is longer than its Content-Length of %lld bytes",
                          (long long)length);
-    if (upload->gunzip != NULL)
+    if (upload->gunzip)
         return gunzip_feed(upload->gunzip, data, len, fault);
     return take_json(upload, data, len, fault);
 }
 
 static enum err finish_body(struct upload *upload, bool broken, struct fault *fault)
 {
-    enum err err = OK;
-
     /* nginx has the whole body before it hands on the first byte, so this is not the sender's fault: nginx died, or
      * this process was frozen while it read, which libfcgi takes for the end. The sender shall try again, not give up.
      */
@@ -122,9 +116,10 @@ static enum err finish_body(struct upload *upload, bool broken, struct fault *fa
     if (upload->received_bytes < upload->request->content_length)
         return fault_set(fault, ERR_BODY_INVALID, "the body was cut short at byte %lld",
                          (long long)upload->received_bytes);
-    if (upload->gunzip != NULL)
+    enum err err = OK;
+    if (upload->gunzip)
         err = gunzip_finish(upload->gunzip, fault);
-    if (err == OK)
+    if (!err)
         err = json_logs_finish(upload->reader, fault);
     return err;
 }
@@ -133,11 +128,9 @@ static enum err read_body(struct upload *upload, struct fault *fault)
 {
     const struct request *request = upload->request;
     ptrdiff_t got = request->read_body(request->read_ctx, upload->piece, PIECE_BYTES);
-
     while (got > 0) {
         enum err err = take_sent(upload, upload->piece, (size_t)got, fault);
-
-        if (err != OK)
+        if (err)
             return err;
         got = request->read_body(request->read_ctx, upload->piece, PIECE_BYTES);
     }
@@ -147,17 +140,16 @@ static enum err read_body(struct upload *upload, struct fault *fault)
 static enum err upload_init(struct upload *upload, const struct request *request, struct batch_budget *budget,
                             struct fault *fault)
 {
-    bool gzip = is_gzip(request->content_encoding);
-
     upload->request = request;
     upload->hashing = request->idempotency_key != NULL;
     batch_init(&upload->batch, budget);
-    (void)crypto_generichash_init(&upload->hash, NULL, 0, STORE_BODY_HASH_BYTES);
+    crypto_generichash_init(&upload->hash, NULL, 0, STORE_BODY_HASH_BYTES);
     upload->piece = malloc(PIECE_BYTES);
     upload->reader = json_logs_open(&upload->batch);
+    bool gzip = is_gzip(request->content_encoding);
     if (gzip)
         upload->gunzip = gunzip_open(LIMIT_BODY_BYTES, take_json, upload);
-    if (upload->piece == NULL || upload->reader == NULL || (gzip && upload->gunzip == NULL))
+    if (!upload->piece || !upload->reader || (gzip && !upload->gunzip))
         return fault_set(fault, ERR_UNAVAILABLE, "no memory to read a body");
     return OK;
 }
@@ -189,7 +181,6 @@ static void put_log_faults(struct json_out *out, const void *ctx)
     uint32_t shown = 0;
     uint64_t total = 0;
     const struct log_fault *faults = json_logs_faults(ctx, &shown, &total);
-
     json_out_name(out, "errors");
     json_out_begin_array(out);
     for (uint32_t i = 0; i < shown; i++)
@@ -205,22 +196,20 @@ static enum err write_batch(struct writer *writer, struct upload *upload, struct
     struct store_item item = {.batch = &upload->batch,
                               .caller = upload->request->caller,
                               .idempotency_key = upload->request->idempotency_key};
+    crypto_generichash_final(&upload->hash, item.body_hash, sizeof item.body_hash);
     struct writer_times times = {0};
-    char already[16];
-    enum err err;
-
-    (void)crypto_generichash_final(&upload->hash, item.body_hash, sizeof item.body_hash);
-    err = writer_write(writer, &item, &times);
+    enum err err = writer_write(writer, &item, &times);
     response_span(response, "queue_ms", times.queue_us);
     response_span(response, "raw_ms", times.store.raw_us);
     response_span(response, "rollup_ms", times.store.rollup_us);
     response_span(response, "commit_ms", times.store.commit_us);
     *fault = item.fault;
     response->status = 204;
-    if (err == OK && item.replayed)
+    if (!err && item.replayed)
         response_header(response, "Idempotency-Replayed", "true");
-    if (err == OK && item.already > 0) {
-        (void)snprintf(already, sizeof already, "%u", item.already);
+    if (!err && item.already > 0) {
+        char already[16];
+        snprintf(already, sizeof already, "%u", item.already);
         response_header(response, "Analytics-Import-Already", already);
     }
     return err;
@@ -230,11 +219,10 @@ static enum err receive(struct service *service, struct upload *upload, struct r
 {
     enum err err = upload_init(upload, upload->request, service->budget, fault);
     int64_t start_us = mono_us();
-
-    if (err == OK)
+    if (!err)
         err = read_body(upload, fault);
     response_span(response, "read_ms", mono_us() - start_us);
-    if (err == OK)
+    if (!err)
         err = write_batch(service->writer, upload, response, fault);
     return err;
 }
@@ -242,12 +230,11 @@ static enum err receive(struct service *service, struct upload *upload, struct r
 enum err ingest_post(struct service *service, const struct request *request, const struct params *params,
                      struct response *response, struct fault *fault)
 {
-    struct upload upload = {.request = request};
-    enum err err = check_headers(request, fault);
-
     (void)params;
-    if (err != OK)
+    enum err err = check_headers(request, fault);
+    if (err)
         return err;
+    struct upload upload = {.request = request};
     err = receive(service, &upload, response, fault);
     if (err == ERR_LOGS_INVALID) {
         response_error_with(response, request, fault, put_log_faults, upload.reader);

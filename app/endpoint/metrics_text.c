@@ -27,9 +27,8 @@ struct scrape {
 
 static void measure_disk(const char *data_dir, int64_t *ret_free, int64_t *ret_size)
 {
-    struct statvfs about;
-
     *ret_free = *ret_size = UNKNOWN;
+    struct statvfs about;
     if (statvfs(data_dir, &about) != 0)
         return;
     *ret_free = (int64_t)(about.f_bavail * about.f_frsize);
@@ -42,11 +41,10 @@ static bool can_read(struct service *service)
     struct fault fault = {0};
     int version = 0;
     enum err err = service_take_reader(service, &reader, &fault);
-
-    if (err == OK)
+    if (!err)
         err = store_reader_health(reader, &version, &fault);
     service_give_reader(service, err);
-    return err == OK;
+    return !err;
 }
 
 static void measure(struct service *service, int64_t measured[METRICS])
@@ -66,7 +64,6 @@ static void measure(struct service *service, int64_t measured[METRICS])
 static void put_label(struct buf *out, const char *name, const char *value)
 {
     bool first = out->len > 0 && out->data[out->len - 1] == '{';
-
     if (!first)
         buf_putc(out, ',');
     buf_puts(out, name);
@@ -85,7 +82,6 @@ static void put_label(struct buf *out, const char *name, const char *value)
 static void put_seconds(struct buf *out, int64_t microseconds)
 {
     int64_t rest = microseconds % 1000000;
-
     buf_put_i64(out, microseconds / 1000000);
     if (rest != 0)
         buf_putc(out, '.');
@@ -114,11 +110,10 @@ static void put_reason(struct buf *out, enum err err)
     const char *key = err_key(err);
     const char *hole = strstr(key, "%s");
     char text[96];
-
-    if (hole == NULL)
-        (void)snprintf(text, sizeof text, "%s", key);
+    if (!hole)
+        snprintf(text, sizeof text, "%s", key);
     else
-        (void)snprintf(text, sizeof text, "%.*sparameter%s", (int)(hole - key), key, hole + 2);
+        snprintf(text, sizeof text, "%.*sparameter%s", (int)(hole - key), key, hole + 2);
     put_label(out, "reason", text);
 }
 
@@ -128,29 +123,26 @@ static void put_route(const struct scrape *scrape, size_t route)
     size_t count = 0;
     const struct metrics_route *routes = metrics_routes(scrape->metrics, &count);
     enum program program = route < count ? routes[route].program : (enum program)(route - count);
-
     put_label(scrape->out, "program", program_label(program));
     put_label(scrape->out, "route", route < count ? routes[route].path : "other");
 }
 
 static void put_request(const struct scrape *scrape, size_t series)
 {
-    int status = metrics_statuses[series % METRICS_STATUSES];
     enum http_method method = (enum http_method)(series / METRICS_STATUSES % METRICS_METHODS);
-    char code[12] = "other";
-
     put_route(scrape, series / METRICS_STATUSES / METRICS_METHODS);
     put_label(scrape->out, "method", http_method_name(method));
+    int status = metrics_statuses[series % METRICS_STATUSES];
+    char code[12] = "other";
     if (status != 0)
-        (void)snprintf(code, sizeof code, "%d", status);
+        snprintf(code, sizeof code, "%d", status);
     put_label(scrape->out, "code", code);
 }
 
 static void put_build(const struct scrape *scrape)
 {
     char schema[12];
-
-    (void)snprintf(schema, sizeof schema, "%d", store_schema_version(scrape->place));
+    snprintf(schema, sizeof schema, "%d", store_schema_version(scrape->place));
     put_label(scrape->out, "version", PACKAGE_VERSION);
     put_label(scrape->out, "schema", schema);
 }
@@ -185,14 +177,12 @@ static void begin_sample(const struct scrape *scrape, enum metric metric, const 
                          const char *bound)
 {
     struct buf *out = scrape->out;
-    size_t len;
-
     buf_puts(out, metrics_rows[metric].name);
     buf_puts(out, suffix);
     buf_putc(out, '{');
-    len = out->len;
+    size_t len = out->len;
     put_labels(scrape, metric, series);
-    if (bound != NULL)
+    if (bound)
         put_label(out, "le", bound);
     if (out->len == len && len > 0)
         out->len--; /* no braces around nothing */
@@ -210,7 +200,6 @@ static bool is_shown(const struct scrape *scrape, size_t series)
     const struct metrics_route *routes = metrics_routes(scrape->metrics, &count);
     size_t route = series / METRICS_STATUSES / METRICS_METHODS;
     int status = metrics_statuses[series % METRICS_STATUSES];
-
     if (metrics_value(scrape->metrics, METRIC_REQUESTS, series) > 0)
         return true;
     return route < count && series / METRICS_STATUSES % METRICS_METHODS == routes[route].method &&
@@ -230,7 +219,6 @@ static bool is_left_out(const struct scrape *scrape, enum metric metric, size_t 
 static bool is_healthy(const struct scrape *scrape)
 {
     int64_t heard = (int64_t)metrics_value(scrape->metrics, METRIC_HEARTBEAT, 0);
-
     return metrics_value(scrape->metrics, METRIC_HEALTHY, 0) != 0 && scrape->now - heard <= SILENT_SECONDS;
 }
 
@@ -256,10 +244,9 @@ static void put_value(const struct scrape *scrape, enum metric metric, size_t se
 static void write_bound(enum metric metric, int64_t bound, char ret_text[24])
 {
     struct buf text;
-
     buf_init(&text, 24);
     put_number(&text, metric, bound);
-    (void)snprintf(ret_text, 24, "%s", text.failed ? "" : buf_cstr(&text));
+    snprintf(ret_text, 24, "%s", text.failed ? "" : buf_cstr(&text));
     buf_release(&text);
 }
 
@@ -269,10 +256,8 @@ static void put_histogram(const struct scrape *scrape, enum metric metric, size_
     const int64_t *bounds = NULL;
     size_t count = metrics_bounds(metric, &bounds);
     uint64_t seen = 0;
-
     for (size_t i = 0; i <= count; i++) {
         char bound[24] = "+Inf";
-
         if (i < count)
             write_bound(metric, bounds[i], bound);
         seen += metrics_bucket(scrape->metrics, metric, series, i);
@@ -296,7 +281,6 @@ static void put_metric(const struct scrape *scrape, enum metric metric)
                                         [METRIC_HISTOGRAM] = "histogram"};
     const struct metric_row *row = &metrics_rows[metric];
     size_t series = metrics_series_count(scrape->metrics, metric);
-
     buf_printf(scrape->out, "# HELP %s %s\n# TYPE %s %s\n", row->name, row->help, row->name, types[row->kind]);
     for (size_t i = 0; i < series; i++) {
         if (row->kind == METRIC_HISTOGRAM)
@@ -309,12 +293,11 @@ static void put_metric(const struct scrape *scrape, enum metric metric)
 enum err metrics_get(struct service *service, const struct request *request, const struct params *params,
                      struct response *response, struct fault *fault)
 {
+    (void)params;
+    if (!service->metrics)
+        return fault_set(fault, ERR_UNAVAILABLE, "no memory to count");
     struct scrape scrape = {
         .metrics = service->metrics, .out = &response->body, .place = service->place, .now = request->now_ms / 1000};
-
-    (void)params;
-    if (service->metrics == NULL)
-        return fault_set(fault, ERR_UNAVAILABLE, "no memory to count");
     measure(service, scrape.measured);
     response->content_type = "text/plain; version=0.0.4; charset=utf-8";
     response_header(response, "Cache-Control", "no-store");

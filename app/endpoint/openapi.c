@@ -15,7 +15,7 @@ enum err openapi_get(struct service *service, const struct request *request, con
     (void)fault;
     response->content_type = "application/json";
     response_header(response, "Cache-Control", "public, max-age=3600");
-    for (size_t i = 0; openapi_lines[i] != NULL; i++)
+    for (size_t i = 0; openapi_lines[i]; i++)
         buf_puts(&response->body, openapi_lines[i]);
     return OK;
 }

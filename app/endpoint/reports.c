@@ -32,20 +32,18 @@ static void put_file_name(struct response *response, const struct request *reque
 
     when_format(zone_clock(filter->zone, filter->from), first);
     when_format(zone_clock(filter->zone, filter->to > filter->from ? filter->to - 1 : filter->to), last);
-    (void)snprintf(value, sizeof value, "attachment; filename=\"%s_%.10s_%.10s.csv\"", report, first, last);
+    snprintf(value, sizeof value, "attachment; filename=\"%s_%.10s_%.10s.csv\"", report, first, last);
     response_header(response, "Content-Disposition", value);
 }
 
 /* What stands beside the rows in JSON, for pages of CSV. */
 static void put_counts(struct response *response, const struct table *table)
 {
-    char value[32];
-
     for (size_t i = 0; i < table->number_count; i++) {
         const struct table_number *number = &table->numbers[i];
-
-        (void)snprintf(value, sizeof value, "%lld", (long long)number->value);
-        if (number->header != NULL)
+        char value[32];
+        snprintf(value, sizeof value, "%lld", (long long)number->value);
+        if (number->header)
             response_header(response, number->header, value);
     }
 }
@@ -76,8 +74,7 @@ static enum err ask(struct service *service, const struct params *params, store_
     struct store_reader *reader = NULL;
     int64_t start_us = mono_us();
     enum err err = service_take_reader(service, &reader, fault);
-
-    if (err == OK)
+    if (!err)
         err = question(reader, params, ret_answer, fault);
     service_give_reader(service, err);
     response_span(response, "store_ms", mono_us() - start_us);
@@ -104,7 +101,6 @@ static const struct column concurrency_columns[] = {
 static struct table_row chart_row(const void *points, size_t i)
 {
     const struct chart_point *point = (const struct chart_point *)points + i;
-
     return (struct table_row){.bucket = point->bucket, .totals = point->totals};
 }
 
@@ -121,8 +117,7 @@ static enum err answer_chart(struct service *service, const struct request *requ
 {
     struct chart chart = {0};
     enum err err = ask(service, params, ask_chart, &chart, response, fault);
-
-    if (err != OK)
+    if (err)
         return err;
     put_answer(response, request, params,
                &(struct table){.columns = columns,
@@ -170,7 +165,6 @@ static const struct column websites_columns[] = {
 static struct table_row domain_row(const void *rows, size_t i)
 {
     const struct domain_row *row = (const struct domain_row *)rows + i;
-
     return (struct table_row){.name = row->domain, .totals = row->totals};
 }
 
@@ -184,7 +178,6 @@ static enum err ask_websites(struct store_reader *reader, const struct params *p
                              struct fault *fault)
 {
     uint64_t offset = (uint64_t)(params->page - 1) * (uint64_t)params->limit;
-
     return store_domains(reader, &params->filter, DOMAIN_BY_COUNT, offset, (size_t)params->limit, ret_answer, fault);
 }
 
@@ -193,8 +186,7 @@ enum err reports_domains(struct service *service, const struct request *request,
 {
     struct domain_list list = {0};
     enum err err = ask(service, params, ask_domains, &list, response, fault);
-
-    if (err != OK)
+    if (err)
         return err;
     put_answer(response, request, params,
                &(struct table){.columns = domains_columns,
@@ -216,7 +208,6 @@ static void put_websites(struct response *response, const struct request *reques
         {"total", "X-Total-Count", total},
         {"totalPages", "X-Total-Pages", (total + params->limit - 1) / params->limit},
     };
-
     put_answer(response, request, params,
                &(struct table){.columns = websites_columns,
                                .column_count = ROWS(websites_columns),
@@ -233,8 +224,7 @@ enum err reports_websites(struct service *service, const struct request *request
 {
     struct domain_list list = {0};
     enum err err = ask(service, params, ask_websites, &list, response, fault);
-
-    if (err != OK)
+    if (err)
         return err;
     put_websites(response, request, params, &list);
     domain_list_release(&list);
@@ -251,7 +241,6 @@ static const struct column errors_columns[] = {
 static struct table_row error_row(const void *rows, size_t i)
 {
     const struct error_row *row = (const struct error_row *)rows + i;
-
     return (struct table_row){
         .name = row->error,
         .totals = {.errors = row->total_errors, .first = row->first_seen, .last = row->last_seen},
@@ -271,8 +260,7 @@ enum err reports_errors(struct service *service, const struct request *request, 
 {
     struct error_list list = {0};
     enum err err = ask(service, params, ask_errors, &list, response, fault);
-
-    if (err != OK)
+    if (err)
         return err;
     put_answer(response, request, params,
                &(struct table){.columns = errors_columns,
@@ -310,8 +298,7 @@ enum err reports_summary(struct service *service, const struct request *request,
 {
     struct totals totals;
     enum err err = ask(service, params, ask_summary, &totals, response, fault);
-
-    if (err != OK)
+    if (err)
         return err;
     put_answer(response, request, params,
                &(struct table){.columns = summary_columns,
@@ -339,7 +326,6 @@ static const struct column breakdown_columns[] = {
 static struct table_row breakdown_row(const void *rows, size_t i)
 {
     const struct breakdown_row *row = (const struct breakdown_row *)rows + i;
-
     return (struct table_row){.name = row->value, .totals = row->totals};
 }
 
@@ -353,7 +339,6 @@ static void put_breakdown(struct response *response, const struct request *reque
                           const struct breakdown *breakdown)
 {
     const struct table_number numbers[] = {{"total", "X-Total-Count", (int64_t)breakdown->total}};
-
     put_answer(response, request, params,
                &(struct table){.columns = breakdown_columns,
                                .column_count = ROWS(breakdown_columns),
@@ -370,8 +355,7 @@ enum err reports_breakdown(struct service *service, const struct request *reques
 {
     struct breakdown breakdown = {0};
     enum err err = ask(service, params, ask_breakdown, &breakdown, response, fault);
-
-    if (err != OK)
+    if (err)
         return err;
     put_breakdown(response, request, params, &breakdown);
     breakdown_release(&breakdown);

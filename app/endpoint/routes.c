@@ -85,8 +85,7 @@ static enum err check_access(struct service *service, enum right right, struct r
 {
     enum err err = right == RIGHT_NONE ? OK : auth_identify(service, request, fault);
     bool unknown = request->role == ROLE_NONE || (request->role == ROLE_USER && request->user_id <= 0);
-
-    if (err != OK || right == RIGHT_NONE)
+    if (err || right == RIGHT_NONE)
         return err;
     if (unknown)
         return fault_set(fault, ERR_UNAUTHORIZED, "a valid API key is needed");
@@ -107,11 +106,10 @@ static enum err run_report(const struct route *route, struct service *service, c
                            const struct params *params, struct response *response, struct fault *fault)
 {
     struct store_state state;
-    char etag[ETAG_BYTES];
     enum err err = service_hold(service, &params->filter, &state, fault);
-
-    if (err != OK)
+    if (err)
         return err;
+    char etag[ETAG_BYTES];
     etag_make(request, params, &state, etag);
     if (etag_matches(request->if_none_match, etag)) {
         response->status = 304;
@@ -121,7 +119,7 @@ static enum err run_report(const struct route *route, struct service *service, c
         err = route->handle(service, request, params, response, fault);
     }
     service_let_go(service);
-    if (err == OK)
+    if (!err)
         response_header(response, "ETag", etag);
     return err;
 }
@@ -129,16 +127,14 @@ static enum err run_report(const struct route *route, struct service *service, c
 static enum err run(const struct route *route, struct service *service, const struct request *request,
                     struct response *response, struct fault *fault)
 {
-    struct params params = {0};
-    enum err err = OK;
-
     if (!method_allowed(route->methods, request->method))
         return fault_set(fault, ERR_METHOD_NOT_ALLOWED, "this path takes %s",
                          route->methods == METHODS_POST ? "POST" : "GET and HEAD");
-    if (route->params == NULL)
+    struct params params = {0};
+    if (!route->params)
         return route->handle(service, request, &params, response, fault);
-    err = params_parse(request->query_string, route->params, &params, fault);
-    if (err != OK)
+    enum err err = params_parse(request->query_string, route->params, &params, fault);
+    if (err)
         return err;
     scope(request, &params.filter);
     return run_report(route, service, request, &params, response, fault);
@@ -149,15 +145,14 @@ static void dispatch(struct service *service, const struct route *route, struct 
                      struct response *response)
 {
     struct fault fault = {0};
-    enum err err = check_access(service, route != NULL ? route->right : RIGHT_READ, request, &fault);
-
-    if (err == OK && route == NULL)
+    enum err err = check_access(service, route ? route->right : RIGHT_READ, request, &fault);
+    if (!err && !route)
         err = fault_set(&fault, ERR_NOT_FOUND, "there is nothing at this path");
-    else if (err == OK)
+    else if (!err)
         err = run(route, service, request, response, &fault);
-    if (err == OK && response->body.failed)
+    if (!err && response->body.failed)
         err = fault_set(&fault, ERR_UNAVAILABLE, "no memory for the answer, or it passes its ceiling");
-    if (err == OK)
+    if (!err)
         return;
     response_error(response, request, &fault);
     if (err == ERR_METHOD_NOT_ALLOWED)
@@ -178,7 +173,6 @@ static enum log_level level_of(int status, int64_t took_us)
 static void log_request(const struct request *request, const struct response *response, int64_t took_us)
 {
     struct log_line line;
-
     log_begin(&line, level_of(response->status, took_us), "request");
     log_word(&line, "method", http_method_name(request->method));
     log_slice(&line, "path", request->path);
@@ -200,10 +194,8 @@ static void log_request(const struct request *request, const struct response *re
 struct metrics *routes_open_metrics(const char *data_dir, enum program program)
 {
     struct metrics_route counted[sizeof routes / sizeof *routes];
-
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
         bool reads = routes[i].methods == METHODS_READ;
-
         counted[i] = (struct metrics_route){.program = routes[i].program,
                                             .path = routes[i].path,
                                             .method = routes[i].methods == METHODS_POST ? HTTP_POST : HTTP_GET,
@@ -228,7 +220,6 @@ void routes_answer(struct service *service, const struct request *request, struc
     struct request known = *request; /* and by whom it is, once that is found out */
     const struct route *route = find_route(service->program, request->route);
     int64_t took_us = -mono_us();
-
     dispatch(service, route, &known, response);
     took_us += mono_us();
     count_request(service->metrics, route, &known, response, took_us);

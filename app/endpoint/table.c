@@ -73,7 +73,6 @@ static void put_json_texts(struct json_out *out, const struct cell *cell)
 static void put_json_cell(struct json_out *out, const struct cell *cell)
 {
     char text[WHEN_TEXT_BYTES];
-
     switch (cell->kind) {
     case CELL_NULL:
         json_out_null(out);
@@ -99,7 +98,6 @@ static void put_json_row(const struct table *table, const struct table_row *row,
     json_out_begin_object(out);
     for (size_t i = 0; i < table->column_count; i++) {
         struct cell cell = get_cell(table, row, table->columns[i].field);
-
         json_out_name(out, table->columns[i].name);
         put_json_cell(out, &cell);
     }
@@ -112,7 +110,6 @@ static void put_json_rows(const struct table *table, struct json_out *out)
         json_out_begin_array(out);
     for (size_t i = 0; i < table->row_count; i++) {
         struct table_row row = table->row(table->rows, i);
-
         put_json_row(table, &row, out);
     }
     if (!table->is_one_row)
@@ -123,25 +120,23 @@ static void put_json_rows(const struct table *table, struct json_out *out)
 static void put_json_other(const struct table *table, struct json_out *out)
 {
     struct table measures = *table;
-    struct table_row row = {.totals = *table->other};
-
     while (measures.column_count > 0 && measures.columns->field == FIELD_NAME) {
         measures.columns++;
         measures.column_count--;
     }
     json_out_name(out, "other");
+    struct table_row row = {.totals = *table->other};
     put_json_row(&measures, &row, out);
 }
 
 void table_put_json(const struct table *table, struct buf *buf)
 {
     struct json_out out;
-
     json_out_init(&out, buf);
     json_out_begin_object(&out);
     json_out_name(&out, "data");
     put_json_rows(table, &out);
-    if (table->other != NULL)
+    if (table->other)
         put_json_other(table, &out);
     for (size_t i = 0; i < table->number_count; i++) {
         json_out_name(&out, table->numbers[i].name);
@@ -158,7 +153,6 @@ void table_put_json(const struct table *table, struct buf *buf)
 static void put_csv_texts(struct buf *buf, const struct cell *cell)
 {
     struct buf joined;
-
     buf_init(&joined, LIMIT_SAMPLE_DOMAINS * (LIMIT_DOMAIN_BYTES + 1));
     for (size_t i = 0; i < cell->text_count; i++) {
         if (i > 0)
@@ -174,7 +168,6 @@ static void put_csv_texts(struct buf *buf, const struct cell *cell)
 static void put_csv_cell(struct buf *buf, const struct cell *cell)
 {
     char text[WHEN_TEXT_BYTES];
-
     switch (cell->kind) {
     case CELL_NULL:
         return;
@@ -203,10 +196,8 @@ void table_put_csv(const struct table *table, struct buf *buf)
     buf_puts(buf, CSV_LINE_END);
     for (size_t i = 0; i < table->row_count; i++) {
         struct table_row row = table->row(table->rows, i);
-
         for (size_t j = 0; j < table->column_count; j++) {
             struct cell cell = get_cell(table, &row, table->columns[j].field);
-
             buf_puts(buf, j > 0 ? "," : "");
             put_csv_cell(buf, &cell);
         }

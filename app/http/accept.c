@@ -17,7 +17,6 @@ struct verdict {
     enum fit fit;
     int quality; /* thousandths */
 };
-
 static struct slice trim(struct slice text)
 {
     while (text.len > 0 && (*text.data == ' ' || *text.data == '\t'))
@@ -32,15 +31,13 @@ static struct slice cut(struct slice *rest, char end)
 {
     bool quoted = false;
     size_t at = 0;
-    struct slice piece;
-
     for (; at < rest->len && (quoted || rest->data[at] != end); at++) {
         if (rest->data[at] == '"')
             quoted = !quoted;
         if (quoted && rest->data[at] == '\\' && at + 1 < rest->len)
             at++;
     }
-    piece = trim((struct slice){rest->data, at});
+    struct slice piece = trim((struct slice){rest->data, at});
     at += at < rest->len;
     *rest = (struct slice){rest->data + at, rest->len - at};
     return piece;
@@ -49,10 +46,9 @@ static struct slice cut(struct slice *rest, char end)
 /* "0", "0.5", "1.000": in thousandths, or -1. */
 static int parse_quality(struct slice text)
 {
-    int quality = 0, weight = 1000;
-
     if (text.len == 0 || text.len > 5 || (text.len > 1 && text.data[1] != '.'))
         return -1;
+    int quality = 0, weight = 1000;
     for (size_t i = 0; i < text.len; i++) {
         if (i == 1)
             continue;
@@ -71,7 +67,6 @@ static int find_quality(struct slice parameters)
     while (parameters.len > 0) {
         struct slice value = cut(&parameters, ';');
         struct slice name = cut(&value, '=');
-
         if (slice_equals_nocase(name, "q"))
             return parse_quality(trim(value));
     }
@@ -80,12 +75,11 @@ static int find_quality(struct slice parameters)
 
 static enum fit fit_of(struct slice range, const struct verdict *verdict)
 {
-    size_t type_len = strlen(verdict->type);
-
     if (slice_equals(range, "*/*"))
         return FIT_ANY;
     if (slice_equals_nocase(range, verdict->whole))
         return FIT_EXACT;
+    size_t type_len = strlen(verdict->type);
     if (range.len == type_len + 2 && memcmp(range.data + type_len, "/*", 2) == 0 &&
         slice_equals_nocase((struct slice){range.data, type_len}, verdict->type))
         return FIT_TYPE;
@@ -95,7 +89,6 @@ static enum fit fit_of(struct slice range, const struct verdict *verdict)
 static void hear(struct verdict *verdict, struct slice range, int quality)
 {
     enum fit fit = fit_of(range, verdict);
-
     if (fit == FIT_NONE || fit < verdict->fit || (fit == verdict->fit && quality <= verdict->quality))
         return;
     verdict->fit = fit;
@@ -107,12 +100,10 @@ bool accept_prefers_csv(const char *accept)
     struct verdict csv = {.type = "text", .whole = "text/csv"};
     struct verdict json = {.type = "application", .whole = "application/json"};
     struct slice rest = slice_of(accept);
-
     while (rest.len > 0) {
         struct slice parameters = cut(&rest, ',');
         struct slice range = cut(&parameters, ';');
         int quality = find_quality(parameters);
-
         if (quality < 0)
             continue;
         hear(&csv, range, quality);

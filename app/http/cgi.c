@@ -49,7 +49,6 @@ static const char given_twice[] = ", ";
 static enum variable find_variable(const char *entry, const char **ret_value)
 {
     size_t len = strcspn(entry, "=");
-
     if (entry[len] == '\0')
         return VARIABLES;
     *ret_value = entry + len + 1;
@@ -64,15 +63,14 @@ static enum variable find_variable(const char *entry, const char **ret_value)
 static void gather(const char *const *env, const char *values[VARIABLES], bool *ret_doubtful)
 {
     *ret_doubtful = false;
-    for (; *env != NULL; env++) {
+    for (; *env; env++) {
         const char *value = NULL;
         enum variable v = find_variable(*env, &value);
-
         if (v == VARIABLES)
             continue;
-        if (values[v] != NULL && v >= ANALYTICS_ROLE)
+        if (values[v] && v >= ANALYTICS_ROLE)
             *ret_doubtful = true;
-        values[v] = values[v] == NULL ? value : given_twice;
+        values[v] = values[v] ? given_twice : value;
     }
 }
 
@@ -96,22 +94,21 @@ static struct slice path_of(const char *request_uri, const char *document_uri)
 static void make_caller(struct cgi_room *room, enum role role, int64_t user_id)
 {
     if (role == ROLE_USER)
-        (void)snprintf(room->caller, sizeof room->caller, "user:%lld", (long long)user_id);
+        snprintf(room->caller, sizeof room->caller, "user:%lld", (long long)user_id);
     else
-        (void)snprintf(room->caller, sizeof room->caller, "%s", role_name(role));
+        snprintf(room->caller, sizeof room->caller, "%s", role_name(role));
 }
 
 /* Sets role, user_id and caller together, or none of them. */
 static void read_identity(const char *values[VARIABLES], struct cgi_room *room, struct request *request)
 {
     enum role role = role_parse(slice_of(values[ANALYTICS_ROLE]));
-    struct slice caller = slice_of(values[ANALYTICS_CALLER]);
-    int64_t user_id = 0;
-
     if (role == ROLE_NONE)
         return;
+    int64_t user_id = 0;
     if (role == ROLE_USER && !text_to_i64(slice_of(values[ANALYTICS_USER_ID]), 1, LIMIT_ID, &user_id))
         return;
+    struct slice caller = slice_of(values[ANALYTICS_CALLER]);
     if (caller.len > LIMIT_CALLER_BYTES || text_has_control(caller.data, caller.len))
         return;
     make_caller(room, role, user_id);
@@ -123,7 +120,6 @@ static void read_identity(const char *values[VARIABLES], struct cgi_room *room, 
 static int64_t length_parse(const char *text)
 {
     int64_t length;
-
     if (!text_to_i64(slice_of(text), 0, INT64_MAX, &length))
         return -1;
     return length;
@@ -132,13 +128,11 @@ static int64_t length_parse(const char *text)
 void cgi_request(const char *const *env, struct cgi_room *room, struct request *ret_request)
 {
     const char *values[VARIABLES] = {NULL};
-    const char *idempotency_key;
     bool doubtful;
-
     gather(env, values, &doubtful);
-    idempotency_key = values[HTTP_IDEMPOTENCY_KEY];
+    const char *idempotency_key = values[HTTP_IDEMPOTENCY_KEY];
     for (enum variable v = 0; v < VARIABLES; v++) {
-        if (values[v] == NULL || (doubtful && v >= ANALYTICS_ROLE))
+        if (!values[v] || (doubtful && v >= ANALYTICS_ROLE))
             values[v] = "";
     }
     *ret_request = (struct request){
@@ -168,7 +162,7 @@ void cgi_put_head(const struct response *response, struct buf *out)
         buf_puts(out, response->headers[i].value);
         buf_puts(out, "\r\n");
     }
-    if (response->content_type != NULL)
+    if (response->content_type)
         buf_printf(out, "Content-Type: %s\r\nContent-Length: %zu\r\n", response->content_type, response->body.len);
     buf_puts(out, "\r\n");
 }

@@ -15,12 +15,12 @@ _Static_assert(ETAG_BYTES == 2 * TAG_BYTES + 3, "hex digits, two quotes, a NUL")
 /* With its NUL, which ends it: none has one inside. */
 static void add_text(crypto_generichash_state *hash, const char *text)
 {
-    (void)crypto_generichash_update(hash, (const unsigned char *)text, strlen(text) + 1);
+    crypto_generichash_update(hash, (const unsigned char *)text, strlen(text) + 1);
 }
 
 static void add_numbers(crypto_generichash_state *hash, const int64_t *numbers, size_t count)
 {
-    (void)crypto_generichash_update(hash, (const unsigned char *)numbers, count * sizeof *numbers);
+    crypto_generichash_update(hash, (const unsigned char *)numbers, count * sizeof *numbers);
 }
 
 /* All that its clocks do, so that new rules give new tags. */
@@ -32,7 +32,6 @@ static void add_zone(crypto_generichash_state *hash, const struct zone *zone)
         (int64_t)zone->count, rule->is_there, rule->after,   rule->standard, rule->summer, begin->form, begin->month,
         begin->week,          begin->day,     begin->second, end->form,      end->month,   end->week,   end->day,
         end->second};
-
     add_numbers(hash, numbers, sizeof numbers / sizeof *numbers);
     for (size_t i = 0; i < zone->count; i++)
         add_numbers(hash, (const int64_t[]){zone->shifts[i].at, zone->shifts[i].offset}, 2);
@@ -43,19 +42,18 @@ static void add_zone(crypto_generichash_state *hash, const struct zone *zone)
 void etag_make(const struct request *request, const struct params *params, const struct store_state *state,
                char ret_etag[ETAG_BYTES])
 {
-    unsigned char bytes[TAG_BYTES];
     crypto_generichash_state hash;
-
-    (void)crypto_generichash_init(&hash, NULL, 0, sizeof bytes);
+    crypto_generichash_init(&hash, NULL, 0, TAG_BYTES);
     add_text(&hash, PACKAGE_VERSION);
     add_text(&hash, request->route);
     add_text(&hash, request->query_string);
     add_text(&hash, request->accept);
     add_numbers(&hash, &params->filter.user_id, 1);
-    (void)crypto_generichash_update(&hash, state->bytes, sizeof state->bytes);
-    if (params->filter.zone != NULL)
+    crypto_generichash_update(&hash, state->bytes, sizeof state->bytes);
+    if (params->filter.zone)
         add_zone(&hash, params->filter.zone);
-    (void)crypto_generichash_final(&hash, bytes, sizeof bytes);
+    unsigned char bytes[TAG_BYTES];
+    crypto_generichash_final(&hash, bytes, sizeof bytes);
     ret_etag[0] = '"';
     text_hex(bytes, sizeof bytes, ret_etag + 1);
     memcpy(ret_etag + 1 + 2 * sizeof bytes, "\"", 2);
@@ -73,7 +71,6 @@ static const char *tag_end(const char *at)
         return NULL;
     for (at++; *at != '"'; at++) {
         unsigned char c = (unsigned char)*at;
-
         if (c <= ' ' || c == 0x7f)
             return NULL;
     }
@@ -82,15 +79,13 @@ static const char *tag_end(const char *at)
 
 bool etag_matches(const char *if_none_match, const char *etag)
 {
-    const char *at = skip(if_none_match != NULL ? if_none_match : "", " \t");
-
+    const char *at = skip(if_none_match ? if_none_match : "", " \t");
     if (*at == '*')
         return *skip(at + 1, " \t") == '\0';
     for (at = skip(at, " \t,"); *at != '\0'; at = skip(at, " \t,")) {
         const char *tag = strncmp(at, "W/", 2) == 0 ? at + 2 : at;
         const char *end = tag_end(tag);
-
-        if (end == NULL || (*skip(end, " \t") != ',' && *skip(end, " \t") != '\0'))
+        if (!end || (*skip(end, " \t") != ',' && *skip(end, " \t") != '\0'))
             return false;
         if (slice_equals((struct slice){tag, (size_t)(end - tag)}, etag))
             return true;

@@ -51,11 +51,10 @@ struct fcgi {
 static bool is_listening_unix_socket(int fd)
 {
     int listening = 0;
-    int domain = 0;
     socklen_t len = sizeof listening;
-
     if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) != 0)
         return false;
+    int domain = 0;
     len = sizeof domain;
     return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && listening != 0 && domain == AF_UNIX;
 }
@@ -65,10 +64,9 @@ static bool is_listening_unix_socket(int fd)
 static void stop_signals(sigset_t *ret_set)
 {
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
-
-    (void)sigemptyset(ret_set);
+    sigemptyset(ret_set);
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
-        (void)sigaddset(ret_set, signals[i]);
+        sigaddset(ret_set, signals[i]);
 }
 
 /* Several processes share the socket, so the one that comes too late must not block in accept. O_NONBLOCK sees to that,
@@ -80,23 +78,21 @@ static bool bound_accept(int fd)
 {
     struct timeval tick = {.tv_usec = ACCEPT_TICK_MS * 1000};
     int flags = fcntl(fd, F_GETFL);
-
     return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 &&
            setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tick, sizeof tick) == 0;
 }
 
 enum err fcgi_init(struct fault *fault)
 {
-    sigset_t stops;
-
     if (!is_listening_unix_socket(LISTEN_FD))
         return fault_set(fault, ERR_INTERNAL,
                          "descriptor 0 is not a listening Unix socket: start it by a FastCGI process manager, such as "
                          "./serve, or spawn-fcgi -s SOCKET -n -- PROGRAM --data DIR");
+    sigset_t stops;
     stop_signals(&stops);
-    (void)pthread_sigmask(SIG_BLOCK, &stops, NULL);
-    (void)signal(SIGPIPE, SIG_IGN);
-    (void)signal(SIGXFSZ, SIG_IGN); /* a write past RLIMIT_FSIZE shall fail like one to a full disk */
+    pthread_sigmask(SIG_BLOCK, &stops, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a write past RLIMIT_FSIZE shall fail like one to a full disk */
     if (!bound_accept(LISTEN_FD) || FCGX_Init() != 0)
         return fault_set(fault, ERR_INTERNAL, "libfcgi can't be started");
     return OK;
@@ -109,7 +105,6 @@ static ptrdiff_t read_body(void *ctx, char *ret_data, size_t size)
 {
     FCGX_Request *fcgx = ctx;
     int got = FCGX_GetStr(ret_data, (int)size, fcgx->in);
-
     if (FCGX_GetError(fcgx->in) != 0)
         return -1;
     return got;
@@ -122,7 +117,6 @@ static bool drain_body(FCGX_Request *fcgx)
     char trash[4096];
     size_t drained = 0;
     ptrdiff_t got = 1;
-
     while (got > 0 && drained <= LIMIT_BODY_BYTES) {
         got = read_body(fcgx, trash, sizeof trash);
         drained += got > 0 ? (size_t)got : 0;
@@ -133,13 +127,12 @@ static bool drain_body(FCGX_Request *fcgx)
 static void send_response(FCGX_Request *fcgx, const struct request *request, const struct response *response)
 {
     struct buf head;
-
     buf_init(&head, 16u << 10);
     cgi_put_head(response, &head);
     if (!head.failed)
-        (void)FCGX_PutStr(head.data, (int)head.len, fcgx->out);
+        FCGX_PutStr(head.data, (int)head.len, fcgx->out);
     if (!head.failed && request->method != HTTP_HEAD && response->body.len > 0)
-        (void)FCGX_PutStr(response->body.data, (int)response->body.len, fcgx->out);
+        FCGX_PutStr(response->body.data, (int)response->body.len, fcgx->out);
     buf_release(&head);
 }
 
@@ -148,16 +141,14 @@ static bool answer(struct fcgi *fcgi, FCGX_Request *fcgx)
 {
     struct cgi_room room;
     struct request request;
-    struct response response;
-    bool whole;
-
     cgi_request((const char *const *)fcgx->envp, &room, &request);
     request.now_ms = clock_wall_ms();
     request.read_body = read_body;
     request.read_ctx = fcgx;
+    struct response response;
     response_init(&response);
     fcgi->handler(fcgi->ctx, &request, &response);
-    whole = drain_body(fcgx);
+    bool whole = drain_body(fcgx);
     send_response(fcgx, &request, &response);
     response_release(&response);
     return whole;
@@ -167,8 +158,7 @@ static bool answer(struct fcgi *fcgi, FCGX_Request *fcgx)
 static void bound_silence(int fd, int direction, int seconds)
 {
     struct timeval silence = {.tv_sec = seconds};
-
-    (void)setsockopt(fd, SOL_SOCKET, direction, &silence, sizeof silence);
+    setsockopt(fd, SOL_SOCKET, direction, &silence, sizeof silence);
 }
 
 /* libfcgi skips its own accept when the request has a connection that it was told to keep. Should that connection break
@@ -182,8 +172,7 @@ static void bound_silence(int fd, int direction, int seconds)
 static void serve_connection(struct fcgi *fcgi, int fd)
 {
     FCGX_Request fcgx;
-
-    (void)FCGX_InitRequest(&fcgx, -1, 0);
+    FCGX_InitRequest(&fcgx, -1, 0);
     fcgx.ipcFd = fd;
     fcgx.keepConnection = 1;
     bound_silence(fd, SO_SNDTIMEO, SILENCE_SECONDS);
@@ -193,12 +182,12 @@ static void serve_connection(struct fcgi *fcgi, int fd)
     bound_silence(fd, SO_RCVTIMEO, SILENCE_SECONDS);
     fcgx.keepConnection = 0;
     if (FCGX_GetError(fcgx.in) != 0)
-        (void)shutdown(fd, SHUT_RDWR); /* the head was cut short, which libfcgi takes for its end: no request */
+        shutdown(fd, SHUT_RDWR); /* the head was cut short, which libfcgi takes for its end: no request */
     else if (fcgx.role == RESPONDER)
         fcgx.keepConnection = answer(fcgi, &fcgx);
     FCGX_Finish_r(&fcgx);
     if (fcgx.ipcFd >= 0) /* kept, and all is well */
-        (void)close(fcgx.ipcFd);
+        close(fcgx.ipcFd);
 }
 
 /* ---- accepting ---- */
@@ -206,7 +195,6 @@ static void serve_connection(struct fcgi *fcgi, int fd)
 static void log_accept_failure(int error)
 {
     struct log_line line;
-
     log_begin(&line, LEVEL_ERROR, "accept_failed");
     log_cstr(&line, "detail", strerrordesc_np(error));
     log_end(&line);
@@ -218,14 +206,13 @@ static void accept_trouble(int error)
     if (error != EMFILE && error != ENFILE && error != ENOBUFS && error != ENOMEM)
         return;
     log_accept_failure(error);
-    (void)poll(NULL, 0, NO_DESCRIPTORS_WAIT_MS);
+    poll(NULL, 0, NO_DESCRIPTORS_WAIT_MS);
 }
 
 /* A connection that waits already, or -1. */
 static int try_accept(void)
 {
     int fd = accept4(LISTEN_FD, NULL, NULL, SOCK_CLOEXEC);
-
     if (fd < 0)
         accept_trouble(errno);
     return fd;
@@ -235,23 +222,21 @@ static int try_accept(void)
 static void await_connection(const struct fcgi *fcgi)
 {
     struct epoll_event event;
-
-    (void)epoll_wait(fcgi->wait_fd, &event, 1, -1);
+    epoll_wait(fcgi->wait_fd, &event, 1, -1);
 }
 
 /* The next connection, or -1 to stop. Who comes from a request looks for one before it queues up for waiting. */
 static int accept_next(struct fcgi *fcgi)
 {
     int fd = atomic_load(&fcgi->stopping) ? -1 : try_accept();
-
     if (fd >= 0)
         return fd;
-    (void)pthread_mutex_lock(&fcgi->accept_lock);
+    pthread_mutex_lock(&fcgi->accept_lock);
     while (fd < 0 && !atomic_load(&fcgi->stopping)) {
         await_connection(fcgi);
         fd = atomic_load(&fcgi->stopping) ? -1 : try_accept();
     }
-    (void)pthread_mutex_unlock(&fcgi->accept_lock);
+    pthread_mutex_unlock(&fcgi->accept_lock);
     return fd;
 }
 
@@ -259,7 +244,6 @@ static void *thread_main(void *ctx)
 {
     struct fcgi *fcgi = ctx;
     int fd = accept_next(fcgi);
-
     while (fd >= 0) {
         serve_connection(fcgi, fd);
         fd = accept_next(fcgi);
@@ -273,23 +257,21 @@ static void *thread_main(void *ctx)
 static int start_threads(struct fcgi *fcgi, pthread_t *threads, int wanted)
 {
     pthread_attr_t attr;
-    int started = 0;
-
     if (pthread_attr_init(&attr) != 0)
         return 0;
-    (void)pthread_attr_setstacksize(&attr, STACK_BYTES);
+    pthread_attr_setstacksize(&attr, STACK_BYTES);
+    int started = 0;
     while (started < wanted && pthread_create(&threads[started], &attr, thread_main, fcgi) == 0)
         started++;
-    (void)pthread_attr_destroy(&attr);
+    pthread_attr_destroy(&attr);
     return started;
 }
 
 static void wait_for_stop(void)
 {
     sigset_t stops;
-    int signal_number;
-
     stop_signals(&stops);
+    int signal_number;
     while (sigwait(&stops, &signal_number) != 0)
         ;
 }
@@ -297,13 +279,12 @@ static void wait_for_stop(void)
 static enum err run_threads(struct fcgi *fcgi, pthread_t *threads, int wanted, struct fault *fault)
 {
     int started = start_threads(fcgi, threads, wanted);
-
     if (started == wanted)
         wait_for_stop();
     atomic_store(&fcgi->stopping, true);
-    (void)eventfd_write(fcgi->stop_fd, 1);
+    eventfd_write(fcgi->stop_fd, 1);
     for (int i = 0; i < started; i++)
-        (void)pthread_join(threads[i], NULL);
+        pthread_join(threads[i], NULL);
     if (started < wanted)
         return fault_set(fault, ERR_INTERNAL, "only %d of %d threads could be started", started, wanted);
     return OK;
@@ -312,7 +293,6 @@ static enum err run_threads(struct fcgi *fcgi, pthread_t *threads, int wanted, s
 static bool watch(int wait_fd, int fd, uint32_t events)
 {
     struct epoll_event event = {.events = events};
-
     return epoll_ctl(wait_fd, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
@@ -327,19 +307,15 @@ static bool open_descriptors(struct fcgi *fcgi)
 static void close_descriptor(int fd)
 {
     if (fd >= 0)
-        (void)close(fd);
+        close(fd);
 }
 
 enum err fcgi_serve(fcgi_handler handler, void *ctx, int threads, struct fault *fault)
 {
     struct fcgi fcgi = {.handler = handler, .ctx = ctx, .accept_lock = PTHREAD_MUTEX_INITIALIZER};
     pthread_t *ids = calloc((size_t)threads, sizeof *ids);
-    enum err err;
-
-    if (!open_descriptors(&fcgi) || ids == NULL)
-        err = fault_set(fault, ERR_INTERNAL, "no memory or descriptors to start");
-    else
-        err = run_threads(&fcgi, ids, threads, fault);
+    enum err err = open_descriptors(&fcgi) && ids ? run_threads(&fcgi, ids, threads, fault)
+                                                  : fault_set(fault, ERR_INTERNAL, "no memory or descriptors to start");
     close_descriptor(fcgi.wait_fd);
     close_descriptor(fcgi.stop_fd);
     free(ids);

@@ -63,7 +63,7 @@ void response_header(struct response *response, const char *name, const char *va
     assert(response->header_count < HTTP_MAX_HEADERS);
     assert(!text_has_control(value, strlen(value)));
     response->headers[response->header_count].name = name;
-    (void)snprintf(response->headers[response->header_count].value, sizeof response->headers->value, "%s", value);
+    snprintf(response->headers[response->header_count].value, sizeof response->headers->value, "%s", value);
     response->header_count++;
 }
 
@@ -80,13 +80,12 @@ static void put_message(struct json_out *out, const struct fault *fault)
 {
     const char *key = err_key(fault->err);
     const char *hole = strstr(key, "%s");
-    char message[96];
-
-    if (hole == NULL) {
+    if (!hole) {
         json_out_cstr(out, key);
         return;
     }
-    (void)snprintf(message, sizeof message, "%.*s%s%s", (int)(hole - key), key, fault->parameter, hole + 2);
+    char message[96];
+    snprintf(message, sizeof message, "%.*s%s%s", (int)(hole - key), key, fault->parameter, hole + 2);
     json_out_cstr(out, message);
 }
 
@@ -102,9 +101,7 @@ static const char *public_detail(const struct fault *fault)
 
 static void put_error_body(struct json_out *out, const struct request *request, const struct fault *fault)
 {
-    const char *detail = public_detail(fault);
     char timestamp[WHEN_ISO_BYTES];
-
     when_format_iso_ms(request->now_ms, timestamp);
     json_out_name(out, "message");
     put_message(out, fault);
@@ -112,7 +109,8 @@ static void put_error_body(struct json_out *out, const struct request *request, 
     json_out_text(out, request->path);
     json_out_name(out, "timestamp");
     json_out_cstr(out, timestamp);
-    if (detail != NULL) {
+    const char *detail = public_detail(fault);
+    if (detail) {
         json_out_name(out, "detail");
         json_out_cstr(out, detail);
     }
@@ -121,8 +119,6 @@ static void put_error_body(struct json_out *out, const struct request *request, 
 void response_error_with(struct response *response, const struct request *request, const struct fault *fault,
                          http_put_members more, const void *ctx)
 {
-    struct json_out out;
-
     buf_clear(&response->body);
     response->header_count = 0;
     response->err = fault->err;
@@ -135,12 +131,13 @@ void response_error_with(struct response *response, const struct request *reques
         response_header(response, "Accept-Encoding", "gzip, identity"); /* RFC 9110, 15.5.16 */
     if (response->status == 503)
         response_header(response, "Retry-After", RETRY_AFTER_SECONDS);
-    (void)snprintf(response->fault_text, sizeof response->fault_text, "%s", fault->detail);
+    snprintf(response->fault_text, sizeof response->fault_text, "%s", fault->detail);
 
+    struct json_out out;
     json_out_init(&out, &response->body);
     json_out_begin_object(&out);
     put_error_body(&out, request, fault);
-    if (more != NULL)
+    if (more)
         more(&out, ctx);
     json_out_end_object(&out);
 }

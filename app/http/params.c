@@ -131,7 +131,6 @@ static enum err refuse(const struct param_row *row, struct fault *fault)
 static enum err parse_when(const struct param_row *row, struct slice value, struct reading *reading)
 {
     struct when *ret_when = row == &param_rows[PARAM_FROM] ? &reading->from : &reading->to;
-
     if (when_parse(value, ret_when))
         return OK;
     return fault_set_parameter(reading->fault, ERR_PARAMETER_INVALID, row->snake, "%s must be %s; %s", row->name,
@@ -143,7 +142,6 @@ static enum err parse_domain(const struct param_row *row, struct slice value, st
     struct params *params = reading->params;
     const char *why;
     size_t len;
-
     if (!domain_normalise(value, params->domain, &len, &why))
         return fault_set_parameter(reading->fault, ERR_PARAMETER_INVALID, row->snake, "%s %s", row->name, why);
     params->filter.has_domain = true;
@@ -166,7 +164,6 @@ static void set_integer(struct params *params, enum param param, int64_t value)
 static enum err parse_integer(const struct param_row *row, struct slice value, struct reading *reading)
 {
     int64_t number;
-
     if (!text_to_i64(value, row->min, row->max, &number))
         return refuse(row, reading->fault);
     set_integer(reading->params, (enum param)(row - param_rows), number);
@@ -189,7 +186,7 @@ static void set_choice(struct params *params, enum param param, int value)
 
 static enum err parse_choice(const struct param_row *row, struct slice value, struct reading *reading)
 {
-    for (const struct param_choice *choice = row->choices; choice->text != NULL; choice++) {
+    for (const struct param_choice *choice = row->choices; choice->text; choice++) {
         if (slice_equals(value, choice->text)) {
             set_choice(reading->params, (enum param)(row - param_rows), choice->value);
             return OK;
@@ -202,7 +199,6 @@ static enum err parse_zone(const struct param_row *row, struct slice value, stru
 {
     struct params *params = reading->params;
     enum err err = zone_load(value, &params->zone, reading->fault);
-
     if (err == ERR_PARAMETER_INVALID)
         return refuse(row, reading->fault);
     params->filter.zone = &params->zone;
@@ -212,7 +208,6 @@ static enum err parse_zone(const struct param_row *row, struct slice value, stru
 static enum err parse_error(const struct param_row *row, struct slice value, struct reading *reading)
 {
     struct params *params = reading->params;
-
     if (value.len == 0 || value.len > LIMIT_ERROR_BYTES)
         return refuse(row, reading->fault);
     memcpy(params->error, value.data, value.len);
@@ -230,7 +225,6 @@ struct raw {
     bool undecodable;
     struct slice value; /* decoded */
 };
-
 struct scan {
     const struct param_set *set;
     struct raw raws[PARAM_COUNT];
@@ -256,7 +250,6 @@ static bool decode(struct scan *scan, struct slice text, struct slice *ret_decod
 {
     char *start = scan->decoded + scan->decoded_len;
     size_t len = 0;
-
     for (size_t i = 0; i < text.len; i++, len++) {
         start[len] = text.data[i] == '+' ? ' ' : text.data[i];
         if (text.data[i] != '%')
@@ -266,7 +259,7 @@ static bool decode(struct scan *scan, struct slice text, struct slice *ret_decod
         start[len] = (char)(hex_value(text.data[i + 1]) * 16 + hex_value(text.data[i + 2]));
         i += 2;
     }
-    if (memchr(start, '\0', len) != NULL || !text_is_utf8(start, len))
+    if (memchr(start, '\0', len) || !text_is_utf8(start, len))
         return false;
     *ret_decoded = (struct slice){start, len};
     return true;
@@ -299,16 +292,14 @@ static enum err check_unknown(struct slice name, struct fault *fault)
 static enum err scan_pair(struct scan *scan, struct slice pair, struct fault *fault)
 {
     const char *equals = memchr(pair.data, '=', pair.len);
-    size_t name_len = equals == NULL ? pair.len : (size_t)(equals - pair.data);
+    size_t name_len = equals ? (size_t)(equals - pair.data) : pair.len;
     struct slice value = {pair.data + pair.len, 0};
-    struct slice name;
-    enum param param;
-
-    if (equals != NULL)
+    if (equals)
         value = (struct slice){equals + 1, pair.len - name_len - 1};
+    struct slice name;
     if (!decode(scan, (struct slice){pair.data, name_len}, &name))
         return OK;
-    param = find_param(scan->set, name);
+    enum param param = find_param(scan->set, name);
     if (param == PARAM_COUNT)
         return check_unknown(name, fault);
     scan->raws[param].times++;
@@ -367,7 +358,6 @@ static int64_t whole_second(const struct when *when, const struct zone *zone)
 {
     int64_t at = instant_of(when, zone);
     bool is_left_out = !when->has_zone && zone_clock(zone, at) != when->seconds;
-
     return at + (when->has_fraction && !is_left_out ? 1 : 0);
 }
 
@@ -386,7 +376,6 @@ static struct when latest_to(const struct when *from)
     int64_t local = from->seconds + from->offset_seconds;
     int64_t days = when_floor(local, WHEN_DAY) / WHEN_DAY;
     struct civil end = when_add_months(when_civil_from_days(days), LIMIT_RANGE_MONTHS);
-
     latest.seconds = when_days_from_civil(end) * WHEN_DAY + (local - days * WHEN_DAY) - from->offset_seconds;
     return latest;
 }
@@ -399,7 +388,6 @@ static bool too_long(const struct when *from, const struct when *to, const struc
     bool one_clock = !from->has_zone && !to->has_zone;
     int64_t last = one_clock ? latest.seconds : instant_of(&latest, zone);
     int64_t asked = one_clock ? to->seconds : instant_of(to, zone);
-
     if (asked != last)
         return asked > last;
     return to->has_fraction && !from->has_fraction;
@@ -432,7 +420,6 @@ static enum err join_range(struct reading *reading)
 {
     struct report_filter *filter = &reading->params->filter;
     const struct zone *zone = filter->zone;
-
     filter->from = not_before_1970(whole_second(&reading->from, zone));
     filter->to = not_before_1970(end_of_range(&reading->to, zone));
     if (is_reversed(&reading->from, &reading->to, zone) || filter->from > filter->to)
@@ -449,15 +436,14 @@ enum err params_parse(const char *query_string, const struct param_set *set, str
     struct scan scan = {.set = set};
     struct reading reading = {.params = ret_params, .fault = fault};
     enum err err = scan_query(&scan, query_string, fault);
-
     *ret_params = (struct params){.page = 1, .limit = set->default_limit, .filter.sums_only = set->sums_only};
-    for (enum param p = 0; err == OK && p < PARAM_COUNT; p++) {
+    for (enum param p = 0; !err && p < PARAM_COUNT; p++) {
         if (set->takes[p])
             err = read_param(&param_rows[p], &scan.raws[p], &reading);
     }
-    if (err == OK && set->takes[PARAM_FROM])
+    if (!err && set->takes[PARAM_FROM])
         err = join_range(&reading);
-    if (err == OK && scan.raws[PARAM_GRANULARITY].times == 0)
+    if (!err && scan.raws[PARAM_GRANULARITY].times == 0)
         ret_params->granularity =
             bucket_granularity(ret_params->filter.zone, ret_params->filter.from, ret_params->filter.to);
     return err;

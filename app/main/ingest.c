@@ -49,35 +49,32 @@ static void tune(struct sqlite_writer *writer, const struct settings *settings, 
 static enum err start_writer(const struct settings *settings, struct metrics *metrics, struct writer **ret_writer,
                              struct fault *fault)
 {
-    struct writer_options writer_options = {
+    struct store_writer *store = NULL;
+    enum err err = store_writer_open(store_in(settings->values[SETTING_DATA].text), &store, fault);
+    if (err)
+        return err;
+    tune(sqlite_writer_of(store), settings, metrics);
+    struct store_retention retention = settings_retention(settings);
+    store_writer_set_retention(store, &retention);
+    struct writer_options options = {
         .queue_batches = QUEUE_BATCHES,
         .group_logs = GROUP_LOGS,
         .wait_ms = QUEUE_WAIT_MS,
         .idempotency_seconds = settings->values[SETTING_IDEMPOTENCY_DAYS].number * DAY_SECONDS,
         .metrics = metrics,
     };
-    struct store_retention retention = settings_retention(settings);
-    struct store_writer *store = NULL;
-    enum err err = store_writer_open(store_in(settings->values[SETTING_DATA].text), &store, fault);
-
-    if (err != OK)
-        return err;
-    tune(sqlite_writer_of(store), settings, metrics);
-    store_writer_set_retention(store, &retention);
-    return writer_start(store, &writer_options, ret_writer, fault);
+    return writer_start(store, &options, ret_writer, fault);
 }
 
 static enum err serve(const struct settings *settings, struct fault *fault)
 {
     struct batch_budget budget = {.max_bytes = LIMIT_BATCH_MEMORY_BYTES};
     struct service service;
-    enum err err;
-
     service_init(&service, PROGRAM_INGEST, settings->values[SETTING_DATA].text, HEALTH_TIMEOUT_MS);
     service.budget = &budget;
     service.metrics = routes_open_metrics(settings->values[SETTING_DATA].text, PROGRAM_INGEST);
-    err = start_writer(settings, service.metrics, &service.writer, fault);
-    if (err == OK)
+    enum err err = start_writer(settings, service.metrics, &service.writer, fault);
+    if (!err)
         err = fcgi_serve(handle, &service, (int)settings->values[SETTING_THREADS].number, fault);
     writer_stop(service.writer);
     service_release(&service);
@@ -87,21 +84,20 @@ static enum err serve(const struct settings *settings, struct fault *fault)
 
 static int run(const struct settings *settings)
 {
-    struct fault fault = {0};
-
     log_set_level((enum log_level)settings->values[SETTING_LOG_LEVEL].number);
-    (void)mallopt(M_ARENA_MAX, ARENAS);
-    (void)mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
-    if (fcgi_init(&fault) != OK) {
-        (void)fprintf(stderr, "analytics-ingest: %s\n", fault.detail);
+    mallopt(M_ARENA_MAX, ARENAS);
+    mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
+    struct fault fault = {0};
+    if (fcgi_init(&fault)) {
+        fprintf(stderr, "analytics-ingest: %s\n", fault.detail);
         return 2;
     }
     sqlite_setup(false);
     if (sodium_init() < 0)
-        (void)fault_set(&fault, ERR_INTERNAL, "libsodium can't be started");
+        fault_set(&fault, ERR_INTERNAL, "libsodium can't be started");
     else
-        (void)serve(settings, &fault);
-    if (fault.err == OK)
+        serve(settings, &fault);
+    if (!fault.err)
         return EXIT_SUCCESS;
     log_fault(LEVEL_ERROR, "start_failed", &fault);
     return EXIT_FAILURE;
@@ -111,7 +107,6 @@ int main(int argc, char **argv)
 {
     struct settings settings;
     int status;
-
     if (settings_of_program(SETTINGS_INGEST, argc, argv, &settings, &status))
         status = run(&settings);
     settings_release(&settings);

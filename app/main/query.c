@@ -20,16 +20,14 @@ static void handle(void *ctx, const struct request *request, struct response *re
 
 static enum err serve(const struct settings *settings, struct fault *fault)
 {
-    struct service service;
-    enum err err;
-
     sqlite_setup(true);
     if (sodium_init() < 0)
         return fault_set(fault, ERR_INTERNAL, "libsodium can't be started");
+    struct service service;
     service_init(&service, PROGRAM_QUERY, settings->values[SETTING_DATA].text,
                  settings->values[SETTING_QUERY_TIMEOUT_MS].number);
     service.metrics = routes_open_metrics(settings->values[SETTING_DATA].text, PROGRAM_QUERY);
-    err = fcgi_serve(handle, &service, 1, fault);
+    enum err err = fcgi_serve(handle, &service, 1, fault);
     service_release(&service);
     metrics_close(service.metrics);
     return err;
@@ -37,14 +35,13 @@ static enum err serve(const struct settings *settings, struct fault *fault)
 
 static int run(const struct settings *settings)
 {
-    struct fault fault = {0};
-
     log_set_level((enum log_level)settings->values[SETTING_LOG_LEVEL].number);
-    if (fcgi_init(&fault) != OK) {
-        (void)fprintf(stderr, "analytics-query: %s\n", fault.detail);
+    struct fault fault = {0};
+    if (fcgi_init(&fault)) {
+        fprintf(stderr, "analytics-query: %s\n", fault.detail);
         return 2;
     }
-    if (serve(settings, &fault) == OK)
+    if (!serve(settings, &fault))
         return EXIT_SUCCESS;
     log_fault(LEVEL_ERROR, "start_failed", &fault);
     return EXIT_FAILURE;
@@ -54,7 +51,6 @@ int main(int argc, char **argv)
 {
     struct settings settings;
     int status;
-
     if (settings_of_program(SETTINGS_QUERY, argc, argv, &settings, &status))
         status = run(&settings);
     settings_release(&settings);

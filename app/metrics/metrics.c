@@ -104,7 +104,6 @@ size_t metrics_series_request(size_t route, enum http_method method, size_t stat
 static _Atomic uint64_t *slot(const struct metrics *metrics, enum metric metric, size_t series, size_t i)
 {
     struct metrics_area *area = atomic_load_explicit(&metrics->area, memory_order_acquire);
-
     assert(series < metrics_series_count(metrics, metric));
     return &area->slots[metrics->first[metric] + series * slots_per_series(metrics_rows[metric].kind) + i];
 }
@@ -122,7 +121,6 @@ static void lay_out(struct metrics *metrics)
 static void mix(uint64_t *hash, const void *data, size_t len)
 {
     const unsigned char *bytes = data;
-
     for (size_t i = 0; i < len; i++)
         *hash = (*hash ^ bytes[i]) * UINT64_C(0x100000001b3);
 }
@@ -135,7 +133,6 @@ static void mix_text(uint64_t *hash, const char *text)
 static uint64_t layout_of(const struct metrics *metrics)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
     for (size_t i = 0; i < METRICS; i++) {
         mix_text(&hash, metrics_rows[i].name);
         mix(&hash, &metrics->first[i], sizeof metrics->first[i]);
@@ -158,7 +155,6 @@ static uint64_t layout_of(const struct metrics *metrics)
 static void log_alone(const char *why)
 {
     struct log_line line;
-
     log_begin(&line, LEVEL_WARN, "metrics_not_shared");
     log_cstr(&line, "detail", why);
     log_end(&line);
@@ -169,10 +165,8 @@ static void bring_along(const struct metrics *metrics, const struct metrics_area
 {
     for (size_t m = 0; m < METRICS; m++) {
         size_t end = m + 1 < METRICS ? metrics->first[m + 1] : metrics->slots;
-
         for (size_t i = metrics->first[m]; i < end; i++) {
             uint64_t value = atomic_load_explicit(&from->slots[i], memory_order_relaxed);
-
             if (value != 0 && metrics_rows[m].kind == METRIC_GAUGE)
                 atomic_store_explicit(&to->slots[i], value, memory_order_relaxed);
             else if (value != 0)
@@ -186,8 +180,7 @@ static void share(struct metrics *metrics)
 {
     const char *why = "";
     struct metrics_area *shared = metrics_file_map(metrics->data_dir, metrics->layout, metrics->slots, false, &why);
-
-    if (shared == NULL)
+    if (!shared)
         return;
     bring_along(metrics, atomic_load(&metrics->area), shared);
     atomic_store_explicit(&metrics->area, shared, memory_order_release);
@@ -214,9 +207,8 @@ static bool begin(struct metrics *metrics)
 {
     const char *why = "";
     struct metrics_area *area = metrics_file_map(metrics->data_dir, metrics->layout, metrics->slots, true, &why);
-
     atomic_init(&metrics->shared, area != NULL);
-    if (area == NULL) {
+    if (!area) {
         log_alone(why);
         area = metrics_file_none(metrics->slots);
     }
@@ -228,9 +220,8 @@ struct metrics *metrics_open(const char *data_dir, enum program program, const s
                              size_t route_count)
 {
     struct metrics *metrics = calloc(1, sizeof *metrics);
-
     assert(route_count <= METRICS_MAX_ROUTES);
-    if (metrics == NULL)
+    if (!metrics)
         return NULL;
     metrics->data_dir = data_dir;
     metrics->program = program;
@@ -256,24 +247,23 @@ void metrics_close(struct metrics *metrics)
 
 void metrics_add(struct metrics *metrics, enum metric metric, size_t series, uint64_t more)
 {
-    if (metrics != NULL)
+    if (metrics)
         atomic_fetch_add_explicit(slot(metrics, metric, series, 0), more, memory_order_relaxed);
 }
 
 void metrics_set(struct metrics *metrics, enum metric metric, size_t series, uint64_t value)
 {
-    if (metrics != NULL)
+    if (metrics)
         atomic_store_explicit(slot(metrics, metric, series, 0), value, memory_order_relaxed);
 }
 
 void metrics_observe(struct metrics *metrics, enum metric metric, size_t series, int64_t value)
 {
+    if (!metrics)
+        return;
     const int64_t *bounds = NULL;
     size_t count = metrics_bounds(metric, &bounds);
     size_t i = 0;
-
-    if (metrics == NULL)
-        return;
     while (i < count && value > bounds[i])
         i++;
     atomic_fetch_add_explicit(slot(metrics, metric, series, i), 1, memory_order_relaxed);
@@ -288,7 +278,6 @@ static size_t reason_of(enum err err)
 static size_t status_of(int status)
 {
     size_t i = 0;
-
     while (i < METRICS_STATUSES - 1 && metrics_statuses[i] != status)
         i++;
     return i;
@@ -296,24 +285,23 @@ static size_t status_of(int status)
 
 void metrics_fail(struct metrics *metrics, enum err err, int64_t now_ms)
 {
-    if (metrics != NULL && err != OK)
+    if (metrics && err)
         metrics_set(metrics, METRIC_LAST_ERROR, metrics_series_reason(metrics->program, reason_of(err)),
                     (uint64_t)(now_ms / 1000));
 }
 
 void metrics_request(struct metrics *metrics, const struct metrics_request *request)
 {
-    size_t route = request->route;
-
-    if (metrics == NULL)
+    if (!metrics)
         return;
     see_to_sharing(metrics, request->now_ms);
+    size_t route = request->route;
     if (route == METRICS_NO_ROUTE)
         route = metrics->route_count + metrics->program;
     metrics_add(metrics, METRIC_REQUESTS, metrics_series_request(route, request->method, status_of(request->status)),
                 1);
     metrics_observe(metrics, METRIC_REQUEST_TIME, route, request->took_us);
-    if (request->err == OK)
+    if (!request->err)
         return;
     metrics_add(metrics, METRIC_REFUSALS, metrics_series_reason(metrics->program, reason_of(request->err)), 1);
     if (request->status >= 500)

@@ -8,6 +8,6 @@
 int64_t clock_wall_ms(void)
 {
     struct timespec now = {0};
-    (void)clock_gettime(CLOCK_REALTIME, &now); /* can't fail with a valid clock id (POSIX) */
+    clock_gettime(CLOCK_REALTIME, &now); /* can't fail with a valid clock id (POSIX) */
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }

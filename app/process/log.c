@@ -35,12 +35,11 @@ bool log_level_parse(struct slice text, enum log_level *ret_level)
 
 void log_begin(struct log_line *line, enum log_level level, const char *event)
 {
-    char time[WHEN_ISO_BYTES];
-
     buf_init(&line->text, LINE_BYTES - 1);
     line->wanted = level >= threshold;
     if (!line->wanted)
         return;
+    char time[WHEN_ISO_BYTES];
     when_format_iso_ms(clock_wall_ms(), time);
     buf_printf(&line->text, "%s %s %s", time, level_names[level], event);
 }
@@ -93,11 +92,10 @@ void log_i64(struct log_line *line, const char *name, int64_t value)
 
 void log_ms(struct log_line *line, const char *name, int64_t microseconds)
 {
-    int64_t tenths = (microseconds + 50) / 100;
-
     if (!line->wanted)
         return;
     put_name(line, name);
+    int64_t tenths = (microseconds + 50) / 100;
     buf_put_i64(&line->text, tenths / 10);
     buf_putc(&line->text, '.');
     buf_put_i64(&line->text, tenths % 10);
@@ -107,7 +105,6 @@ void log_ms(struct log_line *line, const char *name, int64_t microseconds)
 void log_end(struct log_line *line)
 {
     ssize_t written;
-
     if (line->wanted && line->text.len > 0) {
         line->text.failed = false;
         line->text.max = LINE_BYTES;
@@ -122,7 +119,6 @@ void log_end(struct log_line *line)
 void log_fault(enum log_level level, const char *event, const struct fault *fault)
 {
     struct log_line line;
-
     log_begin(&line, level, event);
     log_word(&line, "error", err_key(fault->err));
     log_cstr(&line, "detail", fault->detail);

@@ -88,7 +88,7 @@ const char *settings_default_file(void)
 /* "threads" → "ANALYTICS_THREADS". */
 static void name_in_environment(enum setting which, char ret_name[NAME_BYTES])
 {
-    (void)snprintf(ret_name, NAME_BYTES, "ANALYTICS_%s", rows[which].name);
+    snprintf(ret_name, NAME_BYTES, "ANALYTICS_%s", rows[which].name);
     for (char *c = ret_name; *c != '\0'; c++)
         *c = (char)toupper((unsigned char)*c);
 }
@@ -96,7 +96,7 @@ static void name_in_environment(enum setting which, char ret_name[NAME_BYTES])
 /* "wal_limit_mib" → "--wal-limit-mib". */
 static void name_of_option(enum setting which, char ret_name[NAME_BYTES])
 {
-    (void)snprintf(ret_name, NAME_BYTES, "--%s", rows[which].name);
+    snprintf(ret_name, NAME_BYTES, "--%s", rows[which].name);
     for (char *c = ret_name; *c != '\0'; c++)
         *c = *c == '_' ? '-' : *c;
 }
@@ -116,21 +116,20 @@ static void __attribute__((format(printf, 2, 3))) complain(struct reading *readi
     va_list args;
 
     reading->failed = true;
-    (void)fprintf(stderr, "%s: ", reading->program);
+    fprintf(stderr, "%s: ", reading->program);
     va_start(args, format);
-    (void)vfprintf(stderr, format, args);
+    vfprintf(stderr, format, args);
     va_end(args);
-    (void)fputc('\n', stderr);
+    fputc('\n', stderr);
 }
 
 /* What a person wrote, fit to be shown to one: control characters and a long tail are left out. */
 static const char *shown(const char *text, char ret_text[NAME_BYTES])
 {
     size_t len = 0;
-
     for (; text[len] != '\0' && len < NAME_BYTES - 4; len++)
         ret_text[len] = iscntrl((unsigned char)text[len]) ? '?' : text[len];
-    (void)snprintf(ret_text + len, NAME_BYTES - len, "%s", text[len] != '\0' ? "…" : "");
+    snprintf(ret_text + len, NAME_BYTES - len, "%s", text[len] != '\0' ? "…" : "");
     return ret_text;
 }
 
@@ -138,15 +137,14 @@ static const char *shown(const char *text, char ret_text[NAME_BYTES])
 
 static bool parse_value(enum setting which, const char *text, int64_t *ret_number)
 {
-    const struct setting_row *row = &rows[which];
-    enum log_level level;
-
     if (which == SETTING_LOG_LEVEL) {
+        enum log_level level;
         if (!log_level_parse(slice_of(text), &level))
             return false;
         *ret_number = level;
         return true;
     }
+    const struct setting_row *row = &rows[which];
     if (row->is_text)
         return text[0] != '\0';
     return text_to_i64(slice_of(text), row->min, row->max, ret_number);
@@ -156,8 +154,7 @@ static void set(struct reading *reading, enum setting which, const char *text, c
 {
     char *copy = strdup(text);
     char *origin_copy = strdup(origin);
-
-    if (copy == NULL || origin_copy == NULL) {
+    if (!copy || !origin_copy) {
         complain(reading, "out of memory");
         free(copy);
         free(origin_copy);
@@ -173,7 +170,6 @@ static void set(struct reading *reading, enum setting which, const char *text, c
 static void take(struct reading *reading, enum setting which, const char *text, const char *origin, const char *words)
 {
     char room[NAME_BYTES];
-
     if (!parse_value(which, text, &reading->settings->values[which].number))
         complain(reading, "%s must be %s, not \"%s\"", words, rows[which].accepts, shown(text, room));
     else
@@ -184,11 +180,9 @@ static void take(struct reading *reading, enum setting which, const char *text, 
 
 static char *trim(char *text)
 {
-    size_t len;
-
     text += strspn(text, " \t\r\n");
-    len = strlen(text);
-    while (len > 0 && strchr(" \t\r\n", text[len - 1]) != NULL)
+    size_t len = strlen(text);
+    while (len > 0 && strchr(" \t\r\n", text[len - 1]))
         len--;
     text[len] = '\0';
     return text;
@@ -219,7 +213,6 @@ static bool find_setting(const char *name, enum setting *ret_which)
 static void list_settings(char *ret_list, size_t size)
 {
     size_t len = 0;
-
     for (enum setting i = 0; i < SETTING_COUNT && len < size; i++)
         len += (size_t)snprintf(ret_list + len, size - len, "%s%s", i > 0 ? ", " : "", rows[i].name);
 }
@@ -228,20 +221,19 @@ static void take_line(struct reading *reading, const char *path, int number, cha
 {
     char place[PATH_MAX + 16], words[PATH_MAX + 16 + NAME_BYTES], known[512], room[NAME_BYTES];
     char *equals = strchr(line, '=');
-    enum setting which;
-
-    (void)snprintf(place, sizeof place, "%s:%d", path, number);
-    if (equals == NULL) {
+    snprintf(place, sizeof place, "%s:%d", path, number);
+    if (!equals) {
         complain(reading, "%s: a line is \"name = value\", not \"%s\"", place, shown(line, room));
         return;
     }
     *equals = '\0';
+    enum setting which;
     if (!find_setting(trim(line), &which)) {
         list_settings(known, sizeof known);
         complain(reading, "%s: there is no setting \"%s\": there are %s", place, shown(trim(line), room), known);
         return;
     }
-    (void)snprintf(words, sizeof words, "%s: %s", place, rows[which].name);
+    snprintf(words, sizeof words, "%s: %s", place, rows[which].name);
     if (reading->in_file[which])
         complain(reading, "%s is in the file twice", words);
     else if (which == SETTING_DATA && *trim(equals + 1) != '/')
@@ -256,16 +248,13 @@ static void take_lines(struct reading *reading, const char *path, FILE *file)
     char *line = NULL;
     size_t room = 0;
     ssize_t len;
-
     for (int number = 1; (len = getline(&line, &room, file)) >= 0; number++) {
-        char *text = line;
-
         if (strlen(line) != (size_t)len) {
             complain(reading, "%s:%d: there is a NUL byte in this line", path, number);
             continue;
         }
-        cut_comment(text);
-        text = trim(text);
+        cut_comment(line);
+        char *text = trim(line);
         if (*text != '\0')
             take_line(reading, path, number, text);
     }
@@ -277,15 +266,14 @@ static void take_lines(struct reading *reading, const char *path, FILE *file)
 static void take_file(struct reading *reading, const char *path, bool must_exist)
 {
     FILE *file = fopen(path, "re");
-
-    if (file == NULL) {
+    if (!file) {
         if (must_exist || errno != ENOENT)
             complain(reading, "can't read %s: %s", path, strerror(errno));
         return;
     }
     reading->settings->file = strdup(path);
     take_lines(reading, path, file);
-    (void)fclose(file);
+    fclose(file);
 }
 
 /* ---- all sources ---- */
@@ -293,7 +281,7 @@ static void take_file(struct reading *reading, const char *path, bool must_exist
 static void take_defaults(struct reading *reading)
 {
     for (enum setting i = 0; i < SETTING_COUNT; i++) {
-        if (rows[i].fallback != NULL)
+        if (rows[i].fallback)
             take(reading, i, rows[i].fallback, "default", rows[i].name);
     }
 }
@@ -302,30 +290,26 @@ static void take_defaults(struct reading *reading)
 static const char *variable(const char *name)
 {
     const char *value = getenv(name);
-
-    return value != NULL && value[0] != '\0' ? value : NULL;
+    return value && value[0] != '\0' ? value : NULL;
 }
 
 static void take_environment(struct reading *reading)
 {
     for (enum setting i = 0; i < SETTING_COUNT; i++) {
         char name[NAME_BYTES], origin[NAME_BYTES + 1];
-        const char *value;
-
         name_in_environment(i, name);
-        (void)snprintf(origin, sizeof origin, "$%s", name);
-        value = variable(name);
-        if (value != NULL)
+        snprintf(origin, sizeof origin, "$%s", name);
+        const char *value = variable(name);
+        if (value)
             take(reading, i, value, origin, origin);
     }
 }
 
 static void load(struct reading *reading, const char *file)
 {
-    const char *named = file != NULL ? file : variable("ANALYTICS_CONFIG");
-
+    const char *named = file ? file : variable("ANALYTICS_CONFIG");
     take_defaults(reading);
-    take_file(reading, named != NULL ? named : DEFAULT_FILE, named != NULL);
+    take_file(reading, named ? named : DEFAULT_FILE, named != NULL);
     take_environment(reading);
 }
 
@@ -334,8 +318,7 @@ static void check_together(struct reading *reading)
 {
     struct store_retention retention = settings_retention(reading->settings);
     struct fault fault;
-
-    if (store_retention_check(&retention, &fault) != OK)
+    if (store_retention_check(&retention, &fault))
         complain(reading, "%s", fault.detail);
 }
 
@@ -349,7 +332,6 @@ struct store_retention settings_retention(const struct settings *settings)
 bool settings_load(const char *program, const char *file, struct settings *ret_settings)
 {
     struct reading reading = {.program = program, .settings = ret_settings};
-
     *ret_settings = (struct settings){0};
     load(&reading, file);
     if (!reading.failed)
@@ -371,25 +353,23 @@ void settings_release(struct settings *settings)
 
 static void print_help(const char *program, enum settings_reader reader)
 {
-    (void)printf("usage: %s [--config FILE] --data DIR [options]\n\n"
-                 "A FastCGI program: a process manager starts it with a listening Unix socket as descriptor 0.\n\n",
-                 program);
+    printf("usage: %s [--config FILE] --data DIR [options]\n\n"
+           "A FastCGI program: a process manager starts it with a listening Unix socket as descriptor 0.\n\n",
+           program);
     for (enum setting i = 0; i < SETTING_COUNT; i++) {
         char name[NAME_BYTES];
-
         name_of_option(i, name);
         if ((rows[i].readers & reader) != 0)
-            (void)printf("  %-22s %s (%s%s%s)\n", name, rows[i].about, rows[i].accepts,
-                         rows[i].fallback != NULL ? "; default " : "",
-                         rows[i].fallback != NULL ? rows[i].fallback : "");
+            printf("  %-22s %s (%s%s%s)\n", name, rows[i].about, rows[i].accepts, rows[i].fallback ? "; default " : "",
+                   rows[i].fallback ? rows[i].fallback : "");
     }
-    (void)printf("  %-22s the file of settings; default $ANALYTICS_CONFIG, else\n"
-                 "  %-22s " DEFAULT_FILE ", where it exists\n"
-                 "  %-22s look at all settings, tell what is wrong with them, and end\n"
-                 "  --help, --version\n\n"
-                 "Each of them may also stand in that file (wal_limit_mib = 512) or in the environment\n"
-                 "(ANALYTICS_WAL_LIMIT_MIB=512). The command line goes before the environment, that before the file.\n",
-                 "--config FILE", "", "--check-config");
+    printf("  %-22s the file of settings; default $ANALYTICS_CONFIG, else\n"
+           "  %-22s " DEFAULT_FILE ", where it exists\n"
+           "  %-22s look at all settings, tell what is wrong with them, and end\n"
+           "  --help, --version\n\n"
+           "Each of them may also stand in that file (wal_limit_mib = 512) or in the environment\n"
+           "(ANALYTICS_WAL_LIMIT_MIB=512). The command line goes before the environment, that before the file.\n",
+           "--config FILE", "", "--check-config");
 }
 
 static bool has_word(int argc, char **argv, const char *word)
@@ -409,7 +389,7 @@ static bool tell(enum settings_reader reader, int argc, char **argv)
         return true;
     }
     if (has_word(argc, argv, "--version")) {
-        (void)printf("%s\n", PACKAGE_VERSION);
+        printf("%s\n", PACKAGE_VERSION);
         return true;
     }
     return false;
@@ -419,7 +399,6 @@ static bool tell(enum settings_reader reader, int argc, char **argv)
 static bool match_option(const char *name, char **argv, int *at, const char **ret_value)
 {
     size_t len = strlen(name);
-
     if (strncmp(argv[*at], name, len) != 0 || (argv[*at][len] != '\0' && argv[*at][len] != '='))
         return false;
     *ret_value = argv[*at][len] == '=' ? argv[*at] + len + 1 : argv[++*at];
@@ -431,7 +410,6 @@ static bool match_setting(enum settings_reader reader, char **argv, int *at, enu
 {
     for (enum setting i = 0; i < SETTING_COUNT; i++) {
         char name[NAME_BYTES];
-
         name_of_option(i, name);
         if ((rows[i].readers & reader) != 0 && match_option(name, argv, at, ret_value)) {
             *ret_which = i;
@@ -451,12 +429,11 @@ static void take_argument(struct reading *reading, enum settings_reader reader, 
     char name[NAME_BYTES];
     bool is_file = match_option("--config", argv, at, &value);
     bool is_known = is_file || strcmp(word, "--check-config") == 0 || match_setting(reader, argv, at, &which, &value);
-
-    if (ret_file != NULL)
-        *ret_file = is_file && value != NULL ? value : *ret_file;
+    if (ret_file)
+        *ret_file = is_file && value ? value : *ret_file;
     else if (!is_known)
         complain(reading, "unknown option %s: see --help", shown(word, name));
-    else if (value == NULL)
+    else if (!value)
         complain(reading, "%s needs a value: see --help", shown(word, name));
     else if (which != SETTING_COUNT) {
         name_of_option(which, name);
@@ -469,7 +446,6 @@ static void take_arguments(struct reading *reading, enum settings_reader reader,
                            const char **ret_file)
 {
     bool failed_before = reading->failed;
-
     for (int i = 1; i < argc && reading->failed == failed_before; i++)
         take_argument(reading, reader, argv, &i, ret_file);
 }
@@ -477,20 +453,19 @@ static void take_arguments(struct reading *reading, enum settings_reader reader,
 bool settings_of_program(enum settings_reader reader, int argc, char **argv, struct settings *ret_settings,
                          int *ret_exit)
 {
-    const char *program = reader == SETTINGS_INGEST ? "analytics-ingest" : "analytics-query";
-    struct reading reading = {.program = program, .settings = ret_settings};
-    const char *file = NULL;
-
     *ret_settings = (struct settings){0};
     *ret_exit = 0;
     if (tell(reader, argc, argv))
         return false;
+    const char *program = reader == SETTINGS_INGEST ? "analytics-ingest" : "analytics-query";
+    struct reading reading = {.program = program, .settings = ret_settings};
+    const char *file = NULL;
     take_arguments(&reading, reader, argc, argv, &file);
     load(&reading, file);
     take_arguments(&reading, reader, argc, argv, NULL);
     if (!reading.failed)
         check_together(&reading);
-    if (!reading.failed && ret_settings->values[SETTING_DATA].text == NULL)
+    if (!reading.failed && !ret_settings->values[SETTING_DATA].text)
         complain(&reading, "where are the databases? Give --data DIR, set ANALYTICS_DATA, or name them in the file");
     if (reading.failed) {
         *ret_exit = 2;
@@ -498,7 +473,7 @@ bool settings_of_program(enum settings_reader reader, int argc, char **argv, str
     }
     if (!has_word(argc, argv, "--check-config"))
         return true;
-    (void)printf("%s: the settings are good%s%s\n", program, ret_settings->file != NULL ? ": " : "",
-                 ret_settings->file != NULL ? ret_settings->file : "");
+    printf("%s: the settings are good%s%s\n", program, ret_settings->file ? ": " : "",
+           ret_settings->file ? ret_settings->file : "");
     return false;
 }

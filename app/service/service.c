@@ -9,11 +9,9 @@
 
 void service_init(struct service *service, enum program program, const char *data_dir, int64_t query_timeout_ms)
 {
-    int failed;
-
     *service = (struct service){
         .program = program, .data_dir = data_dir, .place = store_in(data_dir), .query_timeout_ms = query_timeout_ms};
-    failed = pthread_mutex_init(&service->lock, NULL);
+    int failed = pthread_mutex_init(&service->lock, NULL);
     assert(failed == 0);
 }
 
@@ -21,21 +19,20 @@ void service_release(struct service *service)
 {
     store_reader_close(service->reader);
     key_store_close(service->keys);
-    (void)pthread_mutex_destroy(&service->lock);
+    pthread_mutex_destroy(&service->lock);
 }
 
 /* A restore puts another file into the place of the one that is open; even while it is being opened. */
 static enum err open_reader(struct service *service, struct fault *fault)
 {
     enum err err = OK;
-
-    for (int i = 0; err == OK && i < OPENINGS; i++) {
-        if (service->reader != NULL && !store_reader_is_stale(service->reader))
+    for (int i = 0; !err && i < OPENINGS; i++) {
+        if (service->reader && !store_reader_is_stale(service->reader))
             return OK;
         store_reader_close(service->reader);
         service->reader = NULL;
         err = store_reader_open(service->place, &service->reader, fault);
-        if (err == OK)
+        if (!err)
             store_reader_set_timeout(service->reader, service->query_timeout_ms);
     }
     return err;
@@ -43,11 +40,9 @@ static enum err open_reader(struct service *service, struct fault *fault)
 
 enum err service_take_reader(struct service *service, struct store_reader **ret_reader, struct fault *fault)
 {
-    enum err err;
-
-    (void)pthread_mutex_lock(&service->lock);
-    err = open_reader(service, fault);
-    if (err == OK)
+    pthread_mutex_lock(&service->lock);
+    enum err err = open_reader(service, fault);
+    if (!err)
         *ret_reader = service->reader;
     return err;
 }
@@ -58,7 +53,7 @@ void service_give_reader(struct service *service, enum err outcome)
         store_reader_close(service->reader);
         service->reader = NULL;
     }
-    (void)pthread_mutex_unlock(&service->lock);
+    pthread_mutex_unlock(&service->lock);
 }
 
 enum err service_hold(struct service *service, const struct report_filter *filter, struct store_state *ret_state,
@@ -66,8 +61,7 @@ enum err service_hold(struct service *service, const struct report_filter *filte
 {
     struct store_reader *reader = NULL;
     enum err err = service_take_reader(service, &reader, fault);
-
-    if (err == OK)
+    if (!err)
         err = store_hold(reader, filter, ret_state, fault);
     service_give_reader(service, err);
     return err;
@@ -75,15 +69,15 @@ enum err service_hold(struct service *service, const struct report_filter *filte
 
 void service_let_go(struct service *service)
 {
-    (void)pthread_mutex_lock(&service->lock);
-    if (service->reader != NULL)
+    pthread_mutex_lock(&service->lock);
+    if (service->reader)
         store_let_go(service->reader);
-    (void)pthread_mutex_unlock(&service->lock);
+    pthread_mutex_unlock(&service->lock);
 }
 
 static enum err open_keys(struct service *service, struct fault *fault)
 {
-    if (service->keys != NULL && !key_store_has_moved(service->keys))
+    if (service->keys && !key_store_has_moved(service->keys))
         return OK;
     key_store_close(service->keys);
     service->keys = NULL;
@@ -92,11 +86,9 @@ static enum err open_keys(struct service *service, struct fault *fault)
 
 enum err service_take_keys(struct service *service, struct key_store **ret_keys, struct fault *fault)
 {
-    enum err err;
-
-    (void)pthread_mutex_lock(&service->lock);
-    err = open_keys(service, fault);
-    if (err == OK)
+    pthread_mutex_lock(&service->lock);
+    enum err err = open_keys(service, fault);
+    if (!err)
         *ret_keys = service->keys;
     return err;
 }
@@ -107,5 +99,5 @@ void service_give_keys(struct service *service, enum err outcome)
         key_store_close(service->keys);
         service->keys = NULL;
     }
-    (void)pthread_mutex_unlock(&service->lock);
+    pthread_mutex_unlock(&service->lock);
 }

@@ -40,7 +40,6 @@ struct writer {
     bool more_upkeep;           /* likewise */
     bool upkeep_failing;        /* likewise */
     pthread_t thread;
-
     pthread_mutex_t lock; /* of all that follows */
     pthread_cond_t work;
     pthread_cond_t left; /* signalled when the last one leaves writer_write */
@@ -58,18 +57,16 @@ static void cond_init(pthread_cond_t *cond)
 {
     pthread_condattr_t attr;
     int failed = pthread_condattr_init(&attr);
-
     failed |= pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     failed |= pthread_cond_init(cond, &attr);
     assert(failed == 0);
-    (void)pthread_condattr_destroy(&attr);
+    pthread_condattr_destroy(&attr);
 }
 
 /* False once the deadline is past. */
 static bool wait_until(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t deadline_us)
 {
     struct timespec deadline = {.tv_sec = deadline_us / 1000000, .tv_nsec = (deadline_us % 1000000) * 1000};
-
     return pthread_cond_timedwait(cond, lock, &deadline) == 0;
 }
 
@@ -79,7 +76,6 @@ static bool wait_until(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t dead
 static size_t take_job(struct writer *writer, struct job_list *group)
 {
     struct job *job = TAILQ_FIRST(&writer->queue);
-
     TAILQ_REMOVE(&writer->queue, job, link);
     TAILQ_INSERT_TAIL(group, job, link);
     writer->queued--;
@@ -92,7 +88,6 @@ static size_t take_group(struct writer *writer, struct job_list *group)
 {
     size_t count = 0;
     size_t logs = 0;
-
     while (!TAILQ_EMPTY(&writer->queue)) {
         if (count > 0 && logs + TAILQ_FIRST(&writer->queue)->item->batch->log_count > writer->options.group_logs)
             break;
@@ -106,19 +101,17 @@ static size_t take_group(struct writer *writer, struct job_list *group)
 static bool next_group(struct writer *writer, struct job_list *group, size_t *ret_count)
 {
     int64_t deadline_us = mono_us() + TICK_MS * 1000;
-    bool go_on;
-
     TAILQ_INIT(group);
-    (void)pthread_mutex_lock(&writer->lock);
+    pthread_mutex_lock(&writer->lock);
     while (writer->queued == 0 && !writer->stopping && !writer->more_upkeep) {
         if (!wait_until(&writer->work, &writer->lock, deadline_us))
             break;
     }
     *ret_count = take_group(writer, group);
     metrics_set(writer->options.metrics, METRIC_QUEUED, 0, writer->queued);
-    go_on = *ret_count > 0 || !writer->stopping;
+    bool go_on = *ret_count > 0 || !writer->stopping;
     writer->busy_since_us = mono_us();
-    (void)pthread_mutex_unlock(&writer->lock);
+    pthread_mutex_unlock(&writer->lock);
     return go_on;
 }
 
@@ -126,21 +119,20 @@ static bool next_group(struct writer *writer, struct job_list *group, size_t *re
 static void log_group(const struct store_item *items, size_t count, const struct store_times *times, int64_t took_us)
 {
     const struct store_item *failed = NULL;
-    struct log_line line;
-
-    for (size_t i = 0; i < count && failed == NULL; i++) {
+    for (size_t i = 0; i < count && !failed; i++) {
         if (items[i].result == ERR_UNAVAILABLE)
             failed = &items[i];
     }
-    if (failed == NULL && took_us < SLOW_GROUP_US)
+    if (!failed && took_us < SLOW_GROUP_US)
         return;
-    log_begin(&line, failed != NULL ? LEVEL_ERROR : LEVEL_WARN, failed != NULL ? "write_failed" : "write_slow");
+    struct log_line line;
+    log_begin(&line, failed ? LEVEL_ERROR : LEVEL_WARN, failed ? "write_failed" : "write_slow");
     log_i64(&line, "batches", (int64_t)count);
     log_ms(&line, "ms", took_us);
     log_ms(&line, "raw_ms", times->raw_us);
     log_ms(&line, "rollup_ms", times->rollup_us);
     log_ms(&line, "commit_ms", times->commit_us);
-    if (failed != NULL)
+    if (failed)
         log_cstr(&line, "detail", failed->fault.detail);
     log_end(&line);
 }
@@ -150,14 +142,12 @@ static void count_group(struct writer *writer, size_t count, const struct store_
 {
     struct metrics *metrics = writer->options.metrics;
     uint64_t stored = 0, replayed = 0, logs = 0;
-
     if (writer->items[0].result == ERR_UNAVAILABLE) {
         metrics_add(metrics, METRIC_FAILED_GROUPS, 0, 1);
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        bool fresh = writer->items[i].result == OK && !writer->items[i].replayed;
-
+        bool fresh = !writer->items[i].result && !writer->items[i].replayed;
         stored += fresh;
         logs += fresh ? writer->items[i].batch->log_count : 0;
         replayed += writer->items[i].replayed;
@@ -176,39 +166,35 @@ static void count_group(struct writer *writer, size_t count, const struct store_
 /* Hands each result to the thread that waits for it. A job is gone once it is DONE and the lock is free. */
 static void finish_group(struct writer *writer, struct job_list *group, const struct store_times *times)
 {
+    pthread_mutex_lock(&writer->lock);
     const struct store_item *item = writer->items;
-
-    (void)pthread_mutex_lock(&writer->lock);
     while (!TAILQ_EMPTY(group)) {
         struct job *job = TAILQ_FIRST(group);
-
         TAILQ_REMOVE(group, job, link);
         *job->item = *item++;
         if (job->item->result == ERR_UNAVAILABLE)
-            (void)fault_set(&job->item->fault, ERR_UNAVAILABLE, "its group was not written");
+            fault_set(&job->item->fault, ERR_UNAVAILABLE, "its group was not written");
         job->times.store = *times;
         job->state = DONE;
-        (void)pthread_cond_signal(&job->done);
+        pthread_cond_signal(&job->done);
     }
-    (void)pthread_mutex_unlock(&writer->lock);
+    pthread_mutex_unlock(&writer->lock);
 }
 
 static void write_group(struct writer *writer, struct job_list *group, size_t count)
 {
-    struct store_times times = {0};
     int64_t start_us = mono_us();
-    int64_t took_us;
-    struct job *job;
     size_t i = 0;
-
+    struct job *job;
     TAILQ_FOREACH(job, group, link)
     {
         job->times.queue_us = start_us - job->queued_us;
         metrics_observe(writer->options.metrics, METRIC_QUEUE_WAIT, 0, job->times.queue_us);
         writer->items[i++] = *job->item;
     }
+    struct store_times times = {0};
     store_write(writer->store, writer->items, count, clock_wall_ms() / 1000, &times);
-    took_us = mono_us() - start_us;
+    int64_t took_us = mono_us() - start_us;
     log_group(writer->items, count, &times, took_us);
     count_group(writer, count, &times, took_us);
     finish_group(writer, group, &times);
@@ -221,22 +207,20 @@ static void upkeep(struct writer *writer)
     bool more = false;
     enum err err =
         store_maintain(writer->store, clock_wall_ms() / 1000, writer->options.idempotency_seconds, &more, &fault);
-
-    if (err != OK && !writer->upkeep_failing)
+    if (err && !writer->upkeep_failing)
         log_fault(LEVEL_ERROR, "upkeep_failed", &fault);
-    if (err != OK) {
+    if (err) {
         metrics_add(writer->options.metrics, METRIC_FAILED_UPKEEP, 0, 1);
         metrics_fail(writer->options.metrics, err, clock_wall_ms());
     }
-    writer->upkeep_failing = err != OK;
-    writer->more_upkeep = err == OK && more;
+    writer->upkeep_failing = err;
+    writer->more_upkeep = !err && more;
 }
 
 /* For who reads the figures: the writer is there, and how it is. */
 static void give_sign(struct writer *writer, bool healthy)
 {
     struct metrics *metrics = writer->options.metrics;
-
     metrics_set(metrics, METRIC_HEALTHY, 0, healthy);
     metrics_set(metrics, METRIC_HEARTBEAT, 0, (uint64_t)(clock_wall_ms() / 1000));
 }
@@ -246,27 +230,25 @@ static void note_health(struct writer *writer, bool idle)
 {
     struct fault fault = {0};
     enum err err = store_writer_health(writer->store, &fault);
-
-    if (err != OK && idle) {
+    if (err && idle) {
         store_writer_probe(writer->store);
         fault = (struct fault){0};
         err = store_writer_health(writer->store, &fault);
     }
-    (void)pthread_mutex_lock(&writer->lock);
+    pthread_mutex_lock(&writer->lock);
     fault.err = err;
     writer->last_fault = fault;
     writer->busy_since_us = 0;
-    (void)pthread_mutex_unlock(&writer->lock);
-    give_sign(writer, err == OK);
+    pthread_mutex_unlock(&writer->lock);
+    give_sign(writer, !err);
 }
 
 static void *writer_main(void *ctx)
 {
     struct writer *writer = ctx;
+    note_health(writer, false);
     struct job_list group;
     size_t count;
-
-    note_health(writer, false);
     while (next_group(writer, &group, &count)) {
         if (count > 0)
             write_group(writer, &group, count);
@@ -280,11 +262,11 @@ static void *writer_main(void *ctx)
 
 static void writer_free(struct writer *writer)
 {
-    if (writer == NULL)
+    if (!writer)
         return;
-    (void)pthread_cond_destroy(&writer->work);
-    (void)pthread_cond_destroy(&writer->left);
-    (void)pthread_mutex_destroy(&writer->lock);
+    pthread_cond_destroy(&writer->work);
+    pthread_cond_destroy(&writer->left);
+    pthread_mutex_destroy(&writer->lock);
     store_writer_close(writer->store);
     free(writer->items);
     free(writer);
@@ -293,9 +275,7 @@ static void writer_free(struct writer *writer)
 static struct writer *writer_new(struct store_writer *store, const struct writer_options *options)
 {
     struct writer *writer = calloc(1, sizeof *writer);
-    int failed;
-
-    if (writer == NULL) {
+    if (!writer) {
         store_writer_close(store);
         return NULL;
     }
@@ -303,14 +283,14 @@ static struct writer *writer_new(struct store_writer *store, const struct writer
     writer->options = *options;
     writer->items = calloc(options->queue_batches, sizeof *writer->items);
     TAILQ_INIT(&writer->queue);
-    failed = pthread_mutex_init(&writer->lock, NULL);
+    int failed = pthread_mutex_init(&writer->lock, NULL);
     assert(failed == 0);
     cond_init(&writer->work);
     cond_init(&writer->left);
     metrics_set(options->metrics, METRIC_QUEUED, 0, 0); /* another process may have ended with some */
     metrics_set(options->metrics, METRIC_IN_FLIGHT, 0, 0);
     metrics_set(options->metrics, METRIC_QUEUE_LIMIT, 0, options->queue_batches);
-    if (writer->items != NULL)
+    if (writer->items)
         return writer;
     writer_free(writer);
     return NULL;
@@ -320,8 +300,7 @@ enum err writer_start(struct store_writer *store, const struct writer_options *o
                       struct fault *fault)
 {
     struct writer *writer = writer_new(store, options);
-
-    if (writer == NULL)
+    if (!writer)
         return fault_set(fault, ERR_UNAVAILABLE, "no memory for the writer");
     if (pthread_create(&writer->thread, NULL, writer_main, writer) != 0) {
         writer_free(writer);
@@ -333,15 +312,15 @@ enum err writer_start(struct store_writer *store, const struct writer_options *o
 
 void writer_stop(struct writer *writer)
 {
-    if (writer == NULL)
+    if (!writer)
         return;
-    (void)pthread_mutex_lock(&writer->lock);
+    pthread_mutex_lock(&writer->lock);
     writer->stopping = true;
-    (void)pthread_cond_signal(&writer->work);
+    pthread_cond_signal(&writer->work);
     while (writer->inside > 0)
-        (void)pthread_cond_wait(&writer->left, &writer->lock);
-    (void)pthread_mutex_unlock(&writer->lock);
-    (void)pthread_join(writer->thread, NULL);
+        pthread_cond_wait(&writer->left, &writer->lock);
+    pthread_mutex_unlock(&writer->lock);
+    pthread_join(writer->thread, NULL);
     metrics_set(writer->options.metrics, METRIC_HEALTHY, 0, 0);
     writer_free(writer);
 }
@@ -352,7 +331,6 @@ void writer_stop(struct writer *writer)
 static void await(struct writer *writer, struct job *job)
 {
     int64_t deadline_us = job->queued_us + writer->options.wait_ms * 1000;
-
     while (job->state == QUEUED) {
         if (wait_until(&job->done, &writer->lock, deadline_us) || job->state != QUEUED)
             continue;
@@ -364,7 +342,7 @@ static void await(struct writer *writer, struct job *job)
                                       (long long)writer->options.wait_ms);
     }
     while (job->state == TAKEN)
-        (void)pthread_cond_wait(&job->done, &writer->lock);
+        pthread_cond_wait(&job->done, &writer->lock);
 }
 
 /* Called under the lock. */
@@ -377,39 +355,36 @@ static enum err enqueue(struct writer *writer, struct job *job)
     TAILQ_INSERT_TAIL(&writer->queue, job, link);
     writer->queued++;
     metrics_set(writer->options.metrics, METRIC_QUEUED, 0, writer->queued);
-    (void)pthread_cond_signal(&writer->work);
+    pthread_cond_signal(&writer->work);
     return OK;
 }
 
 enum err writer_write(struct writer *writer, struct store_item *item, struct writer_times *ret_times)
 {
     struct job job = {.item = item, .state = QUEUED, .queued_us = mono_us()};
-
     cond_init(&job.done);
-    (void)pthread_mutex_lock(&writer->lock);
+    pthread_mutex_lock(&writer->lock);
     writer->inside++;
     metrics_set(writer->options.metrics, METRIC_IN_FLIGHT, 0, writer->inside);
     item->result = enqueue(writer, &job);
-    if (item->result == OK)
+    if (!item->result)
         await(writer, &job);
     if (--writer->inside == 0)
-        (void)pthread_cond_signal(&writer->left);
+        pthread_cond_signal(&writer->left);
     metrics_set(writer->options.metrics, METRIC_IN_FLIGHT, 0, writer->inside);
-    (void)pthread_mutex_unlock(&writer->lock);
-    (void)pthread_cond_destroy(&job.done);
+    pthread_mutex_unlock(&writer->lock);
+    pthread_cond_destroy(&job.done);
     *ret_times = job.times;
     return item->result;
 }
 
 enum err writer_health(struct writer *writer, struct fault *fault)
 {
-    bool stuck;
-
-    (void)pthread_mutex_lock(&writer->lock);
-    stuck = writer->busy_since_us != 0 && mono_us() - writer->busy_since_us > STUCK_US;
+    pthread_mutex_lock(&writer->lock);
+    bool stuck = writer->busy_since_us != 0 && mono_us() - writer->busy_since_us > STUCK_US;
     *fault = writer->last_fault;
-    (void)pthread_mutex_unlock(&writer->lock);
-    if (fault->err == OK && stuck)
+    pthread_mutex_unlock(&writer->lock);
+    if (!fault->err && stuck)
         return fault_set(fault, ERR_UNAVAILABLE, "one write takes longer than %d s", (int)(STUCK_US / 1000000));
     return fault->err;
 }
