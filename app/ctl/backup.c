@@ -3,6 +3,7 @@
  * Leaves the work to lib/store/sqlite/care/backup.c and lib/store/sqlite/care/restore.c. */
 #include "ctl/ctl.h"
 
+#include "db/files.h"
 #include "ctl/json.h"
 #include "ctl/text.h"
 #include "store/sqlite/care/backup.h"
@@ -46,7 +47,7 @@ static int64_t key_end(const struct api_key *key)
     return key->expires_at != 0 ? key->expires_at : INT64_MAX;
 }
 
-/* Ids are not used twice in one keys.db, but each has a first one. */
+/* Ids are not used twice in one database of keys, but each has a first one. */
 static enum err compare_key(void *ctx, const struct api_key *old)
 {
     struct compare *compare = ctx;
@@ -130,7 +131,7 @@ static void say_contents(const char *before, const struct sqlite_backup_facts *f
     ctl_count_text(facts->logs, logs);
     ctl_size_text(facts->bytes, size);
     if (facts->keys < 0)
-        ctl_say("%s %s logs and no keys.db (%s)%s", before, logs, size, after);
+        ctl_say("%s %s logs and no " FILE_KEYS " (%s)%s", before, logs, size, after);
     else
         ctl_say("%s %s logs and %s keys (%s)%s", before, logs, ctl_count_text(facts->keys, keys), size, after);
 }

@@ -1,6 +1,7 @@
 /* commands.c: the table of analyticsctl's commands, with their help. Knows no command line and not what a command
  * does. */
 #include "ctl/commands.h"
+#include "db/files.h"
 
 #include <limits.h>
 
@@ -124,11 +125,12 @@ const struct command ctl_commands[] = {
         .usage = "FILE [--force] [--json]",
         .operand = "FILE",
         .about = "Write both databases, as they are at this moment, into one file, and check it. Beside the service.",
-        .more = "FILE is there only when it is whole, checked and on the disk; until then it is FILE.partial. It is a "
-                "SQLite database like analytics.db, with the API keys (hashed, as in keys.db) beside, and restore "
-                "reads it. While it copies, some seconds per GB, the write-ahead log can only grow.\n"
-                "--force: FILE may replace an older backup, never another file.\n"
-                "--json: the result as one JSON object on standard output.",
+        .more =
+            "FILE is there only when it is whole, checked and on the disk; until then it is FILE.partial. It is a "
+            "SQLite database like " FILE_LOGS ", with the API keys (hashed, as in " FILE_KEYS ") beside, and restore "
+            "reads it. While it copies, some seconds per GB, the write-ahead log can only grow.\n"
+            "--force: FILE may replace an older backup, never another file.\n"
+            "--json: the result as one JSON object on standard output.",
         .options = CTL_BIT(CTL_FORCE) | CTL_BIT(CTL_JSON),
         .min_operands = 1,
         .max_operands = 1,

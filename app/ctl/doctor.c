@@ -4,6 +4,8 @@
 
 #include "ctl/ctl.h"
 
+#include "db/files.h"
+#include "db/swap.h"
 #include "ctl/json.h"
 #include "ctl/probe.h"
 #include "ctl/text.h"
@@ -149,16 +151,14 @@ static bool check_file(struct doctor *doctor, const char *name, bool must_be)
 
 static void check_files(struct doctor *doctor)
 {
-    static const char *const names[] = {"analytics.db-wal", "analytics.db-shm", "keys.db", "lock", "keys",
-                                        "keys/admin.key",   "keys/worker.key"};
-    bool bad = check_file(doctor, "analytics.db", true);
+    static const char *const names[] = {FILE_LOGS_WAL, FILE_LOGS_SHM,    FILE_KEYS,        FILE_LOCK,
+                                        "keys",        "keys/admin.key", "keys/worker.key"};
+    bool bad = check_file(doctor, FILE_LOGS, true);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         bad |= check_file(doctor, names[i], false);
     if (!bad)
         find(doctor, FINE, "files", NULL, "the databases are the folder's user's alone");
-    struct stat st;
-    char path[PATH_BYTES];
-    if (path_in(doctor, "restore.ready", path) && lstat(path, &st) == 0)
+    if (swap_is_pending(doctor->ctl->data_dir))
         find(doctor, WARNING, "files", "analyticsctl init, or a start of analytics-ingest, finishes it",
              "a restore was interrupted");
 }
@@ -469,7 +469,7 @@ static void check_wal(struct doctor *doctor, const struct sqlite_status *status)
     int64_t limit_bytes = wal_limit(doctor);
     ctl_size_text(status->wal_bytes, size);
     ctl_size_text(limit_bytes, limit);
-    const char *advice = "find the program that keeps analytics.db open (fuser -v analytics.db), and end it";
+    const char *advice = "find the program that keeps " FILE_LOGS " open (fuser -v " FILE_LOGS "), and end it";
     if (status->wal_bytes >= limit_bytes)
         find(doctor, TROUBLE, "wal", advice, "the write-ahead log has %s: from %s on batches are refused", size, limit);
     else if (status->wal_bytes >= limit_bytes / 2)
@@ -505,7 +505,7 @@ static void check_database(struct doctor *doctor)
              fault.detail);
         return;
     }
-    find(doctor, FINE, "database", NULL, "analytics.db can be read, schema %d", status.schema_version);
+    find(doctor, FINE, "database", NULL, FILE_LOGS " can be read, schema %d", status.schema_version);
     check_wal(doctor, &status);
     check_growth(doctor, &status);
     check_times(doctor, &status);
@@ -589,9 +589,9 @@ static void check_keys(struct doctor *doctor)
     struct stat st;
     char path[PATH_BYTES];
     struct key_store *keys = NULL;
-    if (path_in(doctor, "keys.db", path) && lstat(path, &st) != 0 && errno == ENOENT) {
+    if (path_in(doctor, FILE_KEYS, path) && lstat(path, &st) != 0 && errno == ENOENT) {
         find(doctor, WARNING, "keys", "fine if another service says who is asking; else analyticsctl init",
-             "there is no keys.db");
+             "there is no " FILE_KEYS);
         return;
     }
     static struct key_check check;

@@ -2,6 +2,7 @@
  * what is missing, and the first keys once. */
 #include "ctl/ctl.h"
 
+#include "db/files.h"
 #include "store/sqlite/sqlite.h"
 #include "keys/keys.h"
 
@@ -83,7 +84,7 @@ static int check_owner(const char *path, const struct passwd *owner)
 static int make_log_database(const struct ctl *ctl)
 {
     struct fault fault;
-    char *path = path_in(ctl, "analytics.db");
+    char *path = path_in(ctl, FILE_LOGS);
     bool existed = exists(path);
     int status = sqlite_create(ctl->data_dir, &fault) ? ctl_fault(&fault) : CTL_OK;
     if (!status && !existed)
@@ -95,7 +96,7 @@ static int make_log_database(const struct ctl *ctl)
 static int open_key_store(const struct ctl *ctl, struct key_store **ret_store)
 {
     struct fault fault;
-    char *path = path_in(ctl, "keys.db");
+    char *path = path_in(ctl, FILE_KEYS);
     bool existed = exists(path);
     int status = key_store_open(ctl->data_dir, true, ret_store, &fault) ? ctl_fault(&fault) : CTL_OK;
     if (!status && !existed)
@@ -158,8 +159,8 @@ static enum err note_role(void *ctx, const struct api_key *key)
     return OK;
 }
 
-/* Once in the life of keys.db, which forgets no key, not even a revoked one: whoever deleted the file, or revoked the
- * key, does not want it back at the next start. */
+/* Once in the life of the database of keys, which forgets no key, not even a revoked one: whoever deleted the file, or
+ * revoked the key, does not want it back at the next start. */
 static int make_key_file(const struct ctl *ctl, struct key_store *store, enum role role)
 {
     bool had[ROLE_ADMIN + 1] = {false};

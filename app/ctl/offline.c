@@ -1,5 +1,6 @@
 /* offline.c: chunks of an import straight into the database. Knows groups and upkeep. Knows no file. */
 #include "ctl/import.h"
+#include "db/files.h"
 #include "store/sqlite/sqlite.h"
 
 #include <errno.h>
@@ -72,7 +73,7 @@ static void close_offline(void *ctx)
 static int check_folder(const struct ctl *ctl)
 {
     char *path = NULL;
-    if (asprintf(&path, "%s/analytics.db", ctl->data_dir) < 0)
+    if (asprintf(&path, "%s/" FILE_LOGS, ctl->data_dir) < 0)
         return ctl_fail("out of memory");
     int status = CTL_OK;
     if (access(path, F_OK) != 0)

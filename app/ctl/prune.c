@@ -2,6 +2,7 @@
  * to lib/store/sqlite/care/prune.c. */
 #include "ctl/ctl.h"
 
+#include "db/files.h"
 #include "ctl/json.h"
 #include "base/text.h"
 #include "time/when.h"
@@ -93,7 +94,7 @@ static void say_words(const struct sqlite_pruned *pruned)
     when_format(pruned->before, before);
     ctl_say("Everything older than %s UTC is deleted: %lld rows, %lld of them logs.", before,
             (long long)sum_rows(pruned), (long long)pruned->tables[0].rows);
-    ctl_say("analytics.db had %.1f MiB, and has %.1f MiB.", mib(pruned->file_bytes_before),
+    ctl_say(FILE_LOGS " had %.1f MiB, and has %.1f MiB.", mib(pruned->file_bytes_before),
             mib(pruned->file_bytes_after));
 }
 

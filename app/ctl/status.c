@@ -4,6 +4,7 @@
 
 #include "ctl/ctl.h"
 
+#include "db/files.h"
 #include "ctl/json.h"
 #include "ctl/text.h"
 #include "keys/keys.h"
@@ -117,7 +118,7 @@ static void say_files(const struct ctl *ctl, const struct figures *figures)
     const struct sqlite_status *store = &figures->store;
     char size[CTL_FIGURE_BYTES], wal[CTL_FIGURE_BYTES], unused[CTL_FIGURE_BYTES], at[CTL_FIGURE_BYTES],
         ago[CTL_FIGURE_BYTES];
-    ctl_say("Database     %s/analytics.db: %s, of which %s are free", ctl->data_dir,
+    ctl_say("Database     %s/" FILE_LOGS ": %s, of which %s are free", ctl->data_dir,
             ctl_size_text(store->file_bytes, size), ctl_size_text(store->free_bytes, unused));
     ctl_say("WAL          %s; last checkpoint %s, %s ago", ctl_size_text(store->wal_bytes, wal),
             ctl_time_text(store->checkpoint_at, "never", at), ctl_span_text(figures->now - store->checkpoint_at, ago));
@@ -164,7 +165,7 @@ static void say_received(const struct sqlite_status *store)
 static void say_keys(const struct figures *figures)
 {
     if (!figures->has_keys) {
-        ctl_say("Keys         no keys.db that can be read");
+        ctl_say("Keys         no " FILE_KEYS " that can be read");
         return;
     }
     for (enum role role = ROLE_WORKER; role <= ROLE_ADMIN; role++) {

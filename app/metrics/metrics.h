@@ -64,7 +64,7 @@ enum metric_labels {
       "When the writer was last heard of, Unix time; 0: never.")                                                       \
     X(METRIC_READABLE, MEASURED, ONE, BY_NOTHING, "analytics_database_readable",                                       \
       "1 when the process that answers can read the database, else 0.")                                                \
-    X(METRIC_DATABASE, MEASURED, ONE, BY_NOTHING, "analytics_database_bytes", "The size of analytics.db.")             \
+    X(METRIC_DATABASE, MEASURED, ONE, BY_NOTHING, "analytics_database_bytes", "The size of the database.")             \
     X(METRIC_WAL, MEASURED, ONE, BY_NOTHING, "analytics_wal_bytes", "The size of the write-ahead log's file.")         \
     X(METRIC_WAL_USED, GAUGE, ONE, BY_NOTHING, "analytics_wal_used_bytes",                                             \
       "How much of the write-ahead log is in use; it grows while reports run.")                                        \

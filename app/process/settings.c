@@ -50,7 +50,7 @@ static const struct setting_row rows[SETTING_COUNT] = {
                                   .fallback = "7"},
     [SETTING_WAL_LIMIT_MIB] = {.name = "wal_limit_mib",
                                INTEGER(1, 65536),
-                               .about = "batches are refused while readers keep analytics.db-wal longer",
+                               .about = "batches are refused while readers keep the write-ahead log longer",
                                .readers = SETTINGS_INGEST,
                                .fallback = TEXT_OF(LIMIT_WAL_MIB)},
     [SETTING_RAW_DAYS] = {.name = "raw_days",

@@ -7,6 +7,7 @@
 #include "db/swap.h"
 
 #include "db/db.h"
+#include "db/files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -122,7 +123,7 @@ static enum err swap_one(int folder, const char *data_dir, const char *database,
 static enum err hold_keys(struct db *keys, const char *data_dir, struct fault *fault)
 {
     char path[4096];
-    if (snprintf(path, sizeof path, "%s/keys.db", data_dir) >= (int)sizeof path || access(path, F_OK) != 0)
+    if (snprintf(path, sizeof path, "%s/" FILE_KEYS, data_dir) >= (int)sizeof path || access(path, F_OK) != 0)
         return OK;
     if (db_open(keys, path, DB_READ_WRITE, BUSY_MS, fault))
         return OK;
@@ -133,11 +134,11 @@ static enum err hold_keys(struct db *keys, const char *data_dir, struct fault *f
 static enum err swap_keys(int folder, const char *data_dir, struct fault *fault)
 {
     struct db keys = {0};
-    if (!is_new(folder, "keys.db"))
+    if (!is_new(folder, FILE_KEYS))
         return OK;
     enum err err = hold_keys(&keys, data_dir, fault);
     if (!err)
-        err = swap_one(folder, data_dir, "keys.db", fault);
+        err = swap_one(folder, data_dir, FILE_KEYS, fault);
     db_close(&keys);
     return err;
 }
@@ -168,7 +169,7 @@ static enum err swap(int folder, const char *data_dir, char ret_kept[STORE_KEPT_
 {
     if (mkdirat(folder, KEPT, 0700) != 0 && errno != EEXIST)
         return folder_fault(data_dir, KEPT, fault);
-    enum err err = swap_one(folder, data_dir, "analytics.db", fault);
+    enum err err = swap_one(folder, data_dir, FILE_LOGS, fault);
     if (!err)
         err = swap_keys(folder, data_dir, fault);
     if (err)

@@ -7,6 +7,7 @@
 #include "keys/keys.h"
 
 #include "db/db.h"
+#include "db/files.h"
 #include "db/swap.h"
 #include "time/when.h"
 
@@ -125,7 +126,7 @@ enum err key_store_open(const char *data_dir, bool create, struct key_store **re
 {
     char *path = NULL;
     struct key_store *store = calloc(1, sizeof *store);
-    if (!store || sodium_init() < 0 || asprintf(&path, "%s/keys.db", data_dir) < 0) {
+    if (!store || sodium_init() < 0 || asprintf(&path, "%s/" FILE_KEYS, data_dir) < 0) {
         free(store);
         return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
     }

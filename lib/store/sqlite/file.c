@@ -3,6 +3,7 @@
 #include "store/sqlite/file.h"
 
 #include "store/sqlite/sqlite.h"
+#include "db/files.h"
 #include "db/swap.h"
 #include "base/text.h"
 
@@ -32,7 +33,7 @@ int64_t sqlite_file_bytes(const char *data_dir, const char *name)
 
 enum err sqlite_file_find(const char *data_dir, char ret_path[STORE_PATH_BYTES], struct fault *fault)
 {
-    if (!sqlite_path(data_dir, "analytics.db", ret_path))
+    if (!sqlite_path(data_dir, FILE_LOGS, ret_path))
         return fault_set(fault, ERR_UNAVAILABLE, "the data folder's name is too long");
     return access(ret_path, F_OK) == 0 ? OK : fault_set(fault, ERR_UNAVAILABLE, "%s: %s", ret_path, strerror(errno));
 }
@@ -86,7 +87,7 @@ static void read_holder(int fd, char pid[PID_BYTES], char name[LOCK_HOLDER_BYTES
 bool sqlite_lock_holder(const char *data_dir, int64_t *ret_pid, char ret_name[LOCK_HOLDER_BYTES])
 {
     char path[STORE_PATH_BYTES], pid[PID_BYTES];
-    int fd = sqlite_path(data_dir, "lock", path) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    int fd = sqlite_path(data_dir, FILE_LOCK, path) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     bool held = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0;
     *ret_pid = 0;
     if (held) {
@@ -134,7 +135,7 @@ static enum err finish_restore(const char *data_dir, int fd, struct fault *fault
 enum err sqlite_lock(const char *data_dir, int *ret_fd, struct fault *fault)
 {
     char path[STORE_PATH_BYTES];
-    if (!sqlite_path(data_dir, "lock", path))
+    if (!sqlite_path(data_dir, FILE_LOCK, path))
         return fault_set(fault, ERR_UNAVAILABLE, "the data folder's name is too long");
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
@@ -184,7 +185,7 @@ static enum err settle(struct db *db, struct fault *fault)
 enum err sqlite_file_open_writer(const char *data_dir, struct db *ret_db, struct fault *fault)
 {
     char path[STORE_PATH_BYTES];
-    if (!sqlite_path(data_dir, "analytics.db", path))
+    if (!sqlite_path(data_dir, FILE_LOGS, path))
         return fault_set(fault, ERR_UNAVAILABLE, "the data folder's name is too long");
     struct db db = {0};
     enum err err = db_open(&db, path, DB_CREATE, STORE_WRITER_BUSY_MS, fault);
@@ -233,7 +234,7 @@ static enum err create(const char *data_dir, const char *path, struct fault *fau
 enum err sqlite_create(const char *data_dir, struct fault *fault)
 {
     char path[STORE_PATH_BYTES];
-    if (!sqlite_path(data_dir, "analytics.db", path))
+    if (!sqlite_path(data_dir, FILE_LOGS, path))
         return fault_set(fault, ERR_UNAVAILABLE, "the data folder's name is too long");
     if (!swap_is_pending(data_dir) && is_current(path))
         return OK;

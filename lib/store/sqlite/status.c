@@ -1,6 +1,7 @@
 /* status.c: figures of a database for whoever runs it. Knows which of them are cheap. Changes nothing. */
 #include "store/sqlite/status.h"
 
+#include "db/files.h"
 #include "store/sqlite/file.h"
 #include "base/work.h"
 #include "time/mono.h"
@@ -133,11 +134,11 @@ static void read_files(const char *data_dir, struct sqlite_status *status)
 {
     char path[STORE_PATH_BYTES];
     struct stat st;
-    if (sqlite_path(data_dir, "analytics.db", path) && stat(path, &st) == 0) {
+    if (sqlite_path(data_dir, FILE_LOGS, path) && stat(path, &st) == 0) {
         status->file_bytes = st.st_size;
         status->checkpoint_at = st.st_mtime;
     }
-    if (sqlite_path(data_dir, "analytics.db-wal", path) && stat(path, &st) == 0)
+    if (sqlite_path(data_dir, FILE_LOGS_WAL, path) && stat(path, &st) == 0)
         status->wal_bytes = st.st_size;
 }
 

@@ -2,6 +2,7 @@
  * that the file's name stands for a whole and checked backup only. Leaves the way back to care/restore.c. */
 #include "store/sqlite/care/backup.h"
 
+#include "db/files.h"
 #include "store/sqlite/care/backup_file.h"
 #include "store/sqlite/file.h"
 
@@ -97,7 +98,7 @@ static enum err read_keys(struct sqlite_backup *backup, const char *data_dir, st
 {
     char path[STORE_PATH_BYTES];
     struct db db = {0};
-    if (!sqlite_path(data_dir, "keys.db", path))
+    if (!sqlite_path(data_dir, FILE_KEYS, path))
         return fault_set(fault, ERR_UNAVAILABLE, "the data folder's name is too long");
     if (access(path, F_OK) != 0 && errno == ENOENT)
         return OK;
@@ -300,7 +301,7 @@ static enum err check_row(struct sqlite_backup *backup, struct db *copy, struct 
     const void *keys = !err && row ? sqlite3_column_blob(select, 0) : NULL;
     int64_t bytes = keys ? sqlite3_column_bytes(select, 0) : 0;
     if (!err && (!row || bytes != backup->keys_bytes || (keys && memcmp(keys, backup->keys, (size_t)bytes) != 0)))
-        err = fault_set(fault, ERR_UNAVAILABLE, "the copy is damaged: the keys are not those of keys.db");
+        err = fault_set(fault, ERR_UNAVAILABLE, "the copy is damaged: the keys are not those of " FILE_KEYS);
     sqlite3_finalize(select);
     return err;
 }

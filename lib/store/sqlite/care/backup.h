@@ -37,8 +37,8 @@ void sqlite_backup_end(struct sqlite_backup *backup);
 
 /* Puts the backup that stands in the file `fd` into the place of the data folder's databases. Takes the writer's lock;
  * readers may go on, and turn to the new ones by themselves. Without `replace` there must be none. Those that were
- * there are kept: *ret_kept is the name of their folder in the data folder, "" for none. A backup without keys.db
- * leaves the one that is there alone.
+ * there are kept: *ret_kept is the name of their folder in the data folder, "" for none. A backup without keys
+ * leaves those that are there alone.
  *
  * All is copied into the data folder and checked before anything is changed. Then the databases change places by
  * renaming; whoever takes the lock next finishes that, should the process be killed meanwhile. ERR_UNAVAILABLE: nothing

@@ -3,6 +3,7 @@
 #include "store/sqlite/care/backup.h"
 #include "store/sqlite/care/backup_file.h"
 #include "store/sqlite/file.h"
+#include "db/files.h"
 #include "db/swap.h"
 
 #include <errno.h>
@@ -35,8 +36,8 @@ struct restore {
 static enum err name_paths(struct restore *restore, struct fault *fault)
 {
     if (sqlite_path(restore->data_dir, STORE_PARTIAL, restore->folder) &&
-        sqlite_path(restore->data_dir, STORE_PARTIAL "/analytics.db", restore->logs) &&
-        sqlite_path(restore->data_dir, STORE_PARTIAL "/keys.db", restore->keys))
+        sqlite_path(restore->data_dir, STORE_PARTIAL "/" FILE_LOGS, restore->logs) &&
+        sqlite_path(restore->data_dir, STORE_PARTIAL "/" FILE_KEYS, restore->keys))
         return OK;
     return fault_set(fault, ERR_UNAVAILABLE, "the data folder's name is too long");
 }
@@ -64,7 +65,7 @@ static enum err check_header(struct restore *restore, struct fault *fault)
 
 static enum err check_place(const struct restore *restore, bool replace, struct fault *fault)
 {
-    static const char *const names[] = {"analytics.db", "analytics.db-wal", "keys.db"};
+    static const char *const names[] = {FILE_LOGS, FILE_LOGS_WAL, FILE_KEYS};
     char path[STORE_PATH_BYTES];
     struct stat there;
     for (size_t i = 0; !replace && i < sizeof names / sizeof *names; i++)

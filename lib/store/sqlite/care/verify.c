@@ -3,6 +3,7 @@
  * care/expect.c, what is there to care/compare.c, and what has no period to care/audit.c. */
 #include "store/sqlite/care/verifier.h"
 
+#include "db/files.h"
 #include "time/when.h"
 #include "store/sqlite/care/care.h"
 
@@ -349,7 +350,7 @@ static enum err open_database(struct verifier *verifier, const char *data_dir, s
 {
     char path[STORE_PATH_BYTES];
     enum err err = sqlite_file_find(data_dir, path, fault);
-    if (!err && !sqlite_path(data_dir, "analytics.db-wal", verifier->wal_path))
+    if (!err && !sqlite_path(data_dir, FILE_LOGS_WAL, verifier->wal_path))
         err = fault_set(fault, ERR_UNAVAILABLE, "the data folder's name is too long");
     if (!err)
         err = db_open(&verifier->db, path, DB_READ_ONLY, 1000, fault);

@@ -2,6 +2,7 @@
  * schema/). Does not know what is done with the rows. */
 #include "store/sqlite/read/reader.h"
 
+#include "db/files.h"
 #include "rollup/pack.h"
 #include "time/mono.h"
 #include "time/when.h"
@@ -84,7 +85,7 @@ static enum err prepare(struct sqlite_reader *reader, const char *data_dir, stru
     struct buf text;
     buf_init(&text, sizeof path);
     buf_puts(&text, data_dir);
-    buf_puts(&text, "/analytics.db");
+    buf_puts(&text, "/" FILE_LOGS);
     const char *name = buf_cstr(&text);
     enum err err = name ? db_open(&reader->db, name, DB_READ_ONLY, 1000, fault)
                         : fault_set(fault, ERR_UNAVAILABLE, "the data folder's name is too long");

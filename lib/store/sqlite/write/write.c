@@ -2,6 +2,7 @@
  * checkpoint. Knows no HTTP, no threads; leaves names to write/names.c and rollups to write/rollup.c. */
 #include "store/sqlite/write/writer.h"
 
+#include "db/files.h"
 #include "store/sqlite/file.h"
 #include "time/mono.h"
 #include "time/when.h"
@@ -122,7 +123,7 @@ enum err sqlite_make_room(struct sqlite_writer *writer, struct fault *fault)
     if (anew)
         return OK;
     return fault_set(fault, ERR_UNAVAILABLE,
-                     "the write-ahead log (%lld MiB) can't begin anew, because a reader of analytics.db does not end",
+                     "the write-ahead log (%lld MiB) can't begin anew, because a reader of " FILE_LOGS " does not end",
                      (long long)(writer->wal_length * writer->page_bytes >> 20));
 }
 
