@@ -69,10 +69,10 @@ static enum err compare_key(void *ctx, const struct api_key *old)
 /* What was there before may be damaged: then it can't be told. */
 static void compare_keys(const struct ctl *ctl, struct kept *kept)
 {
-    char *folder = NULL;
-    struct compare compare = {.kept = kept, .now = ctl->now};
-    if (asprintf(&folder, "%s/%s", ctl->data_dir, kept->name) < 0)
+    char folder[CTL_PATH_BYTES];
+    if (ctl_path_in(ctl, kept->name, folder))
         return;
+    struct compare compare = {.kept = kept, .now = ctl->now};
     struct fault ignored;
     struct key_store *before = NULL;
     kept->compared = !key_store_open(folder, false, &before, &ignored) &&
@@ -80,7 +80,6 @@ static void compare_keys(const struct ctl *ctl, struct kept *kept)
                      !key_store_list(before, compare_key, &compare, &ignored);
     key_store_close(compare.keys);
     key_store_close(before);
-    free(folder);
 }
 
 static void put_keys(struct json_object *json, const struct kept *kept)
@@ -136,14 +135,6 @@ static void say_contents(const char *before, const struct sqlite_backup_facts *f
         ctl_say("%s %s logs and %s keys (%s)%s", before, logs, ctl_count_text(facts->keys, keys), size, after);
 }
 
-static int say_fault(const struct fault *fault, const char *stopped)
-{
-    if (!ctl_watch_is_stopped(NULL) || strcmp(fault->detail, "stopped") != 0)
-        return ctl_fault(fault);
-    ctl_fail("%s", stopped);
-    return ctl_watch_status();
-}
-
 /* ---- as which user ---- */
 
 /* Nobody but root can put another file, or a link, into the folder or into one on the way to it. */
@@ -186,7 +177,7 @@ static int begin(const struct ctl *ctl, const struct watch *watch, struct sqlite
         ctl_pass_closed(ctl->data_dir);
     struct fault fault;
     if (sqlite_backup_begin(ctl->data_dir, watch, ret_backup, &fault))
-        status = say_fault(&fault, "stopped; nothing was written");
+        status = ctl_fault_of_work(&fault, "stopped; nothing was written");
     if (is_root && (seteuid(0) != 0 || setegid(0) != 0))
         status = ctl_fail("can't go on as root: %s", strerror(errno));
     return status;
@@ -202,7 +193,7 @@ static int write_backup(const struct ctl *ctl, struct sqlite_backup *backup)
     enum err err = sqlite_backup_write(backup, file, ctl->option[CTL_FORCE] != NULL, ctl->now, &facts, &fault);
     ctl_watch_end();
     if (err)
-        return say_fault(&fault, "stopped; no backup was written");
+        return ctl_fault_of_work(&fault, "stopped; no backup was written");
     if (ctl->option[CTL_JSON])
         return say_json(file, &facts, NULL);
     ctl_say("Wrote %s, and checked it.", file);
@@ -258,7 +249,7 @@ static int restore(const struct ctl *ctl, int fd)
     enum err err = sqlite_restore(ctl->data_dir, fd, ctl->option[CTL_FORCE] != NULL, &watch, &facts, kept.name, &fault);
     ctl_watch_end();
     if (err)
-        return say_fault(&fault, "stopped; nothing is changed");
+        return ctl_fault_of_work(&fault, "stopped; nothing is changed");
     if (*kept.name && facts.keys >= 0)
         compare_keys(ctl, &kept);
     int status = say_restored(ctl, &facts, &kept);

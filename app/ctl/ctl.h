@@ -3,6 +3,7 @@
 #define CTL_CTL_H
 
 #include "base/err.h"
+#include "keys/role.h"
 #include "store/store.h"
 #include "base/work.h"
 
@@ -92,6 +93,18 @@ int ctl_become_owner(const char *path);
 /* For root that is another user for a while (seteuid): lets it through to the folder, as ctl_become_owner does. */
 void ctl_pass_closed(const char *path);
 
+/* ---- ctl/path.c ---- */
+
+#define CTL_PATH_BYTES 4096
+#define CTL_KEY_FOLDER "keys" /* of the files that init makes; each holds a key as text */
+#define CTL_KEY_FILE_BYTES 32
+
+/* DIR/NAME; what does not fit is said. */
+int ctl_path_in(const struct ctl *ctl, const char *name, char ret_path[CTL_PATH_BYTES]);
+
+/* "keys/admin.key": where init writes the key that it makes for a role. Returns `ret_name`. */
+const char *ctl_key_file(enum role role, char ret_name[CTL_KEY_FILE_BYTES]);
+
 /* ---- ctl/watch.c: a long command while it works ---- */
 
 /* Signals that end a program are caught from now on: they end it at once, or set what ctl_watch_is_stopped says. A
@@ -118,6 +131,10 @@ int ctl_misuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The same for what lib/ reported: a refused parameter is misuse, all else is failure. */
 int ctl_fault(const struct fault *fault);
+
+/* The same for long work that a signal may have stopped: then `stopped` says what became of it, and the status is the
+ * signal's. */
+int ctl_fault_of_work(const struct fault *fault, const char *stopped);
 
 /* Puts '?' in place of everything in `text` that could act on a terminal or reorder what it shows: control characters,
  * bytes that are not UTF-8, invisible and direction marks. Never longer than before. */

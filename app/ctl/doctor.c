@@ -32,7 +32,6 @@
 #include "base/banned.h"
 
 #define SOCKETS "/run/fonproxy-analytics"
-#define PATH_BYTES 4096
 #define WORDS_BYTES 1024
 #define MIB (INT64_C(1) << 20)
 #define FEW_BYTES (256 * MIB) /* less room than this is trouble soon, whatever comes in */
@@ -121,17 +120,12 @@ static void check_folder(struct doctor *doctor)
     }
 }
 
-static bool path_in(const struct doctor *doctor, const char *name, char path[PATH_BYTES])
-{
-    return snprintf(path, PATH_BYTES, "%s/%s", doctor->ctl->data_dir, name) < PATH_BYTES;
-}
-
 /* True when something was wrong. */
 static bool check_file(struct doctor *doctor, const char *name, bool must_be)
 {
-    char path[PATH_BYTES], owner[CTL_FIGURE_BYTES], due[CTL_FIGURE_BYTES];
+    char path[CTL_PATH_BYTES], owner[CTL_FIGURE_BYTES], due[CTL_FIGURE_BYTES];
     struct stat st;
-    bool is_there = path_in(doctor, name, path) && lstat(path, &st) == 0;
+    bool is_there = !ctl_path_in(doctor->ctl, name, path) && lstat(path, &st) == 0;
     if (!is_there && errno == ENOENT && !must_be)
         return false;
     if (!is_there)
@@ -151,11 +145,13 @@ static bool check_file(struct doctor *doctor, const char *name, bool must_be)
 
 static void check_files(struct doctor *doctor)
 {
-    static const char *const names[] = {FILE_LOGS_WAL, FILE_LOGS_SHM,    FILE_KEYS,        FILE_LOCK,
-                                        "keys",        "keys/admin.key", "keys/worker.key"};
+    static const char *const names[] = {FILE_LOGS_WAL, FILE_LOGS_SHM, FILE_KEYS, FILE_LOCK, CTL_KEY_FOLDER};
+    char key[CTL_KEY_FILE_BYTES];
     bool bad = check_file(doctor, FILE_LOGS, true);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         bad |= check_file(doctor, names[i], false);
+    bad |= check_file(doctor, ctl_key_file(ROLE_ADMIN, key), false);
+    bad |= check_file(doctor, ctl_key_file(ROLE_WORKER, key), false);
     if (!bad)
         find(doctor, FINE, "files", NULL, "the databases are the folder's user's alone");
     if (swap_is_pending(doctor->ctl->data_dir))
@@ -361,14 +357,14 @@ static bool may(const struct visitor *visitor, const struct stat *st, mode_t bit
 }
 
 /* The first thing on the way that keeps it out: "" for none. */
-static void find_obstacle(const struct visitor *visitor, const char *path, char ret_obstacle[PATH_BYTES])
+static void find_obstacle(const struct visitor *visitor, const char *path, char ret_obstacle[CTL_PATH_BYTES])
 {
     char *whole = realpath(path, NULL);
     ret_obstacle[0] = '\0';
     struct stat st;
     for (size_t len = 0; whole && whole[len] != '\0';) {
         len += 1 + strcspn(whole + len + 1, "/");
-        snprintf(ret_obstacle, PATH_BYTES, "%.*s", (int)len, whole);
+        snprintf(ret_obstacle, CTL_PATH_BYTES, "%.*s", (int)len, whole);
         if (stat(ret_obstacle, &st) != 0 || !may(visitor, &st, S_ISDIR(st.st_mode) ? 1 : 2))
             break;
         ret_obstacle[0] = '\0';
@@ -378,7 +374,7 @@ static void find_obstacle(const struct visitor *visitor, const char *path, char 
 
 static void check_reach(struct doctor *doctor, const struct visitor *visitor, const char *path)
 {
-    char obstacle[PATH_BYTES], group[CTL_FIGURE_BYTES] = "";
+    char obstacle[CTL_PATH_BYTES], group[CTL_FIGURE_BYTES] = "";
     find_obstacle(visitor, path, obstacle);
     struct stat st;
     if (*obstacle && stat(obstacle, &st) == 0)
@@ -391,7 +387,7 @@ static void check_reach(struct doctor *doctor, const struct visitor *visitor, co
 
 static void check_socket(struct doctor *doctor, const char *name, const struct visitor *nginx)
 {
-    char path[PATH_BYTES];
+    char path[CTL_PATH_BYTES];
     snprintf(path, sizeof path, "%s/%s.sock", doctor->sockets, name);
     struct stat st;
     if (stat(path, &st) != 0) {
@@ -587,9 +583,9 @@ static void find_idle(struct doctor *doctor, const struct key_check *check)
 static void check_keys(struct doctor *doctor)
 {
     struct stat st;
-    char path[PATH_BYTES];
+    char path[CTL_PATH_BYTES];
     struct key_store *keys = NULL;
-    if (path_in(doctor, FILE_KEYS, path) && lstat(path, &st) != 0 && errno == ENOENT) {
+    if (!ctl_path_in(doctor->ctl, FILE_KEYS, path) && lstat(path, &st) != 0 && errno == ENOENT) {
         find(doctor, WARNING, "keys", "fine if another service says who is asking; else analyticsctl init",
              "there is no " FILE_KEYS);
         return;

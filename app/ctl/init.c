@@ -24,15 +24,6 @@ static bool exists(const char *path)
     return lstat(path, &ignored) == 0;
 }
 
-/* DIR/NAME; the caller frees it. Ends the program when memory is used up: nothing is half made then. */
-static char *path_in(const struct ctl *ctl, const char *name)
-{
-    char *path = NULL;
-    if (asprintf(&path, "%s/%s", ctl->data_dir, name) < 0)
-        exit(ctl_fail("out of memory"));
-    return path;
-}
-
 /* ---- whose it is ---- */
 
 /* The user named by --owner; *ret_owner is NULL without one. */
@@ -83,26 +74,32 @@ static int check_owner(const char *path, const struct passwd *owner)
 
 static int make_log_database(const struct ctl *ctl)
 {
-    struct fault fault;
-    char *path = path_in(ctl, FILE_LOGS);
+    char path[CTL_PATH_BYTES];
+    int status = ctl_path_in(ctl, FILE_LOGS, path);
+    if (status)
+        return status;
     bool existed = exists(path);
-    int status = sqlite_create(ctl->data_dir, &fault) ? ctl_fault(&fault) : CTL_OK;
-    if (!status && !existed)
+    struct fault fault;
+    if (sqlite_create(ctl->data_dir, &fault))
+        return ctl_fault(&fault);
+    if (!existed)
         ctl_say("made %s", path);
-    free(path);
-    return status;
+    return CTL_OK;
 }
 
 static int open_key_store(const struct ctl *ctl, struct key_store **ret_store)
 {
-    struct fault fault;
-    char *path = path_in(ctl, FILE_KEYS);
+    char path[CTL_PATH_BYTES];
+    int status = ctl_path_in(ctl, FILE_KEYS, path);
+    if (status)
+        return status;
     bool existed = exists(path);
-    int status = key_store_open(ctl->data_dir, true, ret_store, &fault) ? ctl_fault(&fault) : CTL_OK;
-    if (!status && !existed)
+    struct fault fault;
+    if (key_store_open(ctl->data_dir, true, ret_store, &fault))
+        return ctl_fault(&fault);
+    if (!existed)
         ctl_say("made %s", path);
-    free(path);
-    return status;
+    return CTL_OK;
 }
 
 static bool write_line(int fd, const char *text)
@@ -169,26 +166,26 @@ static int make_key_file(const struct ctl *ctl, struct key_store *store, enum ro
         return ctl_fault(&fault);
     if (had[role])
         return CTL_OK;
-    char name[32];
-    snprintf(name, sizeof name, "keys/%s.key", role_name(role));
-    char *path = path_in(ctl, name);
-    int status = exists(path) ? CTL_OK : store_new_key(ctl, store, role, path);
-    free(path);
-    return status;
+    char name[CTL_KEY_FILE_BYTES], path[CTL_PATH_BYTES];
+    int status = ctl_path_in(ctl, ctl_key_file(role, name), path);
+    if (status)
+        return status;
+    return exists(path) ? CTL_OK : store_new_key(ctl, store, role, path);
 }
 
 static int make_keys(const struct ctl *ctl)
 {
     struct key_store *store = NULL;
-    char *folder = path_in(ctl, "keys");
-    int status = open_key_store(ctl, &store);
+    char folder[CTL_PATH_BYTES];
+    int status = ctl_path_in(ctl, CTL_KEY_FOLDER, folder);
+    if (!status)
+        status = open_key_store(ctl, &store);
     if (!status)
         status = make_folder(folder, NULL);
     if (!status)
         status = make_key_file(ctl, store, ROLE_ADMIN);
     if (!status)
         status = make_key_file(ctl, store, ROLE_WORKER);
-    free(folder);
     key_store_close(store);
     return status;
 }

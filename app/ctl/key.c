@@ -18,7 +18,6 @@
 
 #include "base/banned.h"
 
-#define YEAR_3000 INT64_C(32503680000)
 #define GRACE_HOURS 24
 #define MAX_GRACE_HOURS 8760 /* a year */
 
@@ -32,15 +31,6 @@ static int open_keys(const struct ctl *ctl, bool create, struct key_store **ret_
     if (key_store_open(ctl->data_dir, create, ret_store, &fault))
         return ctl_fault(&fault);
     return CTL_OK;
-}
-
-/* What is shown for an instant, UTC; `never` for 0. A time that only a damaged file can hold is "?". */
-static void format_time(int64_t seconds, const char *never, char ret_text[WHEN_TEXT_BYTES])
-{
-    if (seconds > 0 && seconds < YEAR_3000)
-        when_format(seconds, ret_text);
-    else
-        snprintf(ret_text, WHEN_TEXT_BYTES, "%s", seconds == 0 ? never : "?");
 }
 
 /* ---- key add ---- */
@@ -92,12 +82,11 @@ static int parse_key(const struct ctl *ctl, struct api_key *ret_key)
 
 static void say_key(const struct api_key *key)
 {
-    char user[32] = "", expires[WHEN_TEXT_BYTES];
+    char user[32] = "", expires[CTL_FIGURE_BYTES];
     if (key->role == ROLE_USER)
         snprintf(user, sizeof user, " %lld", (long long)key->user_id);
-    format_time(key->expires_at, "never", expires);
-    ctl_say("Key %lld, \"%s\": role %s%s, expires %s%s.", (long long)key->id, key->name, role_name(key->role), user,
-            expires, key->expires_at ? " UTC" : "");
+    ctl_say("Key %lld, \"%s\": role %s%s, expires %s.", (long long)key->id, key->name, role_name(key->role), user,
+            ctl_time_text(key->expires_at, "never", expires));
     ctl_say("It is shown this once, below; only its hash is kept.");
 }
 
@@ -167,16 +156,15 @@ static void say_old_key(const struct api_key *before, int64_t grace_hours, int64
     int64_t expires_at = now + grace_hours * WHEN_HOUR;
     if (before->expires_at != 0 && before->expires_at < expires_at)
         expires_at = before->expires_at;
-    char end[WHEN_TEXT_BYTES];
-    format_time(expires_at, "?", end);
+    char end[CTL_FIGURE_BYTES];
     if (before->revoked_at != 0)
         ctl_say("Key %lld was revoked before.", id);
     else if (grace_hours == 0)
         ctl_say("Key %lld is revoked.", id);
     else if (expires_at <= now)
-        ctl_say("Key %lld expired at %s UTC.", id, end);
+        ctl_say("Key %lld expired at %s.", id, ctl_time_text(expires_at, "?", end));
     else
-        ctl_say("Key %lld goes on until %s UTC.", id, end);
+        ctl_say("Key %lld goes on until %s.", id, ctl_time_text(expires_at, "?", end));
 }
 
 /* A new key without an end of its own would have ended with the old one. */
@@ -263,9 +251,9 @@ static void fill_cells(const struct api_key *key, int64_t now, char cells[COLUMN
     snprintf(cells[USER], CELL_BYTES, key->role == ROLE_USER ? "%lld" : "-", (long long)key->user_id);
     snprintf(cells[NAME], CELL_BYTES, "%s", key->name);
     ctl_printable(cells[NAME]);
-    format_time(key->created_at, "?", cells[CREATED]);
-    format_time(key->expires_at, "never", cells[EXPIRES]);
-    format_time(key->last_used_at, "never", cells[LAST_USED]);
+    ctl_put_clock(key->created_at, "?", cells[CREATED]);
+    ctl_put_clock(key->expires_at, "never", cells[EXPIRES]);
+    ctl_put_clock(key->last_used_at, "never", cells[LAST_USED]);
     snprintf(cells[STATE], CELL_BYTES, "%s", key_state(key, now));
 }
 

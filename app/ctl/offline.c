@@ -72,15 +72,12 @@ static void close_offline(void *ctx)
 /* The writer would make what is missing; but a misspelt folder should not become a database. */
 static int check_folder(const struct ctl *ctl)
 {
-    char *path = NULL;
-    if (asprintf(&path, "%s/" FILE_LOGS, ctl->data_dir) < 0)
-        return ctl_fail("out of memory");
-    int status = CTL_OK;
-    if (access(path, F_OK) != 0)
-        status = errno == ENOENT ? ctl_fail("there is no %s; analyticsctl init makes it", path)
-                                 : ctl_fail("%s: %s", path, strerror(errno));
-    free(path);
-    return status;
+    char path[CTL_PATH_BYTES];
+    int status = ctl_path_in(ctl, FILE_LOGS, path);
+    if (status || access(path, F_OK) == 0)
+        return status;
+    return errno == ENOENT ? ctl_fail("there is no %s; analyticsctl init makes it", path)
+                           : ctl_fail("%s: %s", path, strerror(errno));
 }
 
 static int open_writer(const struct ctl *ctl, struct offline *offline)

@@ -98,14 +98,6 @@ static void say_words(const struct sqlite_pruned *pruned)
             mib(pruned->file_bytes_after));
 }
 
-static int say_fault(const struct fault *fault)
-{
-    if (!ctl_watch_is_stopped(NULL))
-        return ctl_fault(fault);
-    ctl_fail("stopped; reports stay right. Run prune again, or start analytics-ingest, to finish it");
-    return ctl_watch_status();
-}
-
 /* ---- the command ---- */
 
 static int dry_run(const struct ctl *ctl, int64_t days)
@@ -154,7 +146,8 @@ static int prune(const struct ctl *ctl, int64_t days)
     enum err err = sqlite_prune(ctl->data_dir, ctl->now, days, &watch, &pruned, &fault);
     ctl_watch_end();
     if (err)
-        return say_fault(&fault);
+        return ctl_fault_of_work(
+            &fault, "stopped; reports stay right. Run prune again, or start analytics-ingest, to finish it");
     if (ctl->option[CTL_JSON])
         return say_json(&pruned, false);
     if (sum_rows(&pruned) == 0)

@@ -27,14 +27,6 @@ static void say_words(const struct sqlite_rebuilt *rebuilt)
         ctl_say("Made again from %lld logs; no hour of them is over yet.", (long long)rebuilt->logs);
 }
 
-static int say_fault(const struct fault *fault)
-{
-    if (!ctl_watch_is_stopped(NULL))
-        return ctl_fault(fault);
-    ctl_fail("stopped; reports stay right. Run rebuild again, or start analytics-ingest, to finish it");
-    return ctl_watch_status();
-}
-
 int ctl_rebuild(const struct ctl *ctl)
 {
     struct watch watch = {.is_stopped = ctl_watch_is_stopped, .progress = ctl_watch_progress};
@@ -48,7 +40,8 @@ int ctl_rebuild(const struct ctl *ctl)
     enum err err = sqlite_rebuild(ctl->data_dir, ctl->now, &watch, &rebuilt, &fault);
     ctl_watch_end();
     if (err)
-        return say_fault(&fault);
+        return ctl_fault_of_work(
+            &fault, "stopped; reports stay right. Run rebuild again, or start analytics-ingest, to finish it");
     if (ctl->option[CTL_JSON])
         return say_json(&rebuilt);
     say_words(&rebuilt);

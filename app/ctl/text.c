@@ -60,6 +60,14 @@ bool ctl_is_time(int64_t seconds)
     return seconds > 0 && seconds < YEAR_3000;
 }
 
+void ctl_put_clock(int64_t seconds, const char *none, char ret_text[CTL_FIGURE_BYTES])
+{
+    if (ctl_is_time(seconds))
+        when_format(seconds, ret_text);
+    else
+        snprintf(ret_text, CTL_FIGURE_BYTES, "%s", seconds == 0 ? none : "?");
+}
+
 static const char *time_text(int64_t seconds, char ret_text[CTL_FIGURE_BYTES])
 {
     char time[WHEN_TEXT_BYTES];

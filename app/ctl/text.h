@@ -19,7 +19,10 @@ const char *ctl_span_text(int64_t seconds, char ret_text[CTL_FIGURE_BYTES]);
 /* "YYYY-MM-DD HH:MM:SS UTC", `none` for 0; a time that only a damaged file can hold is "?". */
 const char *ctl_time_text(int64_t seconds, const char *none, char ret_text[CTL_FIGURE_BYTES]);
 
-/* The same for the time of a log, which may be 0: 1970's first second. */
+/* The same without "UTC", for columns that say it once; written in any case. */
+void ctl_put_clock(int64_t seconds, const char *none, char ret_text[CTL_FIGURE_BYTES]);
+
+/* As ctl_time_text for the time of a log, which may be 0: 1970's first second. */
 const char *ctl_log_time_text(int64_t seconds, char ret_text[CTL_FIGURE_BYTES]);
 
 /* A time that a sound file can hold, and not 0, which stands for none. */

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "ctl/json.h"
+#include "ctl/text.h"
 #include "time/when.h"
 #include "store/sqlite/sqlite.h"
 #include "store/sqlite/care/care.h"
@@ -13,7 +14,6 @@
 
 #include "base/banned.h"
 
-#define YEAR_3000 INT64_C(32503680000)
 #define TIME_BYTES 24 /* of a time, or of any number */
 #define MESSAGE_BYTES 4096u
 
@@ -27,7 +27,7 @@ struct told {
 /* A damaged row may hold any number: what can't be a time is shown as it is. */
 static const char *time_text(int64_t seconds, char text[TIME_BYTES])
 {
-    if (seconds < 0 || seconds >= YEAR_3000)
+    if (seconds != 0 && !ctl_is_time(seconds))
         snprintf(text, TIME_BYTES, "%lld", (long long)seconds);
     else
         when_format(seconds, text);

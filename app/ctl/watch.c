@@ -57,6 +57,14 @@ int ctl_watch_status(void)
     return stopped_by ? 128 + stopped_by : 0;
 }
 
+int ctl_fault_of_work(const struct fault *fault, const char *stopped)
+{
+    if (!stopped_by || strcmp(fault->detail, "stopped") != 0)
+        return ctl_fault(fault);
+    ctl_fail("%s", stopped);
+    return ctl_watch_status();
+}
+
 /* ---- the line ---- */
 
 /* Over the line before, to its end. */

@@ -187,21 +187,3 @@ enum csv_event csv_finish(struct csv *csv)
         return fail(csv, "a carriage return without a line feed");
     return end_record(csv, false);
 }
-
-void csv_put(struct buf *buf, struct slice text)
-{
-    bool plain = true;
-    for (size_t i = 0; i < text.len && plain; i++)
-        plain = !is_mark(text.data[i]);
-    if (plain) {
-        buf_put(buf, text.data, text.len);
-        return;
-    }
-    buf_putc(buf, '"');
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] == '"')
-            buf_putc(buf, '"');
-        buf_putc(buf, text.data[i]);
-    }
-    buf_putc(buf, '"');
-}

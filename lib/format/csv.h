@@ -46,7 +46,4 @@ enum csv_event csv_finish(struct csv *csv);
 /* A cell of the record that ended; borrowed until the next call. */
 struct slice csv_cell(const struct csv *csv, size_t index);
 
-/* Writes a cell, in quotation marks where it needs them. */
-void csv_put(struct buf *buf, struct slice text);
-
 #endif

@@ -1,7 +1,6 @@
 /* log_out.c: logs as JSON and as CSV. Knows how each kind of member is written. */
 #include "format/log_out.h"
 
-#include "format/csv.h"
 #include "log/fields.h"
 #include "time/when.h"
 
@@ -77,7 +76,7 @@ void log_put_csv(struct buf *buf, const struct log_text *log)
         if (value.is_number)
             buf_put_i64(buf, value.number);
         else
-            csv_put(buf, value.text);
+            text_put_csv(buf, value.text);
     }
     buf_puts(buf, "\r\n");
 }
