@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# supervise.sh: the second half of ./serve: starts nginx and the two FastCGI programs, waits, and stops them all. Knows
-# processes and signals. Installs and builds nothing, and runs as the user that the service runs as. All it needs comes
-# in the environment, from ./serve.
+# supervise.sh: the second half of ./serve, and of a container (tools/container.sh): starts nginx and the two FastCGI
+# programs, waits, and stops them all. Knows processes and signals. Installs and builds nothing, and runs as the user that
+# the service runs as. All it needs comes in the environment, from whoever starts it.
 set -euo pipefail
-: "${BIN:?}" "${DATA:?}" "${NGINX_CONF:?}" "${AUTH:?}" "${PORT:?}" "${QUERY_PROCESSES:?}" "${RATE_INGEST:?}" "${RATE_READS:?}"
-: "${SHOWN_DATA:?}" "${SHOWN_REPO:?}" "${KEEP_GOING:?}" "${TUNNEL?}"
+: "${BIN:?}" "${DATA:?}" "${NGINX_CONF:?}" "${AUTH:?}" "${ADDRESS:?}" "${PORT:?}" "${QUERY_PROCESSES:?}" "${RATE_INGEST:?}"
+: "${RATE_READS:?}" "${SHOWN_DATA:?}" "${KEEP_GOING:?}" "${READY:?}"
 umask 077
 export CHARSET=UTF-8 # for multiwatch: GLib refuses arguments that are not in what it takes for the charset
 RUN=$DATA/run
@@ -55,6 +55,7 @@ render() {
     conf=${conf//@RUN@/"$RUN"}
     conf=${conf//@NGINX@/"$RUN/nginx"}
     conf=${conf//@AUTH@/"$RUN/nginx/${AUTH##*/}"}
+    conf=${conf//@ADDRESS@/"$ADDRESS"}
     conf=${conf//@PORT@/"$PORT"}
     conf=${conf//@FILES@/"$files"}
     conf=${conf//@RATE_INGEST@/"$RATE_INGEST"}
@@ -171,28 +172,6 @@ wait_until_healthy() {
     die "not healthy after $START_SECONDS seconds (see above)"
 }
 
-announce() {
-    local cat=cat url=http://127.0.0.1:$PORT/analytics
-    [ -z "${SUDO_USER:-}" ] || cat='sudo cat'
-    local worker admin batch
-    worker="x-api-key: \$($cat $(printf %q "$SHOWN_DATA/keys/worker.key"))"
-    admin="x-api-key: \$($cat $(printf %q "$SHOWN_DATA/keys/admin.key"))"
-    batch=$(printf %q "$SHOWN_REPO/examples/sample-batch.json")
-    cat <<END
-Serving on http://127.0.0.1:$PORT (Ctrl-C stops it).
-API keys: $SHOWN_DATA/keys/admin.key (reads everything) and $SHOWN_DATA/keys/worker.key (sends batches).
-
-Post the sample batch:
-  curl -i -H "$worker" -H 'content-type: application/json' --data-binary @$batch $url/ingest
-Read it back:
-  curl -H "$admin" '$url/traffic?from=2026-03-15&to=2026-03-15'
-Look at it, with the admin key: $url/dashboard/?range=custom&from=2026-03-15&to=2026-03-15
-${TUNNEL:+From your own machine, first run:
-  $TUNNEL
-}
-END
-}
-
 prepare
 init_data
 render
@@ -200,7 +179,7 @@ trap 'exit 0' INT TERM HUP
 trap stop_all EXIT
 start nginx analytics-ingest analytics-query
 wait_until_healthy
-announce
+printf '%s\n' "$READY"
 # Not by wait -n: a child that ended before it is called is "no such job" to it, and it waits for the others.
 exec {never}<> <(:)
 while [ "$KEEP_GOING" = yes ]; do
