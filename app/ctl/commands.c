@@ -19,9 +19,12 @@ const struct command ctl_commands[] = {
     },
     {
         .name = "init",
-        .usage = "[--owner USER]",
+        .usage = "[--owner USER] [--admin-key FILE] [--worker-key FILE]",
         .about = "Make what is missing: the data folder, its databases, a first admin key and worker key in DIR/keys.",
-        .options = CTL_BIT(CTL_OWNER),
+        .more =
+            "--admin-key, --worker-key: the key on the first line of FILE (fnp_ and 64 hex digits) instead of a new "
+            "one. Another key there later is one more key.",
+        .options = CTL_BIT(CTL_OWNER) | CTL_BIT(CTL_ADMIN_KEY) | CTL_BIT(CTL_WORKER_KEY),
         .run = ctl_init,
     },
     {

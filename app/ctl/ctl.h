@@ -17,6 +17,7 @@ enum { CTL_DIFFERENT = 1, CTL_UNDONE = 2 };
 
 /* Every option of every command. X(name, text, has_arg) */
 #define CTL_OPTION_LIST(X)                                                                                             \
+    X(CTL_ADMIN_KEY, "admin-key", required_argument)                                                                   \
     X(CTL_CONFIG, "config", required_argument)                                                                         \
     X(CTL_DATA, "data", required_argument)                                                                             \
     X(CTL_DAYS, "days", required_argument)                                                                             \
@@ -47,6 +48,7 @@ enum { CTL_DIFFERENT = 1, CTL_UNDONE = 2 };
     X(CTL_URL, "url", required_argument)                                                                               \
     X(CTL_USER_ID, "user-id", required_argument)                                                                       \
     X(CTL_VERSION, "version", no_argument)                                                                             \
+    X(CTL_WORKER_KEY, "worker-key", required_argument)                                                                 \
     X(CTL_YES, "yes", no_argument)
 
 enum ctl_option {

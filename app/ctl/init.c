@@ -2,6 +2,7 @@
  * what is missing, and the first keys once. */
 #include "ctl/ctl.h"
 
+#include "ctl/key_file.h"
 #include "db/files.h"
 #include "store/sqlite/sqlite.h"
 #include "keys/keys.h"
@@ -173,6 +174,30 @@ static int make_key_file(const struct ctl *ctl, struct key_store *store, enum ro
     return exists(path) ? CTL_OK : store_new_key(ctl, store, role, path);
 }
 
+/* A key of the operator's own, in the place of one that is made here. It is no mere first key: a file that holds
+ * another one later adds that. */
+static int adopt_key(const struct ctl *ctl, struct key_store *store, enum role role, const char *path)
+{
+    bool is_new = false;
+    struct fault fault;
+    char text[KEY_FILE_MAX + 1];
+    struct api_key key = {.role = role};
+    snprintf(key.name, sizeof key.name, "%s", role_name(role));
+    int status = key_file_read(path, text);
+    if (!status && key_store_adopt(store, slice_of(text), &key, ctl->now, &is_new, &fault))
+        status = ctl_fail("%s: %s", path, fault.detail);
+    explicit_bzero(text, sizeof text);
+    if (!status && is_new)
+        ctl_say("the key in %s is key %lld, role %s", path, (long long)key.id, role_name(role));
+    return status;
+}
+
+static int make_key(const struct ctl *ctl, struct key_store *store, enum role role, enum ctl_option given)
+{
+    const char *path = ctl->option[given];
+    return path ? adopt_key(ctl, store, role, path) : make_key_file(ctl, store, role);
+}
+
 static int make_keys(const struct ctl *ctl)
 {
     struct key_store *store = NULL;
@@ -183,9 +208,9 @@ static int make_keys(const struct ctl *ctl)
     if (!status)
         status = make_folder(folder, NULL);
     if (!status)
-        status = make_key_file(ctl, store, ROLE_ADMIN);
+        status = make_key(ctl, store, ROLE_ADMIN, CTL_ADMIN_KEY);
     if (!status)
-        status = make_key_file(ctl, store, ROLE_WORKER);
+        status = make_key(ctl, store, ROLE_WORKER, CTL_WORKER_KEY);
     key_store_close(store);
     return status;
 }

@@ -1,6 +1,7 @@
 /* post.c: chunks of an import through a running service, one request each. Knows
  * which answers mean "later". A chunk that is sent twice counts once, so whatever is in doubt is sent again. */
 #include "ctl/import.h"
+#include "ctl/key_file.h"
 
 #include "ctl/answer.h"
 #include "ctl/curl.h"
@@ -18,7 +19,6 @@
 #include "base/banned.h"
 
 #define INGEST "/analytics/ingest"
-#define KEY_TEXT_MAX 255u
 #define ANSWER_BYTES (256u << 10)
 #define ANSWER_SECONDS 60L /* longer than the service lets a batch wait */
 #define RETRY_SECONDS 300  /* unless --retry-seconds says otherwise */
@@ -30,7 +30,7 @@ struct post {
     char *url;
     struct buf body;
     struct buf answer;
-    char api_key[sizeof "x-api-key: " + KEY_TEXT_MAX];
+    char api_key[sizeof "x-api-key: " + KEY_FILE_MAX];
     int64_t retry_ms;
     int64_t already; /* of the answer */
 };
@@ -227,25 +227,15 @@ static void close_post(void *ctx)
     free(post);
 }
 
-/* The first line of the file; the key is nowhere else, and in no message. */
+/* The key is nowhere else, and in no message. */
 static int read_key(const char *path, struct post *post)
 {
-    char text[KEY_TEXT_MAX + 2] = "";
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return ctl_fail("can't open %s: %s", path, strerror(errno));
-    setvbuf(file, NULL, _IONBF, 0);
-    bool got = fgets(text, sizeof text, file) != NULL;
-    fclose(file);
-    size_t len = strcspn(text, "\r\n");
-    text[len] = '\0';
-    bool good = got && len > 0 && len <= KEY_TEXT_MAX;
-    for (size_t i = 0; i < len && good; i++)
-        good = text[i] > 0x20 && text[i] < 0x7f;
-    if (good)
+    char text[KEY_FILE_MAX + 1];
+    int status = key_file_read(path, text);
+    if (!status)
         snprintf(post->api_key, sizeof post->api_key, "x-api-key: %s", text);
     explicit_bzero(text, sizeof text);
-    return good ? CTL_OK : ctl_fail("%s: its first line is no API key", path);
+    return status;
 }
 
 static int make_url(const char *base, struct post *post)

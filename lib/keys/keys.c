@@ -232,11 +232,10 @@ static void hash_key_text(struct slice text, unsigned char ret_hash[KEY_HASH_BYT
     crypto_generichash(ret_hash, KEY_HASH_BYTES, (const unsigned char *)text.data, text.len, NULL, 0);
 }
 
-static enum err insert_key(struct db *db, const struct api_key *key, const char *text, int64_t now, struct fault *fault)
+static enum err insert_key(struct db *db, struct api_key *key, const unsigned char hash[KEY_HASH_BYTES], int64_t now,
+                           struct fault *fault)
 {
-    unsigned char hash[KEY_HASH_BYTES];
     sqlite3_stmt *insert = db->statements[SQL_ADD];
-    hash_key_text(slice_of(text), hash);
     sqlite3_bind_blob(insert, 1, hash, KEY_HASH_BYTES, SQLITE_STATIC);
     sqlite3_bind_text(insert, 2, key->name, -1, SQLITE_STATIC);
     sqlite3_bind_text(insert, 3, role_name(key->role), -1, SQLITE_STATIC);
@@ -246,7 +245,12 @@ static enum err insert_key(struct db *db, const struct api_key *key, const char 
     sqlite3_bind_int64(insert, 7, key->caller_id);
     enum err err = db_run(db, insert, "adding an API key", fault);
     sqlite3_clear_bindings(insert);
-    return err;
+    if (err)
+        return err;
+    key->id = sqlite3_last_insert_rowid(db->handle);
+    key->caller_id = key->caller_id ? key->caller_id : key->id;
+    key->created_at = now;
+    return OK;
 }
 
 /* With caller_id 0 it is its own. */
@@ -254,17 +258,15 @@ static enum err add_key(struct db *db, struct api_key *key, int64_t now, char re
                         struct fault *fault)
 {
     char text[KEY_TEXT_BYTES];
+    unsigned char hash[KEY_HASH_BYTES];
     enum err err = check_new_key(key, now, fault);
     if (err)
         return err;
     make_key_text(text);
-    err = insert_key(db, key, text, now, fault);
-    if (!err) {
-        key->id = sqlite3_last_insert_rowid(db->handle);
-        key->caller_id = key->caller_id ? key->caller_id : key->id;
-        key->created_at = now;
+    hash_key_text(slice_of(text), hash);
+    err = insert_key(db, key, hash, now, fault);
+    if (!err)
         memcpy(ret_text, text, sizeof text);
-    }
     sodium_memzero(text, sizeof text);
     return err;
 }
@@ -342,6 +344,68 @@ enum err key_store_find(struct key_store *store, struct slice text, int64_t now,
     note_use(&store->db, &key, now);
     *ret_key = key;
     return OK;
+}
+
+/* ---- adopting a key ---- */
+
+static bool has_key_form(struct slice text)
+{
+    if (text.len != KEY_TEXT_BYTES - 1 || memcmp(text.data, KEY_PREFIX, KEY_PREFIX_BYTES) != 0)
+        return false;
+    for (size_t i = KEY_PREFIX_BYTES; i < text.len; i++)
+        if (!strchr("0123456789abcdef", text.data[i]) || text.data[i] == '\0')
+            return false;
+    return true;
+}
+
+/* May a key that is there already be taken for the one that is wanted? */
+static enum err check_known_key(const struct api_key *known, const struct api_key *wanted, int64_t now,
+                                struct fault *fault)
+{
+    if (!is_in_force(known, now))
+        return fault_set(fault, ERR_UNAUTHORIZED, "it is key %lld, which %s", (long long)known->id,
+                         known->revoked_at ? "was revoked" : "has expired");
+    if (known->role != wanted->role || known->user_id != wanted->user_id)
+        return fault_set(fault, ERR_UNAUTHORIZED, "it is key %lld, of role %s", (long long)known->id,
+                         role_name(known->role));
+    return OK;
+}
+
+static enum err adopt(struct db *db, struct slice text, struct api_key *key, int64_t now, bool *ret_is_new,
+                      struct fault *fault)
+{
+    bool found = false;
+    struct api_key known;
+    unsigned char hash[KEY_HASH_BYTES];
+    hash_key_text(text, hash);
+    enum err err = select_by_hash(db, hash, &found, &known, fault);
+    if (!err)
+        err = found ? check_known_key(&known, key, now, fault) : insert_key(db, key, hash, now, fault);
+    if (err)
+        return err;
+    if (found)
+        *key = known;
+    *ret_is_new = !found;
+    return OK;
+}
+
+enum err key_store_adopt(struct key_store *store, struct slice text, struct api_key *key, int64_t now, bool *ret_is_new,
+                         struct fault *fault)
+{
+    enum err err = check_new_key(key, now, fault);
+    if (err)
+        return err;
+    if (!has_key_form(text))
+        return fault_set_parameter(fault, ERR_PARAMETER_INVALID, "key",
+                                   "a key is " KEY_PREFIX " and 64 hex digits, 0 to 9 and a to f");
+    key->caller_id = 0;
+    err = db_begin(&store->db, fault);
+    if (!err)
+        err = adopt(&store->db, text, key, now, ret_is_new, fault);
+    err = err ? err : db_commit(&store->db, fault);
+    if (err)
+        db_rollback(&store->db);
+    return err;
 }
 
 /* ---- revoking ---- */

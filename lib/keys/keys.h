@@ -40,6 +40,12 @@ bool key_store_has_moved(struct key_store *store);
 enum err key_store_add(struct key_store *store, struct api_key *key, int64_t now, char ret_text[KEY_TEXT_BYTES],
                        struct fault *fault);
 
+/* Stores a key whose text somebody else made, "fnp_" and 64 hex digits; *key as for key_store_add. If it is stored
+ * already, is in force, and has that role and user, *key becomes that key and *ret_is_new is false. ERR_UNAUTHORIZED
+ * when it is stored and revoked, expired or for something else: nothing brings it back. */
+enum err key_store_adopt(struct key_store *store, struct slice text, struct api_key *key, int64_t now, bool *ret_is_new,
+                         struct fault *fault);
+
 /* Whose key is `text`, and is it good at `now`? OK and *ret_key, or ERR_UNAUTHORIZED (unknown, malformed, expired,
  * revoked: the caller is not told which). Compares in constant time. Notes the use when the noted one is over an hour
  * old; when that can't be written now (busy, read-only) the answer is the same. */

@@ -254,6 +254,31 @@ run 0 'a lost admin key is replaced by a command' --data "$data" key add --role 
 mkdir "$tmp/wanting" && "$ctl" --data "$tmp/wanting" key add --role worker --name w >/dev/null
 run 0 'init beside a worker key' --data "$tmp/wanting" init
 check '  makes the admin key alone' test "$(find "$tmp/wanting/keys" -type f)" = "$tmp/wanting/keys/admin.key"
+# Keys of the operator's own.
+given=fnp_$(printf '%064d' 7)
+echo "$given" >"$tmp/given.key"
+echo "fnp_$(printf '%064d' 8)" >"$tmp/later.key"
+own=$tmp/own
+run 0 'init with an admin key' --data "$own" init --admin-key "$tmp/given.key"
+out_has "the key in $tmp/given.key is key 1, role admin"
+check '  makes the worker key alone' test "$(find "$own/keys" -type f)" = "$own/keys/worker.key"
+check '  says no key' test "$(cat "$tmp/out" "$tmp/err" | grep -c fnp_)" -eq 0
+run 0 'init with it again' --data "$own" init --admin-key "$tmp/given.key"
+check '  makes nothing' test ! -s "$tmp/out"
+run 0 'init with another one later' --data "$own" init --admin-key "$tmp/later.key"
+run 0 'the keys' --data "$own" key list
+out_has '^1 +admin .* active$'
+out_has '^3 +admin .* active$'
+"$ctl" --data "$own" key revoke 1 >/dev/null
+run 1 'init with a key that was revoked' --data "$own" init --admin-key "$tmp/given.key"
+err_has "$tmp/given.key: it is key 1, which was revoked"
+run 1 'init with an admin key for workers' --data "$own" init --worker-key "$tmp/later.key"
+err_has "it is key 3, of role admin"
+echo fnp_short >"$tmp/bad.key"
+run 1 'init with a key that is none' --data "$own" init --admin-key "$tmp/bad.key"
+err_has '64 hex digits'
+run 1 'init without the file' --data "$own" init --admin-key "$tmp/no.key"
+err_has "can't open $tmp/no.key"
 mkdir "$tmp/blocked" && : >"$tmp/blocked/keys"
 run 1 'init where keys is a file' --data "$tmp/blocked" init
 err_has "can't write $tmp/blocked/keys/admin.key"

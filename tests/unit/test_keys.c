@@ -178,6 +178,67 @@ START_TEST(two_keys_differ)
 }
 END_TEST
 
+/* ---- a key whose text somebody else made, beside key 1 of role admin, which is HELD, and key 2, which is revoked,
+ * REVOKED ---- */
+
+#define HEX60 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789ab"
+#define HELD "fnp_" HEX60 "cdef"
+#define REVOKED "fnp_" HEX60 "0000"
+#define ENDED "fnp_" HEX60 "1111"
+#define OTHER "fnp_" HEX60 "2222"
+
+static const struct {
+    const char *what;
+    const char *text;
+    enum role role;
+    enum err err;
+    int64_t id; /* when it is taken */
+} adoptions[] = {
+    {"a new key", OTHER, ROLE_ADMIN, OK, 4},
+    {"a new key of another role", OTHER, ROLE_WORKER, OK, 4},
+    {"the key that is there", HELD, ROLE_ADMIN, OK, 1},
+    {"there, for another role", HELD, ROLE_WORKER, ERR_UNAUTHORIZED, 0},
+    {"revoked", REVOKED, ROLE_ADMIN, ERR_UNAUTHORIZED, 0},
+    {"expired", ENDED, ROLE_ADMIN, ERR_UNAUTHORIZED, 0},
+    {"for no role", OTHER, ROLE_NONE, ERR_PARAMETER_INVALID, 0},
+    {"empty", "", ROLE_ADMIN, ERR_PARAMETER_INVALID, 0},
+    {"one digit short", "fnp_" HEX60 "222", ROLE_ADMIN, ERR_PARAMETER_INVALID, 0},
+    {"one digit over", OTHER "2", ROLE_ADMIN, ERR_PARAMETER_INVALID, 0},
+    {"no hex digit", "fnp_" HEX60 "222g", ROLE_ADMIN, ERR_PARAMETER_INVALID, 0},
+    {"upper-case", "fnp_" HEX60 "222A", ROLE_ADMIN, ERR_PARAMETER_INVALID, 0},
+    {"another prefix", "fnq_" HEX60 "2222", ROLE_ADMIN, ERR_PARAMETER_INVALID, 0},
+};
+
+static enum err adopt(const char *text, struct api_key *key, int64_t now)
+{
+    bool is_new = false;
+    int64_t before = newest().id;
+    enum err err = key_store_adopt(store, slice_of(text), key, now, &is_new, &fault);
+    ck_assert_int_eq(is_new, newest().id != before);
+    return err;
+}
+
+START_TEST(adopted_by_rule)
+{
+    struct api_key found, held = wanted(ROLE_ADMIN, 0, "held", 0), revoked = wanted(ROLE_ADMIN, 0, "revoked", 0),
+                          ended = wanted(ROLE_ADMIN, 0, "ended", NOW - 10), key = wanted(adoptions[_i].role, 0, "k", 0);
+    ck_assert_int_eq(adopt(HELD, &held, NOW - 60), OK);
+    ck_assert_int_eq(adopt(REVOKED, &revoked, NOW - 60), OK);
+    ck_assert_int_eq(adopt(ENDED, &ended, NOW - 60), OK);
+    ck_assert_int_eq(key_store_revoke(store, revoked.id, NOW - 1, &fault), OK);
+    ck_assert_msg(adopt(adoptions[_i].text, &key, NOW) == adoptions[_i].err, "%s", adoptions[_i].what);
+    ck_assert_msg(key.id == adoptions[_i].id, "%s", adoptions[_i].what);
+    if (adoptions[_i].err) {
+        ck_assert_int_eq(newest().id, 3);
+        return;
+    }
+    ck_assert_int_eq(key.caller_id, key.id);
+    ck_assert_int_eq(find(adoptions[_i].text, NOW, &found), OK);
+    ck_assert_int_eq(found.role, adoptions[_i].role);
+    ck_assert_str_eq(found.name, key.name);
+}
+END_TEST
+
 #define X128                                                                                                           \
     "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"                                                 \
     "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
@@ -928,6 +989,7 @@ static Suite *keys_suite(void)
     tcase_add_test(tcase, role_with_nul_inside);
     tcase_add_test(tcase, made_and_found);
     tcase_add_test(tcase, two_keys_differ);
+    tcase_add_loop_test(tcase, adopted_by_rule, 0, (int)ROWS(adoptions));
     tcase_add_loop_test(tcase, additions_by_rule, 0, (int)ROWS(additions));
     tcase_add_test(tcase, name_that_does_not_end);
     tcase_add_test(tcase, no_digit_tells_more_than_another);
