@@ -26,7 +26,7 @@ static struct cell decimal(int64_t number)
 /* `seconds` of a log: none when there is no log. */
 static struct cell time_of_log(const struct table *table, const struct totals *totals, int64_t seconds)
 {
-    if (totals->first == INT64_MAX)
+    if (totals_are_none(totals))
         return (struct cell){.kind = CELL_NULL};
     return (struct cell){.kind = CELL_TIME, .number = zone_clock(table->zone, seconds)};
 }

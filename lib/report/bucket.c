@@ -4,6 +4,8 @@
 
 #include "time/when.h"
 
+#include <stdlib.h>
+
 #include "base/banned.h"
 
 static int64_t month_start(int64_t seconds, int months_later)
@@ -86,4 +88,39 @@ enum granularity bucket_granularity(const struct zone *zone, int64_t from, int64
 {
     int64_t lasts = to - from, shown = zone_clock(zone, to) - zone_clock(zone, from);
     return granularity_for(0, shown < lasts ? shown : lasts);
+}
+
+/* ---- charts of empty buckets ---- */
+
+static size_t count_buckets(const struct report_filter *filter, enum granularity granularity)
+{
+    size_t count = 0;
+    for (int64_t at = filter->from; at < filter->to; at = bucket_at(filter->zone, granularity, at).end)
+        count++;
+    return count;
+}
+
+enum err chart_make(const struct report_filter *filter, enum granularity granularity, struct chart *ret_chart,
+                    struct fault *fault)
+{
+    size_t count = count_buckets(filter, granularity);
+    struct chart chart = {.points = calloc(count ? count : 1, sizeof *chart.points)};
+    if (!chart.points)
+        return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+    for (int64_t at = filter->from; chart.count < count;) {
+        struct bucket bucket = bucket_at(filter->zone, granularity, at);
+        chart.points[chart.count++] = (struct chart_point){.bucket = bucket.label, .totals = TOTALS_NONE};
+        at = bucket.end;
+    }
+    *ret_chart = chart;
+    return OK;
+}
+
+void chart_drop_empty(struct chart *chart)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < chart->count; i++)
+        if (!totals_are_none(&chart->points[i].totals))
+            chart->points[kept++] = chart->points[i];
+    chart->count = kept;
 }

@@ -23,4 +23,11 @@ struct bucket bucket_at(const struct zone *zone, enum granularity granularity, i
 /* docs/api.md, Charts, for a range of instants: a day is one of quarter hours, though it may take 25 hours. */
 enum granularity bucket_granularity(const struct zone *zone, int64_t from, int64_t to);
 
+/* Every bucket of the range, ascending, each with the totals of no logs. ERR_UNAVAILABLE when out of memory. */
+enum err chart_make(const struct report_filter *filter, enum granularity granularity, struct chart *ret_chart,
+                    struct fault *fault);
+
+/* Leaves out the buckets that have the totals of no logs. */
+void chart_drop_empty(struct chart *chart);
+
 #endif

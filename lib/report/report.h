@@ -42,6 +42,11 @@ struct totals {
 /* The totals of no logs. */
 #define TOTALS_NONE ((struct totals){.first = INT64_MAX, .last = INT64_MIN})
 
+static inline bool totals_are_none(const struct totals *totals)
+{
+    return totals->first == INT64_MAX;
+}
+
 /* Adds `more`. Sums can't overflow: the store refuses a batch that would take its grand total past 2^63-1. (What a
  * damaged file holds may; it wraps.) */
 void totals_add(struct totals *totals, const struct totals *more);

@@ -5,8 +5,6 @@
 #include "report/bucket.h"
 #include "time/when.h"
 
-#include <stdlib.h>
-
 #include "base/banned.h"
 
 /* A chart on its way. */
@@ -21,52 +19,12 @@ struct filling {
     struct fault *fault;
 };
 
-/* ---- empty buckets ---- */
-
 /* The widest tier whose buckets nest in a chart's. */
 static enum tier widest_tier(enum granularity granularity)
 {
     if (granularity == GRANULARITY_15M)
         return TIER_QUARTER;
     return granularity == GRANULARITY_HOUR ? TIER_HOUR : TIER_DAY;
-}
-
-static size_t count_buckets(const struct report_filter *filter, enum granularity granularity)
-{
-    size_t count = 0;
-    for (int64_t at = filter->from; at < filter->to; at = bucket_at(filter->zone, granularity, at).end)
-        count++;
-    return count;
-}
-
-static enum err make_buckets(struct filling *filling)
-{
-    const struct report_filter *filter = filling->filter;
-    struct chart *chart = &filling->chart;
-    size_t count = count_buckets(filter, filling->granularity);
-    chart->points = calloc(count ? count : 1, sizeof *chart->points);
-    if (!chart->points)
-        return fault_set(filling->fault, ERR_UNAVAILABLE, "out of memory");
-    for (int64_t at = filter->from; chart->count < count;) {
-        struct bucket bucket = bucket_at(filter->zone, filling->granularity, at);
-        chart->points[chart->count++] = (struct chart_point){.bucket = bucket.label, .totals = TOTALS_NONE};
-        at = bucket.end;
-    }
-    return OK;
-}
-
-static bool is_empty(const struct totals *totals)
-{
-    return totals->first == INT64_MAX;
-}
-
-static void drop_empty(struct chart *chart)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < chart->count; i++)
-        if (!is_empty(&chart->points[i].totals))
-            chart->points[kept++] = chart->points[i];
-    chart->count = kept;
 }
 
 /* ---- UTC: one reading of the whole range ---- */
@@ -125,7 +83,7 @@ static bool subtract(const struct report_filter *filter, const struct totals *da
                      struct totals *ret_rest)
 {
     struct totals rest = *day;
-    if (is_empty(part)) {
+    if (totals_are_none(part)) {
         *ret_rest = rest;
         return true;
     }
@@ -150,7 +108,7 @@ static enum err split_day(const struct filling *filling, int64_t day, int64_t cu
     bool after_is_short = end - cut < cut - day;
     struct totals whole = TOTALS_NONE, part = TOTALS_NONE, rest = TOTALS_NONE;
     enum err err = add_part(filling, day, end, &whole);
-    if (!err && !is_empty(&whole))
+    if (!err && !totals_are_none(&whole))
         err = add_part(filling, after_is_short ? cut : day, after_is_short ? end : cut, &part);
     if (!err && !subtract(filling->filter, &whole, &part, &rest))
         err = add_part(filling, after_is_short ? day : cut, after_is_short ? cut : end, &rest);
@@ -227,7 +185,7 @@ enum err sqlite_chart(struct sqlite_reader *reader, const struct report_filter *
                               .fault = fault};
     enum err err = scan_begin(reader, filter, &scan, fault);
     if (!err)
-        err = make_buckets(&filling);
+        err = chart_make(filter, granularity, &filling.chart, fault);
     if (!err)
         err = fill(&filling);
     scan_end(reader, &scan);
@@ -236,7 +194,7 @@ enum err sqlite_chart(struct sqlite_reader *reader, const struct report_filter *
         return err;
     }
     if (!fill_zero)
-        drop_empty(&filling.chart);
+        chart_drop_empty(&filling.chart);
     *ret_chart = filling.chart;
     return OK;
 }

@@ -86,7 +86,7 @@ static enum err find_log(struct sqlite_reader *reader, const struct scan *scan, 
     enum err err = OK;
     while (!err && tier > TIER_QUARTER) {
         err = add_up(reader, scan, SCAN_TRAFFIC, tier - 1, &span, &totals, fault);
-        if (err || totals.first == INT64_MAX)
+        if (err || totals_are_none(&totals))
             break;
         span = clip(scan->filter, last ? totals.last : totals.first, --tier);
     }
@@ -101,7 +101,7 @@ static enum err sum_traffic(struct sqlite_reader *reader, const struct scan *sca
                             struct totals *totals, struct fault *fault)
 {
     enum err err = add_up(reader, scan, SCAN_TRAFFIC, TIER_DAY, span, totals, fault);
-    if (err || totals->first == INT64_MAX)
+    if (err || totals_are_none(totals))
         return err;
     err = find_log(reader, scan, false, totals->first, &totals->first, fault);
     return err ? err : find_log(reader, scan, true, totals->last, &totals->last, fault);
