@@ -65,7 +65,8 @@ enum err auth_check(struct service *service, const struct request *request, cons
     if (err)
         return err;
     if (!access_allows(key.role, RIGHT_INGEST))
-        return fault_set(fault, ERR_FORBIDDEN, "the role of key %lld does not allow that", (long long)key.id);
+        return fault_set(fault, ERR_FORBIDDEN, "key %lld has the role %s, which may not %s", (long long)key.id,
+                         role_name(key.role), access_what(RIGHT_INGEST));
     put_identity(response, &key);
     return OK;
 }

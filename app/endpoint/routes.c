@@ -87,10 +87,13 @@ static enum err check_access(struct service *service, enum right right, struct r
     bool unknown = request->role == ROLE_NONE || (request->role == ROLE_USER && request->user_id <= 0);
     if (err || right == RIGHT_NONE)
         return err;
+    if (unknown && request->distrust)
+        return fault_set(fault, ERR_UNAUTHORIZED, "%s", request->distrust);
     if (unknown)
-        return fault_set(fault, ERR_UNAUTHORIZED, "a valid API key is needed");
+        return fault_set(fault, ERR_UNAUTHORIZED,
+                         "no API key was given, and the web server does not say who is asking");
     if (!access_allows(request->role, right))
-        return fault_set(fault, ERR_FORBIDDEN, "this key's role does not allow that");
+        return fault_set(fault, ERR_FORBIDDEN, "the role %s may not %s", role_name(request->role), access_what(right));
     return OK;
 }
 

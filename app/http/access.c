@@ -13,3 +13,12 @@ bool access_allows(enum role role, enum right right)
     };
     return allowed[role][right];
 }
+
+const char *access_what(enum right right)
+{
+    static const char *const words[] = {[RIGHT_NONE] = "",
+                                        [RIGHT_READ] = "read reports",
+                                        [RIGHT_INGEST] = "send batches",
+                                        [RIGHT_METRICS] = "read the metrics"};
+    return words[right];
+}

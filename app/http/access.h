@@ -11,4 +11,7 @@ enum right { RIGHT_NONE, RIGHT_READ, RIGHT_INGEST, RIGHT_METRICS };
 /* docs/api.md, "Authentication". */
 bool access_allows(enum role role, enum right right);
 
+/* What the right is, behind "may": "read reports", "send batches", "read the metrics"; "" for RIGHT_NONE. Static. */
+const char *access_what(enum right right);
+
 #endif

@@ -2,6 +2,7 @@
  * asking (never one that begins with HTTP_). Knows no FastCGI and no endpoint. */
 #include "http/cgi.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -59,19 +60,20 @@ static enum variable find_variable(const char *entry, const char **ret_value)
     return VARIABLES;
 }
 
-/* Gathers the variables we know; *ret_doubtful when one that tells the identity came twice. */
-static void gather(const char *const *env, const char *values[VARIABLES], bool *ret_doubtful)
+/* Gathers the variables we know. Returns one that tells the identity and came twice, or VARIABLES. */
+static enum variable gather(const char *const *env, const char *values[VARIABLES])
 {
-    *ret_doubtful = false;
+    enum variable doubtful = VARIABLES;
     for (; *env; env++) {
         const char *value = NULL;
         enum variable v = find_variable(*env, &value);
         if (v == VARIABLES)
             continue;
         if (values[v] && v >= ANALYTICS_ROLE)
-            *ret_doubtful = true;
+            doubtful = v;
         values[v] = values[v] ? given_twice : value;
     }
+    return doubtful;
 }
 
 static enum http_method method_parse(const char *text)
@@ -99,18 +101,53 @@ static void make_caller(struct cgi_room *room, enum role role, int64_t user_id)
         snprintf(room->caller, sizeof room->caller, "%s", role_name(role));
 }
 
+/* A value of the server's as a message shows it. */
+static const char *quote(const char *value, char ret_text[48])
+{
+    snprintf(ret_text, 48, *value ? "\"%.32s\"" : "none", value);
+    return ret_text;
+}
+
+/* The server's configuration is to be mended, so its operator has to learn which variable it is. A key that came along
+ * counts no more. */
+static void __attribute__((format(printf, 3, 4)))
+distrust(struct cgi_room *room, struct request *request, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(room->distrust, sizeof room->distrust, format, args);
+    va_end(args);
+    request->distrust = room->distrust;
+    request->api_key = "";
+}
+
 /* Sets role, user_id and caller together, or none of them. */
 static void read_identity(const char *values[VARIABLES], struct cgi_room *room, struct request *request)
 {
-    enum role role = role_parse(slice_of(values[ANALYTICS_ROLE]));
-    if (role == ROLE_NONE)
+    const char *role_text = values[ANALYTICS_ROLE], *user_text = values[ANALYTICS_USER_ID];
+    if (!*role_text && !*user_text)
         return;
+    char given[48];
+    enum role role = role_parse(slice_of(role_text));
+    if (role == ROLE_NONE) {
+        distrust(room, request, "ANALYTICS_ROLE must be worker, user or admin, but the web server gives %s",
+                 quote(role_text, given));
+        return;
+    }
     int64_t user_id = 0;
-    if (role == ROLE_USER && !text_to_i64(slice_of(values[ANALYTICS_USER_ID]), 1, LIMIT_ID, &user_id))
+    if (role == ROLE_USER && !text_to_i64(slice_of(user_text), 1, LIMIT_ID, &user_id)) {
+        distrust(room, request,
+                 "for the role user ANALYTICS_USER_ID must be an integer from 1 to %lld, but the web server gives %s",
+                 (long long)LIMIT_ID, quote(user_text, given));
         return;
+    }
     struct slice caller = slice_of(values[ANALYTICS_CALLER]);
-    if (caller.len > LIMIT_CALLER_BYTES || text_has_control(caller.data, caller.len))
+    if (caller.len > LIMIT_CALLER_BYTES || text_has_control(caller.data, caller.len)) {
+        distrust(room, request,
+                 "ANALYTICS_CALLER must have at most %u bytes and no control character, but has %zu bytes: %s",
+                 LIMIT_CALLER_BYTES, caller.len, quote(caller.data, given));
         return;
+    }
     make_caller(room, role, user_id);
     request->caller = caller.len > 0 ? caller.data : room->caller;
     request->role = role;
@@ -128,11 +165,10 @@ static int64_t length_parse(const char *text)
 void cgi_request(const char *const *env, struct cgi_room *room, struct request *ret_request)
 {
     const char *values[VARIABLES] = {NULL};
-    bool doubtful;
-    gather(env, values, &doubtful);
+    enum variable doubtful = gather(env, values);
     const char *idempotency_key = values[HTTP_IDEMPOTENCY_KEY];
     for (enum variable v = 0; v < VARIABLES; v++) {
-        if (!values[v] || (doubtful && v >= ANALYTICS_ROLE))
+        if (!values[v])
             values[v] = "";
     }
     *ret_request = (struct request){
@@ -150,7 +186,11 @@ void cgi_request(const char *const *env, struct cgi_room *room, struct request *
         .caller = "",
         .api_key = values[ANALYTICS_API_KEY],
     };
-    read_identity(values, room, ret_request);
+    if (doubtful != VARIABLES)
+        distrust(room, ret_request, "%s must be given once, but the web server gives it more often",
+                 variable_names[doubtful]);
+    else
+        read_identity(values, room, ret_request);
 }
 
 void cgi_put_head(const struct response *response, struct buf *out)

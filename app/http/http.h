@@ -41,6 +41,7 @@ struct request {
     enum role role;         /* ANALYTICS_ROLE: never from a header; ROLE_NONE unless the identity is whole */
     int64_t user_id;        /* ANALYTICS_USER_ID; 0 without */
     const char *caller;     /* ANALYTICS_CALLER, else made from role and user id */
+    const char *distrust;   /* what is wrong with these three, in words; NULL: nothing, or none was given */
     const char *api_key;    /* ANALYTICS_API_KEY: to be looked up where the server gives no role */
     char key_caller[HTTP_KEY_CALLER_BYTES]; /* room for the caller that a key's number makes */
     int64_t now_ms;                         /* when it came, Unix milliseconds */

@@ -632,39 +632,42 @@ END_TEST
 static const struct {
     const char *script;
     long read, ingest; /* the client's answer */
+    const char *told;  /* what is wrong with what it says, in that answer; NULL: nothing */
 } scripts[] = {
-    {"200|X-Analytics-Role: admin", 200, 204},
-    {"204|X-Analytics-Role: admin|X-Analytics-User-Id: 7", 200, 204},
-    {"201 Made|x-analytics-role: worker", 403, 204},
-    {"200|X-Analytics-Role: user|X-Analytics-User-Id: 1", 200, 403},
-    {"200|X-Analytics-Role: admin|X-Analytics-Caller: fleet 7", 200, 204},
-    {"200|X-Analytics-Role: user", 401, 401},
-    {"200|X-Analytics-Role: user|X-Analytics-User-Id: 0", 401, 401},
-    {"200|X-Analytics-Role: user|X-Analytics-User-Id: -1", 401, 401},
-    {"200|X-Analytics-Role: user|X-Analytics-User-Id: 1x", 401, 401},
-    {"200|X-Analytics-Role: user|X-Analytics-User-Id: 1, 2", 401, 401},
-    {"200|X-Analytics-Role: user|X-Analytics-User-Id: 9007199254740992", 401, 401},
-    {"200|X-Analytics-Role: root", 401, 401},
-    {"200|X-Analytics-Role: ADMIN", 401, 401},
-    {"200|X-Analytics-Role: worker, admin", 401, 401},
-    {"200|X-Analytics-Role:", 401, 401},
-    {"200|X-Analytics-User-Id: 1", 401, 401},
-    {"200|Analytics-Role: admin", 401, 401},
+    {"200|X-Analytics-Role: admin", 200, 204, NULL},
+    {"204|X-Analytics-Role: admin|X-Analytics-User-Id: 7", 200, 204, NULL},
+    {"201 Made|x-analytics-role: worker", 403, 204, NULL},
+    {"200|X-Analytics-Role: user|X-Analytics-User-Id: 1", 200, 403, NULL},
+    {"200|X-Analytics-Role: admin|X-Analytics-Caller: fleet 7", 200, 204, NULL},
+    {"200|X-Analytics-Role: user", 401, 401, "but the web server gives none"},
+    {"200|X-Analytics-Role: user|X-Analytics-User-Id: 0", 401, 401, "but the web server gives \\\"0\\\""},
+    {"200|X-Analytics-Role: user|X-Analytics-User-Id: -1", 401, 401, "gives \\\"-1\\\""},
+    {"200|X-Analytics-Role: user|X-Analytics-User-Id: 1x", 401, 401, "gives \\\"1x\\\""},
+    {"200|X-Analytics-Role: user|X-Analytics-User-Id: 1, 2", 401, 401, "gives \\\"1, 2\\\""},
+    {"200|X-Analytics-Role: user|X-Analytics-User-Id: 9007199254740992", 401, 401,
+     "an integer from 1 to 9007199254740991, but the web server gives \\\"9007199254740992\\\""},
+    {"200|X-Analytics-Role: root", 401, 401, "worker, user or admin, but the web server gives \\\"root\\\""},
+    {"200|X-Analytics-Role: ADMIN", 401, 401, "gives \\\"ADMIN\\\""},
+    {"200|X-Analytics-Role: worker, admin", 401, 401, "gives \\\"worker, admin\\\""},
+    {"200|X-Analytics-Role:", 401, 401, "the web server does not say who is asking"},
+    {"200|X-Analytics-User-Id: 1", 401, 401,
+     "ANALYTICS_ROLE must be worker, user or admin, but the web server gives none"},
+    {"200|Analytics-Role: admin", 401, 401, "the web server does not say who is asking"},
     {"200|X-Analytics-Role: admin|X-Analytics-Caller: "
      "0123456789012345678901234567890123456789012345678901234567890123+",
-     401, 401},
-    {"200", 401, 401},
-    {"401 No|X-Analytics-Role: admin", 401, 401},
-    {"403 No|X-Analytics-Role: admin", 403, 403},
-    {"302 Found|Location: http://localhost/login|X-Analytics-Role: admin", 503, 503},
-    {"404 Not Found", 503, 503},
-    {"429 Slowly", 503, 503},
-    {"500 Broken|X-Analytics-Role: admin", 503, 503},
-    {"503 Later", 503, 503},
-    {"hangup", 503, 503},
-    {"garbage", 503, 503},
-    {"silent", 503, 503},
-    {"slow", 200, 204},
+     401, 401, "at most 64 bytes and no control character, but has 65 bytes"},
+    {"200", 401, 401, "the web server does not say who is asking"},
+    {"401 No|X-Analytics-Role: admin", 401, 401, NULL},
+    {"403 No|X-Analytics-Role: admin", 403, 403, NULL},
+    {"302 Found|Location: http://localhost/login|X-Analytics-Role: admin", 503, 503, NULL},
+    {"404 Not Found", 503, 503, NULL},
+    {"429 Slowly", 503, 503, NULL},
+    {"500 Broken|X-Analytics-Role: admin", 503, 503, NULL},
+    {"503 Later", 503, 503, NULL},
+    {"hangup", 503, 503, NULL},
+    {"garbage", 503, 503, NULL},
+    {"silent", 503, 503, NULL},
+    {"slow", 200, 204, NULL},
 };
 
 static struct reply ask_with_script(bool ingest, const char *script, const char *const *more)
@@ -681,15 +684,23 @@ static struct reply ask_with_script(bool ingest, const char *script, const char 
                                              .body_len = strlen(empty_batch)});
 }
 
+static void check_told(const struct reply *reply, const char *told)
+{
+    if (told)
+        ck_assert_msg(strstr(reply->body, told) != NULL, "%s is not in %s", told, reply->body);
+}
+
 START_TEST(its_answer_decides)
 {
     struct reply reply = ask_with_script(false, scripts[_i].script, NULL);
     check_reply(&reply, scripts[_i].read, "/analytics/domains", scripts[_i].script);
     if (scripts[_i].read == 200 && strstr(scripts[_i].script, "user|"))
         expect_own_rows(&reply);
+    check_told(&reply, scripts[_i].told);
     reply_release(&reply);
     reply = ask_with_script(true, scripts[_i].script, NULL);
     check_reply(&reply, scripts[_i].ingest, "/analytics/ingest", scripts[_i].script);
+    check_told(&reply, scripts[_i].told);
     reply_release(&reply);
 }
 END_TEST

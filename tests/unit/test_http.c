@@ -37,44 +37,71 @@ static void read_env(const char *const *env)
 /* ---- who is asking ---- */
 
 #define LONG_64 "0123456789012345678901234567890123456789012345678901234567890123"
+#define BAD_ROLE(given) "ANALYTICS_ROLE must be worker, user or admin, but the web server gives " given
+#define BAD_USER(given)                                                                                                \
+    "for the role user ANALYTICS_USER_ID must be an integer from 1 to 9007199254740991, but the web server "           \
+    "gives " given
+#define BAD_CALLER(given) "ANALYTICS_CALLER must have at most 64 bytes and no control character, but has " given
+#define TWICE(name) name " must be given once, but the web server gives it more often"
 
 static const struct {
     const char *env[8];
     enum role role;
     int64_t user_id;
     const char *caller;
+    const char *distrust; /* NULL: nothing is wrong */
 } identities[] = {
-    {{NULL}, ROLE_NONE, 0, ""},
-    {{"ANALYTICS_ROLE="}, ROLE_NONE, 0, ""},
-    {{"ANALYTICS_ROLE"}, ROLE_NONE, 0, ""},
-    {{"ANALYTICS_ROLE=Admin"}, ROLE_NONE, 0, ""},
-    {{"ANALYTICS_ROLE=admin "}, ROLE_NONE, 0, ""},
-    {{"ANALYTICS_ROLE=root"}, ROLE_NONE, 0, ""},
-    {{"analytics_role=admin"}, ROLE_NONE, 0, ""},
-    {{"HTTP_ANALYTICS_ROLE=admin"}, ROLE_NONE, 0, ""},
-    {{"HTTP_X_ANALYTICS_ROLE=admin", "X_ANALYTICS_ROLE=admin"}, ROLE_NONE, 0, ""},
-    {{"ANALYTICS_ROLE=admin", "ANALYTICS_ROLE=admin"}, ROLE_NONE, 0, ""},
-    {{"ANALYTICS_ROLE=worker", "ANALYTICS_ROLE=admin"}, ROLE_NONE, 0, ""},
-    {{"ANALYTICS_ROLE=user", "ANALYTICS_USER_ID=1", "ANALYTICS_USER_ID=2"}, ROLE_NONE, 0, ""},
-    {{"ANALYTICS_ROLE=admin", "ANALYTICS_CALLER=a", "ANALYTICS_CALLER=b"}, ROLE_NONE, 0, ""},
-    {{"ANALYTICS_ROLE=user"}, ROLE_NONE, 0, ""},
-    {{"ANALYTICS_ROLE=user", "ANALYTICS_USER_ID="}, ROLE_NONE, 0, ""},
-    {{"ANALYTICS_ROLE=user", "ANALYTICS_USER_ID=0"}, ROLE_NONE, 0, ""},
-    {{"ANALYTICS_ROLE=user", "ANALYTICS_USER_ID=-1"}, ROLE_NONE, 0, ""},
-    {{"ANALYTICS_ROLE=user", "ANALYTICS_USER_ID=1x"}, ROLE_NONE, 0, ""},
-    {{"ANALYTICS_ROLE=user", "ANALYTICS_USER_ID=9007199254740992"}, ROLE_NONE, 0, ""},
-    {{"ANALYTICS_ROLE=admin", "ANALYTICS_CALLER=" LONG_64 "x"}, ROLE_NONE, 0, ""},
-    {{"ANALYTICS_ROLE=admin", "ANALYTICS_CALLER=a\nb"}, ROLE_NONE, 0, ""},
-    {{"ANALYTICS_ROLE=admin", "ANALYTICS_CALLER=" LONG_64}, ROLE_ADMIN, 0, LONG_64},
-    {{"ANALYTICS_ROLE=admin"}, ROLE_ADMIN, 0, "admin"},
-    {{"ANALYTICS_ROLE=admin", "ANALYTICS_USER_ID=7", "ANALYTICS_CALLER="}, ROLE_ADMIN, 0, "admin"},
-    {{"ANALYTICS_ROLE=worker", "ANALYTICS_USER_ID=x"}, ROLE_WORKER, 0, "worker"},
-    {{"ANALYTICS_ROLE=user", "ANALYTICS_USER_ID=7"}, ROLE_USER, 7, "user:7"},
+    {{NULL}, ROLE_NONE, 0, "", NULL},
+    {{"ANALYTICS_ROLE="}, ROLE_NONE, 0, "", NULL},
+    {{"ANALYTICS_ROLE"}, ROLE_NONE, 0, "", NULL},
+    {{"ANALYTICS_ROLE=Admin"}, ROLE_NONE, 0, "", BAD_ROLE("\"Admin\"")},
+    {{"ANALYTICS_ROLE=admin "}, ROLE_NONE, 0, "", BAD_ROLE("\"admin \"")},
+    {{"ANALYTICS_ROLE=root"}, ROLE_NONE, 0, "", BAD_ROLE("\"root\"")},
+    {{"analytics_role=admin"}, ROLE_NONE, 0, "", NULL},
+    {{"ANALYTICS_ROLE=USER", "ANALYTICS_USER_ID=7"}, ROLE_NONE, 0, "", BAD_ROLE("\"USER\"")},
+    {{"ANALYTICS_ROLE=an_answer_of_more_than_32_bytes_is_cut"},
+     ROLE_NONE,
+     0,
+     "",
+     BAD_ROLE("\"an_answer_of_more_than_32_bytes_\"")},
+    {{"ANALYTICS_ROLE=user", "ANALYTICS_USER_ID=alice"}, ROLE_NONE, 0, "", BAD_USER("\"alice\"")},
+    {{"ANALYTICS_ROLE=user", "ANALYTICS_USER_ID=007"}, ROLE_NONE, 0, "", BAD_USER("\"007\"")},
+    {{"ANALYTICS_USER_ID=7"}, ROLE_NONE, 0, "", BAD_ROLE("none")},
+    {{"ANALYTICS_ROLE=", "ANALYTICS_USER_ID=7"}, ROLE_NONE, 0, "", BAD_ROLE("none")},
+    {{"ANALYTICS_CALLER=key:12"}, ROLE_NONE, 0, "", NULL},
+    {{"HTTP_ANALYTICS_ROLE=admin"}, ROLE_NONE, 0, "", NULL},
+    {{"HTTP_X_ANALYTICS_ROLE=admin", "X_ANALYTICS_ROLE=admin"}, ROLE_NONE, 0, "", NULL},
+    {{"ANALYTICS_ROLE=admin", "ANALYTICS_ROLE=admin"}, ROLE_NONE, 0, "", TWICE("ANALYTICS_ROLE")},
+    {{"ANALYTICS_ROLE=worker", "ANALYTICS_ROLE=admin"}, ROLE_NONE, 0, "", TWICE("ANALYTICS_ROLE")},
+    {{"ANALYTICS_ROLE=user", "ANALYTICS_USER_ID=1", "ANALYTICS_USER_ID=2"},
+     ROLE_NONE,
+     0,
+     "",
+     TWICE("ANALYTICS_USER_ID")},
+    {{"ANALYTICS_ROLE=admin", "ANALYTICS_CALLER=a", "ANALYTICS_CALLER=b"}, ROLE_NONE, 0, "", TWICE("ANALYTICS_CALLER")},
+    {{"ANALYTICS_ROLE=user"}, ROLE_NONE, 0, "", BAD_USER("none")},
+    {{"ANALYTICS_ROLE=user", "ANALYTICS_USER_ID="}, ROLE_NONE, 0, "", BAD_USER("none")},
+    {{"ANALYTICS_ROLE=user", "ANALYTICS_USER_ID=0"}, ROLE_NONE, 0, "", BAD_USER("\"0\"")},
+    {{"ANALYTICS_ROLE=user", "ANALYTICS_USER_ID=-1"}, ROLE_NONE, 0, "", BAD_USER("\"-1\"")},
+    {{"ANALYTICS_ROLE=user", "ANALYTICS_USER_ID=1x"}, ROLE_NONE, 0, "", BAD_USER("\"1x\"")},
+    {{"ANALYTICS_ROLE=user", "ANALYTICS_USER_ID=9007199254740992"}, ROLE_NONE, 0, "", BAD_USER("\"9007199254740992\"")},
+    {{"ANALYTICS_ROLE=admin", "ANALYTICS_CALLER=" LONG_64 "x"},
+     ROLE_NONE,
+     0,
+     "",
+     BAD_CALLER("65 bytes: \"01234567890123456789012345678901\"")},
+    {{"ANALYTICS_ROLE=admin", "ANALYTICS_CALLER=a\nb"}, ROLE_NONE, 0, "", BAD_CALLER("3 bytes: \"a\nb\"")},
+    {{"ANALYTICS_ROLE=admin", "ANALYTICS_CALLER=" LONG_64}, ROLE_ADMIN, 0, LONG_64, NULL},
+    {{"ANALYTICS_ROLE=admin"}, ROLE_ADMIN, 0, "admin", NULL},
+    {{"ANALYTICS_ROLE=admin", "ANALYTICS_USER_ID=7", "ANALYTICS_CALLER="}, ROLE_ADMIN, 0, "admin", NULL},
+    {{"ANALYTICS_ROLE=worker", "ANALYTICS_USER_ID=x"}, ROLE_WORKER, 0, "worker", NULL},
+    {{"ANALYTICS_ROLE=user", "ANALYTICS_USER_ID=7"}, ROLE_USER, 7, "user:7", NULL},
     {{"ANALYTICS_USER_ID=9007199254740991", "ANALYTICS_ROLE=user"},
      ROLE_USER,
      INT64_C(9007199254740991),
-     "user:9007199254740991"},
-    {{"ANALYTICS_ROLE=user", "ANALYTICS_USER_ID=7", "ANALYTICS_CALLER=key:12"}, ROLE_USER, 7, "key:12"},
+     "user:9007199254740991",
+     NULL},
+    {{"ANALYTICS_ROLE=user", "ANALYTICS_USER_ID=7", "ANALYTICS_CALLER=key:12"}, ROLE_USER, 7, "key:12", NULL},
 };
 
 START_TEST(reads_identity)
@@ -83,6 +110,18 @@ START_TEST(reads_identity)
     ck_assert_int_eq(request.role, identities[_i].role);
     ck_assert_int_eq(request.user_id, identities[_i].user_id);
     ck_assert_str_eq(request.caller, identities[_i].caller);
+    ck_assert_pstr_eq(request.distrust, identities[_i].distrust);
+}
+END_TEST
+
+/* Whoever says who it is in a way that can't be understood is not taken for somebody else. */
+START_TEST(distrust_hides_the_key)
+{
+    const char *env[10] = {"ANALYTICS_API_KEY=a"};
+    for (size_t i = 0; identities[_i].env[i]; i++)
+        env[i + 1] = identities[_i].env[i];
+    read_env(env);
+    ck_assert_str_eq(request.api_key, identities[_i].distrust ? "" : "a");
 }
 END_TEST
 
@@ -92,6 +131,7 @@ START_TEST(doubtful_identity_hides_the_key)
 
     read_env(env);
     ck_assert_str_eq(request.api_key, "");
+    ck_assert_str_eq(request.distrust, TWICE("ANALYTICS_API_KEY"));
 }
 END_TEST
 
@@ -299,6 +339,23 @@ START_TEST(unknown_paths)
 }
 END_TEST
 
+/* What is wrong with the server's word is answered, and logged with the request; what is open to all stays open. */
+START_TEST(distrust_is_told)
+{
+    const char *env[] = {"DOCUMENT_URI=/analytics/traffic", "ANALYTICS_ROLE=Admin", "ANALYTICS_API_KEY=a", NULL};
+    read_env(env);
+    answer(PROGRAM_QUERY);
+    ck_assert_int_eq(response.status, 401);
+    ck_assert_str_eq(response.fault_text,
+                     "ANALYTICS_ROLE must be worker, user or admin, but the web server gives \"Admin\"");
+    ck_assert_ptr_nonnull(strstr(buf_cstr(&response.body), "but the web server gives \\\"Admin\\\"\"}"));
+    request.route = "/analytics/openapi.json";
+    request.method = HTTP_GET;
+    answer(PROGRAM_QUERY);
+    ck_assert_int_eq(response.status, 200);
+}
+END_TEST
+
 static bool may(enum role role, enum right right)
 {
     if (role == ROLE_ADMIN || right == RIGHT_NONE)
@@ -392,6 +449,7 @@ int main(void)
     suite_add_tcase(suite, tcase);
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_loop_test(tcase, reads_identity, 0, (int)ROWS(identities));
+    tcase_add_loop_test(tcase, distrust_hides_the_key, 0, (int)ROWS(identities));
     tcase_add_test(tcase, doubtful_identity_hides_the_key);
     tcase_add_test(tcase, reads_nothing);
     tcase_add_test(tcase, reads_all);
@@ -402,6 +460,7 @@ int main(void)
     tcase_add_test(tcase, writes_heads);
     tcase_add_test(tcase, every_error_has_a_reason_phrase);
     tcase_add_loop_test(tcase, unknown_paths, 0, (int)ROWS(unknown));
+    tcase_add_test(tcase, distrust_is_told);
     tcase_add_test(tcase, every_route);
     tcase_add_test(tcase, user_without_id);
     tcase_add_test(tcase, order_of_checks);
