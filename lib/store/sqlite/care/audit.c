@@ -1,6 +1,6 @@
 /* audit.c: what verify looks at once, and not for each period: the file, rows outside of all time, up to when is
  * closed, batches, orders, the total. */
-#include "store/sqlite/care/verifier.h"
+#include "store/sqlite/care/audit.h"
 
 #include "time/when.h"
 
@@ -202,7 +202,7 @@ static enum err count_quarter(struct verifier *verifier, const struct batch_coun
     enum err err = verify_step(verifier, statement, &row, fault);
     while (!err && row) {
         int64_t batch = sqlite3_column_int64(statement, 0);
-        verifier->progress.done++;
+        verifier->work.progress.done++;
         if (batch > counts->first && batch <= counts->first + counts->count)
             counts->logs[batch - counts->first - 1]++;
         err = verify_step(verifier, statement, &row, fault);
@@ -346,7 +346,7 @@ enum err verify_load_orders(struct verifier *verifier, struct fault *fault)
 }
 
 /* A pair that was not in the table then is there by now, if it is new. */
-enum err verify_order(struct verifier *verifier, int64_t order, int64_t user, struct fault *fault)
+static enum err check_order(struct verifier *verifier, int64_t order, int64_t user, struct fault *fault)
 {
     struct fold_key pair = {.order_id = order, .user_id = user};
     size_t known = verifier->orders.count;
@@ -359,6 +359,17 @@ enum err verify_order(struct verifier *verifier, int64_t order, int64_t user, st
     if (!err && !there)
         verify_differs(verifier, "order_user", false, "order %lld of user %lld is missing", (long long)order,
                        (long long)user);
+    return err;
+}
+
+enum err verify_share_orders(struct verifier *verifier, struct fault *fault)
+{
+    enum err err = OK;
+    for (size_t i = 0; !err && i < verifier->traffic.count; i++) {
+        const struct fold_key *key = &verifier->traffic.entries[i].key;
+        if (key->tier == TIER_HOUR && key->order_id)
+            err = check_order(verifier, key->order_id, key->user_id, fault);
+    }
     return err;
 }
 

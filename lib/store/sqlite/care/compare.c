@@ -1,91 +1,11 @@
 /* compare.c: what the tables of a share hold against what they should, row by row and entry by entry, both in key
- * order. Knows how a difference is told. Does not know where the sums come from that should be there. */
-#include "store/sqlite/care/verifier.h"
+ * order. Does not know where the sums come from that should be there, nor how a difference is told. */
+#include "store/sqlite/care/compare.h"
 
 #include "rollup/pack.h"
 #include "time/when.h"
-#include "store/sqlite/care/care.h"
-
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/banned.h"
-
-/* ---- telling ---- */
-
-/* Counts it; false when enough are told. */
-static bool is_told(struct verifier *verifier)
-{
-    verifier->result.differences++;
-    return verifier->options->difference && verifier->result.differences <= VERIFY_DIFFERENCES_TOLD;
-}
-
-void verify_differs(struct verifier *verifier, const char *table, bool is_fact, const char *format, ...)
-{
-    char words[512];
-    va_list args;
-    verifier->result.facts_differ |= is_fact;
-    if (!is_told(verifier))
-        return;
-    va_start(args, format);
-    vsnprintf(words, sizeof words, format, args);
-    va_end(args);
-    verifier->options->difference(verifier->options->ctx, &(struct sqlite_difference){.table = table, .words = words});
-}
-
-/* The text of a name, or its number where there is none. To be freed; NULL when out of memory. */
-static char *name_text(struct verifier *verifier, int64_t id)
-{
-    struct fault ignored;
-    bool row = false;
-    char *text = NULL;
-    sqlite3_stmt *statement = VERIFY_BIND(verifier, V_NAME, id);
-    enum err err = verify_step(verifier, statement, &row, &ignored);
-    const char *name = !err && row ? (const char *)sqlite3_column_text(statement, 0) : NULL;
-    if (name)
-        text = strdup(name);
-    else if (asprintf(&text, "(name %lld, which is missing)", (long long)id) < 0)
-        text = NULL;
-    sqlite3_reset(statement);
-    return text;
-}
-
-static const enum sqlite_period periods[TIER_COUNT] = {
-    [TIER_QUARTER] = PERIOD_QUARTER, [TIER_HOUR] = PERIOD_HOUR,       [TIER_DAY] = PERIOD_DAY,
-    [TIER_4_DAYS] = PERIOD_4_DAYS,   [TIER_16_DAYS] = PERIOD_16_DAYS,
-};
-
-static const char chunk_table[] = "rollup_chunk";
-
-/* Tells of the row or the entry of `key`. NULL: it is not there, or not due. */
-static void differs_at(struct verifier *verifier, const char *table, const struct fold_key *key,
-                       const struct totals *there, const struct totals *due, const char *words)
-{
-    verifier->quarters_bad |= key->tier == TIER_QUARTER;
-    if (!is_told(verifier))
-        return;
-    bool has_domain = table == chunk_table;
-    char *domain = has_domain ? name_text(verifier, key->domain) : NULL;
-    char *error = has_domain && key->error ? name_text(verifier, key->error) : NULL;
-    struct sqlite_difference difference = {.table = table,
-                                           .words = words,
-                                           .period = periods[key->tier],
-                                           .bucket = key->bucket * tier_width((enum tier)key->tier),
-                                           .user_id = key->user_id,
-                                           .order_id = key->order_id,
-                                           .domain = domain,
-                                           .error = error,
-                                           .is_there = there != NULL,
-                                           .there = there ? *there : (struct totals){0},
-                                           .is_due = due != NULL,
-                                           .due = due ? *due : (struct totals){0},
-                                           .has_times = has_domain || key->tier == TIER_QUARTER};
-    verifier->options->difference(verifier->options->ctx, &difference);
-    free(domain);
-    free(error);
-}
 
 /* ---- what should be there, from the first on ---- */
 
@@ -123,20 +43,20 @@ static void compare_one(struct verifier *verifier, const char *table, struct due
                         const struct totals *there)
 {
     for (; due->count && fold_order(&due->entries->key, key) < 0; skip(due, 1))
-        differs_at(verifier, table, &due->entries->key, NULL, &due->entries->totals, NULL);
+        verify_differs_at(verifier, table, &due->entries->key, NULL, &due->entries->totals, NULL);
     if (!due->count || fold_order(&due->entries->key, key) != 0) {
-        differs_at(verifier, table, key, there, NULL, NULL);
+        verify_differs_at(verifier, table, key, there, NULL, NULL);
         return;
     }
     if (!totals_equal(&due->entries->totals, there))
-        differs_at(verifier, table, key, there, &due->entries->totals, NULL);
+        verify_differs_at(verifier, table, key, there, &due->entries->totals, NULL);
     skip(due, 1);
 }
 
 static void compare_end(struct verifier *verifier, const char *table, struct due *due)
 {
     for (; due->count; skip(due, 1))
-        differs_at(verifier, table, &due->entries->key, NULL, &due->entries->totals, NULL);
+        verify_differs_at(verifier, table, &due->entries->key, NULL, &due->entries->totals, NULL);
 }
 
 /* ---- traffic tables ---- */
@@ -268,7 +188,7 @@ static const char *compare_orders(struct verifier *verifier, struct packed *pack
         packed->last = key;
         packed->any = true;
         if (key.domain >= packed->share->domain_from && key.domain <= packed->share->domain_to)
-            compare_one(verifier, chunk_table, &packed->due, &key, &totals);
+            compare_one(verifier, CHUNK_TABLE, &packed->due, &key, &totals);
     }
     return words || !reader.damaged ? words : "its bytes cannot be read";
 }
@@ -293,7 +213,7 @@ static const char *compare_sums(struct verifier *verifier, const struct packed *
         skip(&due, count);
         key.order_id = 0;
         if (!totals_equal(&sum, &totals))
-            differs_at(verifier, chunk_table, &key, &totals, &sum, "the sums before a user's orders");
+            verify_differs_at(verifier, CHUNK_TABLE, &key, &totals, &sum, "the sums before a user's orders");
     }
     return reader.damaged || due.count ? "its bytes cannot be read" : NULL;
 }
@@ -316,7 +236,7 @@ static void compare_chunk(struct verifier *verifier, struct packed *packed, cons
     struct fold_key key = chunk->key;
     key.error = 0;
     if (is_ours) /* else it is told where the domains are compared that it begins with */
-        differs_at(verifier, chunk_table, &key, NULL, NULL, words);
+        verify_differs_at(verifier, CHUNK_TABLE, &key, NULL, NULL, words);
 }
 
 static enum err compare_entries(struct verifier *verifier, const struct share *share, struct fault *fault)
@@ -335,27 +255,16 @@ static enum err compare_entries(struct verifier *verifier, const struct share *s
     if (err)
         return err;
     find_back(&packed, NULL);
-    compare_end(verifier, chunk_table, &packed.due);
+    compare_end(verifier, CHUNK_TABLE, &packed.due);
     return OK;
 }
 
 /* ---- a share ---- */
 
-static enum err check_orders(struct verifier *verifier, struct fault *fault)
-{
-    enum err err = OK;
-    for (size_t i = 0; !err && i < verifier->traffic.count; i++) {
-        const struct fold_key *key = &verifier->traffic.entries[i].key;
-        if (key->tier == TIER_HOUR && key->order_id)
-            err = verify_order(verifier, key->order_id, key->user_id, fault);
-    }
-    return err;
-}
-
 enum err verify_compare(struct verifier *verifier, const struct share *share, struct fault *fault)
 {
-    enum err err = check_orders(verifier, fault);
-    if (!err && share->traffic)
+    enum err err = OK;
+    if (share->traffic)
         err = share->tier == TIER_HOUR ? compare_hour(verifier, share, fault) : compare_days(verifier, share, fault);
     if (err || !share->entries || verify_may_be_half_packed(verifier, share->tier, share->bucket))
         return err;

@@ -1,32 +1,11 @@
 /* expect.c: what the rollups of a share should hold, by the raw logs, or by narrower rollups that were found to
  * hold what the raw logs say. Knows how logs become rollups. Knows nothing of what the tables do hold. */
-#include "store/sqlite/care/verifier.h"
+#include "store/sqlite/care/expect.h"
 
 #include "rollup/pack.h"
 #include "time/when.h"
 
 #include "base/banned.h"
-
-/* ---- what is closed ---- */
-
-static int64_t days_of(enum tier tier)
-{
-    return tier_width(tier) / WHEN_DAY;
-}
-
-bool verify_is_closed(const struct verifier *verifier, enum tier tier, int64_t bucket)
-{
-    if (tier == TIER_QUARTER)
-        return true;
-    return tier == TIER_HOUR ? bucket < verifier->closed_hour : (bucket + 1) * days_of(tier) <= verifier->closed_day;
-}
-
-/* A day is packed user by user, in several transactions, and with it the wider periods that end with it. */
-bool verify_may_be_half_packed(const struct verifier *verifier, enum tier tier, int64_t bucket)
-{
-    return tier >= TIER_DAY && bucket == verifier->closed_day / days_of(tier) &&
-           (verifier->closed_day + 1) % days_of(tier) == 0;
-}
 
 /* ---- adding up ---- */
 

@@ -1,13 +1,13 @@
-/* verifier.h: what the files of verify share. */
+/* verifier.h: what the files of verify stand on: the database as they read it, and how they tell what differs. */
 #ifndef STORE_SQLITE_CARE_VERIFIER_H
 #define STORE_SQLITE_CARE_VERIFIER_H
 
-#include "rollup/fold.h"
-#include "store/store.h"
+#include "base/work.h"
 #include "db/db.h"
-#include "store/sqlite/file.h"
+#include "rollup/fold.h"
 #include "rollup/tier.h"
 #include "store/sqlite/care/care.h"
+#include "store/sqlite/file.h"
 
 /* Sums of a traffic table as struct fold_entry: bucket, user, order, sums, first and last. */
 #define TRAFFIC_ROWS(order, first, last)                                                                               \
@@ -68,6 +68,8 @@ struct share {
     int64_t domain_to;
 };
 
+#define CHUNK_TABLE "rollup_chunk" /* the one whose rows are of domains and errors */
+
 #define WINDOW_HOURS 384                /* hours in 16 days */
 #define VERIFY_END INT64_C(32503680000) /* 3000-01-01: no log is later */
 
@@ -84,8 +86,7 @@ struct kept {
 struct verifier {
     struct db db;
     const struct sqlite_verify_options *options;
-    const struct watch *watch;
-    struct progress progress;
+    struct work work;
     struct sqlite_verified result;
     size_t max_entries;
 
@@ -127,13 +128,21 @@ static inline sqlite3_stmt *verify_bind(const struct verifier *verifier, enum ve
 #define VERIFY_BIND(verifier, which, ...)                                                                              \
     verify_bind(verifier, which, (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]){__VA_ARGS__})
 
-/* ---- care/verify.c ---- */
-
 /* Where the users of a share begin in a table: those below 1 that should not be there are everyone's neighbours. */
 static inline int64_t first_user(const struct share *share)
 {
     return share->user_from == 0 ? INT64_MIN : share->user_from;
 }
+
+/* Does the period begin before the day? Then it is older than what is kept from that day on. */
+static inline bool begins_before(enum tier tier, int64_t bucket, int64_t day)
+{
+    return bucket * tier_width(tier) < day * tier_width(TIER_DAY);
+}
+
+/* Opens the database for reading. verifier_close after an error too; its options and watch are set already. */
+enum err verifier_open(struct verifier *verifier, const char *data_dir, struct fault *fault);
+void verifier_close(struct verifier *verifier);
 
 /* Between the two the database stands still, and closed_hour and closed_day are what it says. */
 enum err verify_begin(struct verifier *verifier, struct fault *fault);
@@ -153,42 +162,16 @@ void verify_next_step(struct verifier *verifier, const char *step, int64_t total
  * somebody wants the work to end. */
 enum err verify_pause(struct verifier *verifier, struct fault *fault);
 
-/* Does the period begin before the day? Then it is older than what is kept from that day on. */
-static inline bool begins_before(enum tier tier, int64_t bucket, int64_t day)
-{
-    return bucket * tier_width(tier) < day * tier_width(TIER_DAY);
-}
-
-/* ---- care/compare.c ---- */
+/* Whether readers look at this period's rows yet; or whether it may be half packed, and they do not. */
+bool verify_is_closed(const struct verifier *verifier, enum tier tier, int64_t bucket);
+bool verify_may_be_half_packed(const struct verifier *verifier, enum tier tier, int64_t bucket);
 
 /* Counts a difference that is told in words, and tells it while there are few. `is_fact`: no rebuild mends it. */
 void verify_differs(struct verifier *verifier, const char *table, bool is_fact, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Compares what a share's tables hold with verifier->traffic and verifier->entries, sorted. */
-enum err verify_compare(struct verifier *verifier, const struct share *share, struct fault *fault);
-
-/* ---- care/expect.c ---- */
-
-/* Fills verifier->traffic and verifier->entries; or sets verifier->too_many when they do not fit and `limited`. */
-enum err verify_expect(struct verifier *verifier, const struct share *share, bool limited, struct fault *fault);
-
-/* Whether readers look at this period's rows yet; or whether it may be half packed, and they do not. */
-bool verify_is_closed(const struct verifier *verifier, enum tier tier, int64_t bucket);
-bool verify_may_be_half_packed(const struct verifier *verifier, enum tier tier, int64_t bucket);
-
-/* ---- care/audit.c: what has no period ---- */
-
-enum err verify_file(struct verifier *verifier, struct fault *fault);
-enum err verify_strays(struct verifier *verifier, struct fault *fault);
-enum err verify_closing(struct verifier *verifier, struct fault *fault);
-enum err verify_retention(struct verifier *verifier, struct fault *fault);
-enum err verify_batches(struct verifier *verifier, struct fault *fault);
-enum err verify_load_orders(struct verifier *verifier, struct fault *fault);
-enum err verify_orders(struct verifier *verifier, struct fault *fault);
-enum err verify_total(struct verifier *verifier, struct fault *fault);
-
-/* A pair seen in raw_log, in the middle of a read transaction: order_user must have it. */
-enum err verify_order(struct verifier *verifier, int64_t order, int64_t user, struct fault *fault);
+/* The same of the row or the packed entry of `key`: `there` and `due` are NULL where it is not there, or not due. */
+void verify_differs_at(struct verifier *verifier, const char *table, const struct fold_key *key,
+                       const struct totals *there, const struct totals *due, const char *words);
 
 #endif

@@ -1,147 +1,16 @@
 /* verify.c: adds the logs up again and compares: 16 days at a time, each hour, then each day and wider period.
  * Knows how the work is cut so that memory and read transactions stay small. Leaves what should be there to
  * care/expect.c, what is there to care/compare.c, and what has no period to care/audit.c. */
-#include "store/sqlite/care/verifier.h"
-
-#include "db/files.h"
-#include "time/when.h"
-#include "store/sqlite/care/care.h"
+#include "store/sqlite/care/audit.h"
+#include "store/sqlite/care/compare.h"
+#include "store/sqlite/care/expect.h"
 
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 
 #include "base/banned.h"
 
 /* Sums held at once: 30 MB. More would save no time. */
 #define MAX_ENTRIES 200000u
-
-/* What the WAL is cut back to (lib/store/sqlite/file.c), what makes a checkpoint due (lib/store/sqlite/write/write.c),
- * and how many naps of 10 ms it is waited for. */
-#define MAX_WAL_BYTES (INT64_C(64) << 20)
-#define MORE_WAL_BYTES (INT64_C(16) << 20)
-#define MAX_NAPS 200
-
-static const char *const verify_sql[] = {
-#define VERIFY_TEXT(name, sql) sql,
-    VERIFY_SQL(VERIFY_TEXT)
-#undef VERIFY_TEXT
-};
-
-/* ---- statements ---- */
-
-enum err verify_step(struct verifier *verifier, sqlite3_stmt *statement, bool *ret_row, struct fault *fault)
-{
-    return db_step(&verifier->db, statement, "verify", ret_row, fault);
-}
-
-enum err verify_i64(struct verifier *verifier, sqlite3_stmt *statement, int64_t otherwise, int64_t *ret_value,
-                    struct fault *fault)
-{
-    bool row = false;
-    enum err err = verify_step(verifier, statement, &row, fault);
-    if (err)
-        return err;
-    *ret_value =
-        row && sqlite3_column_type(statement, 0) != SQLITE_NULL ? sqlite3_column_int64(statement, 0) : otherwise;
-    sqlite3_reset(statement);
-    return OK;
-}
-
-static int64_t within(int64_t value, int64_t most)
-{
-    return value < 0 ? 0 : value < most ? value : most;
-}
-
-static enum err read_closing(struct verifier *verifier, struct fault *fault)
-{
-    sqlite3_stmt *statement = verify_statement(verifier, V_CLOSING);
-    bool row = false;
-    enum err err = verify_step(verifier, statement, &row, fault);
-    if (err)
-        return err;
-    /* Figures that can't be are verify_closing's to tell of; here they may do no harm. */
-    verifier->closed_hour = row ? within(sqlite3_column_int64(statement, 0), VERIFY_END / WHEN_HOUR) : 0;
-    verifier->closed_day = row ? within(sqlite3_column_int64(statement, 1), VERIFY_END / WHEN_DAY) : 0;
-    sqlite3_reset(statement);
-    return OK;
-}
-
-static enum err read_retention(struct verifier *verifier, struct fault *fault)
-{
-    sqlite3_stmt *statement = verify_statement(verifier, V_RETENTION);
-    bool row = false;
-    enum err err = verify_step(verifier, statement, &row, fault);
-    if (err)
-        return err;
-    verifier->kept = (struct kept){0};
-    if (row)
-        verifier->kept = (struct kept){.raw_from = within(sqlite3_column_int64(statement, 0), VERIFY_END / WHEN_DAY),
-                                       .hour_from = within(sqlite3_column_int64(statement, 1), VERIFY_END / WHEN_DAY),
-                                       .day_from = within(sqlite3_column_int64(statement, 2), VERIFY_END / WHEN_DAY),
-                                       .batch_from = sqlite3_column_int64(statement, 3),
-                                       .batch_logs = sqlite3_column_int64(statement, 4),
-                                       .logs = sqlite3_column_int64(statement, 5)};
-    verifier->result.pruned_until = verifier->kept.raw_from * WHEN_DAY;
-    sqlite3_reset(statement);
-    return OK;
-}
-
-enum err verify_begin(struct verifier *verifier, struct fault *fault)
-{
-    enum err err = db_run(&verifier->db, verify_statement(verifier, V_BEGIN), "begin to read", fault);
-    if (!err)
-        err = read_closing(verifier, fault);
-    return err ? err : read_retention(verifier, fault);
-}
-
-void verify_end(struct verifier *verifier)
-{
-    struct fault ignored;
-    if (db_run(&verifier->db, verify_statement(verifier, V_END), "end reading", &ignored))
-        db_rollback(&verifier->db);
-}
-
-/* ---- whoever waits ---- */
-
-void verify_next_step(struct verifier *verifier, const char *step, int64_t total)
-{
-    verifier->progress = (struct progress){.step = step, .unit = "logs", .total = total};
-}
-
-static int64_t wal_bytes(const struct verifier *verifier)
-{
-    struct stat st;
-    return stat(verifier->wal_path, &st) == 0 ? (int64_t)st.st_size : 0;
-}
-
-/* The WAL begins anew, and is cut back, only after a checkpoint that no reader holds back. A writer that has nothing to
- * write makes none: that is not waited for again before the WAL has grown by as much as makes it due. */
-static void let_checkpoint(struct verifier *verifier)
-{
-    const struct timespec nap = {.tv_nsec = 10000000};
-    int64_t bytes = wal_bytes(verifier);
-    if (bytes <= verifier->wal_bytes)
-        return;
-    for (int i = 0; i < MAX_NAPS && wal_bytes(verifier) >= bytes && !watch_is_stopped(verifier->watch); i++)
-        nanosleep(&nap, NULL);
-    verifier->wal_bytes = wal_bytes(verifier) < bytes ? MAX_WAL_BYTES : bytes + MORE_WAL_BYTES;
-}
-
-enum err verify_pause(struct verifier *verifier, struct fault *fault)
-{
-    let_checkpoint(verifier);
-    return watch_is_stopped(verifier->watch) ? fault_set(fault, ERR_UNAVAILABLE, "stopped") : OK;
-}
-
-/* SQLite calls it every few thousand of its instructions; anything but 0 ends the statement. */
-static int watch_statement(void *ctx)
-{
-    struct verifier *verifier = ctx;
-    if (verifier->watch->progress && verifier->progress.step)
-        verifier->watch->progress(verifier->watch->ctx, &verifier->progress);
-    return watch_is_stopped(verifier->watch);
-}
 
 /* ---- a share ---- */
 
@@ -179,7 +48,7 @@ static void count_logs(struct verifier *verifier, const struct share *share)
 {
     if (share->tier != TIER_HOUR || !share->traffic || share->user_from != 0)
         return;
-    verifier->progress.done += verifier->raw_rows;
+    verifier->work.progress.done += verifier->raw_rows;
     verifier->result.logs += verifier->raw_rows;
 }
 
@@ -204,7 +73,10 @@ static enum err try_share(struct verifier *verifier, const struct share *share, 
     verifier->raw_rows = 0;
     if (checkable)
         err = verify_expect(verifier, share, limited, fault);
-    if (!err && checkable && !verifier->too_many && !verifier->unknown)
+    bool comparable = !err && checkable && !verifier->too_many && !verifier->unknown;
+    if (comparable)
+        err = verify_share_orders(verifier, fault);
+    if (!err && comparable)
         err = verify_compare(verifier, share, fault);
     verify_end(verifier);
     if (!err && !verifier->too_many)
@@ -346,42 +218,19 @@ static enum err run(struct verifier *verifier, bool skip_file, struct fault *fau
     return err;
 }
 
-static enum err open_database(struct verifier *verifier, const char *data_dir, struct fault *fault)
-{
-    char path[STORE_PATH_BYTES];
-    enum err err = sqlite_file_find(data_dir, path, fault);
-    if (!err && !sqlite_path(data_dir, FILE_LOGS_WAL, verifier->wal_path))
-        err = fault_set(fault, ERR_UNAVAILABLE, "the data folder's name is too long");
-    if (!err)
-        err = db_open(&verifier->db, path, DB_READ_ONLY, 1000, fault);
-    if (!err)
-        err = db_check_version(&verifier->db, &schema_analytics, fault);
-    if (!err)
-        err = db_exec(&verifier->db, "PRAGMA cache_size=-16384", fault);
-    if (!err)
-        err = db_prepare(&verifier->db, verify_sql, VERIFY_STATEMENTS, fault);
-    if (!err)
-        sqlite3_progress_handler(verifier->db.handle, 10000, watch_statement, verifier);
-    return err;
-}
-
 enum err sqlite_verify(const char *data_dir, const struct sqlite_verify_options *options, const struct watch *watch,
                        struct sqlite_verified *ret_verified, struct fault *fault)
 {
     struct verifier verifier = {.options = options,
-                                .watch = watch,
-                                .wal_bytes = MAX_WAL_BYTES,
+                                .work = {.watch = watch},
                                 .max_entries = options->entries_at_once ? options->entries_at_once : MAX_ENTRIES};
-    enum err err = open_database(&verifier, data_dir, fault);
+    enum err err = verifier_open(&verifier, data_dir, fault);
     if (!err)
         err = run(&verifier, options->skip_file, fault);
     if (!err)
         *ret_verified = verifier.result;
     else if (watch_is_stopped(watch))
         err = fault_set(fault, ERR_UNAVAILABLE, "stopped");
-    db_close(&verifier.db);
-    fold_release(&verifier.traffic);
-    fold_release(&verifier.entries);
-    fold_release(&verifier.orders);
+    verifier_close(&verifier);
     return err;
 }

@@ -1,0 +1,255 @@
+/* verifier.c: what all of verify stands on: the connection and its read transactions, whoever waits, what is closed as
+ * of this transaction, and how a difference is told. Does not know what is compared with what. */
+#include "store/sqlite/care/verifier.h"
+
+#include "db/files.h"
+#include "time/when.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/banned.h"
+
+/* What the WAL is cut back to (lib/store/sqlite/file.c), what makes a checkpoint due (lib/store/sqlite/write/wal.c),
+ * and how many naps of 10 ms it is waited for. */
+#define MAX_WAL_BYTES (INT64_C(64) << 20)
+#define MORE_WAL_BYTES (INT64_C(16) << 20)
+#define MAX_NAPS 200
+
+static const char *const verify_sql[] = {
+#define VERIFY_TEXT(name, sql) sql,
+    VERIFY_SQL(VERIFY_TEXT)
+#undef VERIFY_TEXT
+};
+
+/* ---- statements ---- */
+
+enum err verify_step(struct verifier *verifier, sqlite3_stmt *statement, bool *ret_row, struct fault *fault)
+{
+    return db_step(&verifier->db, statement, "verify", ret_row, fault);
+}
+
+enum err verify_i64(struct verifier *verifier, sqlite3_stmt *statement, int64_t otherwise, int64_t *ret_value,
+                    struct fault *fault)
+{
+    bool row = false;
+    enum err err = verify_step(verifier, statement, &row, fault);
+    if (err)
+        return err;
+    *ret_value =
+        row && sqlite3_column_type(statement, 0) != SQLITE_NULL ? sqlite3_column_int64(statement, 0) : otherwise;
+    sqlite3_reset(statement);
+    return OK;
+}
+
+static int64_t within(int64_t value, int64_t most)
+{
+    return value < 0 ? 0 : value < most ? value : most;
+}
+
+static enum err read_closing(struct verifier *verifier, struct fault *fault)
+{
+    sqlite3_stmt *statement = verify_statement(verifier, V_CLOSING);
+    bool row = false;
+    enum err err = verify_step(verifier, statement, &row, fault);
+    if (err)
+        return err;
+    /* Figures that can't be are verify_closing's to tell of; here they may do no harm. */
+    verifier->closed_hour = row ? within(sqlite3_column_int64(statement, 0), VERIFY_END / WHEN_HOUR) : 0;
+    verifier->closed_day = row ? within(sqlite3_column_int64(statement, 1), VERIFY_END / WHEN_DAY) : 0;
+    sqlite3_reset(statement);
+    return OK;
+}
+
+static enum err read_retention(struct verifier *verifier, struct fault *fault)
+{
+    sqlite3_stmt *statement = verify_statement(verifier, V_RETENTION);
+    bool row = false;
+    enum err err = verify_step(verifier, statement, &row, fault);
+    if (err)
+        return err;
+    verifier->kept = (struct kept){0};
+    if (row)
+        verifier->kept = (struct kept){.raw_from = within(sqlite3_column_int64(statement, 0), VERIFY_END / WHEN_DAY),
+                                       .hour_from = within(sqlite3_column_int64(statement, 1), VERIFY_END / WHEN_DAY),
+                                       .day_from = within(sqlite3_column_int64(statement, 2), VERIFY_END / WHEN_DAY),
+                                       .batch_from = sqlite3_column_int64(statement, 3),
+                                       .batch_logs = sqlite3_column_int64(statement, 4),
+                                       .logs = sqlite3_column_int64(statement, 5)};
+    verifier->result.pruned_until = verifier->kept.raw_from * WHEN_DAY;
+    sqlite3_reset(statement);
+    return OK;
+}
+
+enum err verify_begin(struct verifier *verifier, struct fault *fault)
+{
+    enum err err = db_run(&verifier->db, verify_statement(verifier, V_BEGIN), "begin to read", fault);
+    if (!err)
+        err = read_closing(verifier, fault);
+    return err ? err : read_retention(verifier, fault);
+}
+
+void verify_end(struct verifier *verifier)
+{
+    struct fault ignored;
+    if (db_run(&verifier->db, verify_statement(verifier, V_END), "end reading", &ignored))
+        db_rollback(&verifier->db);
+}
+
+/* ---- whoever waits ---- */
+
+void verify_next_step(struct verifier *verifier, const char *step, int64_t total)
+{
+    work_step(&verifier->work, step, "logs", total);
+}
+
+static int64_t wal_bytes(const struct verifier *verifier)
+{
+    struct stat st;
+    return stat(verifier->wal_path, &st) == 0 ? (int64_t)st.st_size : 0;
+}
+
+/* The WAL begins anew, and is cut back, only after a checkpoint that no reader holds back. A writer that has nothing to
+ * write makes none: that is not waited for again before the WAL has grown by as much as makes it due. */
+static void let_checkpoint(struct verifier *verifier)
+{
+    const struct timespec nap = {.tv_nsec = 10000000};
+    int64_t bytes = wal_bytes(verifier);
+    if (bytes <= verifier->wal_bytes)
+        return;
+    for (int i = 0; i < MAX_NAPS && wal_bytes(verifier) >= bytes && !watch_is_stopped(verifier->work.watch); i++)
+        nanosleep(&nap, NULL);
+    verifier->wal_bytes = wal_bytes(verifier) < bytes ? MAX_WAL_BYTES : bytes + MORE_WAL_BYTES;
+}
+
+enum err verify_pause(struct verifier *verifier, struct fault *fault)
+{
+    let_checkpoint(verifier);
+    return watch_is_stopped(verifier->work.watch) ? fault_set(fault, ERR_UNAVAILABLE, "stopped") : OK;
+}
+
+/* ---- what is closed ---- */
+
+static int64_t days_of(enum tier tier)
+{
+    return tier_width(tier) / WHEN_DAY;
+}
+
+bool verify_is_closed(const struct verifier *verifier, enum tier tier, int64_t bucket)
+{
+    if (tier == TIER_QUARTER)
+        return true;
+    return tier == TIER_HOUR ? bucket < verifier->closed_hour : (bucket + 1) * days_of(tier) <= verifier->closed_day;
+}
+
+/* A day is packed user by user, in several transactions, and with it the wider periods that end with it. */
+bool verify_may_be_half_packed(const struct verifier *verifier, enum tier tier, int64_t bucket)
+{
+    return tier >= TIER_DAY && bucket == verifier->closed_day / days_of(tier) &&
+           (verifier->closed_day + 1) % days_of(tier) == 0;
+}
+
+/* ---- telling ---- */
+
+/* Counts it; false when enough are told. */
+static bool is_told(struct verifier *verifier)
+{
+    verifier->result.differences++;
+    return verifier->options->difference && verifier->result.differences <= VERIFY_DIFFERENCES_TOLD;
+}
+
+void verify_differs(struct verifier *verifier, const char *table, bool is_fact, const char *format, ...)
+{
+    char words[512];
+    va_list args;
+    verifier->result.facts_differ |= is_fact;
+    if (!is_told(verifier))
+        return;
+    va_start(args, format);
+    vsnprintf(words, sizeof words, format, args);
+    va_end(args);
+    verifier->options->difference(verifier->options->ctx, &(struct sqlite_difference){.table = table, .words = words});
+}
+
+/* The text of a name, or its number where there is none. To be freed; NULL when out of memory. */
+static char *name_text(struct verifier *verifier, int64_t id)
+{
+    struct fault ignored;
+    bool row = false;
+    char *text = NULL;
+    sqlite3_stmt *statement = VERIFY_BIND(verifier, V_NAME, id);
+    enum err err = verify_step(verifier, statement, &row, &ignored);
+    const char *name = !err && row ? (const char *)sqlite3_column_text(statement, 0) : NULL;
+    if (name)
+        text = strdup(name);
+    else if (asprintf(&text, "(name %lld, which is missing)", (long long)id) < 0)
+        text = NULL;
+    sqlite3_reset(statement);
+    return text;
+}
+
+static const enum sqlite_period periods[TIER_COUNT] = {
+    [TIER_QUARTER] = PERIOD_QUARTER, [TIER_HOUR] = PERIOD_HOUR,       [TIER_DAY] = PERIOD_DAY,
+    [TIER_4_DAYS] = PERIOD_4_DAYS,   [TIER_16_DAYS] = PERIOD_16_DAYS,
+};
+
+void verify_differs_at(struct verifier *verifier, const char *table, const struct fold_key *key,
+                       const struct totals *there, const struct totals *due, const char *words)
+{
+    verifier->quarters_bad |= key->tier == TIER_QUARTER;
+    if (!is_told(verifier))
+        return;
+    bool has_domain = strcmp(table, CHUNK_TABLE) == 0;
+    char *domain = has_domain ? name_text(verifier, key->domain) : NULL;
+    char *error = has_domain && key->error ? name_text(verifier, key->error) : NULL;
+    struct sqlite_difference difference = {.table = table,
+                                           .words = words,
+                                           .period = periods[key->tier],
+                                           .bucket = key->bucket * tier_width((enum tier)key->tier),
+                                           .user_id = key->user_id,
+                                           .order_id = key->order_id,
+                                           .domain = domain,
+                                           .error = error,
+                                           .is_there = there != NULL,
+                                           .there = there ? *there : (struct totals){0},
+                                           .is_due = due != NULL,
+                                           .due = due ? *due : (struct totals){0},
+                                           .has_times = has_domain || key->tier == TIER_QUARTER};
+    verifier->options->difference(verifier->options->ctx, &difference);
+    free(domain);
+    free(error);
+}
+
+/* ---- open and close ---- */
+
+enum err verifier_open(struct verifier *verifier, const char *data_dir, struct fault *fault)
+{
+    char path[STORE_PATH_BYTES];
+    verifier->wal_bytes = MAX_WAL_BYTES;
+    enum err err = sqlite_file_find(data_dir, path, fault);
+    if (!err && !sqlite_path(data_dir, FILE_LOGS_WAL, verifier->wal_path))
+        err = fault_set(fault, ERR_UNAVAILABLE, "the data folder's name is too long");
+    if (!err)
+        err = db_open(&verifier->db, path, DB_READ_ONLY, 1000, fault);
+    if (!err)
+        err = db_check_version(&verifier->db, &schema_analytics, fault);
+    if (!err)
+        err = db_exec(&verifier->db, "PRAGMA cache_size=-16384", fault);
+    if (!err)
+        err = db_prepare(&verifier->db, verify_sql, VERIFY_STATEMENTS, fault);
+    if (!err)
+        sqlite3_progress_handler(verifier->db.handle, 10000, work_tick, &verifier->work);
+    return err;
+}
+
+void verifier_close(struct verifier *verifier)
+{
+    db_close(&verifier->db);
+    fold_release(&verifier->traffic);
+    fold_release(&verifier->entries);
+    fold_release(&verifier->orders);
+}
