@@ -38,15 +38,21 @@ static inline void work_step(struct work *work, const char *step, const char *un
     work->progress = (struct progress){.step = step, .unit = unit, .total = total};
 }
 
-/* Says how far it is. ERR_UNAVAILABLE when somebody wants the work to end. */
-static inline enum err work_go_on(const struct work *work, struct fault *fault)
+/* Says how far it is. */
+static inline void work_tell(const struct work *work)
 {
     if (work->watch->progress && work->progress.step)
         work->watch->progress(work->watch->ctx, &work->progress);
+}
+
+/* The same. ERR_UNAVAILABLE when somebody wants the work to end. */
+static inline enum err work_go_on(const struct work *work, struct fault *fault)
+{
+    work_tell(work);
     return watch_is_stopped(work->watch) ? fault_set(fault, ERR_UNAVAILABLE, "stopped") : OK;
 }
 
-/* The same as a callback, of SQLite for one: anything but 0 ends what calls it. */
+/* Both as a callback, of SQLite for one: anything but 0 ends what calls it. */
 static inline int work_tick(void *ctx)
 {
     struct fault ignored;

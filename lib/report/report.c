@@ -27,6 +27,22 @@ void totals_add(struct totals *totals, const struct totals *more)
         totals->last = more->last;
 }
 
+static bool fits(int64_t a, int64_t b)
+{
+    int64_t ignored;
+    return !__builtin_add_overflow(a, b, &ignored);
+}
+
+bool totals_add_within(struct totals *totals, const struct totals *more)
+{
+    bool all_fit = fits(totals->count, more->count) && fits(totals->bytes_sent, more->bytes_sent) &&
+                   fits(totals->bytes_received, more->bytes_received) && fits(totals->errors, more->errors) &&
+                   fits(totals->bytes_sent + more->bytes_sent, totals->bytes_received + more->bytes_received);
+    if (all_fit)
+        totals_add(totals, more);
+    return all_fit;
+}
+
 int64_t totals_bytes(const struct totals *totals)
 {
     return sum(totals->bytes_sent, totals->bytes_received);

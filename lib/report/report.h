@@ -51,6 +51,9 @@ static inline bool totals_are_none(const struct totals *totals)
  * damaged file holds may; it wraps.) */
 void totals_add(struct totals *totals, const struct totals *more);
 
+/* The same, but false when a sum would pass 2^63-1, or that of the bytes both ways would; then nothing is added. */
+bool totals_add_within(struct totals *totals, const struct totals *more);
+
 /* Both ways. */
 int64_t totals_bytes(const struct totals *totals);
 

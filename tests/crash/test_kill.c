@@ -9,7 +9,7 @@
  *
  * ANALYTICS_LONG=1 kills 480 times, on eight databases. ANALYTICS_SEED repeats a run's choices, though not its timing.
  *
- * Seen to fail on four planted bugs, in lib/store/sqlite/write/write.c:
+ * Seen to fail on four planted bugs, in lib/store/sqlite/write/:
  *
  *   The answer before the commit: "batch k120: acknowledged twice as if it were new"
  *

@@ -185,7 +185,7 @@ static void upkeep(struct store_writer *writer, int slices)
     struct fault fault;
     bool more = true;
     for (int i = 0; more && i < slices; i++) {
-        sqlite_writer_of(writer)->checkpoint_at = i == slices / 2 ? 1 : INT_MAX;
+        sqlite_writer_of(writer)->wal.checkpoint_at = i == slices / 2 ? 1 : INT_MAX;
         memory_enter();
         enum err err = store_maintain(writer, LEDGER_NOW, LEDGER_KEEP, &more, &fault);
         memory_leave();

@@ -6,7 +6,7 @@
  * cut at operation after operation, the files are made as a disk could hold them, and opened. A later run goes on from
  * such files. ANALYTICS_LONG=1 takes more cuts and runs.
  *
- * Seen to fail on four planted bugs, in lib/db/db.c and lib/store/sqlite/write/write.c:
+ * Seen to fail on four planted bugs, in lib/db/db.c and lib/store/sqlite/write/:
  *
  *   PRAGMA synchronous=NORMAL: "cut behind operation 82 of 375, kept 50%, torn 30%, noise 0%: acknowledged batch 0 is
  *   lost"
@@ -17,8 +17,8 @@
  *   The key in a commit of its own, before the batch's: "cut behind operation 78 of 465, kept 100%, torn 0%, noise 0%:
  *   batch 0 is neither whole nor absent: 0 of 3 logs, 0 times, key 1"
  *
- *   No leave_old_wal() at the start: "cut behind operation 122 of 122, kept 100%, torn 0%, noise 0%: acknowledged batch
- * 5 is lost", after a failed sync. The store had this one. */
+ *   No sqlite_wal_make_room() at the start: "cut behind operation 122 of 122, kept 100%, torn 0%, noise 0%:
+ * acknowledged batch 5 is lost", after a failed sync. The store had this one. */
 #include "support/disk.h"
 #include "support/ledger.h"
 #include "store/sqlite/write/writer.h"
@@ -69,8 +69,8 @@ static enum err upkeep(struct store_writer *writer, int slices)
     struct fault fault;
     enum err err = OK;
     while (!err && more && slices-- > 0) {
-        if (checkpoint_pages && sqlite_writer_of(writer)->checkpoint_at > checkpoint_pages)
-            sqlite_writer_of(writer)->checkpoint_at = checkpoint_pages;
+        if (checkpoint_pages && sqlite_writer_of(writer)->wal.checkpoint_at > checkpoint_pages)
+            sqlite_writer_of(writer)->wal.checkpoint_at = checkpoint_pages;
         err = store_maintain(writer, LEDGER_NOW, LEDGER_KEEP, &more, &fault);
     }
     return err;

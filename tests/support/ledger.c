@@ -113,7 +113,7 @@ static void write_as_told(const struct ledger *ledger, const char *folder, int p
         ck_assert_int_eq(ledger_write(writer, ledger, i).result, OK);
         sqlite_set_slice(sqlite_writer_of(writer), i % 3 ? 1 : 1000);
         for (int slices = i % 40; more && slices > 0; slices--) {
-            sqlite_writer_of(writer)->checkpoint_at = 200;
+            sqlite_writer_of(writer)->wal.checkpoint_at = 200;
             ck_assert_int_eq(store_maintain(writer, LEDGER_NOW, LEDGER_KEEP, &more, &fault), OK);
         }
     }

@@ -1,10 +1,10 @@
 /* prune.c: analyticsctl prune: everything older than some days, at once, and what that would be. Knows which
  * tables have an age. Leaves the deleting to write/retain.c. */
-#include "store/sqlite/write/writer.h"
+#include "store/sqlite/care/care.h"
 
 #include "store/sqlite/file.h"
+#include "store/sqlite/write/retain.h"
 #include "time/when.h"
-#include "store/sqlite/care/care.h"
 
 #include <sys/stat.h>
 
@@ -115,11 +115,11 @@ static enum err plan(struct work *work, struct db *db, int64_t now, int64_t days
 {
     int64_t day = 0;
     enum err err = find_day(db, now, days, &day, fault);
-    work->progress = (struct progress){.step = "counting rows", .unit = "rows"};
+    work_step(work, "counting rows", "rows", 0);
     pruned->before = day * WHEN_DAY;
     if (!err)
         err = count_rows(db, day, pruned, fault);
-    work->progress = (struct progress){.step = "measuring tables", .unit = "tables", .total = PRUNED_TABLES};
+    work_step(work, "measuring tables", "tables", PRUNED_TABLES);
     for (int i = 0; !err && i < PRUNED_TABLES; i++) {
         err = measure(db, i, pruned->tables[i].rows, &pruned->tables[i].bytes, fault);
         work->progress.done++;
@@ -194,19 +194,18 @@ static enum err prune(struct work *work, struct sqlite_writer *writer, int64_t n
 {
     int64_t day = 0, rows = 0;
     enum err err = find_day(&writer->db, now, days, &day, fault);
-    work->progress = (struct progress){.step = "counting rows", .unit = "rows"};
+    work_step(work, "counting rows", "rows", 0);
     if (!err)
         err = count_rows(&writer->db, day, pruned, fault);
     for (int i = 0; i < PRUNED_TABLES; i++)
         rows += pruned->tables[i].rows;
     pruned->before = day * WHEN_DAY;
-    writer->pruning.before = day;
-    writer->pruning.give_back_all = writer->pruning.pending = true;
+    sqlite_retain_from(writer, day);
     if (!err)
         err = do_all(work, writer, now, rows, fault);
     for (int i = 0; i < PRUNED_TABLES; i++)
         pruned->tables[i].rows = writer->pruning.rows[i];
-    return err ? err : sqlite_checkpoint(writer, fault); /* the file shrinks when the WAL goes home */
+    return err ? err : sqlite_wal_checkpoint(&writer->wal, fault); /* the file shrinks when the WAL goes home */
 }
 
 enum err sqlite_prune(const char *data_dir, int64_t now, int64_t days, const struct watch *watch,

@@ -2,10 +2,11 @@
  * the quarters of an hour, each as right as before or more at every moment. Only when all logs have been read without a
  * fault, the rest is emptied in one transaction that also says that nothing is closed, so that reports are answered
  * from the logs; then all is closed again. Knows in which order. Leaves closing to write/close.c. */
-#include "store/sqlite/write/writer.h"
-
-#include "store/sqlite/file.h"
 #include "store/sqlite/care/care.h"
+
+#include "base/work.h"
+#include "store/sqlite/file.h"
+#include "store/sqlite/write/upkeep.h"
 
 #include "base/banned.h"
 
@@ -18,61 +19,30 @@
 
 struct rebuild {
     struct sqlite_writer *writer;
-    const struct watch *watch;
-    struct progress progress;
+    struct work work;
     struct totals sums;
     struct fold orders; /* every (order, user) pair */
 };
 
-/* ---- whoever waits ---- */
-
-static void tell_progress(const struct rebuild *rebuild)
-{
-    if (rebuild->watch->progress && rebuild->progress.step)
-        rebuild->watch->progress(rebuild->watch->ctx, &rebuild->progress);
-}
-
-/* SQLite calls it every few thousand of its instructions; anything but 0 ends the statement. */
-static int watch_statement(void *ctx)
-{
-    struct rebuild *rebuild = ctx;
-    tell_progress(rebuild);
-    return watch_is_stopped(rebuild->watch);
-}
-
 /* ---- quarters, sums and pairs ---- */
-
-static bool add_up(int64_t *sum, int64_t more)
-{
-    return !__builtin_add_overflow(*sum, more, sum);
-}
-
-/* Sent and received are reported as one sum too. */
-static bool add_sums(struct totals *sums, const struct totals *log)
-{
-    int64_t bytes;
-    return add_up(&sums->count, log->count) && add_up(&sums->bytes_sent, log->bytes_sent) &&
-           add_up(&sums->bytes_received, log->bytes_received) && add_up(&sums->errors, log->errors) &&
-           !__builtin_add_overflow(sums->bytes_sent, sums->bytes_received, &bytes);
-}
 
 static enum err add_log(struct rebuild *rebuild, int64_t quarter, sqlite3_stmt *statement, struct fault *fault)
 {
     struct totals totals = sqlite_raw_totals(statement);
     struct fold_key pair = {.user_id = sqlite3_column_int64(statement, 0),
                             .order_id = sqlite3_column_int64(statement, 3)};
-    if (!add_sums(&rebuild->sums, &totals))
+    if (!totals_add_within(&rebuild->sums, &totals))
         return fault_set(fault, ERR_UNAVAILABLE, "raw_log is damaged: a total would pass 9223372036854775807");
-    enum err err = sqlite_quarter_add(rebuild->writer, quarter, pair.user_id, &totals);
+    enum err err = sqlite_quarter_add(&rebuild->writer->traffic, quarter, pair.user_id, &totals);
     if (!err)
         err = fold_add(&rebuild->orders, &pair, &TOTALS_NONE);
-    rebuild->progress.done++;
+    rebuild->work.progress.done++;
     return err ? fault_set(fault, ERR_UNAVAILABLE, "out of memory") : OK;
 }
 
 static enum err add_logs(struct rebuild *rebuild, int64_t quarter, struct fault *fault)
 {
-    sqlite3_stmt *statement = writer_statement(rebuild->writer, W_RAW_QUARTER);
+    sqlite3_stmt *statement = sql_of(&rebuild->writer->db, W_RAW_QUARTER);
     bool row = true;
     BIND_ALL(statement, quarter);
     enum err err = db_step(&rebuild->writer->db, statement, "read raw logs", &row, fault);
@@ -88,23 +58,23 @@ static enum err add_logs(struct rebuild *rebuild, int64_t quarter, struct fault 
 static enum err redo_quarter(struct rebuild *rebuild, int64_t quarter, struct fault *fault)
 {
     struct sqlite_writer *writer = rebuild->writer;
-    sqlite3_stmt *statement = writer_statement(writer, W_QUARTER_DROP);
+    sqlite3_stmt *statement = sql_of(&writer->db, W_QUARTER_DROP);
     BIND_ALL(statement, quarter);
     enum err err = db_run(&writer->db, statement, "empty a quarter", fault);
     if (!err)
         err = add_logs(rebuild, quarter, fault);
     if (!err)
-        err = sqlite_traffic_put(writer, fault);
-    return err ? err : db_run(&writer->db, writer_statement(writer, W_NOTE_CHANGE), "note a change", fault);
+        err = sqlite_traffic_put(&writer->traffic, fault);
+    return err ? err : db_run(&writer->db, sql_of(&writer->db, W_NOTE_CHANGE), "note a change", fault);
 }
 
 /* The next one with logs, or with rows that should perhaps not be. INT64_MAX: none. */
 static enum err next_quarter(struct rebuild *rebuild, int64_t after, int64_t *ret_quarter, struct fault *fault)
 {
     int64_t raw = INT64_MAX, rolled_up = INT64_MAX;
-    enum err err = sqlite_lookup(rebuild->writer, W_RAW_AFTER, after, INT64_MAX, &raw, fault);
+    enum err err = sqlite_lookup(&rebuild->writer->db, W_RAW_AFTER, after, INT64_MAX, &raw, fault);
     if (!err)
-        err = sqlite_lookup(rebuild->writer, W_QUARTER_AFTER, after, INT64_MAX, &rolled_up, fault);
+        err = sqlite_lookup(&rebuild->writer->db, W_QUARTER_AFTER, after, INT64_MAX, &rolled_up, fault);
     *ret_quarter = raw < rolled_up ? raw : rolled_up;
     return err;
 }
@@ -112,9 +82,9 @@ static enum err next_quarter(struct rebuild *rebuild, int64_t after, int64_t *re
 /* Some quarters after *quarter, which becomes the last of them; INT64_MAX when there are no more. */
 static enum err redo_slice(struct rebuild *rebuild, int64_t *quarter, struct fault *fault)
 {
-    int64_t logs = rebuild->progress.done;
+    int64_t logs = rebuild->work.progress.done;
     enum err err = OK;
-    for (int i = 0; !err && i < SLICE_QUARTERS && rebuild->progress.done < logs + SLICE_LOGS; i++) {
+    for (int i = 0; !err && i < SLICE_QUARTERS && rebuild->work.progress.done < logs + SLICE_LOGS; i++) {
         err = next_quarter(rebuild, *quarter, quarter, fault);
         if (err || *quarter == INT64_MAX)
             return err;
@@ -129,8 +99,8 @@ static enum err in_transaction(struct rebuild *rebuild,
                                struct fault *fault)
 {
     struct sqlite_writer *writer = rebuild->writer;
-    fold_clear(&writer->traffic);
-    enum err err = sqlite_make_room(writer, fault);
+    fold_clear(&writer->traffic.sums);
+    enum err err = sqlite_wal_make_room(&writer->wal, fault);
     if (!err)
         err = db_begin(&writer->db, fault);
     if (!err)
@@ -139,17 +109,17 @@ static enum err in_transaction(struct rebuild *rebuild,
         err = db_commit(&writer->db, fault);
     if (err)
         db_rollback(&writer->db);
-    tell_progress(rebuild);
-    return err || !sqlite_checkpoint_is_due(writer) ? err : sqlite_checkpoint(writer, fault);
+    work_tell(&rebuild->work);
+    return err || !sqlite_checkpoint_is_due(writer) ? err : sqlite_wal_checkpoint(&writer->wal, fault);
 }
 
 /* Logs before the horizon, if there are some yet, count as deleted. */
 static enum err redo_quarters(struct rebuild *rebuild, struct fault *fault)
 {
-    int64_t from = rebuild->writer->horizons.raw_from;
+    int64_t from = rebuild->writer->closed.horizons.raw_from;
     int64_t quarter = from ? from * (tier_width(TIER_DAY) / tier_width(TIER_QUARTER)) - 1 : INT64_MIN;
     enum err err = OK;
-    while (!err && quarter != INT64_MAX && !watch_is_stopped(rebuild->watch))
+    while (!err && quarter != INT64_MAX && !watch_is_stopped(rebuild->work.watch))
         err = in_transaction(rebuild, redo_slice, &quarter, fault);
     return err;
 }
@@ -163,7 +133,7 @@ static enum err put_orders(struct rebuild *rebuild, struct fault *fault)
         db_exec(&rebuild->writer->db, "DELETE FROM order_user WHERE (SELECT raw_from FROM retention) = 0", fault);
     for (size_t i = 0; !err && i < rebuild->orders.count; i++) {
         const struct fold_key *pair = &rebuild->orders.entries[i].key;
-        sqlite3_stmt *statement = writer_statement(rebuild->writer, W_ORDER_USER_ADD);
+        sqlite3_stmt *statement = sql_of(&rebuild->writer->db, W_ORDER_USER_ADD);
         BIND_ALL(statement, pair->order_id, pair->user_id);
         err = db_run(&rebuild->writer->db, statement, "add to order_user", fault);
     }
@@ -187,10 +157,10 @@ static enum err open_all(struct rebuild *rebuild, int64_t *at, struct fault *fau
 {
     (void)at;
     const struct totals *sums = &rebuild->sums;
-    sqlite3_stmt *total = writer_statement(rebuild->writer, W_SET_TOTAL);
+    sqlite3_stmt *total = sql_of(&rebuild->writer->db, W_SET_TOTAL);
     enum err err = put_orders(rebuild, fault);
     if (!err)
-        err = db_exec(&rebuild->writer->db, rebuild->writer->horizons.raw_from ? empty_since : empty_all, fault);
+        err = db_exec(&rebuild->writer->db, rebuild->writer->closed.horizons.raw_from ? empty_since : empty_all, fault);
     if (!err)
         err = db_exec(
             &rebuild->writer->db,
@@ -209,10 +179,8 @@ static enum err turn(struct rebuild *rebuild, struct fault *fault)
     enum err err = in_transaction(rebuild, open_all, NULL, fault);
     if (err)
         return err;
-    writer->grand = rebuild->sums;
-    writer->closed_hour = writer->horizons.raw_from * 24;
-    writer->closed_day = writer->horizons.raw_from;
-    writer->packing.active = false;
+    writer->admit.grand = rebuild->sums;
+    sqlite_reopen(&writer->closed);
     return OK;
 }
 
@@ -223,10 +191,10 @@ static enum err close_all(struct rebuild *rebuild, int64_t now, struct fault *fa
     bool more = true;
     enum err err = OK;
     sqlite_set_slice(rebuild->writer, SLICE_ENTRIES);
-    while (!err && more && !watch_is_stopped(rebuild->watch)) {
+    while (!err && more && !watch_is_stopped(rebuild->work.watch)) {
         err = sqlite_maintain(rebuild->writer, now, KEEP_KEYS, &more, fault);
-        rebuild->progress.done = rebuild->writer->logs_packed;
-        tell_progress(rebuild);
+        rebuild->work.progress.done = rebuild->writer->closed.packing.logs;
+        work_tell(&rebuild->work);
     }
     return err;
 }
@@ -252,37 +220,37 @@ static enum err run(struct rebuild *rebuild, int64_t now, struct sqlite_rebuilt 
     enum err err = db_get_i64(&rebuild->writer->db,
                               "SELECT (SELECT ifnull(sum(logs), 0) FROM batch) + batch_logs - logs FROM retention", 0,
                               &logs, fault);
-    rebuild->progress = (struct progress){.step = "adding up the logs", .unit = "logs", .total = logs};
+    work_step(&rebuild->work, "adding up the logs", "logs", logs);
     if (!err)
         err = load_gone(rebuild, fault);
     if (!err)
         err = redo_quarters(rebuild, fault);
-    logs = rebuild->progress.done;
-    if (!err && !watch_is_stopped(rebuild->watch))
+    logs = rebuild->work.progress.done;
+    if (!err && !watch_is_stopped(rebuild->work.watch))
         err = turn(rebuild, fault);
-    rebuild->progress = (struct progress){.step = "closing hours and days", .unit = "logs", .total = logs};
+    work_step(&rebuild->work, "closing hours and days", "logs", logs);
     if (!err)
         err = close_all(rebuild, now, fault);
-    if (!err && watch_is_stopped(rebuild->watch))
+    if (!err && watch_is_stopped(rebuild->work.watch))
         err = fault_set(fault, ERR_UNAVAILABLE, "stopped");
     if (err)
         return err;
     *ret_rebuilt =
-        (struct sqlite_rebuilt){.logs = logs, .closed_until = rebuild->writer->closed_hour * tier_width(TIER_HOUR)};
+        (struct sqlite_rebuilt){.logs = logs, .closed_until = rebuild->writer->closed.hour * tier_width(TIER_HOUR)};
     return OK;
 }
 
 enum err sqlite_rebuild(const char *data_dir, int64_t now, const struct watch *watch,
                         struct sqlite_rebuilt *ret_rebuilt, struct fault *fault)
 {
-    struct rebuild rebuild = {.watch = watch};
+    struct rebuild rebuild = {.work = {.watch = watch}};
     char path[STORE_PATH_BYTES];
     enum err err = sqlite_file_find(data_dir, path, fault); /* the writer would make it */
     if (!err)
         err = sqlite_writer_open(data_dir, &rebuild.writer, fault);
     if (err)
         return err;
-    sqlite3_progress_handler(rebuild.writer->db.handle, 10000, watch_statement, &rebuild);
+    sqlite3_progress_handler(rebuild.writer->db.handle, 10000, work_tick, &rebuild.work);
     err = run(&rebuild, now, ret_rebuilt, fault);
     if (err && watch_is_stopped(watch))
         err = fault_set(fault, ERR_UNAVAILABLE, "stopped");

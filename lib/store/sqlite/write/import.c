@@ -5,9 +5,7 @@
  * A chunk comes with the mark of where it begins. Whole chunks of a file leave the same marks each time; but the last
  * one is short, and when the file has grown, the chunk that begins there holds logs that are stored. So the marks
  * between the chunk's ends are looked at too. */
-#include "store/sqlite/write/writer.h"
-
-#include "log/import_mark.h"
+#include "store/sqlite/write/import.h"
 
 #include <string.h>
 
@@ -23,7 +21,7 @@ static sqlite3_stmt *find_marks(struct sqlite_writer *writer, const struct store
                                 const struct import_mark *begin)
 {
     char key[IMPORT_KEY_BYTES];
-    sqlite3_stmt *statement = writer_statement(writer, W_MARKS_FIND);
+    sqlite3_stmt *statement = sql_of(&writer->db, W_MARKS_FIND);
     struct import_mark bound = {.logs = begin->logs + 1};
     import_mark_format(&bound, key);
     bind_key(statement, 1, key);
@@ -68,8 +66,8 @@ enum err sqlite_import_mark(struct sqlite_writer *writer, const struct import_ma
 {
     int64_t caller = 0;
     char key[IMPORT_KEY_BYTES];
-    sqlite3_stmt *statement = writer_statement(writer, W_KEY_ADD);
-    enum err err = sqlite_resolve_text(writer, slice_of(STORE_IMPORT_CALLER), &caller, fault);
+    sqlite3_stmt *statement = sql_of(&writer->db, W_KEY_ADD);
+    enum err err = sqlite_resolve_text(&writer->names, slice_of(STORE_IMPORT_CALLER), &caller, fault);
     if (err)
         return err;
     import_mark_format(end, key);

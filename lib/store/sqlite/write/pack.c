@@ -1,8 +1,8 @@
 /* pack.c: adds entries to the packed rollups: finds the chunks they belong to, merges, writes them again. Knows
  * the table rollup_chunk. Does not know why entries come. */
-#include "store/sqlite/write/writer.h"
+#include "store/sqlite/write/pack.h"
 
-#include "rollup/pack.h"
+#include "store/sqlite/write/sql.h"
 
 #include "base/banned.h"
 
@@ -10,6 +10,22 @@
  * overflow pages at about a quarter of a page (sqlite.org/fileformat2.html#cell_payload): 1002 bytes of 4096, keys and
  * all. */
 #define CHUNK_BYTES 950
+
+/* A domain's entries stay together: as many orders as it has in one bucket. */
+#define MAX_CHUNK_BYTES (64u << 20)
+
+void sqlite_pack_init(struct writer_pack *pack, struct db *db)
+{
+    pack->db = db;
+    pack_writer_init(&pack->packer, MAX_CHUNK_BYTES);
+}
+
+void sqlite_pack_release(struct writer_pack *pack)
+{
+    fold_release(&pack->entries);
+    fold_release(&pack->chunk);
+    pack_writer_release(&pack->packer);
+}
 
 /* Entries of one (tier, bucket, user, kind), in order. */
 struct run {
@@ -24,10 +40,10 @@ static int64_t kind_of(const struct fold_key *key)
 }
 
 /* Binds what all chunk statements share: tier, bucket, user, kind, and a domain. */
-static sqlite3_stmt *chunk_statement(struct sqlite_writer *writer, enum writer_statement which,
-                                     const struct fold_key *key, int64_t domain)
+static sqlite3_stmt *chunk_statement(struct writer_pack *pack, enum writer_statement which, const struct fold_key *key,
+                                     int64_t domain)
 {
-    sqlite3_stmt *statement = writer_statement(writer, which);
+    sqlite3_stmt *statement = sql_of(pack->db, which);
     BIND_ALL(statement, key->tier, key->bucket, key->user_id, kind_of(key), domain);
     return statement;
 }
@@ -38,8 +54,8 @@ static enum err damaged(const struct fold_key *key, struct fault *fault)
                      (long long)key->tier, (long long)key->bucket, (long long)key->user_id);
 }
 
-/* Adds a stored chunk's entries to writer->chunk. */
-static enum err unpack(struct sqlite_writer *writer, const struct fold_key *key, int64_t base, sqlite3_stmt *statement,
+/* Adds a stored chunk's entries to pack->chunk. */
+static enum err unpack(struct writer_pack *pack, const struct fold_key *key, int64_t base, sqlite3_stmt *statement,
                        int column, struct fault *fault)
 {
     struct pack_reader reader;
@@ -52,40 +68,39 @@ static enum err unpack(struct sqlite_writer *writer, const struct fold_key *key,
         entry.domain = reader.key.domain;
         entry.error = reader.key.error;
         entry.order_id = reader.key.order_id;
-        err = fold_add(&writer->chunk, &entry, &totals);
+        err = fold_add(&pack->chunk, &entry, &totals);
     }
     if (err)
         return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
     return reader.damaged ? damaged(key, fault) : OK;
 }
 
-static enum err drop_chunk(struct sqlite_writer *writer, const struct fold_key *key, int64_t domain,
-                           struct fault *fault)
+static enum err drop_chunk(struct writer_pack *pack, const struct fold_key *key, int64_t domain, struct fault *fault)
 {
-    return db_run(&writer->db, chunk_statement(writer, W_CHUNK_DROP, key, domain), "replace a chunk", fault);
+    return db_run(pack->db, chunk_statement(pack, W_CHUNK_DROP, key, domain), "replace a chunk", fault);
 }
 
-/* Takes the chunk that `key`'s domain falls into out of the table and into writer->chunk, if there is one. */
-static enum err take_chunk(struct sqlite_writer *writer, const struct fold_key *key, int64_t base, struct fault *fault)
+/* Takes the chunk that `key`'s domain falls into out of the table and into pack->chunk, if there is one. */
+static enum err take_chunk(struct writer_pack *pack, const struct fold_key *key, int64_t base, struct fault *fault)
 {
-    sqlite3_stmt *statement = chunk_statement(writer, W_CHUNK_AT, key, key->domain);
+    sqlite3_stmt *statement = chunk_statement(pack, W_CHUNK_AT, key, key->domain);
     bool row = false;
-    enum err err = db_step(&writer->db, statement, "find a chunk", &row, fault);
+    enum err err = db_step(pack->db, statement, "find a chunk", &row, fault);
     if (err || !row)
         return err;
     int64_t domain = sqlite3_column_int64(statement, 0);
-    err = unpack(writer, key, base, statement, 1, fault);
+    err = unpack(pack, key, base, statement, 1, fault);
     sqlite3_reset(statement);
-    return err ? err : drop_chunk(writer, key, domain, fault);
+    return err ? err : drop_chunk(pack, key, domain, fault);
 }
 
 /* The first domain of the chunk after the one that `key` falls into: entries from there on belong to it. */
-static enum err find_limit(struct sqlite_writer *writer, const struct fold_key *key, int64_t *ret_domain,
+static enum err find_limit(struct writer_pack *pack, const struct fold_key *key, int64_t *ret_domain,
                            struct fault *fault)
 {
-    sqlite3_stmt *statement = chunk_statement(writer, W_CHUNK_AFTER, key, key->domain);
+    sqlite3_stmt *statement = chunk_statement(pack, W_CHUNK_AFTER, key, key->domain);
     bool row = false;
-    enum err err = db_step(&writer->db, statement, "find a chunk", &row, fault);
+    enum err err = db_step(pack->db, statement, "find a chunk", &row, fault);
     if (err)
         return err;
     *ret_domain = row ? sqlite3_column_int64(statement, 0) : INT64_MAX;
@@ -93,16 +108,16 @@ static enum err find_limit(struct sqlite_writer *writer, const struct fold_key *
     return OK;
 }
 
-static enum err put_chunk(struct sqlite_writer *writer, const struct fold_key *first, struct fault *fault)
+static enum err put_chunk(struct writer_pack *pack, const struct fold_key *first, struct fault *fault)
 {
-    struct buf *bytes = &writer->packer.bytes;
+    struct buf *bytes = &pack->packer.bytes;
     if (bytes->failed)
         return fault_set(fault, ERR_UNAVAILABLE, "no room for a chunk: tier %lld, bucket %lld, user %lld, domain %lld",
                          (long long)first->tier, (long long)first->bucket, (long long)first->user_id,
                          (long long)first->domain);
-    sqlite3_stmt *statement = chunk_statement(writer, W_CHUNK_PUT, first, first->domain);
+    sqlite3_stmt *statement = chunk_statement(pack, W_CHUNK_PUT, first, first->domain);
     sqlite3_bind_blob(statement, 6, bytes->data, (int)bytes->len, SQLITE_STATIC);
-    return db_run(&writer->db, statement, "store a chunk", fault);
+    return db_run(pack->db, statement, "store a chunk", fault);
 }
 
 /* Where a run is cut: a chunk ends before the group at `entry` when it is full, but never within a domain. */
@@ -112,9 +127,9 @@ static bool ends_chunk(const struct pack_writer *packer, size_t before, const st
 }
 
 /* Writes the run as chunks. */
-static enum err put_run(struct sqlite_writer *writer, const struct run *run, struct fault *fault)
+static enum err put_run(struct writer_pack *pack, const struct run *run, struct fault *fault)
 {
-    struct pack_writer *packer = &writer->packer;
+    struct pack_writer *packer = &pack->packer;
     const struct fold_entry *entries = run->entries;
     size_t first = 0; /* of the chunk being written */
     enum err err = OK;
@@ -126,37 +141,37 @@ static enum err put_run(struct sqlite_writer *writer, const struct run *run, str
         if (!ends_chunk(packer, before, &entries[i]))
             continue;
         packer->bytes.len = before;
-        err = put_chunk(writer, &entries[first].key, fault);
+        err = put_chunk(pack, &entries[first].key, fault);
         first = i;
         pack_begin(packer, run->base);
         pack_put(packer, &entries[i], n);
     }
     if (!err && run->count)
-        err = put_chunk(writer, &entries[first].key, fault);
+        err = put_chunk(pack, &entries[first].key, fault);
     return err;
 }
 
 /* Adds the first entries of the run to the chunk they fall into; *ret_done is how many. */
-static enum err merge_chunk(struct sqlite_writer *writer, const struct run *run, size_t *ret_done, struct fault *fault)
+static enum err merge_chunk(struct writer_pack *pack, const struct run *run, size_t *ret_done, struct fault *fault)
 {
     int64_t limit = 0;
     size_t done = 0;
-    fold_clear(&writer->chunk);
-    enum err err = take_chunk(writer, &run->entries[0].key, run->base, fault);
+    fold_clear(&pack->chunk);
+    enum err err = take_chunk(pack, &run->entries[0].key, run->base, fault);
     if (!err)
-        err = find_limit(writer, &run->entries[0].key, &limit, fault);
+        err = find_limit(pack, &run->entries[0].key, &limit, fault);
     if (err)
         return err;
     while (done < run->count && run->entries[done].key.domain < limit)
         done++;
     *ret_done = done;
-    if (writer->chunk.count == 0)
-        return put_run(writer, &(struct run){run->entries, done, run->base}, fault);
+    if (pack->chunk.count == 0)
+        return put_run(pack, &(struct run){run->entries, done, run->base}, fault);
     for (size_t i = 0; i < done; i++)
-        if (fold_add(&writer->chunk, &run->entries[i].key, &run->entries[i].totals))
+        if (fold_add(&pack->chunk, &run->entries[i].key, &run->entries[i].totals))
             return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
-    fold_sort(&writer->chunk);
-    return put_run(writer, &(struct run){writer->chunk.entries, writer->chunk.count, run->base}, fault);
+    fold_sort(&pack->chunk);
+    return put_run(pack, &(struct run){pack->chunk.entries, pack->chunk.count, run->base}, fault);
 }
 
 static bool same_run(const struct fold_key *a, const struct fold_key *b)
@@ -172,28 +187,28 @@ static size_t run_length(const struct fold_entry *entries, size_t count)
     return n;
 }
 
-static enum err merge_run(struct sqlite_writer *writer, struct run run, struct fault *fault)
+static enum err merge_run(struct writer_pack *pack, struct run run, struct fault *fault)
 {
     enum err err = OK;
     while (!err && run.count) {
         size_t done = 0;
-        err = merge_chunk(writer, &run, &done, fault);
+        err = merge_chunk(pack, &run, &done, fault);
         run.entries += done;
         run.count -= done;
     }
     return err;
 }
 
-enum err sqlite_pack(struct sqlite_writer *writer, bool fresh, struct fault *fault)
+enum err sqlite_pack(struct writer_pack *pack, bool fresh, struct fault *fault)
 {
-    struct fold *fold = &writer->packed;
+    struct fold *fold = &pack->entries;
     enum err err = OK;
     fold_sort(fold);
     for (size_t i = 0, n; !err && i < fold->count; i += n) {
         const struct fold_key *key = &fold->entries[i].key;
         n = run_length(&fold->entries[i], fold->count - i);
         struct run run = {&fold->entries[i], n, key->bucket * tier_width((enum tier)key->tier)};
-        err = fresh ? put_run(writer, &run, fault) : merge_run(writer, run, fault);
+        err = fresh ? put_run(pack, &run, fault) : merge_run(pack, run, fault);
     }
     fold_clear(fold);
     return err;

@@ -1,7 +1,7 @@
 /* retain.c: how long what is kept. A horizon moves first, in one transaction, and from then on nobody looks at
  * what lies before it; then those rows are deleted, and their pages given back, a slice at a time. Knows horizons and
  * tables. Does not know what the rows mean. */
-#include "store/sqlite/write/writer.h"
+#include "store/sqlite/write/retain.h"
 
 #include "time/when.h"
 
@@ -27,6 +27,17 @@ void sqlite_set_retention(struct sqlite_writer *writer, const struct store_reten
     writer->pruning.retention = *retention;
 }
 
+void sqlite_retain_from(struct sqlite_writer *writer, int64_t day)
+{
+    writer->pruning.before = day;
+    writer->pruning.give_back_all = writer->pruning.pending = true;
+}
+
+bool sqlite_retain_is_busy(const struct sqlite_writer *writer)
+{
+    return writer->pruning.pending && !writer->pruning.give_back_all;
+}
+
 /* ---- horizons ---- */
 
 static int64_t min64(int64_t a, int64_t b)
@@ -42,7 +53,7 @@ static int64_t max64(int64_t a, int64_t b)
 enum err sqlite_retain_today(struct sqlite_writer *writer, int64_t now, int64_t *ret_day, struct fault *fault)
 {
     int64_t newest = -1;
-    enum err err = sqlite_lookup(writer, W_NEWEST_QUARTER, 0, -1, &newest, fault);
+    enum err err = sqlite_lookup(&writer->db, W_NEWEST_QUARTER, 0, -1, &newest, fault);
     if (!err)
         *ret_day = newest < 0 ? -1 : min64(newest * WHEN_QUARTER, now) / WHEN_DAY;
     return err;
@@ -59,8 +70,8 @@ static struct horizons due_horizons(const struct sqlite_writer *writer, int64_t 
 {
     const struct pruning *pruning = &writer->pruning;
     const struct store_retention *keep = &pruning->retention;
-    struct horizons due = writer->horizons;
-    due.raw_from = due_from(pruning, today, keep->raw_days, writer->closed_day, due.raw_from);
+    struct horizons due = writer->closed.horizons;
+    due.raw_from = due_from(pruning, today, keep->raw_days, writer->closed.day, due.raw_from);
     due.hour_from = due_from(pruning, today, keep->hour_days, due.raw_from, due.hour_from);
     due.day_from = due_from(pruning, today, keep->day_days, due.hour_from, due.day_from);
     return due;
@@ -69,7 +80,7 @@ static struct horizons due_horizons(const struct sqlite_writer *writer, int64_t 
 /* Readers that keep sums of closed hours must forget those too. */
 static enum err move_horizons(struct sqlite_writer *writer, const struct horizons *to, struct fault *fault)
 {
-    sqlite3_stmt *statement = writer_statement(writer, W_HORIZON);
+    sqlite3_stmt *statement = sql_of(&writer->db, W_HORIZON);
     BIND_ALL(statement, to->raw_from, to->hour_from, to->day_from);
     enum err err = db_begin(&writer->db, fault);
     if (!err)
@@ -77,12 +88,12 @@ static enum err move_horizons(struct sqlite_writer *writer, const struct horizon
     if (!err && sqlite3_changes(writer->db.handle) != 1) /* nothing may go that readers would still look for */
         err = fault_set(fault, ERR_UNAVAILABLE, "the table retention is damaged: its row is missing");
     if (!err)
-        err = db_run(&writer->db, writer_statement(writer, W_NOTE_CHANGE), "note a change of closed hours", fault);
+        err = db_run(&writer->db, sql_of(&writer->db, W_NOTE_CHANGE), "note a change of closed hours", fault);
     if (!err)
         err = db_commit(&writer->db, fault);
     if (err)
         return err; /* sqlite_maintain rolls it back */
-    writer->horizons = *to;
+    writer->closed.horizons = *to;
     writer->pruning.pending = true;
     writer->pruning.vacuuming = false;
     writer->pruning.user = writer->pruning.order = -1;
@@ -96,14 +107,14 @@ enum { RAW, QUARTERS, HOURS, DAYS, CHUNKS, BATCHES };
 
 static int64_t slice_rows(const struct sqlite_writer *writer)
 {
-    return max64(1, (int64_t)writer->packing.slice_entries / ENTRIES_PER_ROW);
+    return max64(1, (int64_t)writer->closed.packing.slice_entries / ENTRIES_PER_ROW);
 }
 
 /* Some rows of one table; *ret_rows is 0 when none are left. */
 static enum err prune_table(struct sqlite_writer *writer, int table, enum writer_statement which, int64_t before,
                             int64_t tier, int64_t *ret_rows, struct fault *fault)
 {
-    sqlite3_stmt *statement = writer_statement(writer, which);
+    sqlite3_stmt *statement = sql_of(&writer->db, which);
     BIND_ALL(statement, before, slice_rows(writer));
     if (sqlite3_bind_parameter_count(statement) > 2)
         sqlite3_bind_int64(statement, 3, tier);
@@ -117,11 +128,11 @@ static enum err prune_table(struct sqlite_writer *writer, int table, enum writer
 
 static enum err prune_raw(struct sqlite_writer *writer, int64_t *ret_rows, struct fault *fault)
 {
-    int64_t before = writer->horizons.raw_from * (WHEN_DAY / WHEN_QUARTER);
+    int64_t before = writer->closed.horizons.raw_from * (WHEN_DAY / WHEN_QUARTER);
     enum err err = prune_table(writer, RAW, W_RAW_PRUNE, before, 0, ret_rows, fault);
     if (err || *ret_rows == 0)
         return err;
-    sqlite3_stmt *statement = writer_statement(writer, W_GONE);
+    sqlite3_stmt *statement = sql_of(&writer->db, W_GONE);
     BIND_ALL(statement, *ret_rows, 0, 0, 0, 0);
     return db_run(&writer->db, statement, "count deleted logs", fault);
 }
@@ -132,18 +143,18 @@ static enum err prune_batches(struct sqlite_writer *writer, int64_t *ret_rows, s
 {
     int64_t from = 0;
     bool row = false;
-    sqlite3_stmt *statement = writer_statement(writer, W_BATCH_FROM);
-    BIND_ALL(statement, writer->horizons.raw_from * WHEN_DAY, slice_rows(writer) + 1);
+    sqlite3_stmt *statement = sql_of(&writer->db, W_BATCH_FROM);
+    BIND_ALL(statement, writer->closed.horizons.raw_from * WHEN_DAY, slice_rows(writer) + 1);
     enum err err = db_step(&writer->db, statement, "find old batches", &row, fault);
     if (err)
         return err;
     from = row ? sqlite3_column_int64(statement, 0) : 0;
     sqlite3_reset(statement);
-    sqlite3_bind_int64(writer_statement(writer, W_BATCH_PRUNE), 1, from);
-    sqlite3_bind_int64(writer_statement(writer, W_BATCH_GONE), 1, from);
-    err = db_run(&writer->db, writer_statement(writer, W_BATCH_GONE), "count deleted batches", fault);
+    sqlite3_bind_int64(sql_of(&writer->db, W_BATCH_PRUNE), 1, from);
+    sqlite3_bind_int64(sql_of(&writer->db, W_BATCH_GONE), 1, from);
+    err = db_run(&writer->db, sql_of(&writer->db, W_BATCH_GONE), "count deleted batches", fault);
     if (!err)
-        err = db_run(&writer->db, writer_statement(writer, W_BATCH_PRUNE), "delete old batches", fault);
+        err = db_run(&writer->db, sql_of(&writer->db, W_BATCH_PRUNE), "delete old batches", fault);
     if (err)
         return err;
     int64_t rows = sqlite3_changes(writer->db.handle);
@@ -154,13 +165,13 @@ static enum err prune_batches(struct sqlite_writer *writer, int64_t *ret_rows, s
 
 static enum err prune_quarters(struct sqlite_writer *writer, int64_t *ret_rows, struct fault *fault)
 {
-    return prune_table(writer, QUARTERS, W_QUARTER_PRUNE, writer->horizons.hour_from * (WHEN_DAY / WHEN_QUARTER), 0,
-                       ret_rows, fault);
+    return prune_table(writer, QUARTERS, W_QUARTER_PRUNE, writer->closed.horizons.hour_from * (WHEN_DAY / WHEN_QUARTER),
+                       0, ret_rows, fault);
 }
 
 static enum err prune_hours(struct sqlite_writer *writer, int64_t *ret_rows, struct fault *fault)
 {
-    return prune_table(writer, HOURS, W_HOUR_PRUNE, writer->horizons.hour_from * 24, 0, ret_rows, fault);
+    return prune_table(writer, HOURS, W_HOUR_PRUNE, writer->closed.horizons.hour_from * 24, 0, ret_rows, fault);
 }
 
 /* Tier after tier. A period that begins before the horizon goes, whenever it ends. */
@@ -170,7 +181,7 @@ static enum err prune_chunks(struct sqlite_writer *writer, int64_t *ret_rows, st
     *ret_rows = 0;
     for (int tier = TIER_HOUR; !err && *ret_rows == 0 && tier < TIER_COUNT; tier++) {
         int64_t width = tier_width((enum tier)tier);
-        int64_t from = tier == TIER_HOUR ? writer->horizons.hour_from : writer->horizons.day_from;
+        int64_t from = tier == TIER_HOUR ? writer->closed.horizons.hour_from : writer->closed.horizons.day_from;
         err = prune_table(writer, CHUNKS, W_CHUNK_PRUNE, when_ceil(from * WHEN_DAY, width) / width, tier, ret_rows,
                           fault);
     }
@@ -181,7 +192,7 @@ static enum err prune_chunks(struct sqlite_writer *writer, int64_t *ret_rows, st
 static enum err next_pair(struct sqlite_writer *writer, bool *ret_row, struct fault *fault)
 {
     struct pruning *pruning = &writer->pruning;
-    sqlite3_stmt *statement = writer_statement(writer, W_DAY_NEXT);
+    sqlite3_stmt *statement = sql_of(&writer->db, W_DAY_NEXT);
     BIND_ALL(statement, pruning->user, pruning->order);
     enum err err = db_step(&writer->db, statement, "look for old days", ret_row, fault);
     if (err || !*ret_row)
@@ -194,8 +205,8 @@ static enum err next_pair(struct sqlite_writer *writer, bool *ret_row, struct fa
 
 static enum err prune_pair(struct sqlite_writer *writer, int64_t *rows, struct fault *fault)
 {
-    sqlite3_stmt *statement = writer_statement(writer, W_DAY_PRUNE);
-    BIND_ALL(statement, writer->pruning.user, writer->pruning.order, writer->horizons.day_from);
+    sqlite3_stmt *statement = sql_of(&writer->db, W_DAY_PRUNE);
+    BIND_ALL(statement, writer->pruning.user, writer->pruning.order, writer->closed.horizons.day_from);
     enum err err = db_run(&writer->db, statement, "delete old days", fault);
     if (!err)
         *rows += sqlite3_changes(writer->db.handle);
@@ -208,7 +219,7 @@ static enum err prune_days(struct sqlite_writer *writer, int64_t *ret_rows, stru
     bool row = true;
     enum err err = OK;
     *ret_rows = 0;
-    if (writer->pruning.swept >= writer->horizons.day_from)
+    if (writer->pruning.swept >= writer->closed.horizons.day_from)
         return OK;
     for (int pairs = 0; !err && row && pairs < SLICE_PAIRS && *ret_rows < slice_rows(writer); pairs++) {
         err = next_pair(writer, &row, fault);
@@ -219,10 +230,10 @@ static enum err prune_days(struct sqlite_writer *writer, int64_t *ret_rows, stru
     *ret_rows += row;
     if (err || row)
         return err;
-    writer->pruning.swept = writer->horizons.day_from;
+    writer->pruning.swept = writer->closed.horizons.day_from;
     writer->pruning.user = writer->pruning.order = -1;
-    sqlite3_stmt *statement = writer_statement(writer, W_DAYS_SWEPT);
-    BIND_ALL(statement, writer->horizons.day_from);
+    sqlite3_stmt *statement = sql_of(&writer->db, W_DAYS_SWEPT);
+    BIND_ALL(statement, writer->closed.horizons.day_from);
     return db_run(&writer->db, statement, "note that old days are deleted", fault);
 }
 
@@ -232,9 +243,9 @@ static enum err prune_days(struct sqlite_writer *writer, int64_t *ret_rows, stru
 static enum err spare_pages(struct sqlite_writer *writer, int64_t *ret_pages, struct fault *fault)
 {
     int64_t free_pages = 0, pages = 0;
-    enum err err = sqlite_lookup(writer, W_FREE_PAGES, 0, 0, &free_pages, fault);
+    enum err err = sqlite_lookup(&writer->db, W_FREE_PAGES, 0, 0, &free_pages, fault);
     if (!err)
-        err = sqlite_lookup(writer, W_PAGES, 0, 0, &pages, fault);
+        err = sqlite_lookup(&writer->db, W_PAGES, 0, 0, &pages, fault);
     int64_t spare = free_pages - (writer->pruning.give_back_all ? 0 : pages / FREE_SHARE);
     if (!err)
         *ret_pages = writer->pruning.gives_back ? max64(0, spare) : 0;
@@ -244,7 +255,7 @@ static enum err spare_pages(struct sqlite_writer *writer, int64_t *ret_pages, st
 static enum err give_back(struct sqlite_writer *writer, int64_t *ret_rows, struct fault *fault)
 {
     char sql[64];
-    int64_t spare = 0, most = max64(1, (int64_t)writer->packing.slice_entries / ENTRIES_PER_PAGE);
+    int64_t spare = 0, most = max64(1, (int64_t)writer->closed.packing.slice_entries / ENTRIES_PER_PAGE);
     enum err err = spare_pages(writer, &spare, fault);
     *ret_rows = 0;
     if (err || spare == 0)
@@ -299,10 +310,10 @@ enum err sqlite_retain_next(struct sqlite_writer *writer, int64_t now, bool *ret
     enum err err = wanted ? sqlite_retain_today(writer, now, &today, fault) : OK;
     if (err)
         return err;
-    struct horizons due = today < 0 ? writer->horizons : due_horizons(writer, today);
+    struct horizons due = today < 0 ? writer->closed.horizons : due_horizons(writer, today);
     *ret_more = true;
-    if (due.raw_from != writer->horizons.raw_from || due.hour_from != writer->horizons.hour_from ||
-        due.day_from != writer->horizons.day_from)
+    if (due.raw_from != writer->closed.horizons.raw_from || due.hour_from != writer->closed.horizons.hour_from ||
+        due.day_from != writer->closed.horizons.day_from)
         return move_horizons(writer, &due, fault);
     *ret_more = pruning->pending;
     if (!pruning->pending)

@@ -1,0 +1,44 @@
+/* closed.h: up to when is closed, how far the period has come that is being packed, and what is kept. */
+#ifndef STORE_SQLITE_WRITE_CLOSED_H
+#define STORE_SQLITE_WRITE_CLOSED_H
+
+#include "rollup/tier.h"
+
+/* A day, or a wider period, that is being packed, some users in each transaction. */
+struct packing {
+    bool clean;  /* no half-packed period is in the table but this one */
+    bool active; /* the rest is about a period */
+    enum tier tier;
+    int64_t bucket;
+    int64_t *users; /* who has logs in it, ascending; users[next …] are still to be packed */
+    size_t count, cap, next;
+    size_t entries;       /* read in this slice */
+    size_t slice_entries; /* as many end it */
+    int64_t logs;         /* raw logs read to close hours, since the start */
+};
+
+/* What is no longer kept: the table retention. Days: buckets of tier 2. */
+struct horizons {
+    int64_t raw_from;
+    int64_t hour_from;
+    int64_t day_from;
+};
+
+/* Hours and days before these are closed: the table closing. And the day that is being packed. */
+struct writer_closed {
+    int64_t hour;
+    int64_t day;
+    struct packing packing;
+    struct horizons horizons;
+};
+
+/* Is this bucket not before its tier's horizon? Then it has rows, once it is closed. */
+bool sqlite_is_kept(const struct writer_closed *closed, enum tier tier, int64_t bucket);
+
+/* Are this user's entries of this bucket packed, so that a late log must be added to them? */
+bool sqlite_is_packed(const struct writer_closed *closed, enum tier tier, int64_t bucket, int64_t user);
+
+/* Only what is before the horizon of logs is closed from now on. */
+void sqlite_reopen(struct writer_closed *closed);
+
+#endif

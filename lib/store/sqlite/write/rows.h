@@ -1,0 +1,14 @@
+/* rows.h: a group's logs as rows of raw_log. */
+#ifndef STORE_SQLITE_WRITE_ROWS_H
+#define STORE_SQLITE_WRITE_ROWS_H
+
+#include "store/sqlite/write/writer.h"
+
+/* Queues the batch's logs in writer->rows, from log `first` on. */
+enum err sqlite_queue_rows(struct sqlite_writer *writer, const struct batch *batch, uint32_t first, int64_t batch_id,
+                           struct fault *fault);
+
+/* Stores what is queued, and leaves it queued, sorted. */
+enum err sqlite_put_rows(struct sqlite_writer *writer, struct fault *fault);
+
+#endif

@@ -1,0 +1,135 @@
+/* sql.h: the writer's statements. Knows the text of each, and what may be asked of any. Knows no state of the writer.
+ */
+#ifndef STORE_SQLITE_WRITE_SQL_H
+#define STORE_SQLITE_WRITE_SQL_H
+
+#include "db/db.h"
+#include "report/report.h"
+#include "store/store.h"
+
+/* What a horizon passes on its way to the day ?1; and some rows of a table, in key order. */
+#define GONE_DAYS " FROM traffic_day WHERE user_id = 0 AND order_id = 0 AND bucket >= raw_from AND bucket < ?1"
+#define PRUNE(table, key, which)                                                                                       \
+    "DELETE FROM " table " WHERE (" key ") IN (SELECT " key " FROM " table " WHERE " which " ORDER BY " key " LIMIT "  \
+    "?2)"
+#define IMPORT_CALLER "(SELECT id FROM name WHERE text = '" STORE_IMPORT_CALLER "')"
+
+/* The writer's statements, prepared at start: W_NAME and its SQL. */
+#define WRITER_SQL(X)                                                                                                  \
+    X(W_NAME_FIND, "SELECT id FROM name WHERE text = ?1")                                                              \
+    X(W_NAME_ADD, "INSERT INTO name (text) VALUES (?1)")                                                               \
+    X(W_KEY_FIND, "SELECT body_hash FROM batch_key WHERE caller = ?1 AND key = ?2")                                    \
+    X(W_KEY_ADD, "INSERT INTO batch_key (caller, key, body_hash, received_at) VALUES (?1, ?2, ?3, ?4)")                \
+    X(W_KEY_EXPIRE,                                                                                                    \
+      "DELETE FROM batch_key WHERE (caller, key) IN (SELECT caller, key FROM batch_key WHERE received_at >= ?2"        \
+      " AND received_at < ?1 AND caller IS NOT " IMPORT_CALLER " ORDER BY received_at LIMIT 500)")                     \
+    X(W_MARKS_FIND, "SELECT key FROM batch_key WHERE caller = " IMPORT_CALLER " AND key >= ?1 AND key < ?2"            \
+                    " ORDER BY key")                                                                                   \
+    X(W_BATCH_ADD, "INSERT INTO batch (received_at, caller, logs) VALUES (?1, ?2, ?3)")                                \
+    X(W_RAW_ADD,                                                                                                       \
+      "INSERT INTO raw_log (quarter, user_id, domain, order_id, batch_id, line, second, port, protocol, ip_out,"       \
+      " ip_from, peer, worker, error, count, bytes_sent, bytes_received, error_count, duration_ms, max_concurrency)"   \
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)")           \
+    X(W_ORDER_USER_ADD, "INSERT OR IGNORE INTO order_user (order_id, user_id) VALUES (?1, ?2)")                        \
+    X(W_SET_TOTAL, "UPDATE total SET count = ?1, bytes_sent = ?2, bytes_received = ?3, errors = ?4 WHERE id = 1")      \
+    X(W_QUARTER_ADD,                                                                                                   \
+      "INSERT INTO traffic_quarter (bucket, user_id, count, bytes_sent, bytes_received, errors, max_concurrency,"      \
+      " first_second, last_second) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"                                        \
+      " ON CONFLICT DO UPDATE SET count = count + ?3, bytes_sent = bytes_sent + ?4,"                                   \
+      " bytes_received = bytes_received + ?5, errors = errors + ?6, max_concurrency = max(max_concurrency, ?7),"       \
+      " first_second = min(first_second, ?8), last_second = max(last_second, ?9)")                                     \
+    X(W_HOUR_ADD,                                                                                                      \
+      "INSERT INTO traffic_hour (bucket, user_id, order_id, count, bytes_sent, bytes_received, errors,"                \
+      " max_concurrency) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"                                                      \
+      " ON CONFLICT DO UPDATE SET count = count + ?4, bytes_sent = bytes_sent + ?5,"                                   \
+      " bytes_received = bytes_received + ?6, errors = errors + ?7, max_concurrency = max(max_concurrency, ?8)")       \
+    X(W_DAY_ADD,                                                                                                       \
+      "INSERT INTO traffic_day (bucket, user_id, order_id, count, bytes_sent, bytes_received, errors,"                 \
+      " max_concurrency) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"                                                      \
+      " ON CONFLICT DO UPDATE SET count = count + ?4, bytes_sent = bytes_sent + ?5,"                                   \
+      " bytes_received = bytes_received + ?6, errors = errors + ?7, max_concurrency = max(max_concurrency, ?8)")       \
+    X(W_CLOSE_TRAFFIC,                                                                                                 \
+      "INSERT INTO traffic_day (user_id, order_id, bucket, count, bytes_sent, bytes_received, errors,"                 \
+      " max_concurrency) SELECT user_id, order_id, ?1, sum(count), sum(bytes_sent), sum(bytes_received),"              \
+      " sum(errors), max(max_concurrency) FROM traffic_hour WHERE bucket >= ?1 * 24 AND bucket < (?1 + 1) * 24"        \
+      " GROUP BY user_id, order_id")                                                                                   \
+    X(W_NEXT_HOUR, "SELECT bucket / 4 FROM traffic_quarter WHERE bucket >= ?1 * 4 ORDER BY bucket LIMIT 1")            \
+    X(W_RAW_AFTER, "SELECT quarter FROM raw_log WHERE quarter > ?1 ORDER BY quarter LIMIT 1")                          \
+    X(W_QUARTER_AFTER, "SELECT bucket FROM traffic_quarter WHERE bucket > ?1 ORDER BY bucket LIMIT 1")                 \
+    X(W_QUARTER_DROP, "DELETE FROM traffic_quarter WHERE bucket = ?1")                                                 \
+    X(W_NEWEST_QUARTER, "SELECT bucket FROM traffic_quarter ORDER BY bucket DESC LIMIT 1")                             \
+    X(W_SET_CLOSED, "UPDATE closing SET closed_hour = ?1, closed_day = ?2 WHERE id = 1")                               \
+    X(W_NOTE_CHANGE, "UPDATE closing SET changes = changes + 1 WHERE id = 1")                                          \
+    X(W_RAW_QUARTER,                                                                                                   \
+      "SELECT user_id, domain, error, order_id, count, bytes_sent, bytes_received, error_count, max_concurrency,"      \
+      " quarter * 900 + second FROM raw_log WHERE quarter = ?1")                                                       \
+    X(W_NEXT_USER,                                                                                                     \
+      "SELECT user_id FROM rollup_chunk WHERE tier = ?1 AND bucket = ?2 AND user_id > ?3 ORDER BY user_id LIMIT 1")    \
+    X(W_CHUNKS_OF_USER, "SELECT entries FROM rollup_chunk WHERE tier = ?1 AND bucket = ?2 AND user_id = ?3")           \
+    X(W_CHUNKS_DROP_FROM, "DELETE FROM rollup_chunk WHERE tier = ?1 AND bucket >= ?2")                                 \
+    X(W_CHUNK_AT,                                                                                                      \
+      "SELECT domain, entries FROM rollup_chunk WHERE tier = ?1 AND bucket = ?2 AND user_id = ?3 AND kind = ?4"        \
+      " AND domain <= ?5 ORDER BY domain DESC LIMIT 1")                                                                \
+    X(W_CHUNK_AFTER, "SELECT domain FROM rollup_chunk WHERE tier = ?1 AND bucket = ?2 AND user_id = ?3 AND kind = ?4"  \
+                     " AND domain > ?5 ORDER BY domain LIMIT 1")                                                       \
+    X(W_CHUNK_PUT, "INSERT OR REPLACE INTO rollup_chunk (tier, bucket, user_id, kind, domain, entries)"                \
+                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6)")                                                                 \
+    X(W_CHUNK_DROP,                                                                                                    \
+      "DELETE FROM rollup_chunk WHERE tier = ?1 AND bucket = ?2 AND user_id = ?3 AND kind = ?4 AND domain = ?5")       \
+    X(W_HORIZON,                                                                                                       \
+      "UPDATE retention SET count = count + (SELECT ifnull(sum(count), 0)" GONE_DAYS "), bytes_sent = bytes_sent"      \
+      " + (SELECT ifnull(sum(bytes_sent), 0)" GONE_DAYS "), bytes_received = bytes_received"                           \
+      " + (SELECT ifnull(sum(bytes_received), 0)" GONE_DAYS                                                            \
+      "), errors = errors + (SELECT ifnull(sum(errors), 0)" GONE_DAYS                                                  \
+      "), raw_from = ?1, hour_from = ?2, day_from = ?3 WHERE id = 1")                                                  \
+    X(W_GONE, "UPDATE retention SET logs = logs + ?1, count = count + ?2, bytes_sent = bytes_sent + ?3,"               \
+              " bytes_received = bytes_received + ?4, errors = errors + ?5 WHERE id = 1")                              \
+    X(W_DAYS_SWEPT, "UPDATE retention SET days_swept = ?1 WHERE id = 1")                                               \
+    X(W_RAW_PRUNE, PRUNE("raw_log", "quarter, user_id, domain, order_id, batch_id, line", "quarter < ?1"))             \
+    X(W_QUARTER_PRUNE, PRUNE("traffic_quarter", "bucket, user_id", "bucket < ?1"))                                     \
+    X(W_HOUR_PRUNE, PRUNE("traffic_hour", "bucket, user_id, order_id", "bucket < ?1"))                                 \
+    X(W_CHUNK_PRUNE, PRUNE("rollup_chunk", "tier, bucket, user_id, kind, domain", "tier = ?3 AND bucket < ?1"))        \
+    X(W_DAY_NEXT, "SELECT user_id, order_id FROM traffic_day WHERE (user_id, order_id) > (?1, ?2) ORDER BY user_id, "  \
+                  "order_id LIMIT 1")                                                                                  \
+    X(W_DAY_PRUNE, "DELETE FROM traffic_day WHERE user_id = ?1 AND order_id = ?2 AND bucket < ?3")                     \
+    X(W_BATCH_FROM, "SELECT ifnull((SELECT min(id) FROM (SELECT id, received_at FROM batch ORDER BY id LIMIT ?2) "     \
+                    "WHERE received_at >= ?1),"                                                                        \
+                    " (SELECT max(id) FROM (SELECT id FROM batch ORDER BY id LIMIT ?2)))")                             \
+    X(W_BATCH_GONE, "UPDATE retention SET batch_from = ?1, batch_logs = batch_logs"                                    \
+                    " + (SELECT ifnull(sum(logs), 0) FROM batch WHERE id < ?1) WHERE id = 1")                          \
+    X(W_BATCH_PRUNE, "DELETE FROM batch WHERE id < ?1")                                                                \
+    X(W_FREE_PAGES, "PRAGMA freelist_count")                                                                           \
+    X(W_PAGES, "PRAGMA page_count")
+
+enum writer_statement {
+#define WRITER_ENUM(name, sql) name,
+    WRITER_SQL(WRITER_ENUM)
+#undef WRITER_ENUM
+        WRITER_STATEMENTS
+};
+
+/* Prepares them all. */
+enum err sqlite_writer_prepare(struct db *db, struct fault *fault);
+
+static inline sqlite3_stmt *sql_of(const struct db *db, enum writer_statement which)
+{
+    return db->statements[which];
+}
+
+/* Binds integers to parameters 1, 2, 3, … */
+static inline void bind_all(sqlite3_stmt *statement, const int64_t *values, int count)
+{
+    for (int i = 0; i < count; i++)
+        sqlite3_bind_int64(statement, i + 1, values[i]);
+}
+#define BIND_ALL(statement, ...)                                                                                       \
+    bind_all(statement, (const int64_t[]){__VA_ARGS__}, (int)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)))
+
+/* The first column of the first row, for one parameter or none. */
+enum err sqlite_lookup(struct db *db, enum writer_statement which, int64_t value, int64_t otherwise, int64_t *ret_value,
+                       struct fault *fault);
+
+/* The measures of a row of W_RAW_QUARTER. */
+struct totals sqlite_raw_totals(sqlite3_stmt *statement);
+
+#endif
