@@ -38,6 +38,13 @@ enum err sqlite_file_find(const char *data_dir, char ret_path[STORE_PATH_BYTES],
     return access(ret_path, F_OK) == 0 ? OK : fault_set(fault, ERR_UNAVAILABLE, "%s: %s", ret_path, strerror(errno));
 }
 
+enum err sqlite_file_open_reader(const char *data_dir, struct db *ret_db, struct fault *fault)
+{
+    char path[STORE_PATH_BYTES];
+    enum err err = sqlite_file_find(data_dir, path, fault);
+    return err ? err : db_open(ret_db, path, DB_READ_ONLY, STORE_READER_BUSY_MS, fault);
+}
+
 void sqlite_setup(bool one_thread)
 {
     sqlite3_config(one_thread ? SQLITE_CONFIG_SINGLETHREAD : SQLITE_CONFIG_MULTITHREAD);

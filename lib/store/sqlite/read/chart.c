@@ -1,6 +1,6 @@
 /* chart.c: rows into charts. Knows buckets on any zone's clocks, and how to fill them from tables that are cut by
  * UTC. Knows no tables: read/scan.c finds the rows. */
-#include "store/sqlite/read/reader.h"
+#include "store/sqlite/read/scan.h"
 
 #include "report/bucket.h"
 #include "time/when.h"

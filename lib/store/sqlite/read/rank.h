@@ -2,7 +2,7 @@
 #ifndef STORE_SQLITE_READ_RANK_H
 #define STORE_SQLITE_READ_RANK_H
 
-#include "store/sqlite/read/reader.h"
+#include "store/sqlite/read/scan.h"
 
 struct ranked {
     int64_t measure;

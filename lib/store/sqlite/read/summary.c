@@ -1,6 +1,6 @@
 /* summary.c: the totals of a whole range, and when its first and its last log was. Knows how a log's second is
  * found from sums that don't tell it. Knows no tables: read/scan.c finds the rows. */
-#include "store/sqlite/read/reader.h"
+#include "store/sqlite/read/scan.h"
 
 #include "time/when.h"
 

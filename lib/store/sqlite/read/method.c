@@ -1,0 +1,81 @@
+/* method.c: which statement reads a piece: from the table that holds the fewest rows which know what is asked. Knows
+ * what each table knows (see schema/). Reads nothing. */
+#include "store/sqlite/read/method.h"
+
+#include "base/banned.h"
+
+/* Nothing is asked for that only logs and packed entries know. */
+static bool is_plain(const struct scan *scan)
+{
+    return scan->domain == NAME_ANY && scan->error == NAME_ANY;
+}
+
+static enum reader_statement value_statement(const struct pass *pass, const struct piece *piece)
+{
+    static const enum reader_statement first[DIMENSIONS] = {
+        [BY_WORKER] = R_BY_WORKER, [BY_PEER] = R_BY_PEER,   [BY_PROTOCOL] = R_BY_PROTOCOL, [BY_PORT] = R_BY_PORT,
+        [BY_IP_OUT] = R_BY_IP_OUT, [BY_ORDER] = R_BY_ORDER, [BY_USER] = R_BY_USER,         [BY_ERROR] = R_BY_ERROR,
+    };
+    bool any_domain = pass->scan->domain == NAME_ANY;
+    if (pass->user)
+        return first[pass->by] + (any_domain ? VALUES_OF_USER : VALUES_OF_USER_DOMAIN);
+    return first[pass->by] + (is_plain(pass->scan) && !piece_is_partial(piece) ? VALUES_OF_RUN : VALUES_OF_PART);
+}
+
+static struct method chunk_method(const struct pass *pass)
+{
+    return (struct method){pass->scan->domain == NAME_ANY ? R_CHUNKS : R_CHUNK_OF_DOMAIN, false, pass_take_chunk};
+}
+
+/* Of a breakdown: orders and users from what is rolled up, everything else from the logs. */
+static struct method value_method(const struct pass *pass, const struct piece *piece)
+{
+    bool plain = is_plain(pass->scan), everyone = pass->user == 0;
+    if (piece->tier == TIER_DAY && plain)
+        return (struct method){R_DAYS_OF_ORDERS, true, pass_take_owner};
+    if (piece->tier == TIER_HOUR && plain)
+        return (struct method){everyone ? R_HOUR_OF_ORDERS : R_HOUR_OF_USER, false, pass_take_owner};
+    if (piece->tier != TIER_QUARTER)
+        return chunk_method(pass);
+    if (pass->by == BY_USER && everyone && plain && !piece_is_partial(piece))
+        return (struct method){R_QUARTER_OF_USERS, false, pass_take_owner};
+    return (struct method){value_statement(pass, piece), everyone, pass_take_nothing};
+}
+
+struct method method_for(const struct pass *pass, const struct piece *piece)
+{
+    bool any_domain = pass->scan->domain == NAME_ANY;
+    if (pass->source == SCAN_VALUES)
+        return value_method(pass, piece);
+    if (piece->tier == TIER_DAY && pass->source == SCAN_TRAFFIC)
+        return (struct method){R_DAYS, true, pass_take_traffic};
+    if (piece->tier == TIER_HOUR && pass->source == SCAN_TRAFFIC)
+        return (struct method){R_HOUR, false, pass_take_traffic};
+    if (piece->tier != TIER_QUARTER)
+        return chunk_method(pass);
+    if (pass->source == SCAN_TRAFFIC && !piece_is_partial(piece) && !pass->scan->filter->order_id)
+        return (struct method){R_QUARTER, false, pass_take_traffic};
+    if (!pass->user)
+        return (struct method){R_RAW_ALL, false, pass_take_raw};
+    return (struct method){any_domain ? R_RAW_USER : R_RAW_USER_DOMAIN, false, pass_take_raw};
+}
+
+static void bind(sqlite3_stmt *statement, int index, int64_t value)
+{
+    if (index <= sqlite3_bind_parameter_count(statement))
+        sqlite3_bind_int64(statement, index, value);
+}
+
+void method_bind(const struct method *method, const struct pass *pass, const struct piece *piece)
+{
+    sqlite3_stmt *statement = reader_statement(pass->reader, method->statement);
+    bind(statement, 1, piece->tier);
+    bind(statement, 3, pass->user);
+    bind(statement, 4, pass->scan->domain);
+    bind(statement, 5, pass->scan->filter->order_id);
+    bind(statement, 6, piece->from_second);
+    bind(statement, 7, piece->to_second);
+    bind(statement, 8, pass->source == SCAN_ERRORS || pass->scan->error != NAME_ANY);
+    bind(statement, 9, piece->end);
+    bind(statement, 10, pass->scan->error);
+}

@@ -1,0 +1,136 @@
+/* pass.c: rows of the tables as rows of an answer. Knows the columns of each kind of row. Does not know which rows are
+ * read, nor why. */
+#include "store/sqlite/read/pass.h"
+
+#include "rollup/pack.h"
+
+#include "base/banned.h"
+
+static enum err give(const struct pass *pass, const struct scan_row *row)
+{
+    if (pass->sink(pass->ctx, row))
+        return fault_set(pass->fault, ERR_UNAVAILABLE, "out of memory");
+    return OK;
+}
+
+/* ---- the aggregate ---- */
+
+static void add_value(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    const struct sqlite_reader *reader = sqlite3_user_data(context);
+    struct scan_row row = {.totals = {.count = sqlite3_value_int64(values[1]),
+                                      .bytes_sent = sqlite3_value_int64(values[2]),
+                                      .bytes_received = sqlite3_value_int64(values[3]),
+                                      .errors = sqlite3_value_int64(values[4]),
+                                      .max_concurrency = sqlite3_value_int64(values[5])}};
+    (void)count;
+    if (reader->pass->by == BY_IP_OUT)
+        row.ip = (struct slice){sqlite3_value_blob(values[0]), (size_t)sqlite3_value_bytes(values[0])};
+    else
+        row.value = sqlite3_value_int64(values[0]);
+    if (give(reader->pass, &row))
+        sqlite3_result_error_nomem(context);
+}
+
+static void add_no_more(sqlite3_context *context)
+{
+    sqlite3_result_null(context);
+}
+
+enum err pass_make_aggregate(struct sqlite_reader *reader, struct fault *fault)
+{
+    int flags = SQLITE_UTF8 | SQLITE_DIRECTONLY;
+    if (sqlite3_create_function_v2(reader->db.handle, "tally", 6, flags, reader, NULL, add_value, add_no_more, NULL))
+        return db_fault(&reader->db, "tally", fault);
+    return OK;
+}
+
+/* ---- rows ---- */
+
+/* A row of traffic_quarter, traffic_hour or traffic_day. */
+enum err pass_take_traffic(const struct pass *pass, sqlite3_stmt *statement, int64_t start)
+{
+    (void)start; /* it says itself when it is */
+    struct scan_row row = {.at = sqlite3_column_int64(statement, 0),
+                           .totals = {.count = sqlite3_column_int64(statement, 1),
+                                      .bytes_sent = sqlite3_column_int64(statement, 2),
+                                      .bytes_received = sqlite3_column_int64(statement, 3),
+                                      .errors = sqlite3_column_int64(statement, 4),
+                                      .max_concurrency = sqlite3_column_int64(statement, 5)}};
+    return give(pass, &row);
+}
+
+/* Is it among the logs that name an error? Where one is asked for, it is the one? */
+static bool wanted_error(const struct scan *scan, int64_t error)
+{
+    return error != 0 && (scan->error == NAME_ANY || error == scan->error);
+}
+
+/* A row of raw_log. SCAN_ERRORS skips logs without one. */
+enum err pass_take_raw(const struct pass *pass, sqlite3_stmt *statement, int64_t start)
+{
+    struct scan_row row = {.at = start + sqlite3_column_int64(statement, 7),
+                           .error = sqlite3_column_int64(statement, 0),
+                           .domain = sqlite3_column_int64(statement, 1)};
+    if (pass->source == SCAN_ERRORS && !wanted_error(pass->scan, row.error))
+        return OK;
+    row.totals = (struct totals){.count = sqlite3_column_int64(statement, 2),
+                                 .bytes_sent = sqlite3_column_int64(statement, 3),
+                                 .bytes_received = sqlite3_column_int64(statement, 4),
+                                 .errors = sqlite3_column_int64(statement, 5),
+                                 .max_concurrency = sqlite3_column_int64(statement, 6),
+                                 .first = row.at,
+                                 .last = row.at};
+    return give(pass, &row);
+}
+
+static struct totals column_totals(sqlite3_stmt *statement, int first)
+{
+    return (struct totals){.count = sqlite3_column_int64(statement, first),
+                           .bytes_sent = sqlite3_column_int64(statement, first + 1),
+                           .bytes_received = sqlite3_column_int64(statement, first + 2),
+                           .errors = sqlite3_column_int64(statement, first + 3),
+                           .max_concurrency = sqlite3_column_int64(statement, first + 4)};
+}
+
+enum err pass_take_nothing(const struct pass *pass, sqlite3_stmt *statement, int64_t start)
+{
+    (void)pass;
+    (void)statement;
+    (void)start;
+    return OK;
+}
+
+/* A row of a traffic table, of one user and order. */
+enum err pass_take_owner(const struct pass *pass, sqlite3_stmt *statement, int64_t start)
+{
+    (void)start;
+    struct scan_row row = {.value = sqlite3_column_int64(statement, pass->by == BY_USER ? 0 : 1),
+                           .totals = column_totals(statement, 2)};
+    return give(pass, &row);
+}
+
+static bool wanted(const struct scan *scan, const struct fold_key *key)
+{
+    int64_t order = scan->filter->order_id;
+    return (scan->domain == NAME_ANY || key->domain == scan->domain) &&
+           (scan->error == NAME_ANY || key->error == scan->error) && (!order || key->order_id == order);
+}
+
+/* A row of rollup_chunk: many entries. */
+enum err pass_take_chunk(const struct pass *pass, sqlite3_stmt *statement, int64_t start)
+{
+    struct pack_reader chunk;
+    struct scan_row row = {.at = start};
+    enum err err = OK;
+    pack_open(&chunk, sqlite3_column_blob(statement, 0), (size_t)sqlite3_column_bytes(statement, 0), start,
+              pass->scan->filter->order_id != 0 || (pass->source == SCAN_VALUES && pass->by == BY_ORDER));
+    while (!err && pack_next(&chunk, &row.totals)) {
+        row.error = chunk.key.error;
+        row.domain = chunk.key.domain;
+        row.value = pass->by == BY_USER ? pass->user : chunk.key.order_id;
+        if (wanted(pass->scan, &chunk.key))
+            err = give(pass, &row);
+    }
+    return chunk.damaged ? fault_set(pass->fault, ERR_UNAVAILABLE, "rollup_chunk is damaged") : err;
+}

@@ -1,0 +1,63 @@
+/* ready.h: a question made ready, and what its rows are. Private to this room. */
+#ifndef STORE_SQLITE_READ_READY_H
+#define STORE_SQLITE_READ_READY_H
+
+#include "store/sqlite/read/reader.h"
+
+#define NAME_ANY INT64_C(-1)
+
+/* A question made ready: names resolved, users known, and what the file holds at this moment. */
+struct scan {
+    const struct report_filter *filter;
+    int64_t domain;      /* name.id, or NAME_ANY */
+    int64_t error;       /* the same; the sources that know errors are SCAN_ERRORS and SCAN_VALUES */
+    int64_t closed_hour; /* as of this read transaction */
+    int64_t closed_day;
+    int64_t changes;  /* of closed hours, ever */
+    int64_t raw_from; /* what is older is gone, Unix seconds: raw logs, … */
+    int64_t hour_from;
+    int64_t day_from;
+    int64_t *users;    /* whose rows to read; a single 0 stands for everyone */
+    size_t user_count; /* 0: nothing can match */
+};
+
+/* What a report counts: all logs; all logs, by domain; logs that name an error, by error and domain; all logs, by the
+ * value of a dimension. */
+enum scan_source { SCAN_TRAFFIC, SCAN_DOMAINS, SCAN_ERRORS, SCAN_VALUES };
+
+/* Some of the logs. `at` lies in the chart bucket that they count for. Rows of SCAN_TRAFFIC have no first and last,
+ * rows of SCAN_VALUES neither these nor `at`. */
+struct scan_row {
+    int64_t at;
+    int64_t error; /* name ids; 0 where the source does not tell */
+    int64_t domain;
+    int64_t value; /* of SCAN_VALUES: a name id or a number; an address' bytes stand in `ip` */
+    struct slice ip;
+    struct totals totals;
+};
+
+/* What tells all logs that the filter lets through, from as few rows as can. */
+static inline enum scan_source scan_source_of(const struct report_filter *filter)
+{
+    if (filter->has_error)
+        return SCAN_ERRORS;
+    return filter->has_domain ? SCAN_DOMAINS : SCAN_TRAFFIC;
+}
+
+typedef enum err (*scan_sink)(void *ctx, const struct scan_row *row);
+
+/* Begins a read transaction, unless one is held, and the report's time. Always followed by scan_end. */
+enum err scan_begin(struct sqlite_reader *reader, const struct report_filter *filter, struct scan *ret_scan,
+                    struct fault *fault);
+void scan_end(struct sqlite_reader *reader, struct scan *scan);
+
+/* Has the report under way used up its time? */
+bool scan_is_late(const struct sqlite_reader *reader);
+
+/* Makes the scan one of each user by themselves, where it is of everyone: what is packed knows everyone only as one. */
+enum err scan_split_users(struct sqlite_reader *reader, struct scan *scan, struct fault *fault);
+
+/* The text of a name, to be freed. */
+enum err scan_name(struct sqlite_reader *reader, int64_t id, char **ret_text, struct fault *fault);
+
+#endif
