@@ -14,6 +14,7 @@
 #include "base/banned.h"
 
 #define ROWS(array) (sizeof(array) / sizeof *(array))
+#define FLUSH_BYTES (256u << 10) /* what an answer holds at most before it is sent on */
 
 /* ---- around every answer ---- */
 
@@ -36,49 +37,35 @@ static void put_file_name(struct response *response, const struct request *reque
     response_header(response, "Content-Disposition", value);
 }
 
-/* What stands beside the rows in JSON, for pages of CSV. */
-static void put_counts(struct response *response, const struct table *table)
+/* The headers of an answer that begins now. */
+static void begin_answer(struct response *response, const struct request *request, const struct params *params,
+                         struct table_writer *writer, const struct table *table)
 {
-    for (size_t i = 0; i < table->number_count; i++) {
-        const struct table_number *number = &table->numbers[i];
-        char value[32];
-        snprintf(value, sizeof value, "%lld", (long long)number->value);
-        if (number->header)
-            response_header(response, number->header, value);
-    }
-}
-
-static void put_answer(struct response *response, const struct request *request, const struct params *params,
-                       const struct table *table)
-{
+    bool is_csv = wants_csv(request, params);
     response_header(response, "Cache-Control", "private, no-cache");
     response_header(response, "Vary", "Accept");
-    if (!wants_csv(request, params)) {
-        response->content_type = "application/json";
-        table_put_json(table, &response->body);
-        return;
-    }
-    response->content_type = "text/csv; charset=utf-8; header=present";
-    put_file_name(response, request, &params->filter);
-    put_counts(response, table);
-    table_put_csv(table, &response->body);
+    response->content_type = is_csv ? "text/csv; charset=utf-8; header=present" : "application/json";
+    if (is_csv)
+        put_file_name(response, request, &params->filter);
+    table_begin(writer, table, is_csv, &response->body);
 }
 
-/* One question to the store. */
-typedef enum err (*store_question)(struct store_reader *reader, const struct params *params, void *ret_answer,
-                                   struct fault *fault);
+/* The store, for as long as one question takes. Give it back with the outcome. */
+struct asking {
+    struct store_reader *reader;
+    int64_t start_us;
+};
 
-static enum err ask(struct service *service, const struct params *params, store_question question, void *ret_answer,
-                    struct response *response, struct fault *fault)
+static enum err begin_asking(struct service *service, struct asking *asking, struct fault *fault)
 {
-    struct store_reader *reader = NULL;
-    int64_t start_us = mono_us();
-    enum err err = service_take_reader(service, &reader, fault);
-    if (!err)
-        err = question(reader, params, ret_answer, fault);
+    *asking = (struct asking){.start_us = mono_us()};
+    return service_take_reader(service, &asking->reader, fault);
+}
+
+static void end_asking(struct service *service, const struct asking *asking, enum err err, struct response *response)
+{
     service_give_reader(service, err);
-    response_span(response, "store_ms", mono_us() - start_us);
-    return err;
+    response_span(response, "store_ms", mono_us() - asking->start_us);
 }
 
 /* ---- charts ---- */
@@ -98,33 +85,25 @@ static const struct column concurrency_columns[] = {
     {"total_count", FIELD_COUNT},
 };
 
-static struct table_row chart_row(const void *points, size_t i)
-{
-    const struct chart_point *point = (const struct chart_point *)points + i;
-    return (struct table_row){.bucket = point->bucket, .totals = point->totals};
-}
-
-static enum err ask_chart(struct store_reader *reader, const struct params *params, void *ret_answer,
-                          struct fault *fault)
-{
-    return store_chart(reader, &params->filter, params->granularity, params->fill_zero, ret_answer, fault);
-}
-
 /* `columns`: which measures. */
 static enum err answer_chart(struct service *service, const struct request *request, const struct params *params,
                              const struct column *columns, size_t column_count, struct response *response,
                              struct fault *fault)
 {
     struct chart chart = {0};
-    enum err err = ask(service, params, ask_chart, &chart, response, fault);
+    struct asking asking;
+    enum err err = begin_asking(service, &asking, fault);
+    if (!err)
+        err = store_chart(asking.reader, &params->filter, params->granularity, params->fill_zero, &chart, fault);
+    end_asking(service, &asking, err, response);
     if (err)
         return err;
-    put_answer(response, request, params,
-               &(struct table){.columns = columns,
-                               .column_count = column_count,
-                               .row_count = chart.count,
-                               .row = chart_row,
-                               .rows = chart.points});
+    struct table table = {.columns = columns, .column_count = column_count};
+    struct table_writer writer;
+    begin_answer(response, request, params, &writer, &table);
+    for (size_t i = 0; i < chart.count; i++)
+        table_put_row(&writer, &(struct table_row){.bucket = chart.points[i].bucket, .totals = chart.points[i].totals});
+    table_end(&writer, NULL, NULL, 0);
     chart_release(&chart);
     return OK;
 }
@@ -147,7 +126,38 @@ enum err reports_concurrency(struct service *service, const struct request *requ
     return answer_chart(service, request, params, concurrency_columns, ROWS(concurrency_columns), response, fault);
 }
 
-/* ---- domains and websites: two views of one list ---- */
+/* ---- summary ---- */
+
+static const struct column summary_columns[] = {
+    {"total_count", FIELD_COUNT},     {"total_errors", FIELD_ERRORS},
+    {"total_bytes_sent", FIELD_SENT}, {"total_bytes_received", FIELD_RECEIVED},
+    {"bytes_total", FIELD_BYTES},     {"max_concurrency", FIELD_CONCURRENCY},
+    {"first_seen", FIELD_FIRST},      {"last_seen", FIELD_LAST},
+};
+
+enum err reports_summary(struct service *service, const struct request *request, const struct params *params,
+                         struct response *response, struct fault *fault)
+{
+    struct table table = {.columns = summary_columns,
+                          .column_count = ROWS(summary_columns),
+                          .zone = params->filter.zone,
+                          .is_one_row = true};
+    struct table_writer writer;
+    struct table_row row = {.name = NULL};
+    struct asking asking;
+    enum err err = begin_asking(service, &asking, fault);
+    if (!err)
+        err = store_summary(asking.reader, &params->filter, &row.totals, fault);
+    end_asking(service, &asking, err, response);
+    if (err)
+        return err;
+    begin_answer(response, request, params, &writer, &table);
+    table_put_row(&writer, &row);
+    table_end(&writer, NULL, NULL, 0);
+    return OK;
+}
+
+/* ---- lists ---- */
 
 static const struct column domains_columns[] = {
     {"domain", FIELD_NAME},
@@ -162,156 +172,10 @@ static const struct column websites_columns[] = {
     {"first_visit", FIELD_FIRST}, {"last_visit", FIELD_LAST},
 };
 
-static struct table_row domain_row(const void *rows, size_t i)
-{
-    const struct domain_row *row = (const struct domain_row *)rows + i;
-    return (struct table_row){.name = row->domain, .totals = row->totals};
-}
-
-static enum err ask_domains(struct store_reader *reader, const struct params *params, void *ret_answer,
-                            struct fault *fault)
-{
-    return store_domains(reader, &params->filter, params->sort, 0, (size_t)params->limit, ret_answer, fault);
-}
-
-static enum err ask_websites(struct store_reader *reader, const struct params *params, void *ret_answer,
-                             struct fault *fault)
-{
-    uint64_t offset = (uint64_t)(params->page - 1) * (uint64_t)params->limit;
-    return store_domains(reader, &params->filter, DOMAIN_BY_COUNT, offset, (size_t)params->limit, ret_answer, fault);
-}
-
-enum err reports_domains(struct service *service, const struct request *request, const struct params *params,
-                         struct response *response, struct fault *fault)
-{
-    struct domain_list list = {0};
-    enum err err = ask(service, params, ask_domains, &list, response, fault);
-    if (err)
-        return err;
-    put_answer(response, request, params,
-               &(struct table){.columns = domains_columns,
-                               .column_count = ROWS(domains_columns),
-                               .row_count = list.count,
-                               .row = domain_row,
-                               .rows = list.rows});
-    domain_list_release(&list);
-    return OK;
-}
-
-static void put_websites(struct response *response, const struct request *request, const struct params *params,
-                         const struct domain_list *list)
-{
-    int64_t total = (int64_t)list->total;
-    const struct table_number numbers[] = {
-        {"page", NULL, params->page},
-        {"limit", NULL, params->limit},
-        {"total", "X-Total-Count", total},
-        {"totalPages", "X-Total-Pages", (total + params->limit - 1) / params->limit},
-    };
-    put_answer(response, request, params,
-               &(struct table){.columns = websites_columns,
-                               .column_count = ROWS(websites_columns),
-                               .zone = params->filter.zone,
-                               .row_count = list->count,
-                               .row = domain_row,
-                               .rows = list->rows,
-                               .numbers = numbers,
-                               .number_count = ROWS(numbers)});
-}
-
-enum err reports_websites(struct service *service, const struct request *request, const struct params *params,
-                          struct response *response, struct fault *fault)
-{
-    struct domain_list list = {0};
-    enum err err = ask(service, params, ask_websites, &list, response, fault);
-    if (err)
-        return err;
-    put_websites(response, request, params, &list);
-    domain_list_release(&list);
-    return OK;
-}
-
-/* ---- errors ---- */
-
 static const struct column errors_columns[] = {
     {"error", FIELD_NAME},     {"total_errors", FIELD_ERRORS},    {"first_seen", FIELD_FIRST},
     {"last_seen", FIELD_LAST}, {"sample_domains", FIELD_SAMPLES},
 };
-
-static struct table_row error_row(const void *rows, size_t i)
-{
-    const struct error_row *row = (const struct error_row *)rows + i;
-    return (struct table_row){
-        .name = row->error,
-        .totals = {.errors = row->total_errors, .first = row->first_seen, .last = row->last_seen},
-        .samples = row->samples,
-        .sample_count = row->sample_count,
-    };
-}
-
-static enum err ask_errors(struct store_reader *reader, const struct params *params, void *ret_answer,
-                           struct fault *fault)
-{
-    return store_errors(reader, &params->filter, (size_t)params->limit, ret_answer, fault);
-}
-
-enum err reports_errors(struct service *service, const struct request *request, const struct params *params,
-                        struct response *response, struct fault *fault)
-{
-    struct error_list list = {0};
-    enum err err = ask(service, params, ask_errors, &list, response, fault);
-    if (err)
-        return err;
-    put_answer(response, request, params,
-               &(struct table){.columns = errors_columns,
-                               .column_count = ROWS(errors_columns),
-                               .zone = params->filter.zone,
-                               .row_count = list.count,
-                               .row = error_row,
-                               .rows = list.rows});
-    error_list_release(&list);
-    return OK;
-}
-
-/* ---- summary ---- */
-
-static const struct column summary_columns[] = {
-    {"total_count", FIELD_COUNT},     {"total_errors", FIELD_ERRORS},
-    {"total_bytes_sent", FIELD_SENT}, {"total_bytes_received", FIELD_RECEIVED},
-    {"bytes_total", FIELD_BYTES},     {"max_concurrency", FIELD_CONCURRENCY},
-    {"first_seen", FIELD_FIRST},      {"last_seen", FIELD_LAST},
-};
-
-static struct table_row summary_row(const void *rows, size_t i)
-{
-    return (struct table_row){.totals = ((const struct totals *)rows)[i]};
-}
-
-static enum err ask_summary(struct store_reader *reader, const struct params *params, void *ret_answer,
-                            struct fault *fault)
-{
-    return store_summary(reader, &params->filter, ret_answer, fault);
-}
-
-enum err reports_summary(struct service *service, const struct request *request, const struct params *params,
-                         struct response *response, struct fault *fault)
-{
-    struct totals totals;
-    enum err err = ask(service, params, ask_summary, &totals, response, fault);
-    if (err)
-        return err;
-    put_answer(response, request, params,
-               &(struct table){.columns = summary_columns,
-                               .column_count = ROWS(summary_columns),
-                               .zone = params->filter.zone,
-                               .is_one_row = true,
-                               .row_count = 1,
-                               .row = summary_row,
-                               .rows = &totals});
-    return OK;
-}
-
-/* ---- breakdown ---- */
 
 static const struct column breakdown_columns[] = {
     {"value", FIELD_NAME},
@@ -323,41 +187,139 @@ static const struct column breakdown_columns[] = {
     {"max_concurrency", FIELD_CONCURRENCY},
 };
 
-static struct table_row breakdown_row(const void *rows, size_t i)
+/* What stands beside the rows. */
+enum beside { NOTHING, PAGES, OTHER_AND_PAGES };
+
+/* A list on its way out. */
+struct listing {
+    const struct request *request;
+    const struct params *params;
+    struct response *response;
+    struct table table;
+    struct table_writer writer;
+    enum beside beside;
+    uint64_t limit; /* LIST_ALL in place of what is given */
+    uint64_t total;
+};
+
+/* CSV of everything, unless a part is asked for. JSON and its readers hold an answer as a whole. */
+static uint64_t limit_of(const struct request *request, const struct params *params)
 {
-    const struct breakdown_row *row = (const struct breakdown_row *)rows + i;
-    return (struct table_row){.name = row->value, .totals = row->totals};
+    bool is_all = wants_csv(request, params) && !params->has_limit && !params->has_page;
+    return is_all ? LIST_ALL : (uint64_t)params->limit;
 }
 
-static enum err ask_breakdown(struct store_reader *reader, const struct params *params, void *ret_answer,
-                              struct fault *fault)
+static uint64_t page_count(const struct listing *listing)
 {
-    return store_breakdown(reader, &params->filter, params->by, params->sort, (size_t)params->limit, ret_answer, fault);
+    return listing->total / listing->limit + (listing->total % listing->limit > 0);
 }
 
-static void put_breakdown(struct response *response, const struct request *request, const struct params *params,
-                          const struct breakdown *breakdown)
+static void put_count(struct response *response, const char *name, uint64_t count)
 {
-    const struct table_number numbers[] = {{"total", "X-Total-Count", (int64_t)breakdown->total}};
-    put_answer(response, request, params,
-               &(struct table){.columns = breakdown_columns,
-                               .column_count = ROWS(breakdown_columns),
-                               .row_count = breakdown->count,
-                               .row = breakdown_row,
-                               .rows = breakdown->rows,
-                               .other = &breakdown->other,
-                               .numbers = numbers,
-                               .number_count = ROWS(numbers)});
+    char value[32];
+    (void)snprintf(value, sizeof value, "%llu", (unsigned long long)count);
+    response_header(response, name, value);
+}
+
+static enum err begin_list(void *ctx, uint64_t total, struct fault *fault)
+{
+    struct listing *listing = ctx;
+    (void)fault;
+    listing->total = total;
+    begin_answer(listing->response, listing->request, listing->params, &listing->writer, &listing->table);
+    if (!listing->writer.is_csv)
+        return OK;
+    put_count(listing->response, "X-Total-Count", total);
+    if (listing->limit != LIST_ALL)
+        put_count(listing->response, "X-Total-Pages", page_count(listing));
+    return OK;
+}
+
+static enum err put_list_row(void *ctx, const struct list_row *row, struct fault *fault)
+{
+    struct listing *listing = ctx;
+    table_put_row(&listing->writer, &(struct table_row){.name = row->name,
+                                                        .totals = row->totals,
+                                                        .samples = row->samples,
+                                                        .sample_count = row->sample_count});
+    if (listing->response->body.len < FLUSH_BYTES || response_flush(listing->response))
+        return OK;
+    return fault_set(fault, ERR_UNAVAILABLE, "the connection broke in the middle of the answer");
+}
+
+static void end_list(struct listing *listing, const struct totals *other)
+{
+    const struct table_number numbers[] = {
+        {"page", listing->params->page},
+        {"limit", listing->params->limit},
+        {"total", (int64_t)listing->total},
+        {"totalPages", listing->limit == LIST_ALL ? 1 : (int64_t)page_count(listing)},
+    };
+    table_end(&listing->writer, listing->beside == OTHER_AND_PAGES ? other : NULL, numbers,
+              listing->beside == NOTHING ? 0 : ROWS(numbers));
+}
+
+/* `ask`: which list, in which order. */
+static enum err answer_list(struct service *service, struct listing *listing, struct list_ask ask, struct fault *fault)
+{
+    const struct params *params = listing->params;
+    const struct list_sink sink = {begin_list, put_list_row, listing};
+    struct totals other;
+    struct asking asking;
+    listing->table.zone = params->filter.zone;
+    listing->limit = ask.limit = limit_of(listing->request, params);
+    ask.offset = (uint64_t)(params->page - 1) * (uint64_t)params->limit;
+    enum err err = begin_asking(service, &asking, fault);
+    if (!err)
+        err = store_list(asking.reader, &params->filter, &ask, &sink, &other, fault);
+    end_asking(service, &asking, err, listing->response);
+    if (!err)
+        end_list(listing, &other);
+    return err;
+}
+
+/* The vendor's answer has no pages: they are told to those who ask for one. */
+enum err reports_domains(struct service *service, const struct request *request, const struct params *params,
+                         struct response *response, struct fault *fault)
+{
+    struct listing listing = {.request = request,
+                              .params = params,
+                              .response = response,
+                              .table = {.columns = domains_columns, .column_count = ROWS(domains_columns)},
+                              .beside = params->has_page ? PAGES : NOTHING};
+    return answer_list(service, &listing, (struct list_ask){.by = BY_DOMAIN, .order = params->sort}, fault);
+}
+
+enum err reports_websites(struct service *service, const struct request *request, const struct params *params,
+                          struct response *response, struct fault *fault)
+{
+    struct listing listing = {.request = request,
+                              .params = params,
+                              .response = response,
+                              .table = {.columns = websites_columns, .column_count = ROWS(websites_columns)},
+                              .beside = PAGES};
+    return answer_list(service, &listing, (struct list_ask){.by = BY_DOMAIN, .order = ORDER_COUNT}, fault);
+}
+
+enum err reports_errors(struct service *service, const struct request *request, const struct params *params,
+                        struct response *response, struct fault *fault)
+{
+    struct listing listing = {.request = request,
+                              .params = params,
+                              .response = response,
+                              .table = {.columns = errors_columns, .column_count = ROWS(errors_columns)},
+                              .beside = NOTHING};
+    return answer_list(service, &listing, (struct list_ask){.by = BY_ERROR, .samples = true, .order = ORDER_ERRORS},
+                       fault);
 }
 
 enum err reports_breakdown(struct service *service, const struct request *request, const struct params *params,
                            struct response *response, struct fault *fault)
 {
-    struct breakdown breakdown = {0};
-    enum err err = ask(service, params, ask_breakdown, &breakdown, response, fault);
-    if (err)
-        return err;
-    put_breakdown(response, request, params, &breakdown);
-    breakdown_release(&breakdown);
-    return OK;
+    struct listing listing = {.request = request,
+                              .params = params,
+                              .response = response,
+                              .table = {.columns = breakdown_columns, .column_count = ROWS(breakdown_columns)},
+                              .beside = OTHER_AND_PAGES};
+    return answer_list(service, &listing, (struct list_ask){.by = params->by, .order = params->sort}, fault);
 }

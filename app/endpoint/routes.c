@@ -23,14 +23,25 @@
 static const struct param_set sums_params = {.takes = {EVERY_REPORT, [PARAM_GRANULARITY] = true, [PARAM_FILL] = true},
                                              .sums_only = true};
 static const struct param_set chart_params = {.takes = {EVERY_REPORT, [PARAM_GRANULARITY] = true, [PARAM_FILL] = true}};
-static const struct param_set domains_params = {.takes = {EVERY_REPORT, [PARAM_SORT_BY] = true, [PARAM_LIMIT] = true},
-                                                .default_limit = 30};
-static const struct param_set errors_params = {.takes = {EVERY_REPORT, [PARAM_LIMIT] = true}, .default_limit = 50};
+static const struct param_set domains_params = {
+    .takes = {EVERY_REPORT, [PARAM_SORT_BY] = true, [PARAM_LIMIT] = true, [PARAM_PAGE] = true},
+    .default_limit = 30,
+    .max_limit = LIMIT_ROWS_PER_PAGE,
+    .max_limit_of_page = LIMIT_ROWS_PER_LONG_PAGE};
+static const struct param_set errors_params = {.takes = {EVERY_REPORT, [PARAM_LIMIT] = true},
+                                               .default_limit = 50,
+                                               .max_limit = LIMIT_ROWS_PER_PAGE,
+                                               .max_limit_of_page = LIMIT_ROWS_PER_PAGE};
 static const struct param_set websites_params = {.takes = {EVERY_REPORT, [PARAM_PAGE] = true, [PARAM_LIMIT] = true},
-                                                 .default_limit = 25};
+                                                 .default_limit = 25,
+                                                 .max_limit = LIMIT_ROWS_PER_PAGE,
+                                                 .max_limit_of_page = LIMIT_ROWS_PER_PAGE};
 static const struct param_set summary_params = {.takes = {EVERY_REPORT}};
 static const struct param_set breakdown_params = {
-    .takes = {EVERY_REPORT, [PARAM_BY] = true, [PARAM_SORT_BY] = true, [PARAM_LIMIT] = true}, .default_limit = 30};
+    .takes = {EVERY_REPORT, [PARAM_BY] = true, [PARAM_SORT_BY] = true, [PARAM_LIMIT] = true, [PARAM_PAGE] = true},
+    .default_limit = 30,
+    .max_limit = LIMIT_ROWS_PER_LONG_PAGE,
+    .max_limit_of_page = LIMIT_ROWS_PER_LONG_PAGE};
 
 static const struct route routes[] = {
     {"/analytics/ingest", PROGRAM_INGEST, METHODS_POST, RIGHT_INGEST, ingest_post, NULL},
@@ -114,6 +125,7 @@ static enum err run_report(const struct route *route, struct service *service, c
         return err;
     char etag[ETAG_BYTES];
     etag_make(request, params, &state, etag);
+    response_header(response, "ETag", etag); /* an error takes it away */
     if (etag_matches(request->if_none_match, etag)) {
         response->status = 304;
         response_header(response, "Cache-Control", "private, no-cache");
@@ -122,8 +134,6 @@ static enum err run_report(const struct route *route, struct service *service, c
         err = route->handle(service, request, params, response, fault);
     }
     service_let_go(service);
-    if (!err)
-        response_header(response, "ETag", etag);
     return err;
 }
 

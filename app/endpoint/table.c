@@ -104,45 +104,40 @@ static void put_json_row(const struct table *table, const struct table_row *row,
     json_out_end_object(out);
 }
 
-static void put_json_rows(const struct table *table, struct json_out *out)
+static void begin_json(struct table_writer *writer)
 {
-    if (!table->is_one_row)
-        json_out_begin_array(out);
-    for (size_t i = 0; i < table->row_count; i++) {
-        struct table_row row = table->row(table->rows, i);
-        put_json_row(table, &row, out);
-    }
-    if (!table->is_one_row)
-        json_out_end_array(out);
+    json_out_init(&writer->json, writer->buf);
+    json_out_begin_object(&writer->json);
+    json_out_name(&writer->json, "data");
+    if (!writer->table->is_one_row)
+        json_out_begin_array(&writer->json);
 }
 
 /* The same measures as the rows, without what a row is of. */
-static void put_json_other(const struct table *table, struct json_out *out)
+static void put_json_other(struct table_writer *writer, const struct totals *other)
 {
-    struct table measures = *table;
+    struct table measures = *writer->table;
+    struct table_row row = {.totals = *other};
     while (measures.column_count > 0 && measures.columns->field == FIELD_NAME) {
         measures.columns++;
         measures.column_count--;
     }
-    json_out_name(out, "other");
-    struct table_row row = {.totals = *table->other};
-    put_json_row(&measures, &row, out);
+    json_out_name(&writer->json, "other");
+    put_json_row(&measures, &row, &writer->json);
 }
 
-void table_put_json(const struct table *table, struct buf *buf)
+static void end_json(struct table_writer *writer, const struct totals *other, const struct table_number *numbers,
+                     size_t number_count)
 {
-    struct json_out out;
-    json_out_init(&out, buf);
-    json_out_begin_object(&out);
-    json_out_name(&out, "data");
-    put_json_rows(table, &out);
-    if (table->other)
-        put_json_other(table, &out);
-    for (size_t i = 0; i < table->number_count; i++) {
-        json_out_name(&out, table->numbers[i].name);
-        json_out_number(&out, table->numbers[i].value);
+    if (!writer->table->is_one_row)
+        json_out_end_array(&writer->json);
+    if (other)
+        put_json_other(writer, other);
+    for (size_t i = 0; i < number_count; i++) {
+        json_out_name(&writer->json, numbers[i].name);
+        json_out_number(&writer->json, numbers[i].value);
     }
-    json_out_end_object(&out);
+    json_out_end_object(&writer->json);
 }
 
 /* ---- CSV ---- */
@@ -187,20 +182,47 @@ static void put_csv_cell(struct buf *buf, const struct cell *cell)
     }
 }
 
-void table_put_csv(const struct table *table, struct buf *buf)
+static void put_csv_names(const struct table *table, struct buf *buf)
 {
     for (size_t i = 0; i < table->column_count; i++) {
         buf_puts(buf, i > 0 ? "," : "");
         buf_puts(buf, table->columns[i].name);
     }
     buf_puts(buf, CSV_LINE_END);
-    for (size_t i = 0; i < table->row_count; i++) {
-        struct table_row row = table->row(table->rows, i);
-        for (size_t j = 0; j < table->column_count; j++) {
-            struct cell cell = get_cell(table, &row, table->columns[j].field);
-            buf_puts(buf, j > 0 ? "," : "");
-            put_csv_cell(buf, &cell);
-        }
-        buf_puts(buf, CSV_LINE_END);
+}
+
+static void put_csv_row(const struct table *table, const struct table_row *row, struct buf *buf)
+{
+    for (size_t i = 0; i < table->column_count; i++) {
+        struct cell cell = get_cell(table, row, table->columns[i].field);
+        buf_puts(buf, i > 0 ? "," : "");
+        put_csv_cell(buf, &cell);
     }
+    buf_puts(buf, CSV_LINE_END);
+}
+
+/* ---- either ---- */
+
+void table_begin(struct table_writer *writer, const struct table *table, bool is_csv, struct buf *buf)
+{
+    *writer = (struct table_writer){.table = table, .is_csv = is_csv, .buf = buf};
+    if (is_csv)
+        put_csv_names(table, buf);
+    else
+        begin_json(writer);
+}
+
+void table_put_row(struct table_writer *writer, const struct table_row *row)
+{
+    if (writer->is_csv)
+        put_csv_row(writer->table, row, writer->buf);
+    else
+        put_json_row(writer->table, row, &writer->json);
+}
+
+void table_end(struct table_writer *writer, const struct totals *other, const struct table_number *numbers,
+               size_t number_count)
+{
+    if (!writer->is_csv)
+        end_json(writer, other, numbers, number_count);
 }

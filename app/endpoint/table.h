@@ -43,7 +43,6 @@ struct column {
 /* A number that stands beside the rows in JSON. */
 struct table_number {
     const char *name;
-    const char *header; /* that tells it beside CSV; NULL: nothing does */
     int64_t value;
 };
 
@@ -52,19 +51,24 @@ struct table {
     size_t column_count;
     const struct zone *zone; /* whose clocks show the times of logs */
     bool is_one_row;         /* and no list: an object in JSON */
-    size_t row_count;
-    struct table_row (*row)(const void *rows, size_t i);
-    const void *rows;
-    const struct totals *other; /* the sums over the rows that are left out; NULL: the answer does not tell */
-    const struct table_number *numbers;
-    size_t number_count;
 };
 
-/* {"data":[…], …}: all of the answer. */
-void table_put_json(const struct table *table, struct buf *buf);
+/* A table on its way into a buffer, row by row. The buffer may be emptied between two rows. */
+struct table_writer {
+    const struct table *table;
+    bool is_csv;
+    struct json_out json;
+    struct buf *buf;
+};
 
-/* A line with the columns' names, then a line for each row; nothing of what stands beside them. Null is an empty field;
- * samples are joined by a space. */
-void table_put_csv(const struct table *table, struct buf *buf);
+/* In JSON {"data":[…], …}; in CSV a line with the columns' names, then a line for each row. Null is an empty field of
+ * CSV; samples are joined by a space. */
+void table_begin(struct table_writer *writer, const struct table *table, bool is_csv, struct buf *buf);
+void table_put_row(struct table_writer *writer, const struct table_row *row);
+
+/* What stands beside the rows: `other`, the sums over rows that are left out (NULL: the answer does not tell), and
+ * numbers. CSV has nothing of it. */
+void table_end(struct table_writer *writer, const struct totals *other, const struct table_number *numbers,
+               size_t number_count);
 
 #endif

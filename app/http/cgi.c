@@ -193,7 +193,7 @@ void cgi_request(const char *const *env, struct cgi_room *room, struct request *
         read_identity(values, room, ret_request);
 }
 
-void cgi_put_head(const struct response *response, struct buf *out)
+void cgi_put_head(const struct response *response, bool is_whole, struct buf *out)
 {
     buf_printf(out, "Status: %d %s\r\n", response->status, http_reason(response->status));
     for (size_t i = 0; i < response->header_count; i++) {
@@ -203,6 +203,8 @@ void cgi_put_head(const struct response *response, struct buf *out)
         buf_puts(out, "\r\n");
     }
     if (response->content_type)
-        buf_printf(out, "Content-Type: %s\r\nContent-Length: %zu\r\n", response->content_type, response->body.len);
+        buf_printf(out, "Content-Type: %s\r\n", response->content_type);
+    if (response->content_type != NULL && is_whole)
+        buf_printf(out, "Content-Length: %zu\r\n", response->body.len);
     buf_puts(out, "\r\n");
 }

@@ -18,7 +18,8 @@ struct cgi_room {
  * twice become a value that no endpoint accepts. now_ms, read_body and read_ctx are left 0. */
 void cgi_request(const char *const *env, struct cgi_room *room, struct request *ret_request);
 
-/* "Status: …" and all header lines, with the empty line that ends them. */
-void cgi_put_head(const struct response *response, struct buf *out);
+/* "Status: …" and all header lines, with the empty line that ends them. `is_whole`: the body is all there, so its
+ * length is told. */
+void cgi_put_head(const struct response *response, bool is_whole, struct buf *out);
 
 #endif

@@ -124,32 +124,63 @@ static bool drain_body(FCGX_Request *fcgx)
     return got == 0;
 }
 
-static void send_response(FCGX_Request *fcgx, const struct request *request, const struct response *response)
+/* An answer on its way out. */
+struct sending {
+    FCGX_Request *fcgx;
+    bool head_only; /* of a HEAD request */
+};
+
+static bool send_head(const struct sending *sending, const struct response *response, bool is_whole)
 {
     struct buf head;
     buf_init(&head, 16u << 10);
-    cgi_put_head(response, &head);
-    if (!head.failed)
-        FCGX_PutStr(head.data, (int)head.len, fcgx->out);
-    if (!head.failed && request->method != HTTP_HEAD && response->body.len > 0)
-        FCGX_PutStr(response->body.data, (int)response->body.len, fcgx->out);
+    cgi_put_head(response, is_whole, &head);
+    bool sent = !head.failed && FCGX_PutStr(head.data, (int)head.len, sending->fcgx->out) >= 0;
     buf_release(&head);
+    return sent;
 }
 
-/* True when the request was read to its end. */
+static bool send_body(const struct sending *sending, const struct response *response)
+{
+    if (sending->head_only || response->body.len == 0)
+        return true;
+    return FCGX_PutStr(response->body.data, (int)response->body.len, sending->fcgx->out) >= 0;
+}
+
+/* For struct response. */
+static bool send_piece(void *ctx, const struct response *response)
+{
+    const struct sending *sending = ctx;
+    bool is_open = response->begun || send_head(sending, response, false);
+    return is_open && send_body(sending, response);
+}
+
+/* What is left of it. A broken one ends without the record that ends a request, so that nginx breaks off as well. */
+static void send_rest(const struct sending *sending, const struct response *response)
+{
+    if (response->broken)
+        (void)shutdown(sending->fcgx->ipcFd, SHUT_RDWR);
+    else if (response->begun || send_head(sending, response, true))
+        (void)send_body(sending, response);
+}
+
+/* True when the request was read to its end, and answered. */
 static bool answer(struct fcgi *fcgi, FCGX_Request *fcgx)
 {
     struct cgi_room room;
     struct request request;
+    struct response response;
     cgi_request((const char *const *)fcgx->envp, &room, &request);
     request.now_ms = clock_wall_ms();
     request.read_body = read_body;
     request.read_ctx = fcgx;
-    struct response response;
+    struct sending sending = {fcgx, request.method == HTTP_HEAD};
     response_init(&response);
+    response.send = send_piece;
+    response.send_ctx = &sending;
     fcgi->handler(fcgi->ctx, &request, &response);
-    bool whole = drain_body(fcgx);
-    send_response(fcgx, &request, &response);
+    bool whole = drain_body(fcgx) && !response.broken;
+    send_rest(&sending, &response);
     response_release(&response);
     return whole;
 }

@@ -67,6 +67,16 @@ void response_header(struct response *response, const char *name, const char *va
     response->header_count++;
 }
 
+bool response_flush(struct response *response)
+{
+    if (!response->send || response->body.failed)
+        return true;
+    bool taken = response->send(response->send_ctx, response);
+    response->begun = true;
+    buf_clear(&response->body);
+    return taken;
+}
+
 void response_span(struct response *response, const char *name, int64_t microseconds)
 {
     assert(response->span_count < HTTP_MAX_SPANS);
@@ -119,9 +129,13 @@ static void put_error_body(struct json_out *out, const struct request *request, 
 void response_error_with(struct response *response, const struct request *request, const struct fault *fault,
                          http_put_members more, const void *ctx)
 {
-    buf_clear(&response->body);
-    response->header_count = 0;
     response->err = fault->err;
+    snprintf(response->fault_text, sizeof response->fault_text, "%s", fault->detail);
+    buf_clear(&response->body);
+    response->broken = response->begun;
+    if (response->begun)
+        return;
+    response->header_count = 0;
     response->status = err_status(fault->err);
     response->content_type = "application/json";
     response_header(response, "Cache-Control", "no-store");
@@ -131,7 +145,6 @@ void response_error_with(struct response *response, const struct request *reques
         response_header(response, "Accept-Encoding", "gzip, identity"); /* RFC 9110, 15.5.16 */
     if (response->status == 503)
         response_header(response, "Retry-After", RETRY_AFTER_SECONDS);
-    snprintf(response->fault_text, sizeof response->fault_text, "%s", fault->detail);
 
     struct json_out out;
     json_out_init(&out, &response->body);

@@ -52,7 +52,13 @@ struct request {
 #define HTTP_MAX_HEADERS 8
 #define HTTP_MAX_SPANS 6
 
-/* Built whole, then sent. */
+struct response;
+
+/* Sends head and body as far as they are there; false when the peer is gone. */
+typedef bool (*http_send)(void *ctx, const struct response *response);
+
+/* Built whole, then sent: until then, status and all else can still change. A long list is the exception: it is sent in
+ * pieces (response_flush). */
 struct response {
     int status;
     enum err err; /* what the status stands for, when it is an error */
@@ -69,6 +75,10 @@ struct response {
         int64_t us;
     } spans[HTTP_MAX_SPANS]; /* for the log line of a slow request: where the time went */
     size_t span_count;
+    http_send send; /* NULL: an answer is held until it is whole */
+    void *send_ctx;
+    bool begun;  /* some of it is sent: the head, too */
+    bool broken; /* it can't be ended well: whoever gets it must see that it is not whole */
 };
 
 /* An empty 200. The body may grow to LIMIT_RESPONSE_BYTES. */
@@ -78,12 +88,17 @@ void response_release(struct response *response);
 /* Adds a header; `value` must be free of control characters (asserted: our own text) and is cut at 191 bytes. */
 void response_header(struct response *response, const char *name, const char *value);
 
+/* Sends what is there of the answer and forgets it; the head is settled from then on. False when nobody is there to
+ * take it. Does nothing where an answer is held until it is whole. */
+bool response_flush(struct response *response);
+
 /* Notes where time went; `name` is static. */
 void response_span(struct response *response, const char *name, int64_t microseconds);
 
 /* Turns the response into the error body of docs/api.md, whatever it held: status, message, path, timestamp, and detail
- * when the fault has one. 401 carries WWW-Authenticate, 503 Retry-After. Faults of the server's own (5xx) keep their
- * detail from the client: it goes to the log. */
+ * when the fault has one. Of an answer that was begun it can only be seen that it is broken. 401 carries
+ * WWW-Authenticate, 503 Retry-After. Faults of the server's own (5xx) keep their detail from the client: it goes to the
+ * log. */
 void response_error(struct response *response, const struct request *request, const struct fault *fault);
 
 /* The same with more members, which `more` writes at the end. */

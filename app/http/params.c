@@ -54,10 +54,10 @@ static const struct param_choice granularities[] = {
     {"week", GRANULARITY_WEEK}, {"month", GRANULARITY_MONTH}, {NULL, 0},
 };
 static const struct param_choice fills[] = {{"zero", true}, {"none", false}, {NULL, 0}};
-static const struct param_choice sorts[] = {{"bytes", DOMAIN_BY_BYTES}, {"count", DOMAIN_BY_COUNT}, {NULL, 0}};
+static const struct param_choice sorts[] = {{"bytes", ORDER_BYTES}, {"count", ORDER_COUNT}, {NULL, 0}};
 static const struct param_choice dimensions[] = {
-    {"worker", BY_WORKER}, {"peer", BY_PEER}, {"protocol", BY_PROTOCOL}, {"port", BY_PORT}, {"ip_out", BY_IP_OUT},
-    {"order", BY_ORDER},   {"user", BY_USER}, {"error", BY_ERROR},       {NULL, 0},
+    {"worker", BY_WORKER}, {"peer", BY_PEER}, {"protocol", BY_PROTOCOL}, {"port", BY_PORT},     {"ip_out", BY_IP_OUT},
+    {"order", BY_ORDER},   {"user", BY_USER}, {"error", BY_ERROR},       {"domain", BY_DOMAIN}, {NULL, 0},
 };
 static const struct param_choice formats[] = {{"json", FORMAT_JSON}, {"csv", FORMAT_CSV}, {NULL, 0}};
 
@@ -94,8 +94,8 @@ static const struct param_row param_rows[PARAM_COUNT] = {
                      .snake = "limit",
                      .parse = parse_integer,
                      .min = 1,
-                     .max = LIMIT_ROWS_PER_PAGE,
-                     .accepts = "an integer from 1 to 100"},
+                     .max = INT64_MAX, /* see check_limit */
+                     .accepts = "an integer of at least 1"},
     [PARAM_PAGE] = {.name = "page",
                     .snake = "page",
                     .parse = parse_integer,
@@ -109,7 +109,7 @@ static const struct param_row param_rows[PARAM_COUNT] = {
                   .required = true,
                   .parse = parse_choice,
                   .choices = dimensions,
-                  .accepts = "one of worker, peer, protocol, port, ip_out, order, user, error"},
+                  .accepts = "one of worker, peer, protocol, port, ip_out, order, user, error, domain"},
     [PARAM_TIMEZONE] = {.name = "timezone",
                         .snake = "timezone",
                         .parse = parse_zone,
@@ -155,10 +155,14 @@ static void set_integer(struct params *params, enum param param, int64_t value)
         params->filter.order_id = value;
     if (param == PARAM_USER_ID)
         params->filter.user_id = value;
-    if (param == PARAM_LIMIT)
+    if (param == PARAM_LIMIT) {
         params->limit = value;
-    if (param == PARAM_PAGE)
+        params->has_limit = true;
+    }
+    if (param == PARAM_PAGE) {
         params->page = value;
+        params->has_page = true;
+    }
 }
 
 static enum err parse_integer(const struct param_row *row, struct slice value, struct reading *reading)
@@ -177,7 +181,7 @@ static void set_choice(struct params *params, enum param param, int value)
     if (param == PARAM_FILL)
         params->fill_zero = value != 0;
     if (param == PARAM_SORT_BY)
-        params->sort = (enum domain_order)value;
+        params->sort = (enum list_order)value;
     if (param == PARAM_FORMAT)
         params->format = (enum format)value;
     if (param == PARAM_BY)
@@ -430,6 +434,20 @@ static enum err join_range(struct reading *reading)
     return OK;
 }
 
+/* The vendor's lists take no more rows than the vendor's do, unless they are asked for in our way. */
+static enum err check_limit(const struct param_set *set, const struct params *params, struct fault *fault)
+{
+    int64_t max = params->has_page ? set->max_limit_of_page : set->max_limit;
+    if (!params->has_limit || params->limit <= max)
+        return OK;
+    if (max < set->max_limit_of_page)
+        return fault_set_parameter(fault, ERR_PARAMETER_INVALID, "limit",
+                                   "limit must be an integer from 1 to %lld, or to %lld together with page",
+                                   (long long)max, (long long)set->max_limit_of_page);
+    return fault_set_parameter(fault, ERR_PARAMETER_INVALID, "limit", "limit must be an integer from 1 to %lld",
+                               (long long)max);
+}
+
 enum err params_parse(const char *query_string, const struct param_set *set, struct params *ret_params,
                       struct fault *fault)
 {
@@ -441,6 +459,8 @@ enum err params_parse(const char *query_string, const struct param_set *set, str
         if (set->takes[p])
             err = read_param(&param_rows[p], &scan.raws[p], &reading);
     }
+    if (!err)
+        err = check_limit(set, ret_params, fault);
     if (!err && set->takes[PARAM_FROM])
         err = join_range(&reading);
     if (!err && scan.raws[PARAM_GRANULARITY].times == 0)

@@ -34,7 +34,9 @@ enum format { FORMAT_BY_ACCEPT, FORMAT_JSON, FORMAT_CSV };
 struct param_set {
     bool takes[PARAM_COUNT];
     int64_t default_limit; /* of PARAM_LIMIT */
-    bool sums_only;        /* for the filter: the route's answer shows sums alone */
+    int64_t max_limit;
+    int64_t max_limit_of_page; /* together with PARAM_PAGE */
+    bool sums_only;            /* for the filter: the route's answer shows sums alone */
 };
 
 /* filter.domain points into `domain`, filter.error into `error`, and filter.zone at `zone`: keep it where params_parse
@@ -43,8 +45,10 @@ struct params {
     struct report_filter filter; /* user_id: what `userId` asks for, 0 without */
     enum granularity granularity;
     bool fill_zero;
-    enum domain_order sort;
+    enum list_order sort;
+    bool has_page; /* it is given; else 1 */
     int64_t page;
+    bool has_limit; /* it is given; else the route's default */
     int64_t limit;
     enum format format;
     enum dimension by;

@@ -29,7 +29,8 @@
 #define LIMIT_CALLER_BYTES 64u
 #define LIMIT_RANGE_MONTHS 2
 #define LIMIT_ZONE_NAME_BYTES 64u
-#define LIMIT_ROWS_PER_PAGE 100
+#define LIMIT_ROWS_PER_PAGE 100       /* of the vendor's lists */
+#define LIMIT_ROWS_PER_LONG_PAGE 1000 /* of ours */
 #define LIMIT_SAMPLE_DOMAINS 5
 
 #define LIMIT_KEY_NAME_BYTES 128u /* the label of an API key */

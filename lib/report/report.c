@@ -54,33 +54,6 @@ void chart_release(struct chart *chart)
     *chart = (struct chart){0};
 }
 
-void breakdown_release(struct breakdown *breakdown)
-{
-    for (size_t i = 0; i < breakdown->count; i++)
-        free(breakdown->rows[i].value);
-    free(breakdown->rows);
-    *breakdown = (struct breakdown){0};
-}
-
-void domain_list_release(struct domain_list *list)
-{
-    for (size_t i = 0; i < list->count; i++)
-        free(list->rows[i].domain);
-    free(list->rows);
-    *list = (struct domain_list){0};
-}
-
-void error_list_release(struct error_list *list)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        free(list->rows[i].error);
-        for (size_t j = 0; j < list->rows[i].sample_count; j++)
-            free(list->rows[i].samples[j]);
-    }
-    free(list->rows);
-    *list = (struct error_list){0};
-}
-
 enum granularity granularity_for(int64_t from, int64_t to)
 {
     if (to - from <= WHEN_DAY)

@@ -69,52 +69,47 @@ struct chart {
 };
 void chart_release(struct chart *chart);
 
-enum domain_order { DOMAIN_BY_BYTES, DOMAIN_BY_COUNT };
+/* What a list has a row for each value of. */
+enum dimension {
+    BY_WORKER,
+    BY_PEER,
+    BY_PROTOCOL,
+    BY_PORT,
+    BY_IP_OUT,
+    BY_ORDER,
+    BY_USER,
+    BY_ERROR,
+    BY_DOMAIN,
+    DIMENSIONS
+};
 
-/* What a breakdown tells apart. */
-enum dimension { BY_WORKER, BY_PEER, BY_PROTOCOL, BY_PORT, BY_IP_OUT, BY_ORDER, BY_USER, BY_ERROR, DIMENSIONS };
+enum list_order { ORDER_BYTES, ORDER_COUNT, ORDER_ERRORS };
 
-struct breakdown_row {
-    char *value; /* as text: NUL-terminated UTF-8 */
+#define LIST_ALL UINT64_MAX
+
+/* Which list, in which order (descending, ties by name in byte order), and which of its rows. */
+struct list_ask {
+    enum dimension by;
+    bool samples; /* of BY_ERROR: only logs that name an error count, and each row has samples */
+    enum list_order order;
+    uint64_t offset;
+    uint64_t limit; /* LIST_ALL: to the end */
+};
+
+/* All of it is borrowed while a sink has it. */
+struct list_row {
+    const char *name; /* the value as text: NUL-terminated UTF-8 */
     struct totals totals;
-};
-
-/* The values that come first, and the sums over all others. */
-struct breakdown {
-    struct breakdown_row *rows;
-    size_t count;
-    uint64_t total; /* distinct values in the range, listed or not */
-    struct totals other;
-};
-void breakdown_release(struct breakdown *breakdown);
-
-struct domain_row {
-    char *domain; /* NUL-terminated UTF-8 */
-    struct totals totals;
-};
-
-/* One page of domains. */
-struct domain_list {
-    struct domain_row *rows;
-    size_t count;
-    uint64_t total; /* distinct domains in the range, on all pages */
-};
-void domain_list_release(struct domain_list *list);
-
-struct error_row {
-    char *error;
-    int64_t total_errors;
-    int64_t first_seen; /* Unix seconds */
-    int64_t last_seen;
-    char *samples[LIMIT_SAMPLE_DOMAINS]; /* domains, those with the most such errors first */
+    char *const *samples; /* domains, those with the most such errors first */
     size_t sample_count;
 };
 
-struct error_list {
-    struct error_row *rows;
-    size_t count;
+/* Takes a list, row by row, so that nobody has to hold it. An error ends the list, and is its outcome. */
+struct list_sink {
+    enum err (*begin)(void *ctx, uint64_t total, struct fault *fault); /* distinct values, on all pages */
+    enum err (*row)(void *ctx, const struct list_row *row, struct fault *fault);
+    void *ctx;
 };
-void error_list_release(struct error_list *list);
 
 /* docs/api.md, Charts: up to 24 h 15 minutes, up to 7 days an hour, longer a day. */
 enum granularity granularity_for(int64_t from, int64_t to);

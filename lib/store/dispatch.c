@@ -117,22 +117,10 @@ enum err store_summary(struct store_reader *reader, const struct report_filter *
     return reader->engine->reader->summary(reader, filter, ret_totals, fault);
 }
 
-enum err store_breakdown(struct store_reader *reader, const struct report_filter *filter, enum dimension by,
-                         enum domain_order order, size_t limit, struct breakdown *ret_breakdown, struct fault *fault)
+enum err store_list(struct store_reader *reader, const struct report_filter *filter, const struct list_ask *ask,
+                    const struct list_sink *sink, struct totals *ret_other, struct fault *fault)
 {
-    return reader->engine->reader->breakdown(reader, filter, by, order, limit, ret_breakdown, fault);
-}
-
-enum err store_domains(struct store_reader *reader, const struct report_filter *filter, enum domain_order order,
-                       uint64_t offset, size_t limit, struct domain_list *ret_list, struct fault *fault)
-{
-    return reader->engine->reader->domains(reader, filter, order, offset, limit, ret_list, fault);
-}
-
-enum err store_errors(struct store_reader *reader, const struct report_filter *filter, size_t limit,
-                      struct error_list *ret_list, struct fault *fault)
-{
-    return reader->engine->reader->errors(reader, filter, limit, ret_list, fault);
+    return reader->engine->reader->list(reader, filter, ask, sink, ret_other, fault);
 }
 
 enum err store_reader_health(struct store_reader *reader, int *ret_schema_version, struct fault *fault)

@@ -44,12 +44,8 @@ struct store_reader_ops {
                       bool fill_zero, struct chart *ret_chart, struct fault *fault);
     enum err (*summary)(struct store_reader *reader, const struct report_filter *filter, struct totals *ret_totals,
                         struct fault *fault);
-    enum err (*breakdown)(struct store_reader *reader, const struct report_filter *filter, enum dimension by,
-                          enum domain_order order, size_t limit, struct breakdown *ret_breakdown, struct fault *fault);
-    enum err (*domains)(struct store_reader *reader, const struct report_filter *filter, enum domain_order order,
-                        uint64_t offset, size_t limit, struct domain_list *ret_list, struct fault *fault);
-    enum err (*errors)(struct store_reader *reader, const struct report_filter *filter, size_t limit,
-                       struct error_list *ret_list, struct fault *fault);
+    enum err (*list)(struct store_reader *reader, const struct report_filter *filter, const struct list_ask *ask,
+                     const struct list_sink *sink, struct totals *ret_other, struct fault *fault);
     enum err (*health)(struct store_reader *reader, int *ret_schema_version, struct fault *fault);
 };
 

@@ -137,18 +137,10 @@ enum err store_chart(struct store_reader *reader, const struct report_filter *fi
 enum err store_summary(struct store_reader *reader, const struct report_filter *filter, struct totals *ret_totals,
                        struct fault *fault);
 
-/* The first `limit` values by the measure, descending, ties by value in byte order, and the sums over the others.
- * "first" and "last" are not told. */
-enum err store_breakdown(struct store_reader *reader, const struct report_filter *filter, enum dimension by,
-                         enum domain_order order, size_t limit, struct breakdown *ret_breakdown, struct fault *fault);
-
-/* Domains by the measure, descending, ties by name: rows `offset` … `offset + limit - 1`. */
-enum err store_domains(struct store_reader *reader, const struct report_filter *filter, enum domain_order order,
-                       uint64_t offset, size_t limit, struct domain_list *ret_list, struct fault *fault);
-
-/* Distinct non-empty errors by total, descending, ties by name: the first `limit`. */
-enum err store_errors(struct store_reader *reader, const struct report_filter *filter, size_t limit,
-                      struct error_list *ret_list, struct fault *fault);
+/* A list, to the sink: nothing goes there before all that may take long is done. *ret_other has the sums over the rows
+ * that it did not get. "first" and "last" are told of domains and of errors with samples alone. */
+enum err store_list(struct store_reader *reader, const struct report_filter *filter, const struct list_ask *ask,
+                    const struct list_sink *sink, struct totals *ret_other, struct fault *fault);
 
 /* Can it read? Reads a row; *ret_schema_version is that of what is stored. */
 enum err store_reader_health(struct store_reader *reader, int *ret_schema_version, struct fault *fault);

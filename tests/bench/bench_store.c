@@ -1,5 +1,6 @@
 /* bench_store.c: the store alone, without HTTP and JSON: what a log costs to write, and a report to read.
  * Usage: bench_store DIR MILLION_LOGS BATCH [BATCHES_PER_GROUP [write]] */
+#include "support/lists.h"
 #include "store/store.h"
 #include "traffic.h"
 #include "time/when.h"
@@ -143,24 +144,26 @@ static void ask(struct store_reader *reader, const char *report, const struct re
         err = store_chart(reader, filter, granularity_for(filter->from, filter->to), false, &chart, &fault);
         chart_release(&chart);
     } else if (!strcmp(report, "domains")) {
-        struct domain_list list = {0};
-        err = store_domains(reader, filter, DOMAIN_BY_BYTES, 0, 30, &list, &fault);
-        domain_list_release(&list);
+        struct list list = {0};
+        err = list_domains(reader, filter, ORDER_BYTES, 0, 30, &list, &fault);
+        list_release(&list);
     } else if (!strcmp(report, "websites")) {
-        struct domain_list list = {0};
-        err = store_domains(reader, filter, DOMAIN_BY_COUNT, 50, 25, &list, &fault);
-        domain_list_release(&list);
+        struct list list = {0};
+        err = list_domains(reader, filter, ORDER_COUNT, 50, 25, &list, &fault);
+        list_release(&list);
     } else if (!strcmp(report, "summary")) {
         struct totals totals;
         err = store_summary(reader, filter, &totals, &fault);
     } else if (!strncmp(report, "by ", 3)) {
-        struct breakdown breakdown = {0};
-        err = store_breakdown(reader, filter, find_dimension(report + 3), DOMAIN_BY_BYTES, 30, &breakdown, &fault);
-        breakdown_release(&breakdown);
+        struct list breakdown = {0};
+        err = list_read(reader, filter,
+                        &(struct list_ask){.by = find_dimension(report + 3), .order = ORDER_BYTES, .limit = 30},
+                        &breakdown, &fault);
+        list_release(&breakdown);
     } else {
-        struct error_list list = {0};
-        err = store_errors(reader, filter, 50, &list, &fault);
-        error_list_release(&list);
+        struct list list = {0};
+        err = list_errors(reader, filter, 50, &list, &fault);
+        list_release(&list);
     }
     if (err)
         die(&fault);

@@ -347,19 +347,29 @@ static void check_chart(struct question *q)
     compare(path, q, sql);
 }
 
+/* The vendor's answer, or a page of it. */
 static void check_domains(struct question *q)
 {
-    char path[1024], sql[4096];
-    bool by_count = pick(2);
-    int limit = 1 + (int)pick(40);
-    snprintf(path, sizeof path, "/analytics/domains?%s&limit=%d%s", q->query, limit, by_count ? "&sortBy=count" : "");
+    char path[1024], sql[4096], beside[1536] = "";
+    bool by_count = pick(2), has_page = pick(2);
+    int limit = 1 + (int)pick(40), page = has_page ? 1 + (int)pick(3) : 1;
+    char *end = path + snprintf(path, sizeof path, "/analytics/domains?%s&limit=%d", q->query, limit);
+    if (has_page) {
+        end = add(end, "&page=%d", page);
+        snprintf(beside, sizeof beside,
+                 ", 'page', %d, 'limit', %d, 'total', (SELECT count(DISTINCT domain) FROM log WHERE %s), 'totalPages',"
+                 " (SELECT (count(DISTINCT domain) + %d) / %d FROM log WHERE %s)",
+                 page, limit, q->where, limit - 1, limit, q->where);
+    }
+    add(end, "%s", by_count ? "&sortBy=count" : "");
     snprintf(sql, sizeof sql,
              "SELECT json_object('data', json(coalesce((SELECT json_group_array(json(row)) FROM (SELECT"
              " json_object('domain', domain, 'total_count', %s, 'bytes_total', %s, 'total_bytes_sent', %s,"
              " 'total_bytes_received', %s, 'total_errors', %s) AS row FROM log WHERE %s GROUP BY domain"
-             " ORDER BY %s DESC, domain LIMIT %d)), '[]')))",
+             " ORDER BY %s DESC, domain LIMIT %d OFFSET %d)), '[]'))%s)",
              SUM("count"), SUM("bytes_sent + bytes_received"), SUM("bytes_sent"), SUM("bytes_received"),
-             SUM("error_count"), q->where, by_count ? "sum(count)" : "sum(bytes_sent + bytes_received)", limit);
+             SUM("error_count"), q->where, by_count ? "sum(count)" : "sum(bytes_sent + bytes_received)", limit,
+             limit * (page - 1), beside);
     compare(path, q, sql);
 }
 
@@ -424,6 +434,7 @@ static const struct {
     {"order", "cast(order_id AS TEXT)"},
     {"user", "cast(user_id AS TEXT)"},
     {"error", "error"},
+    {"domain", "domain"},
 };
 
 #define TEXT_OF(value) "cast(coalesce(" value ", 0) AS TEXT)"
@@ -443,18 +454,20 @@ static void check_breakdown(struct question *q)
     char path[1024], sql[4096];
     size_t row = (size_t)pick(ROWS(dimensions));
     bool by_count = pick(2);
-    int limit = 1 + (int)pick(100);
-    snprintf(path, sizeof path, "/analytics/breakdown?%s&by=%s&limit=%d%s", q->query, dimensions[row].by, limit,
-             by_count ? "&sortBy=count" : "");
+    int limit = 1 + (int)pick(100), page = 1 + (int)pick(3), before = limit * (page - 1), end = limit * page;
+    snprintf(path, sizeof path, "/analytics/breakdown?%s&by=%s&limit=%d&page=%d%s", q->query, dimensions[row].by, limit,
+             page, by_count ? "&sortBy=count" : "");
     snprintf(sql, sizeof sql,
              "WITH sums AS (SELECT %s AS v, sum(count) AS n, sum(error_count) AS x, sum(bytes_sent) AS s,"
              " sum(bytes_received) AS r, max(max_concurrency) AS m FROM log WHERE %s GROUP BY v),"
              " ranked AS (SELECT *, row_number() OVER (ORDER BY %s DESC, v) AS place FROM sums)"
              " SELECT json_object('data', json(coalesce((SELECT json_group_array(json(row)) FROM (SELECT"
-             " json_object('value', v, " MEASURES ") AS row FROM ranked WHERE place <= %d GROUP BY place"
+             " json_object('value', v, " MEASURES ") AS row FROM ranked WHERE place > %d AND place <= %d GROUP BY place"
              " ORDER BY place)), '[]')), 'other', json((SELECT json_object(" MEASURES
-             ") FROM ranked WHERE place > %d)), 'total', (SELECT count(*) FROM sums))",
-             dimensions[row].value, q->where, by_count ? "n" : "s + r", limit, limit);
+             ") FROM ranked WHERE place <= %d OR place > %d)), 'page', %d, 'limit', %d,"
+             " 'total', (SELECT count(*) FROM sums), 'totalPages', (SELECT (count(*) + %d) / %d FROM sums))",
+             dimensions[row].value, q->where, by_count ? "n" : "s + r", before, end, before, end, page, limit,
+             limit - 1, limit);
     compare(path, q, sql);
 }
 
@@ -546,13 +559,18 @@ static const struct {
     {"/analytics/summary?from=2026-01-01", "analytics.to_required"},
     {"/analytics/breakdown?" RANGE, "analytics.by_required"},
     {"/analytics/breakdown?" RANGE "&by=", "analytics.by_invalid"},
-    {"/analytics/breakdown?" RANGE "&by=domain", "analytics.by_invalid"},
     {"/analytics/breakdown?" RANGE "&by=ip_from", "analytics.by_invalid"},
     {"/analytics/breakdown?" RANGE "&by=Worker", "analytics.by_invalid"},
     {"/analytics/breakdown?" RANGE "&by=worker,peer", "analytics.by_invalid"},
     {"/analytics/breakdown?" RANGE "&by=worker&by=peer", "analytics.by_invalid"},
     {"/analytics/breakdown?" RANGE "&by=worker&sortBy=value", "analytics.sort_by_invalid"},
-    {"/analytics/breakdown?" RANGE "&by=worker&limit=101", "analytics.limit_invalid"},
+    {"/analytics/breakdown?" RANGE "&by=worker&limit=1001", "analytics.limit_invalid"},
+    {"/analytics/breakdown?" RANGE "&by=worker&limit=1000&page=9", NULL},
+    {"/analytics/breakdown?" RANGE "&by=worker&page=0", "analytics.page_invalid"},
+    {"/analytics/domains?" RANGE "&limit=1000&page=1", NULL},
+    {"/analytics/domains?" RANGE "&limit=1001&page=1", "analytics.limit_invalid"},
+    {"/analytics/errors?" RANGE "&limit=101&page=1", "analytics.limit_invalid"}, /* has no pages */
+    {"/analytics/websites?" RANGE "&limit=101&page=1", "analytics.limit_invalid"},
     {"/analytics/breakdown?" RANGE "&by=ip_out&limit=100&sortBy=count&format=json", NULL},
 };
 

@@ -14,6 +14,7 @@
  *
  *   db_begin() without the rollback: "memory of SQLite 5615 fails for ever: it is over, and yet: …/analytics.db: cannot
  *   start a transaction within a transaction" */
+#include "support/lists.h"
 #include "support/disk.h"
 #include "support/ledger.h"
 #include "support/memory.h"
@@ -209,14 +210,14 @@ static int64_t chart_sum(struct store_reader *reader, const struct report_filter
 
 static int64_t domains_sum(struct store_reader *reader, const struct report_filter *filter)
 {
-    struct domain_list list = {0};
+    struct list list = {0};
     struct fault fault;
     int64_t sum = 0;
-    if (store_domains(reader, filter, DOMAIN_BY_COUNT, 0, 1000, &list, &fault))
+    if (list_domains(reader, filter, ORDER_COUNT, 0, 1000, &list, &fault))
         return -1;
     for (size_t i = 0; i < list.count; i++)
         sum += list.rows[i].totals.count;
-    domain_list_release(&list);
+    list_release(&list);
     return sum;
 }
 
@@ -230,14 +231,14 @@ static int64_t summary_sum(struct store_reader *reader, const struct report_filt
 /* With as few rows as can be: the rest is in the sums over the others. */
 static int64_t breakdown_sum(struct store_reader *reader, const struct report_filter *filter, enum dimension by)
 {
-    struct breakdown breakdown = {0};
+    struct list breakdown = {0};
     struct fault fault;
-    if (store_breakdown(reader, filter, by, DOMAIN_BY_COUNT, 1, &breakdown, &fault))
+    if (list_read(reader, filter, &(struct list_ask){.by = by, .order = ORDER_COUNT, .limit = 1}, &breakdown, &fault))
         return -1;
     int64_t sum = breakdown.other.count;
     for (size_t i = 0; i < breakdown.count; i++)
         sum += breakdown.rows[i].totals.count;
-    breakdown_release(&breakdown);
+    list_release(&breakdown);
     return sum;
 }
 
@@ -251,7 +252,7 @@ static void check_sum(const char *report, int64_t sum)
 static void read_reports(void)
 {
     struct store_reader *reader = NULL;
-    struct error_list errors = {0};
+    struct list errors = {0};
     struct fault fault;
     int64_t chart = -1, domains = -1, summary = -1, addresses = -1, orders = -1;
     struct report_filter filter = {.from = LEDGER_BEGIN - 4 * INT64_C(86400), .to = LEDGER_BEGIN + 4 * INT64_C(86400)};
@@ -263,7 +264,7 @@ static void read_reports(void)
         summary = summary_sum(reader, &filter);
         addresses = breakdown_sum(reader, &filter, BY_IP_OUT);
         orders = breakdown_sum(reader, &filter, BY_ORDER);
-        err = store_errors(reader, &filter, 100, &errors, &fault);
+        err = list_errors(reader, &filter, 100, &errors, &fault);
     }
     store_reader_close(reader);
     memory_leave();
@@ -273,7 +274,7 @@ static void read_reports(void)
     check_sum("the summary", summary);
     check_sum("the breakdown by address", addresses);
     check_sum("the breakdown by order", orders);
-    error_list_release(&errors);
+    list_release(&errors);
 }
 
 /* Writing goes on to fail while the disk does, and a probe says so. */

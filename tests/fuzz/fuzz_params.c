@@ -38,9 +38,10 @@ static void check_taken(const struct answer *answer, const struct param_set *set
     CHECK(filter->to <= INT64_C(32503680000) + WHEN_DAY);
     CHECK(filter->to - filter->from <= 65 * WHEN_DAY && month_of(filter->to) - month_of(filter->from) <= 3);
     CHECK(filter->user_id >= 0 && filter->user_id <= LIMIT_ID && filter->order_id >= 0 && filter->order_id <= LIMIT_ID);
-    CHECK(params->limit == set->default_limit || (params->limit >= 1 && params->limit <= 100));
+    CHECK(params->limit == set->default_limit ||
+          (params->limit >= 1 && params->limit <= (params->has_page ? 1000 : 100)));
     CHECK(params->page >= 1 && params->page <= INT64_C(2147483648));
-    CHECK(params->granularity <= GRANULARITY_MONTH && params->sort <= DOMAIN_BY_COUNT);
+    CHECK(params->granularity <= GRANULARITY_MONTH && params->sort <= ORDER_COUNT);
     CHECK(params->format <= FORMAT_CSV && params->by < DIMENSIONS);
     CHECK(!filter->zone || filter->zone == &params->zone);
     if (filter->has_error)
@@ -144,7 +145,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static char query[2 + LIMIT_QUERY_STRING_BYTES + 100]; /* two NULs before it: encode looks back */
     struct param_set set = {.takes = {[PARAM_FROM] = true, [PARAM_TO] = true, [PARAM_TIMEZONE] = true},
-                            .default_limit = 30};
+                            .default_limit = 30,
+                            .max_limit = 100,
+                            .max_limit_of_page = 1000};
     struct answer answer;
     if (size < 1 || size - 1 > LIMIT_QUERY_STRING_BYTES + 90)
         return 0;

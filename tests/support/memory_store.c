@@ -244,29 +244,17 @@ static int by_measure(const void *left, const void *right)
     return strcmp(a->text, b->text);
 }
 
-enum measure { MEASURE_BYTES, MEASURE_COUNT, MEASURE_ERRORS };
-
-static void sort(struct groups *groups, enum measure measure)
+static void sort(struct groups *groups, enum list_order order)
 {
     for (size_t i = 0; i < groups->count; i++) {
         const struct totals *totals = &groups->rows[i].totals;
-        int64_t measures[] = {totals->bytes_sent + totals->bytes_received, totals->count, totals->errors};
-        groups->rows[i].measure = measures[measure];
+        int64_t measures[] = {[ORDER_BYTES] = totals->bytes_sent + totals->bytes_received,
+                              [ORDER_COUNT] = totals->count,
+                              [ORDER_ERRORS] = totals->errors};
+        groups->rows[i].measure = measures[order];
     }
     if (groups->count)
         qsort(groups->rows, groups->count, sizeof *groups->rows, by_measure);
-}
-
-static enum measure measure_of(enum domain_order order)
-{
-    return order == DOMAIN_BY_BYTES ? MEASURE_BYTES : MEASURE_COUNT;
-}
-
-static char *take_text(struct group *group)
-{
-    char *text = group->text;
-    group->text = NULL;
-    return text;
 }
 
 static void release(struct groups *groups)
@@ -274,13 +262,6 @@ static void release(struct groups *groups)
     for (size_t i = 0; i < groups->count; i++)
         free(groups->rows[i].text);
     free(groups->rows);
-}
-
-static void *rows_for(size_t count, size_t bytes)
-{
-    void *rows = calloc(count + 1, bytes);
-    ck_assert_ptr_nonnull(rows);
-    return rows;
 }
 
 /* ---- reports ---- */
@@ -374,8 +355,11 @@ static enum err summary(struct store_reader *reader, const struct report_filter 
 /* The value of a dimension as text; `number` is where one is written. */
 static const char *value_of(const struct kept_log *log, enum dimension by, char number[64])
 {
-    static const enum name_field fields[DIMENSIONS] = {
-        [BY_WORKER] = NAME_WORKER, [BY_PEER] = NAME_PEER, [BY_PROTOCOL] = NAME_PROTOCOL, [BY_ERROR] = NAME_ERROR};
+    static const enum name_field fields[DIMENSIONS] = {[BY_WORKER] = NAME_WORKER,
+                                                       [BY_PEER] = NAME_PEER,
+                                                       [BY_PROTOCOL] = NAME_PROTOCOL,
+                                                       [BY_ERROR] = NAME_ERROR,
+                                                       [BY_DOMAIN] = NAME_DOMAIN};
     if (by == BY_IP_OUT)
         ip_format(&log->record.ip_out, number);
     else if (by == BY_PORT)
@@ -397,84 +381,55 @@ static void add_sums(struct totals *totals, const struct totals *more)
         totals->max_concurrency = more->max_concurrency;
 }
 
-static enum err breakdown(struct store_reader *reader, const struct report_filter *filter, enum dimension by,
-                          enum domain_order order, size_t limit, struct breakdown *ret_breakdown, struct fault *fault)
+/* Does the log count for the list? */
+static bool is_listed(const struct kept_log *log, const struct report_filter *filter, const struct list_ask *ask)
+{
+    return matches(log, filter) && (!ask->samples || *log->name[NAME_ERROR]);
+}
+
+static void group_samples(const struct report_filter *filter, const char *error, struct groups *ret_groups)
+{
+    *ret_groups = (struct groups){0};
+    for (size_t i = 0; i < log_count; i++)
+        if (matches(&logs[i], filter) && strcmp(logs[i].name[NAME_ERROR], error) == 0)
+            add_to(ret_groups, logs[i].name[NAME_DOMAIN], &logs[i].record);
+    sort(ret_groups, ORDER_ERRORS);
+}
+
+static enum err give_group(const struct group *group, const struct report_filter *filter, const struct list_ask *ask,
+                           const struct list_sink *sink, struct fault *fault)
+{
+    struct groups domains = {0};
+    char *samples[LIMIT_SAMPLE_DOMAINS];
+    struct list_row row = {.name = group->text, .totals = group->totals, .samples = samples};
+    if (ask->samples)
+        group_samples(filter, group->text, &domains);
+    for (; row.sample_count < domains.count && row.sample_count < LIMIT_SAMPLE_DOMAINS; row.sample_count++)
+        samples[row.sample_count] = domains.rows[row.sample_count].text;
+    enum err err = sink->row(sink->ctx, &row, fault);
+    release(&domains);
+    return err;
+}
+
+static enum err list(struct store_reader *reader, const struct report_filter *filter, const struct list_ask *ask,
+                     const struct list_sink *sink, struct totals *ret_other, struct fault *fault)
 {
     struct groups groups = {0};
     char number[64];
     (void)reader;
-    (void)fault;
     for (size_t i = 0; i < log_count; i++)
-        if (matches(&logs[i], filter))
-            add_to(&groups, value_of(&logs[i], by, number), &logs[i].record);
-    sort(&groups, measure_of(order));
-    struct breakdown breakdown = {
-        .rows = rows_for(limit, sizeof *breakdown.rows), .total = groups.count, .other = TOTALS_NONE};
-    for (size_t i = 0; i < groups.count; i++)
-        if (i < limit)
-            breakdown.rows[breakdown.count++] =
-                (struct breakdown_row){take_text(&groups.rows[i]), groups.rows[i].totals};
+        if (is_listed(&logs[i], filter, ask))
+            add_to(&groups, value_of(&logs[i], ask->by, number), &logs[i].record);
+    sort(&groups, ask->order);
+    *ret_other = TOTALS_NONE;
+    enum err err = sink->begin(sink->ctx, groups.count, fault);
+    for (size_t i = 0; !err && i < groups.count; i++)
+        if (i >= ask->offset && i - ask->offset < ask->limit)
+            err = give_group(&groups.rows[i], filter, ask, sink, fault);
         else
-            add_sums(&breakdown.other, &groups.rows[i].totals);
+            add_sums(ret_other, &groups.rows[i].totals);
     release(&groups);
-    *ret_breakdown = breakdown;
-    return OK;
-}
-
-static enum err list_domains(struct store_reader *reader, const struct report_filter *filter, enum domain_order order,
-                             uint64_t offset, size_t limit, struct domain_list *ret_list, struct fault *fault)
-{
-    struct groups groups = {0};
-    (void)reader;
-    (void)fault;
-    for (size_t i = 0; i < log_count; i++)
-        if (matches(&logs[i], filter))
-            add_to(&groups, logs[i].name[NAME_DOMAIN], &logs[i].record);
-    sort(&groups, measure_of(order));
-    struct domain_list list = {.rows = rows_for(limit, sizeof *list.rows), .total = groups.count};
-    for (size_t i = offset < groups.count ? offset : groups.count; i < groups.count && list.count < limit; i++)
-        list.rows[list.count++] = (struct domain_row){take_text(&groups.rows[i]), groups.rows[i].totals};
-    release(&groups);
-    *ret_list = list;
-    return OK;
-}
-
-static void take_samples(const struct report_filter *filter, struct error_row *row)
-{
-    struct groups groups = {0};
-    for (size_t i = 0; i < log_count; i++)
-        if (matches(&logs[i], filter) && strcmp(logs[i].name[NAME_ERROR], row->error) == 0)
-            add_to(&groups, logs[i].name[NAME_DOMAIN], &logs[i].record);
-    sort(&groups, MEASURE_ERRORS);
-    while (row->sample_count < groups.count && row->sample_count < LIMIT_SAMPLE_DOMAINS) {
-        row->samples[row->sample_count] = take_text(&groups.rows[row->sample_count]);
-        row->sample_count++;
-    }
-    release(&groups);
-}
-
-static enum err list_errors(struct store_reader *reader, const struct report_filter *filter, size_t limit,
-                            struct error_list *ret_list, struct fault *fault)
-{
-    struct groups groups = {0};
-    (void)reader;
-    (void)fault;
-    for (size_t i = 0; i < log_count; i++)
-        if (*logs[i].name[NAME_ERROR] && matches(&logs[i], filter))
-            add_to(&groups, logs[i].name[NAME_ERROR], &logs[i].record);
-    sort(&groups, MEASURE_ERRORS);
-    struct error_list list = {.rows = rows_for(limit, sizeof *list.rows)};
-    for (; list.count < groups.count && list.count < limit; list.count++) {
-        struct group *group = &groups.rows[list.count];
-        list.rows[list.count] = (struct error_row){.error = take_text(group),
-                                                   .total_errors = group->totals.errors,
-                                                   .first_seen = group->totals.first,
-                                                   .last_seen = group->totals.last};
-        take_samples(filter, &list.rows[list.count]);
-    }
-    release(&groups);
-    *ret_list = list;
-    return OK;
+    return err;
 }
 
 /* As SQLite's, so that an answer that tells it is the same. */
@@ -500,9 +455,7 @@ static const struct store_reader_ops reader_ops = {
     .let_go = let_go,
     .chart = chart,
     .summary = summary,
-    .breakdown = breakdown,
-    .domains = list_domains,
-    .errors = list_errors,
+    .list = list,
     .health = reader_health,
 };
 

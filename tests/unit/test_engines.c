@@ -3,6 +3,7 @@
  *
  * Planted, and found: the two parts of a day that a zone's midnight cuts, changed for each other in chart.c. */
 #include "format/log_out.h"
+#include "support/lists.h"
 #include "store/sqlite/sqlite.h"
 #include "support/memory_store.h"
 #include "time/when.h"
@@ -200,48 +201,50 @@ static void compare_charts(const struct report_filter *filter)
 
 static void compare_breakdowns(const struct report_filter *filter)
 {
-    struct breakdown lists[ENGINES];
+    struct list lists[ENGINES];
     struct fault fault;
     enum dimension by = (enum dimension)pick(DIMENSIONS);
-    enum domain_order order = pick(2) ? DOMAIN_BY_BYTES : DOMAIN_BY_COUNT;
+    enum list_order order = pick(2) ? ORDER_BYTES : ORDER_COUNT;
     size_t limit = 1 + (size_t)pick(4);
     for (int i = 0; i < ENGINES; i++)
-        ck_assert_int_eq(store_breakdown(readers[i], filter, by, order, limit, &lists[i], &fault), OK);
+        ck_assert_int_eq(list_read(readers[i], filter, &(struct list_ask){.by = by, .order = order, .limit = limit},
+                                   &lists[i], &fault),
+                         OK);
     ck_assert_uint_eq(lists[0].count, lists[1].count);
     ck_assert_uint_eq(lists[0].total, lists[1].total);
     check_sums("other", &lists[0].other, &lists[1].other);
     for (size_t i = 0; i < lists[0].count; i++) {
-        ck_assert_str_eq(lists[0].rows[i].value, lists[1].rows[i].value);
+        ck_assert_str_eq(lists[0].rows[i].name, lists[1].rows[i].name);
         check_sums("breakdown", &lists[0].rows[i].totals, &lists[1].rows[i].totals);
     }
     for (int i = 0; i < ENGINES; i++)
-        breakdown_release(&lists[i]);
+        list_release(&lists[i]);
 }
 
 static void compare_domains(const struct report_filter *filter)
 {
-    struct domain_list lists[ENGINES];
+    struct list lists[ENGINES];
     struct fault fault;
-    enum domain_order order = pick(2) ? DOMAIN_BY_BYTES : DOMAIN_BY_COUNT;
+    enum list_order order = pick(2) ? ORDER_BYTES : ORDER_COUNT;
     uint64_t offset = (uint64_t)pick(3);
     for (int i = 0; i < ENGINES; i++)
-        ck_assert_int_eq(store_domains(readers[i], filter, order, offset, 2, &lists[i], &fault), OK);
+        ck_assert_int_eq(list_domains(readers[i], filter, order, offset, 2, &lists[i], &fault), OK);
     ck_assert_uint_eq(lists[0].count, lists[1].count);
     ck_assert_uint_eq(lists[0].total, lists[1].total);
     for (size_t i = 0; i < lists[0].count; i++) {
-        ck_assert_str_eq(lists[0].rows[i].domain, lists[1].rows[i].domain);
+        ck_assert_str_eq(lists[0].rows[i].name, lists[1].rows[i].name);
         check_sums("domains", &lists[0].rows[i].totals, &lists[1].rows[i].totals);
     }
     for (int i = 0; i < ENGINES; i++)
-        domain_list_release(&lists[i]);
+        list_release(&lists[i]);
 }
 
-static void compare_error(const struct error_row *a, const struct error_row *b)
+static void compare_error(const struct listed *a, const struct listed *b)
 {
-    ck_assert_str_eq(a->error, b->error);
-    ck_assert_int_eq(a->total_errors, b->total_errors);
-    ck_assert_int_eq(a->first_seen, b->first_seen);
-    ck_assert_int_eq(a->last_seen, b->last_seen);
+    ck_assert_str_eq(a->name, b->name);
+    ck_assert_int_eq(a->totals.errors, b->totals.errors);
+    ck_assert_int_eq(a->totals.first, b->totals.first);
+    ck_assert_int_eq(a->totals.last, b->totals.last);
     ck_assert_uint_eq(a->sample_count, b->sample_count);
     for (size_t i = 0; i < a->sample_count; i++)
         ck_assert_str_eq(a->samples[i], b->samples[i]);
@@ -249,15 +252,15 @@ static void compare_error(const struct error_row *a, const struct error_row *b)
 
 static void compare_errors(const struct report_filter *filter)
 {
-    struct error_list lists[ENGINES];
+    struct list lists[ENGINES];
     struct fault fault;
     for (int i = 0; i < ENGINES; i++)
-        ck_assert_int_eq(store_errors(readers[i], filter, 1 + (size_t)(rng % 3), &lists[i], &fault), OK);
+        ck_assert_int_eq(list_errors(readers[i], filter, 1 + (size_t)(rng % 3), &lists[i], &fault), OK);
     ck_assert_uint_eq(lists[0].count, lists[1].count);
     for (size_t i = 0; i < lists[0].count; i++)
         compare_error(&lists[0].rows[i], &lists[1].rows[i]);
     for (int i = 0; i < ENGINES; i++)
-        error_list_release(&lists[i]);
+        list_release(&lists[i]);
 }
 
 /* ---- the same logs out ---- */

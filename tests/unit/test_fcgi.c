@@ -30,6 +30,20 @@ static pid_t server;
 
 /* ---- the server ---- */
 
+/* Sends an answer of two pieces; /broken fails after the first one. */
+static void tell_in_pieces(const struct request *request, struct response *response)
+{
+    struct fault fault = {0};
+    response->content_type = "text/plain";
+    buf_puts(&response->body, "one, ");
+    if (!response_flush(response))
+        return;
+    buf_puts(&response->body, "two");
+    fault_set(&fault, ERR_UNAVAILABLE, "in the middle");
+    if (strcmp(request->route, "/broken") == 0)
+        response_error(response, request, &fault);
+}
+
 /* Answers "<route> <role> <bytes of body>"; -1 for a broken body. /unread does not look at it, /slow takes 600 ms. */
 static void tell(void *ctx, const struct request *request, struct response *response)
 {
@@ -43,6 +57,10 @@ static void tell(void *ctx, const struct request *request, struct response *resp
     while (got > 0 && strcmp(request->route, "/unread") != 0) {
         got = request->read_body(request->read_ctx, piece, sizeof piece);
         bytes = got < 0 ? -1 : bytes + got;
+    }
+    if (strcmp(request->route, "/pieces") == 0 || strcmp(request->route, "/broken") == 0) {
+        tell_in_pieces(request, response);
+        return;
     }
     response->content_type = "text/plain";
     buf_printf(&response->body, "%s %s %lld", request->route, role_name(request->role), (long long)bytes);
@@ -451,6 +469,27 @@ START_TEST(stops_on_a_socket_made_blocking)
 }
 END_TEST
 
+static void check_pieces(const char *route, int expected_ends, const char *expected)
+{
+    struct buf text;
+    int ends;
+    buf_init(&text, 1u << 20);
+    read_answer(ask(route, 3), &text, &ends);
+    ck_assert_int_eq(ends, expected_ends);
+    ck_assert_str_eq(buf_cstr(&text), expected);
+    buf_release(&text);
+}
+
+/* What is sent in pieces has no length in its head. One that fails in the middle does not end as a request does, so
+ * that nobody takes it for the whole. */
+START_TEST(answers_in_pieces)
+{
+    check_pieces("/pieces", 1, "Status: 200 OK\r\nContent-Type: text/plain\r\n\r\none, two");
+    check_pieces("/broken", 0, "");
+    check_alive();
+}
+END_TEST
+
 static int start_with(int fd)
 {
     int status = -1;
@@ -495,6 +534,7 @@ int main(void)
     tcase_add_test(tcase, other_fastcgi_roles);
     tcase_add_test(tcase, bodies);
     tcase_add_test(tcase, head_has_no_body);
+    tcase_add_test(tcase, answers_in_pieces);
     tcase_add_loop_test(tcase, stop_answers_what_is_under_way, 0, (int)(sizeof stop_signals / sizeof *stop_signals));
     tcase_add_test(tcase, stops_when_idle);
     tcase_add_test(tcase, stops_on_a_socket_made_blocking);

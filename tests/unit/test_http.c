@@ -268,14 +268,14 @@ START_TEST(writes_heads)
     buf_init(&head, 4096);
     (void)fault_set(&fault, ERR_UNAVAILABLE, "x");
     response_error(&response, &request, &fault);
-    cgi_put_head(&response, &head);
+    cgi_put_head(&response, true, &head);
     ck_assert_str_eq(buf_cstr(&head), "Status: 503 Service Unavailable\r\nCache-Control: no-store\r\nRetry-After: 1\r\n"
                                       "Content-Type: application/json\r\nContent-Length: 86\r\n\r\n");
     buf_clear(&head);
     response_release(&response);
     response_init(&response);
     response.status = 204;
-    cgi_put_head(&response, &head);
+    cgi_put_head(&response, true, &head);
     ck_assert_str_eq(buf_cstr(&head), "Status: 204 No Content\r\n\r\n");
     buf_release(&head);
 }

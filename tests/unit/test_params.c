@@ -29,6 +29,8 @@ static const struct param_set every = {
               [PARAM_TIMEZONE] = true,
               [PARAM_ERROR] = true},
     .default_limit = 30,
+    .max_limit = 100,
+    .max_limit_of_page = 1000,
 };
 static const struct param_set range_only = {.takes = {[PARAM_FROM] = true, [PARAM_TO] = true}};
 
@@ -103,6 +105,8 @@ static const struct {
     {RANGE "&limit=", ERR_PARAMETER_INVALID, "limit"},
     {RANGE "&limit=0", ERR_PARAMETER_INVALID, "limit"},
     {RANGE "&limit=101", ERR_PARAMETER_INVALID, "limit"},
+    {RANGE "&limit=1001&page=1", ERR_PARAMETER_INVALID, "limit"},
+    {RANGE "&limit=99999999999999999999&page=1", ERR_PARAMETER_INVALID, "limit"},
     {RANGE "&limit=10x", ERR_PARAMETER_INVALID, "limit"},
     {RANGE "&limit=010", ERR_PARAMETER_INVALID, "limit"},
     {RANGE "&page=0", ERR_PARAMETER_INVALID, "page"},
@@ -268,9 +272,10 @@ START_TEST(has_defaults)
     ck_assert_int_eq(params.filter.user_id, 0);
     ck_assert_int_eq(params.granularity, GRANULARITY_15M);
     ck_assert(!params.fill_zero);
-    ck_assert_int_eq(params.sort, DOMAIN_BY_BYTES);
+    ck_assert_int_eq(params.sort, ORDER_BYTES);
     ck_assert_int_eq(params.limit, 30);
     ck_assert_int_eq(params.page, 1);
+    ck_assert(!params.has_limit && !params.has_page);
     ck_assert_ptr_null(params.filter.zone);
 }
 END_TEST
@@ -278,7 +283,7 @@ END_TEST
 START_TEST(reads_everything)
 {
     ck_assert_int_eq(params_parse(RANGE "&domain=B%C3%BCcher.DE.&orderId=9007199254740991&userId=7&granularity=month"
-                                        "&fill=zero&sortBy=count&limit=100&page=2147483648"
+                                        "&fill=zero&sortBy=count&limit=1000&page=2147483648"
                                         "&error=+TLS%0D%0AB%C3%BCcher.",
                                   &every, &params, &fault),
                      OK);
@@ -292,8 +297,9 @@ START_TEST(reads_everything)
     ck_assert_int_eq(params.filter.user_id, 7);
     ck_assert_int_eq(params.granularity, GRANULARITY_MONTH);
     ck_assert(params.fill_zero);
-    ck_assert_int_eq(params.sort, DOMAIN_BY_COUNT);
-    ck_assert_int_eq(params.limit, 100);
+    ck_assert_int_eq(params.sort, ORDER_COUNT);
+    ck_assert_int_eq(params.limit, 1000);
+    ck_assert(params.has_limit && params.has_page);
     ck_assert_int_eq(params.page, INT64_C(2147483648));
 }
 END_TEST

@@ -149,6 +149,7 @@ static void get(const char *path, const char *query, enum role role, int64_t use
     "\",\"total_bytes_sent\":\"" sent "\",\"total_bytes_received\":\"" received                                        \
     "\",\"max_concurrency\":\"" concurrency "\"}"
 #define VALUE(value, ...) "{\"value\":\"" value "\"," MEASURES(__VA_ARGS__)
+#define PAGES_OF(limit, total, pages) "\"page\":1,\"limit\":" limit ",\"total\":" total ",\"totalPages\":" pages "}"
 #define OTHER(...) "\"other\":{" MEASURES(__VA_ARGS__)
 #define SUMMARY(count, errors, sent, received, bytes, concurrency, first, last)                                        \
     "{\"data\":{\"total_count\":\"" count "\",\"total_errors\":\"" errors "\",\"total_bytes_sent\":\"" sent            \
@@ -208,6 +209,11 @@ static const struct {
      "\"total_bytes_received\":\"4\",\"total_errors\":\"1\"},"
      "{\"domain\":\"" ODD "\",\"total_count\":\"2\",\"bytes_total\":\"50\",\"total_bytes_sent\":\"20\","
      "\"total_bytes_received\":\"30\",\"total_errors\":\"4\"}]}"},
+    {"/analytics/domains", BOTH "&limit=1&page=3", ROLE_ADMIN, 0,
+     "{\"data\":[{\"domain\":\"" ODD "\",\"total_count\":\"2\",\"bytes_total\":\"50\",\"total_bytes_sent\":\"20\","
+     "\"total_bytes_received\":\"30\",\"total_errors\":\"4\"}],\"page\":3,\"limit\":1,\"total\":3,\"totalPages\":3}"},
+    {"/analytics/domains", BOTH "&page=2", ROLE_ADMIN, 0,
+     "{\"data\":[],\"page\":2,\"limit\":30,\"total\":3,\"totalPages\":1}"},
     {"/analytics/errors", BOTH, ROLE_ADMIN, 0,
      "{\"data\":[{\"error\":\"\\\"reset\\\"\",\"total_errors\":\"4\",\"first_seen\":\"2026-03-15 23:59:59\","
      "\"last_seen\":\"2026-03-15 23:59:59\",\"sample_domains\":[\"" ODD "\"]},"
@@ -234,17 +240,22 @@ static const struct {
     {"/analytics/breakdown", BOTH "&by=order", ROLE_ADMIN, 0,
      "{\"data\":[" VALUE("3", "17", "6", "1700", "170", "1530", "7") "," VALUE(
          "5", "4", "1", "8", "4", "4", "9") "," VALUE("4", "1", "0", "3", "1", "2",
-                                                      "1") "]," OTHER("0", "0", "0", "0", "0", "0") ",\"total\":3}"},
+                                                      "1") "]," OTHER("0", "0", "0", "0", "0",
+                                                                      "0") "," PAGES_OF("30", "3", "1")},
     {"/analytics/breakdown", BOTH "&by=error&limit=1&sortBy=count", ROLE_ADMIN, 0,
      "{\"data\":[" VALUE("", "11", "0", "1103", "101", "1002", "5") "]," OTHER("11", "7", "608", "74", "534",
-                                                                               "9") ",\"total\":3}"},
+                                                                               "9") "," PAGES_OF("1", "3", "3")},
+    {"/analytics/breakdown", BOTH "&by=domain&limit=1&page=2", ROLE_ADMIN, 0,
+     "{\"data\":[" VALUE("a.com", "6", "2", "553", "51", "502", "7") "]," OTHER(
+         "16", "5", "1158", "124", "1034", "9") ",\"page\":2,\"limit\":1,\"total\":3,\"totalPages\":3}"},
     {"/analytics/breakdown", BOTH "&by=user", ROLE_USER, 2,
      "{\"data\":[" VALUE("2", "6", "5", "58", "24", "34", "9") "]," OTHER("0", "0", "0", "0", "0",
-                                                                          "0") ",\"total\":1}"},
+                                                                          "0") "," PAGES_OF("30", "1", "1")},
     {"/analytics/breakdown", BOTH "&by=ip_out", ROLE_USER, 2,
-     "{\"data\":[" VALUE("", "6", "5", "58", "24", "34", "9") "]," OTHER("0", "0", "0", "0", "0", "0") ",\"total\":1}"},
+     "{\"data\":[" VALUE("", "6", "5", "58", "24", "34", "9") "]," OTHER("0", "0", "0", "0", "0",
+                                                                         "0") "," PAGES_OF("30", "1", "1")},
     {"/analytics/breakdown", BOTH "&by=port&userId=3", ROLE_ADMIN, 0,
-     "{\"data\":[]," OTHER("0", "0", "0", "0", "0", "0") ",\"total\":0}"},
+     "{\"data\":[]," OTHER("0", "0", "0", "0", "0", "0") "," PAGES_OF("30", "0", "0")},
     /* other clocks: Kyiv is two hours ahead, Kolkata five and a half */
     {"/analytics/traffic", DAY "&timezone=UTC&granularity=day", ROLE_ADMIN, 0,
      "{\"data\":[" POINT("2026-03-15 00:00:00", "171", "1532", "1703", "18") "]}"},
@@ -384,6 +395,9 @@ START_TEST(pages_of_csv_are_counted)
     ck_assert_str_eq(header("X-Total-Pages"), "2");
     get("/analytics/websites", BOTH "&limit=2", ROLE_ADMIN, 0);
     ck_assert_str_eq(header("X-Total-Count"), "");
+    get("/analytics/breakdown", BOTH "&by=order&format=csv", ROLE_ADMIN, 0); /* all of it: no pages */
+    ck_assert_str_eq(header("X-Total-Count"), "3");
+    ck_assert_str_eq(header("X-Total-Pages"), "");
 }
 END_TEST
 

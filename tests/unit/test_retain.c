@@ -6,6 +6,7 @@
  * not told of (a domain that is gone is still listed), late logs stored as ever, a newest batch that goes too ("of
  * batch 1 there are 194 logs, but it had 53"), a day too many, a rebuild that empties all ("8881 differences"), age by
  * the clock alone. */
+#include "support/lists.h"
 #include "support/ledger.h"
 #include "support/recount.h"
 #include "store/sqlite/write/writer.h"
@@ -402,40 +403,40 @@ static void check_chart(struct store_reader *reader, sqlite3 *db, const struct q
 
 static void check_domains(struct store_reader *reader, sqlite3 *db, const struct question *question)
 {
-    struct domain_list list = {0};
+    struct list list = {0};
     struct fault fault;
     sqlite3_stmt *expected = ask(db, question, "domain, " SUMS ", min(ts), max(ts)", false,
                                  "GROUP BY domain ORDER BY sum(count) DESC, domain");
-    ck_assert_int_eq(store_domains(reader, &question->filter, DOMAIN_BY_COUNT, 0, 100, &list, &fault), OK);
+    ck_assert_int_eq(list_domains(reader, &question->filter, ORDER_COUNT, 0, 100, &list, &fault), OK);
     for (size_t i = 0; i < list.count; i++) {
         ck_assert_msg(sqlite3_step(expected) == SQLITE_ROW, "a domain too many: %s", question->where);
-        ck_assert_str_eq(list.rows[i].domain, (const char *)sqlite3_column_text(expected, 0));
+        ck_assert_str_eq(list.rows[i].name, (const char *)sqlite3_column_text(expected, 0));
         check_sums(&list.rows[i].totals, expected, 1, question->where);
         ck_assert_int_eq(list.rows[i].totals.first, sqlite3_column_int64(expected, 6));
         ck_assert_int_eq(list.rows[i].totals.last, sqlite3_column_int64(expected, 7));
     }
     ck_assert_msg(sqlite3_step(expected) == SQLITE_DONE, "a domain too few: %s", question->where);
     sqlite3_finalize(expected);
-    domain_list_release(&list);
+    list_release(&list);
 }
 
 static void check_errors(struct store_reader *reader, sqlite3 *db, const struct question *question)
 {
-    struct error_list list = {0};
+    struct list list = {0};
     struct fault fault;
     sqlite3_stmt *expected = ask(db, question, "error, sum(errors), min(ts), max(ts)", false,
                                  "AND error <> '' GROUP BY error ORDER BY sum(errors) DESC, error");
-    ck_assert_int_eq(store_errors(reader, &question->filter, 50, &list, &fault), OK);
+    ck_assert_int_eq(list_errors(reader, &question->filter, 50, &list, &fault), OK);
     for (size_t i = 0; i < list.count; i++) {
         ck_assert_msg(sqlite3_step(expected) == SQLITE_ROW, "an error too many: %s", question->where);
-        ck_assert_str_eq(list.rows[i].error, (const char *)sqlite3_column_text(expected, 0));
-        ck_assert_int_eq(list.rows[i].total_errors, sqlite3_column_int64(expected, 1));
-        ck_assert_int_eq(list.rows[i].first_seen, sqlite3_column_int64(expected, 2));
-        ck_assert_int_eq(list.rows[i].last_seen, sqlite3_column_int64(expected, 3));
+        ck_assert_str_eq(list.rows[i].name, (const char *)sqlite3_column_text(expected, 0));
+        ck_assert_int_eq(list.rows[i].totals.errors, sqlite3_column_int64(expected, 1));
+        ck_assert_int_eq(list.rows[i].totals.first, sqlite3_column_int64(expected, 2));
+        ck_assert_int_eq(list.rows[i].totals.last, sqlite3_column_int64(expected, 3));
     }
     ck_assert_msg(sqlite3_step(expected) == SQLITE_DONE, "an error too few: %s", question->where);
     sqlite3_finalize(expected);
-    error_list_release(&list);
+    list_release(&list);
 }
 
 static void check_summary(struct store_reader *reader, sqlite3 *db, const struct question *question)

@@ -1,5 +1,6 @@
 /* test_store.c: what goes into the store comes out of every report, whatever tier answers. Expected values come from
  * plain SQL over the raw logs (SQLite's own date functions and GROUP BY), never from the store's code. */
+#include "support/lists.h"
 #include "support/recount.h"
 #include "log/batch.h"
 #include "store/sqlite/sqlite.h"
@@ -302,21 +303,21 @@ static void check_domains(struct store_reader *reader, sqlite3 *db, const struct
     static const char sql[] = "SELECT domain, sum(count) AS c, sum(bytes_sent) AS s, sum(bytes_received) AS r,"
                               " sum(error_count), unixepoch(min(ts)), unixepoch(max(ts)) FROM log WHERE"
                               " {where} GROUP BY domain ORDER BY {extra} DESC, domain";
-    enum domain_order order = pick(2) ? DOMAIN_BY_COUNT : DOMAIN_BY_BYTES;
+    enum list_order order = pick(2) ? ORDER_COUNT : ORDER_BYTES;
     uint64_t offset = (uint64_t)pick(3) * 4;
     size_t limit = 1 + (size_t)pick(12);
-    struct domain_list list = {0};
+    struct list list = {0};
     struct fault fault;
     uint64_t total = 0;
     size_t compared = 0;
-    ck_assert_int_eq(store_domains(reader, &question->filter, order, offset, limit, &list, &fault), OK);
-    sqlite3_stmt *expected = ask(db, sql, question, order == DOMAIN_BY_COUNT ? "c" : "s + r");
+    ck_assert_int_eq(list_domains(reader, &question->filter, order, offset, limit, &list, &fault), OK);
+    sqlite3_stmt *expected = ask(db, sql, question, order == ORDER_COUNT ? "c" : "s + r");
     for (; sqlite3_step(expected) == SQLITE_ROW; total++) {
         if (total < offset || total >= offset + limit)
             continue;
         ck_assert_msg(compared < list.count, "a domain too few: %s", question->where);
-        const struct domain_row *row = &list.rows[compared++];
-        ck_assert_str_eq(row->domain, (const char *)sqlite3_column_text(expected, 0));
+        const struct listed *row = &list.rows[compared++];
+        ck_assert_str_eq(row->name, (const char *)sqlite3_column_text(expected, 0));
         ck_assert_int_eq(row->totals.count, sqlite3_column_int64(expected, 1));
         ck_assert_int_eq(row->totals.bytes_sent, sqlite3_column_int64(expected, 2));
         ck_assert_int_eq(row->totals.bytes_received, sqlite3_column_int64(expected, 3));
@@ -327,12 +328,12 @@ static void check_domains(struct store_reader *reader, sqlite3 *db, const struct
     ck_assert_uint_eq(list.count, compared);
     ck_assert_uint_eq(list.total, total);
     sqlite3_finalize(expected);
-    domain_list_release(&list);
+    list_release(&list);
 }
 
-static void check_samples(sqlite3 *db, const struct question *question, const struct error_row *row)
+static void check_samples(sqlite3 *db, const struct question *question, const struct listed *row)
 {
-    char extra[64], *quoted = sqlite3_mprintf("%Q", row->error);
+    char extra[64], *quoted = sqlite3_mprintf("%Q", row->name);
     snprintf(extra, sizeof extra, "%s", quoted);
     sqlite3_free(quoted);
     sqlite3_stmt *expected = ask(db,
@@ -349,27 +350,27 @@ static void check_samples(sqlite3 *db, const struct question *question, const st
 
 static void check_errors(struct store_reader *reader, sqlite3 *db, const struct question *question)
 {
-    struct error_list list = {0};
+    struct list list = {0};
     struct fault fault;
     size_t limit = 1 + (size_t)pick(6);
     char extra[16];
     snprintf(extra, sizeof extra, "%zu", limit);
-    ck_assert_int_eq(store_errors(reader, &question->filter, limit, &list, &fault), OK);
+    ck_assert_int_eq(list_errors(reader, &question->filter, limit, &list, &fault), OK);
     sqlite3_stmt *expected = ask(db,
                                  "SELECT error, sum(error_count) AS n, unixepoch(min(ts)), unixepoch(max(ts)) FROM log"
                                  " WHERE {where} AND error <> '' GROUP BY error ORDER BY n DESC, error LIMIT {extra}",
                                  question, extra);
     for (size_t i = 0; i < list.count; i++) {
         ck_assert_int_eq(sqlite3_step(expected), SQLITE_ROW);
-        ck_assert_str_eq(list.rows[i].error, (const char *)sqlite3_column_text(expected, 0));
-        ck_assert_int_eq(list.rows[i].total_errors, sqlite3_column_int64(expected, 1));
-        ck_assert_int_eq(list.rows[i].first_seen, sqlite3_column_int64(expected, 2));
-        ck_assert_int_eq(list.rows[i].last_seen, sqlite3_column_int64(expected, 3));
+        ck_assert_str_eq(list.rows[i].name, (const char *)sqlite3_column_text(expected, 0));
+        ck_assert_int_eq(list.rows[i].totals.errors, sqlite3_column_int64(expected, 1));
+        ck_assert_int_eq(list.rows[i].totals.first, sqlite3_column_int64(expected, 2));
+        ck_assert_int_eq(list.rows[i].totals.last, sqlite3_column_int64(expected, 3));
         check_samples(db, question, &list.rows[i]);
     }
     ck_assert_int_eq(sqlite3_step(expected), SQLITE_DONE);
     sqlite3_finalize(expected);
-    error_list_release(&list);
+    list_release(&list);
 }
 
 #define SEEDS 4
@@ -713,18 +714,18 @@ END_TEST
 START_TEST(a_long_report_is_ended)
 {
     struct fault fault = {0};
-    struct domain_list list = {0};
+    struct list list = {0};
     rng = 1;
     struct store_writer *writer = write_random_logs();
     struct store_reader *reader = open_reader();
     struct report_filter filter = {.from = 0, .to = INT64_C(32000000000), .user_id = 1};
     store_reader_set_timeout(reader, 1);
-    ck_assert_int_eq(store_domains(reader, &filter, DOMAIN_BY_BYTES, 0, 10, &list, &fault), ERR_QUERY_TIMEOUT);
+    ck_assert_int_eq(list_domains(reader, &filter, ORDER_BYTES, 0, 10, &list, &fault), ERR_QUERY_TIMEOUT);
     filter.from = SPAN_BEGIN;
     filter.to = SPAN_BEGIN + WHEN_QUARTER;
     store_reader_set_timeout(reader, 60000);
-    ck_assert_int_eq(store_domains(reader, &filter, DOMAIN_BY_BYTES, 0, 10, &list, &fault), OK); /* and serves on */
-    domain_list_release(&list);
+    ck_assert_int_eq(list_domains(reader, &filter, ORDER_BYTES, 0, 10, &list, &fault), OK); /* and serves on */
+    list_release(&list);
     store_reader_close(reader);
     store_writer_close(writer);
 }

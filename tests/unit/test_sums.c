@@ -13,6 +13,7 @@
  *   a part of a quarter taken for all of it                       user: row 1, '3'
  *   a run of logs not cut at the range's ends                     worker: row 2, 'worker-01' */
 #include "log/batch.h"
+#include "support/lists.h"
 #include "store/sqlite/sqlite.h"
 #include "time/when.h"
 
@@ -296,17 +297,17 @@ static void check_charts(const struct question *question, const struct totals *s
 /* Page by page. */
 static void check_domains(const struct question *question, const struct totals *summary)
 {
-    enum domain_order order = pick(2) ? DOMAIN_BY_BYTES : DOMAIN_BY_COUNT;
+    enum list_order order = pick(2) ? ORDER_BYTES : ORDER_COUNT;
     size_t limit = 1 + (size_t)pick(8);
     struct totals sum = {0};
     struct fault fault;
     for (uint64_t offset = 0, total = 1; offset < total; offset += limit) {
-        struct domain_list list = {0};
-        ck_assert_int_eq(store_domains(reader, &question->filter, order, offset, limit, &list, &fault), OK);
+        struct list list = {0};
+        ck_assert_int_eq(list_domains(reader, &question->filter, order, offset, limit, &list, &fault), OK);
         total = list.total;
         for (size_t i = 0; i < list.count; i++)
             add_totals(&sum, &list.rows[i].totals);
-        domain_list_release(&list);
+        list_release(&list);
     }
     ck_assert_msg(same_sums(&sum, summary), "domains: sums: %s", question->where);
 }
@@ -324,7 +325,14 @@ static const struct {
     {BY_ORDER, "order", "cast(order_id AS TEXT)"},
     {BY_USER, "user", "cast(user_id AS TEXT)"},
     {BY_ERROR, "error", "error"},
+    {BY_DOMAIN, "domain", "domain"},
 };
+
+/* Is it in the rollups? Other dimensions are in the logs alone. */
+static bool is_rolled_up(enum dimension by)
+{
+    return by == BY_ORDER || by == BY_USER || by == BY_DOMAIN;
+}
 
 static void know_addresses(void)
 {
@@ -340,26 +348,27 @@ static void know_addresses(void)
 static void check_breakdown(const struct question *question, size_t dimension, const struct totals *summary)
 {
     const char *name = dimensions[dimension].name;
-    enum domain_order order = pick(2) ? DOMAIN_BY_BYTES : DOMAIN_BY_COUNT;
+    enum list_order order = pick(2) ? ORDER_BYTES : ORDER_COUNT;
     size_t limit = pick(2) ? 100 : 1 + (size_t)pick(5), listed = 0;
-    struct breakdown breakdown = {0};
+    struct list breakdown = {0};
     struct totals sum = {0};
     struct fault fault;
     uint64_t total = 0;
     char *before = sqlite3_mprintf("SELECT %s AS value, " SUMS, dimensions[dimension].value);
     sqlite3_stmt *row = ask(before, question,
-                            order == DOMAIN_BY_BYTES ? "GROUP BY value ORDER BY sum(s) + sum(r) DESC, value"
-                                                     : "GROUP BY value ORDER BY sum(c) DESC, value");
-    ck_assert_msg(
-        store_breakdown(reader, &question->filter, dimensions[dimension].by, order, limit, &breakdown, &fault) == OK,
-        "%s: %s", name, fault.detail);
+                            order == ORDER_BYTES ? "GROUP BY value ORDER BY sum(s) + sum(r) DESC, value"
+                                                 : "GROUP BY value ORDER BY sum(c) DESC, value");
+    ck_assert_msg(list_read(reader, &question->filter,
+                            &(struct list_ask){.by = dimensions[dimension].by, .order = order, .limit = limit},
+                            &breakdown, &fault) == OK,
+                  "%s: %s", name, fault.detail);
     for (; sqlite3_step(row) == SQLITE_ROW; total++) {
         if (total >= limit)
             continue;
         ck_assert_msg(listed < breakdown.count, "%s: a row too few: %s", name, question->where);
-        const struct breakdown_row *got = &breakdown.rows[listed++];
-        ck_assert_msg(!strcmp(got->value, (const char *)sqlite3_column_text(row, 0)) && sums_are(&got->totals, row, 1),
-                      "%s: row %zu, '%s': %s", name, listed, got->value, question->where);
+        const struct listed *got = &breakdown.rows[listed++];
+        ck_assert_msg(!strcmp(got->name, (const char *)sqlite3_column_text(row, 0)) && sums_are(&got->totals, row, 1),
+                      "%s: row %zu, '%s': %s", name, listed, got->name, question->where);
         add_totals(&sum, &got->totals);
     }
     add_totals(&sum, &breakdown.other);
@@ -368,7 +377,7 @@ static void check_breakdown(const struct question *question, size_t dimension, c
     ck_assert_msg(same_sums(&sum, summary), "%s: sums: %s", name, question->where);
     sqlite3_finalize(row);
     sqlite3_free(before);
-    breakdown_release(&breakdown);
+    list_release(&breakdown);
 }
 
 /* The same range and filters, but another error: nothing that was kept of the one may be taken for it. */
@@ -391,10 +400,11 @@ static int64_t raw_from; /* logs before it are gone */
 /* What only logs tell is refused where some are gone. */
 static void check_refused(const struct question *question, size_t dimension)
 {
-    struct breakdown breakdown = {0};
+    struct list breakdown = {0};
     struct fault fault = {0};
-    enum err err =
-        store_breakdown(reader, &question->filter, dimensions[dimension].by, DOMAIN_BY_BYTES, 5, &breakdown, &fault);
+    enum err err = list_read(reader, &question->filter,
+                             &(struct list_ask){.by = dimensions[dimension].by, .order = ORDER_BYTES, .limit = 5},
+                             &breakdown, &fault);
     ck_assert_msg(err == ERR_LOGS_PRUNED && strstr(fault.detail, " no longer kept"), "%s: %d %s: %s",
                   dimensions[dimension].name, err, fault.detail, question->where);
 }
@@ -412,7 +422,7 @@ static void check_pruned_question(void)
     check_charts(&question, &summary);
     check_domains(&question, &summary);
     for (size_t i = 0; i < ROWS(dimensions); i++)
-        if (question.filter.from >= raw_from || dimensions[i].by == BY_ORDER || dimensions[i].by == BY_USER)
+        if (question.filter.from >= raw_from || is_rolled_up(dimensions[i].by))
             check_breakdown(&question, i, &summary);
         else
             check_refused(&question, i);

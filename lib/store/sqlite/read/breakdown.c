@@ -1,7 +1,8 @@
-/* breakdown.c: the sums by the values of a dimension. Knows how a value becomes a key and a text. Knows no
+/* breakdown.c: lists of the values of a dimension. Knows how a value becomes a key and a text. Knows no
  * tables: read/scan.c finds the rows. */
-#include "log/batch.h"
 #include "store/sqlite/read/rank.h"
+
+#include "log/batch.h"
 #include "time/when.h"
 
 #include <inttypes.h>
@@ -126,6 +127,7 @@ static enum err value_text(struct sqlite_reader *reader, const void *ctx, const 
     case BY_PORT:
     case BY_ORDER:
     case BY_USER:
+    case BY_DOMAIN: /* lists.c */
     case DIMENSIONS:
         snprintf(text, sizeof text, "%" PRId64, key->domain);
         break;
@@ -134,62 +136,18 @@ static enum err value_text(struct sqlite_reader *reader, const void *ctx, const 
     return *ret_text ? OK : fault_set(fault, ERR_UNAVAILABLE, "out of memory");
 }
 
-/* Takes the page's rows, and adds up all others. */
-static enum err take_rows(const struct tally *values, struct rank_page *page, struct breakdown *breakdown)
+enum err list_values(struct sqlite_reader *reader, struct scan *scan, const struct list_ask *ask,
+                     const struct list_sink *sink, struct totals *ret_other, struct fault *fault)
 {
-    bool *listed = calloc(values->count + 1, sizeof *listed);
-    breakdown->rows = calloc(page->end - page->begin + 1, sizeof *breakdown->rows);
-    if (!listed || !breakdown->rows) {
-        free(listed);
-        return ERR_UNAVAILABLE;
-    }
-    for (size_t i = page->begin; i < page->end; i++) {
-        const struct tally_entry *entry = page->rows[i].entry;
-        listed[entry - values->entries] = true;
-        breakdown->rows[breakdown->count++] =
-            (struct breakdown_row){.value = rank_take_name(&page->rows[i]), .totals = entry->totals};
-    }
-    for (size_t i = 0; i < values->count; i++)
-        if (!listed[i])
-            totals_add(&breakdown->other, &values->entries[i].totals);
-    free(listed);
-    return OK;
-}
-
-static enum err list_values(struct sqlite_reader *reader, const struct value_sums *sums, enum domain_order order,
-                            size_t limit, struct breakdown *ret_breakdown, struct fault *fault)
-{
-    const struct tally *values = &sums->values;
-    struct ranking ranking = {.entries = values->entries,
-                              .count = values->count,
-                              .measure = rank_measure(order),
+    struct value_sums sums = {.by = ask->by};
+    enum err err = add_up_values(reader, scan, &sums, fault);
+    struct ranking ranking = {.entries = sums.values.entries,
+                              .count = sums.values.count,
+                              .measure = rank_measure(ask->order),
                               .name = value_text,
-                              .ctx = sums};
-    struct breakdown breakdown = {.total = values->count, .other = TOTALS_NONE};
-    struct rank_page page;
-    size_t end = limit < values->count ? limit : values->count;
-    enum err err = rank_find(reader, &ranking, 0, end, &page, fault);
-    if (!err && take_rows(values, &page, &breakdown))
-        err = fault_set(fault, ERR_UNAVAILABLE, "out of memory");
-    rank_release(&page);
-    if (err)
-        breakdown_release(&breakdown);
-    else
-        *ret_breakdown = breakdown;
-    return err;
-}
-
-enum err sqlite_breakdown(struct sqlite_reader *reader, const struct report_filter *filter, enum dimension by,
-                          enum domain_order order, size_t limit, struct breakdown *ret_breakdown, struct fault *fault)
-{
-    struct value_sums sums = {.by = by};
-    struct scan scan;
-    enum err err = scan_begin(reader, filter, &scan, fault);
+                              .ctx = &sums};
     if (!err)
-        err = add_up_values(reader, &scan, &sums, fault);
-    if (!err)
-        err = list_values(reader, &sums, order, limit, ret_breakdown, fault);
-    scan_end(reader, &scan);
+        err = rank_list(reader, &ranking, ask, sink, ret_other, fault);
     value_sums_release(&sums);
     return err;
 }

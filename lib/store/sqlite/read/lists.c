@@ -83,53 +83,17 @@ static enum err error_name(struct sqlite_reader *reader, const void *ctx, const 
     return scan_name(reader, key->error, ret_name, fault);
 }
 
-static int64_t measure_errors(const struct totals *totals)
-{
-    return totals->errors;
-}
-
 /* ---- domains ---- */
 
-static enum err take_domains(struct rank_page *page, struct domain_list *list, struct fault *fault)
-{
-    list->rows = calloc(page->end - page->begin + 1, sizeof *list->rows);
-    if (!list->rows)
-        return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
-    for (size_t i = page->begin; i < page->end; i++)
-        list->rows[list->count++] =
-            (struct domain_row){.domain = rank_take_name(&page->rows[i]), .totals = page->rows[i].entry->totals};
-    return OK;
-}
-
-static enum err list_domains(struct sqlite_reader *reader, const struct tally *tally, enum domain_order order,
-                             uint64_t offset, size_t limit, struct domain_list *ret_list, struct fault *fault)
-{
-    struct ranking ranking = {
-        .entries = tally->entries, .count = tally->count, .measure = rank_measure(order), .name = domain_name};
-    struct domain_list list = {.total = tally->count};
-    struct rank_page page;
-    size_t begin = offset < tally->count ? (size_t)offset : tally->count;
-    size_t end = limit < tally->count - begin ? begin + limit : tally->count;
-    enum err err = rank_find(reader, &ranking, begin, end, &page, fault);
-    if (!err)
-        err = take_domains(&page, &list, fault);
-    rank_release(&page);
-    if (!err)
-        *ret_list = list;
-    return err;
-}
-
-enum err sqlite_domains(struct sqlite_reader *reader, const struct report_filter *filter, enum domain_order order,
-                        uint64_t offset, size_t limit, struct domain_list *ret_list, struct fault *fault)
+static enum err list_domains(struct sqlite_reader *reader, const struct scan *scan, const struct list_ask *ask,
+                             const struct list_sink *sink, struct totals *ret_other, struct fault *fault)
 {
     struct tally tally = {0};
-    struct scan scan;
-    enum err err = scan_begin(reader, filter, &scan, fault);
+    enum err err = add_up_all(reader, scan, scan->filter->has_error ? SCAN_ERRORS : SCAN_DOMAINS, &tally, fault);
+    struct ranking ranking = {
+        .entries = tally.entries, .count = tally.count, .measure = rank_measure(ask->order), .name = domain_name};
     if (!err)
-        err = add_up_all(reader, &scan, filter->has_error ? SCAN_ERRORS : SCAN_DOMAINS, &tally, fault);
-    if (!err)
-        err = list_domains(reader, &tally, order, offset, limit, ret_list, fault);
-    scan_end(reader, &scan);
+        err = rank_list(reader, &ranking, ask, sink, ret_other, fault);
     tally_release(&tally);
     return err;
 }
@@ -188,71 +152,101 @@ static enum err group_pairs(struct error_sums *sums)
     return OK;
 }
 
-/* The domains with the most such errors. */
-static enum err sample_domains(struct sqlite_reader *reader, const struct error_sums *sums, size_t error,
-                               struct error_row *row, struct fault *fault)
+/* Errors on their way out. */
+struct error_giving {
+    struct sqlite_reader *reader;
+    const struct error_sums *sums;
+    const struct list_sink *sink;
+};
+
+struct samples {
+    char *domains[LIMIT_SAMPLE_DOMAINS];
+    size_t count;
+};
+
+static enum err take_sample(void *ctx, const struct tally_entry *entry, const char *name, struct fault *fault)
 {
+    struct samples *samples = ctx;
+    (void)entry;
+    samples->domains[samples->count] = strdup(name);
+    if (!samples->domains[samples->count])
+        return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+    samples->count++;
+    return OK;
+}
+
+/* The domains with the most such errors. */
+static enum err sample_domains(const struct error_giving *giving, size_t error, struct samples *samples,
+                               struct fault *fault)
+{
+    const struct error_sums *sums = giving->sums;
     struct ranking ranking = {.entries = sums->pairs.entries,
                               .chosen = sums->order + sums->begin[error],
                               .count = sums->begin[error + 1] - sums->begin[error],
-                              .measure = measure_errors,
+                              .measure = rank_measure(ORDER_ERRORS),
                               .name = domain_name};
-    struct rank_page page;
     size_t wanted = ranking.count < LIMIT_SAMPLE_DOMAINS ? ranking.count : LIMIT_SAMPLE_DOMAINS;
-    enum err err = rank_find(reader, &ranking, 0, wanted, &page, fault);
-    for (size_t i = 0; !err && i < wanted; i++)
-        row->samples[row->sample_count++] = rank_take_name(&page.rows[i]);
-    rank_release(&page);
+    return rank_each(giving->reader, &ranking, 0, wanted, take_sample, samples, fault);
+}
+
+static enum err give_error(void *ctx, const struct tally_entry *entry, const char *name, struct fault *fault)
+{
+    const struct error_giving *giving = ctx;
+    struct samples samples = {.count = 0};
+    enum err err = sample_domains(giving, (size_t)(entry - giving->sums->errors.entries), &samples, fault);
+    struct list_row row = {
+        .name = name, .totals = entry->totals, .samples = samples.domains, .sample_count = samples.count};
+    if (!err)
+        err = giving->sink->row(giving->sink->ctx, &row, fault);
+    for (size_t i = 0; i < samples.count; i++)
+        free(samples.domains[i]);
     return err;
 }
 
-static enum err take_error(struct sqlite_reader *reader, const struct error_sums *sums, struct ranked *ranked,
-                           struct error_list *list, struct fault *fault)
+static enum err give_errors(struct sqlite_reader *reader, const struct error_sums *sums, const struct list_ask *ask,
+                            const struct list_sink *sink, struct fault *fault)
 {
-    const struct totals *totals = &ranked->entry->totals;
-    struct error_row *row = &list->rows[list->count++];
-    *row = (struct error_row){.error = rank_take_name(ranked),
-                              .total_errors = totals->errors,
-                              .first_seen = totals->first,
-                              .last_seen = totals->last};
-    return sample_domains(reader, sums, (size_t)(ranked->entry - sums->errors.entries), row, fault);
+    struct error_giving giving = {reader, sums, sink};
+    struct ranking ranking = {.entries = sums->errors.entries,
+                              .count = sums->errors.count,
+                              .measure = rank_measure(ask->order),
+                              .name = error_name};
+    size_t begin, end;
+    rank_bounds(&ranking, ask, &begin, &end);
+    reader->deadline_ms = 0; /* as in rank_list */
+    enum err err = sink->begin(sink->ctx, ranking.count, fault);
+    return err ? err : rank_each(reader, &ranking, begin, end, give_error, &giving, fault);
 }
 
-static enum err list_errors(struct sqlite_reader *reader, struct error_sums *sums, size_t limit,
-                            struct error_list *ret_list, struct fault *fault)
-{
-    struct ranking ranking = {
-        .entries = sums->errors.entries, .count = sums->errors.count, .measure = measure_errors, .name = error_name};
-    struct error_list list = {0};
-    struct rank_page page;
-    size_t wanted = limit < ranking.count ? limit : ranking.count;
-    enum err err = rank_find(reader, &ranking, 0, wanted, &page, fault);
-    list.rows = calloc(wanted + 1, sizeof *list.rows);
-    if (!err && !list.rows)
-        err = fault_set(fault, ERR_UNAVAILABLE, "out of memory");
-    for (size_t i = 0; !err && i < wanted; i++)
-        err = take_error(reader, sums, &page.rows[i], &list, fault);
-    rank_release(&page);
-    if (err)
-        error_list_release(&list);
-    else
-        *ret_list = list;
-    return err;
-}
-
-enum err sqlite_errors(struct sqlite_reader *reader, const struct report_filter *filter, size_t limit,
-                       struct error_list *ret_list, struct fault *fault)
+static enum err list_errors(struct sqlite_reader *reader, const struct scan *scan, const struct list_ask *ask,
+                            const struct list_sink *sink, struct fault *fault)
 {
     struct error_sums sums = {0};
-    struct scan scan;
-    enum err err = scan_begin(reader, filter, &scan, fault);
-    if (!err)
-        err = add_up_all(reader, &scan, SCAN_ERRORS, &sums.pairs, fault);
+    enum err err = add_up_all(reader, scan, SCAN_ERRORS, &sums.pairs, fault);
     if (!err && (sum_errors(&sums) || group_pairs(&sums)))
         err = fault_set(fault, ERR_UNAVAILABLE, "out of memory");
     if (!err)
-        err = list_errors(reader, &sums, limit, ret_list, fault);
-    scan_end(reader, &scan);
+        err = give_errors(reader, &sums, ask, sink, fault);
     error_sums_release(&sums);
+    return err;
+}
+
+/* ---- any list ---- */
+
+enum err sqlite_list(struct sqlite_reader *reader, const struct report_filter *filter, const struct list_ask *ask,
+                     const struct list_sink *sink, struct totals *ret_other, struct fault *fault)
+{
+    struct totals other = TOTALS_NONE;
+    struct scan scan;
+    enum err err = scan_begin(reader, filter, &scan, fault);
+    if (!err && ask->samples)
+        err = list_errors(reader, &scan, ask, sink, fault);
+    else if (!err && ask->by == BY_DOMAIN)
+        err = list_domains(reader, &scan, ask, sink, &other, fault);
+    else if (!err)
+        err = list_values(reader, &scan, ask, sink, &other, fault);
+    scan_end(reader, &scan);
+    if (!err)
+        *ret_other = other;
     return err;
 }

@@ -57,22 +57,10 @@ static enum err summary(struct store_reader *reader, const struct report_filter 
     return sqlite_summary(reader_of(reader), filter, ret_totals, fault);
 }
 
-static enum err breakdown(struct store_reader *reader, const struct report_filter *filter, enum dimension by,
-                          enum domain_order order, size_t limit, struct breakdown *ret_breakdown, struct fault *fault)
+static enum err list(struct store_reader *reader, const struct report_filter *filter, const struct list_ask *ask,
+                     const struct list_sink *sink, struct totals *ret_other, struct fault *fault)
 {
-    return sqlite_breakdown(reader_of(reader), filter, by, order, limit, ret_breakdown, fault);
-}
-
-static enum err domains(struct store_reader *reader, const struct report_filter *filter, enum domain_order order,
-                        uint64_t offset, size_t limit, struct domain_list *ret_list, struct fault *fault)
-{
-    return sqlite_domains(reader_of(reader), filter, order, offset, limit, ret_list, fault);
-}
-
-static enum err errors(struct store_reader *reader, const struct report_filter *filter, size_t limit,
-                       struct error_list *ret_list, struct fault *fault)
-{
-    return sqlite_errors(reader_of(reader), filter, limit, ret_list, fault);
+    return sqlite_list(reader_of(reader), filter, ask, sink, ret_other, fault);
 }
 
 static enum err reader_health(struct store_reader *reader, int *ret_schema_version, struct fault *fault)
@@ -89,8 +77,6 @@ const struct store_reader_ops sqlite_reader_ops = {
     .let_go = let_go,
     .chart = chart,
     .summary = summary,
-    .breakdown = breakdown,
-    .domains = domains,
-    .errors = errors,
+    .list = list,
     .health = reader_health,
 };

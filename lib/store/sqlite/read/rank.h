@@ -1,21 +1,8 @@
-/* rank.h: the page of a list: some of many sums, in order. Private to this room. */
+/* rank.h: lists: some of many sums, in order. Private to this room. */
 #ifndef STORE_SQLITE_READ_RANK_H
 #define STORE_SQLITE_READ_RANK_H
 
 #include "store/sqlite/read/scan.h"
-
-struct ranked {
-    int64_t measure;
-    const struct tally_entry *entry;
-    char *name; /* owned */
-};
-
-/* What one page shows: the rows from `begin` on of those that may stand on it. */
-struct rank_page {
-    struct ranked *rows; /* in order; more than the page where rows of equal measure begin before it or end after it */
-    size_t count;
-    size_t begin, end; /* of the page within rows */
-};
 
 typedef int64_t (*rank_measure_fn)(const struct totals *totals);
 
@@ -30,14 +17,24 @@ struct ranking {
     const void *ctx;
 };
 
-rank_measure_fn rank_measure(enum domain_order order);
+/* Takes a row; the name is borrowed. */
+typedef enum err (*rank_take)(void *ctx, const struct tally_entry *entry, const char *name, struct fault *fault);
 
-/* The rows [begin, end) of the list, which has them. To be released in any case. */
-enum err rank_find(struct sqlite_reader *reader, const struct ranking *ranking, size_t begin, size_t end,
-                   struct rank_page *ret_page, struct fault *fault);
-void rank_release(struct rank_page *page);
+rank_measure_fn rank_measure(enum list_order order);
 
-/* The row's name, which the page then no longer owns. */
-char *rank_take_name(struct ranked *row);
+/* Gives the rows [begin, end) of the list, which has them. */
+enum err rank_each(struct sqlite_reader *reader, const struct ranking *ranking, size_t begin, size_t end,
+                   rank_take take, void *ctx, struct fault *fault);
+
+/* What is asked for, to the sink; and the sums over all other rows. */
+enum err rank_list(struct sqlite_reader *reader, const struct ranking *ranking, const struct list_ask *ask,
+                   const struct list_sink *sink, struct totals *ret_other, struct fault *fault);
+
+/* The rows of the list that are asked for: [*ret_begin, *ret_end). */
+void rank_bounds(const struct ranking *ranking, const struct list_ask *ask, size_t *ret_begin, size_t *ret_end);
+
+/* A list by what is not in the sums by domain: read/breakdown.c. */
+enum err list_values(struct sqlite_reader *reader, struct scan *scan, const struct list_ask *ask,
+                     const struct list_sink *sink, struct totals *ret_other, struct fault *fault);
 
 #endif

@@ -32,12 +32,8 @@ enum err sqlite_chart(struct sqlite_reader *reader, const struct report_filter *
                       bool fill_zero, struct chart *ret_chart, struct fault *fault);
 enum err sqlite_summary(struct sqlite_reader *reader, const struct report_filter *filter, struct totals *ret_totals,
                         struct fault *fault);
-enum err sqlite_breakdown(struct sqlite_reader *reader, const struct report_filter *filter, enum dimension by,
-                          enum domain_order order, size_t limit, struct breakdown *ret_breakdown, struct fault *fault);
-enum err sqlite_domains(struct sqlite_reader *reader, const struct report_filter *filter, enum domain_order order,
-                        uint64_t offset, size_t limit, struct domain_list *ret_list, struct fault *fault);
-enum err sqlite_errors(struct sqlite_reader *reader, const struct report_filter *filter, size_t limit,
-                       struct error_list *ret_list, struct fault *fault);
+enum err sqlite_list(struct sqlite_reader *reader, const struct report_filter *filter, const struct list_ask *ask,
+                     const struct list_sink *sink, struct totals *ret_other, struct fault *fault);
 enum err sqlite_reader_health(struct sqlite_reader *reader, int *ret_schema_version, struct fault *fault);
 
 /* read/state.c */
