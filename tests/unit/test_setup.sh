@@ -103,6 +103,13 @@ mkdir "$WORK/full"
 verdict 'a full disk ends it' "$( (setup "make_in '$WORK/full' all") && echo 'with status 0')"
 expect 'a full disk' "$WORK/err" 'the disk is full'
 
+# ---- the list of packages: whoever needs a kind installs it
+
+while read -r kind; do
+    verdict packages "$(grep -hE "need_packages [a-z ]*\\b$kind\\b|\\(NEED\\) [a-z ]*\\b$kind\\b" serve check bench package tests/fuzz/fuzz.sh Makefile.am | grep -q . ||
+        echo "nobody installs the kind '$kind'")"
+done < <(sed -n 's/^\([a-z]*\) .*/\1/p' packages | sort -u)
+
 # ---- what ./check and ./package refuse before they install anything
 
 for command in './check --nonsense' './check --quick test_text' './package --nonsense' './package --build-dir'; do
