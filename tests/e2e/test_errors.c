@@ -296,6 +296,14 @@ static void expect_unavailable(int what)
     reply_release(&reply);
 }
 
+/* Also where no program can say it. */
+static void expect_health(const char *detail)
+{
+    struct reply reply = ask(HEALTH);
+    check_error(&reply, 503, "analytics.unavailable", ask_paths[HEALTH], detail);
+    reply_release(&reply);
+}
+
 static void expect_service(void)
 {
     static const long expected[] = {[READING] = 200, [SENDING] = 204, [HEALTH] = 200, [NAMELESS] = 401};
@@ -321,7 +329,7 @@ START_TEST(without_the_query_pool)
 {
     move_socket("query", true);
     expect_unavailable(READING);
-    expect_unavailable(HEALTH);
+    expect_health("analytics-query does not answer, or cannot read the database: its log says why");
     expect_unavailable(NAMELESS);
     expect_accepted();
     move_socket("query", false);
@@ -333,7 +341,7 @@ START_TEST(without_ingest)
 {
     move_socket("ingest", true);
     expect_unavailable(SENDING);
-    expect_unavailable(HEALTH);
+    expect_health("analytics-ingest does not answer: its log says why");
     struct reply reply = ask(READING);
     ck_assert_int_eq(reply.status, 200);
     reply_release(&reply);
@@ -380,12 +388,12 @@ START_TEST(with_programs_that_hang)
     stack_nap(500);
     signal_all("analytics-ingest", SIGSTOP);
     expect_slowly_unavailable(SENDING);
-    expect_slowly_unavailable(HEALTH);
+    expect_health("analytics-ingest does not answer: its log says why");
     signal_all("analytics-ingest", SIGCONT);
     signal_all("analytics-query", SIGSTOP);
     expect_slowly_unavailable(READING);
     expect_slowly_unavailable(NAMELESS);
-    expect_slowly_unavailable(HEALTH);
+    expect_health("analytics-query does not answer, or cannot read the database: its log says why");
     expect_accepted();
     signal_all("analytics-query", SIGCONT);
     expect_service();
