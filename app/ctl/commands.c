@@ -43,8 +43,9 @@ const struct command ctl_commands[] = {
         .about = "Look at everything that the service needs, and say what to do about what is wrong. Best run as root.",
         .more = "Folder and files, disk room, clock, both programs by their sockets in DIR (default: "
                 "/run/fonproxy-analytics; of ./serve, data/run), whether nginx may use these, databases, keys. With "
-                "--url, also what nginx answers there: URL/analytics/health. Each line is ok, warn or FAIL. Exit "
-                "status 1 when something FAILs. --json: the findings as one JSON object.",
+                "--url, also what nginx answers there: URL/analytics/health; where several nginx run, the one that "
+                "listens there is looked at. Each line is ok, warn or FAIL. Exit status 1 when something FAILs. "
+                "--json: the findings as one JSON object.",
         .options = CTL_BIT(CTL_SOCKETS) | CTL_BIT(CTL_URL) | CTL_BIT(CTL_JSON),
         .run = ctl_doctor,
     },

@@ -7,6 +7,7 @@
 #include "db/files.h"
 #include "db/swap.h"
 #include "ctl/json.h"
+#include "ctl/nginx.h"
 #include "ctl/probe.h"
 #include "ctl/text.h"
 #include "base/limit.h"
@@ -16,7 +17,6 @@
 #include "base/text.h"
 #include "time/when.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
@@ -37,7 +37,6 @@
 #define FEW_BYTES (256 * MIB) /* less room than this is trouble soon, whatever comes in */
 #define DAYS_AHEAD 14         /* keys that end, disks that fill: told so long before */
 #define MOST_DAYS 36500       /* a disk that lasts longer lasts */
-#define MAX_GROUPS 64
 
 enum level { FINE, WARNING, TROUBLE };
 
@@ -261,103 +260,14 @@ static void check_program(struct doctor *doctor, const char *name, const char *p
 
 /* ---- nginx ---- */
 
-/* The user and the groups that a process of nginx has, or would have. */
-struct visitor {
-    char name[64];
-    uid_t uid;
-    gid_t groups[MAX_GROUPS];
-    int group_count;
+/* Those that may be the one that serves us. */
+struct nginxes {
+    struct nginx one[NGINX_MOST];
+    size_t count;
 };
 
-static bool is_worker(const char *pid)
-{
-    char path[320], title[64] = "";
-    snprintf(path, sizeof path, "/proc/%s/cmdline", pid);
-    FILE *file = fopen(path, "re");
-    size_t n = file ? fread(title, 1, sizeof title - 1, file) : 0;
-    title[n] = '\0';
-    if (file)
-        fclose(file);
-    return strncmp(title, "nginx: worker process", 21) == 0;
-}
-
-/* "Uid:\t33\t33\t33\t33": real, effective, saved, file system. */
-static void read_ids(char *line, struct visitor *visitor)
-{
-    char *rest = NULL, *word = strtok_r(line, " \t\n", &rest);
-    bool is_uid = word && strcmp(word, "Uid:") == 0, is_gid = word && strcmp(word, "Gid:") == 0;
-    if (!is_uid && !is_gid && !(word && strcmp(word, "Groups:") == 0))
-        return;
-    for (int i = 0; (word = strtok_r(NULL, " \t\n", &rest)); i++) {
-        int64_t id;
-        if (!text_to_i64(slice_of(word), 0, UINT32_MAX, &id) || (i != 1 && (is_uid || is_gid)))
-            continue;
-        if (is_uid)
-            visitor->uid = (uid_t)id;
-        else if (visitor->group_count < MAX_GROUPS)
-            visitor->groups[visitor->group_count++] = (gid_t)id;
-    }
-}
-
-static bool read_worker(const char *pid, struct visitor *ret_visitor)
-{
-    char path[320], line[4096];
-    snprintf(path, sizeof path, "/proc/%s/status", pid);
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return false;
-    *ret_visitor = (struct visitor){.uid = (uid_t)-1};
-    snprintf(ret_visitor->name, sizeof ret_visitor->name, "nginx (pid %.16s)", pid);
-    while (fgets(line, sizeof line, file))
-        read_ids(line, ret_visitor);
-    fclose(file);
-    return ret_visitor->uid != (uid_t)-1;
-}
-
-static bool find_worker(struct visitor *ret_visitor)
-{
-    DIR *processes = opendir("/proc");
-    bool found = false;
-    for (struct dirent *entry; !found && processes && (entry = readdir(processes));)
-        found = entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && is_worker(entry->d_name) &&
-                read_worker(entry->d_name, ret_visitor);
-    if (processes)
-        closedir(processes);
-    return found;
-}
-
-/* Where it does not run: as who it would, by the names that packages give. */
-static bool find_user(struct visitor *ret_visitor)
-{
-    static const char *const names[] = {"www-data", "nginx"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const struct passwd *user = getpwnam(names[i]);
-        if (!user)
-            continue;
-        *ret_visitor = (struct visitor){.uid = user->pw_uid, .group_count = MAX_GROUPS};
-        snprintf(ret_visitor->name, sizeof ret_visitor->name, "user %s", names[i]);
-        if (getgrouplist(names[i], user->pw_gid, ret_visitor->groups, &ret_visitor->group_count) < 0)
-            ret_visitor->group_count = MAX_GROUPS;
-        return true;
-    }
-    return false;
-}
-
-/* By the mode alone; `bit` as for others: 1, to pass through a folder; 2, to connect. */
-static bool may(const struct visitor *visitor, const struct stat *st, mode_t bit)
-{
-    if (visitor->uid == 0)
-        return true;
-    if (visitor->uid == st->st_uid)
-        return st->st_mode & (bit << 6);
-    for (int i = 0; i < visitor->group_count; i++)
-        if (visitor->groups[i] == st->st_gid)
-            return st->st_mode & (bit << 3);
-    return st->st_mode & bit;
-}
-
 /* The first thing on the way that keeps it out: "" for none. */
-static void find_obstacle(const struct visitor *visitor, const char *path, char ret_obstacle[CTL_PATH_BYTES])
+static void find_obstacle(const struct nginx *nginx, const char *path, char ret_obstacle[CTL_PATH_BYTES])
 {
     char *whole = realpath(path, NULL);
     ret_obstacle[0] = '\0';
@@ -365,27 +275,42 @@ static void find_obstacle(const struct visitor *visitor, const char *path, char 
     for (size_t len = 0; whole && whole[len] != '\0';) {
         len += 1 + strcspn(whole + len + 1, "/");
         snprintf(ret_obstacle, CTL_PATH_BYTES, "%.*s", (int)len, whole);
-        if (stat(ret_obstacle, &st) != 0 || !may(visitor, &st, S_ISDIR(st.st_mode) ? 1 : 2))
+        if (stat(ret_obstacle, &st) != 0 || !nginx_may(nginx, &st, S_ISDIR(st.st_mode) ? 1 : 2))
             break;
         ret_obstacle[0] = '\0';
     }
     free(whole);
 }
 
-static void check_reach(struct doctor *doctor, const struct visitor *visitor, const char *path)
+static void find_closed(struct doctor *doctor, const struct nginx *nginx, const char *path, const char *obstacle)
 {
-    char obstacle[CTL_PATH_BYTES], group[CTL_FIGURE_BYTES] = "";
-    find_obstacle(visitor, path, obstacle);
+    char group[CTL_FIGURE_BYTES] = "";
     struct stat st;
-    if (*obstacle && stat(obstacle, &st) == 0)
+    if (stat(obstacle, &st) == 0)
         find(doctor, TROUBLE, "nginx", "give it nginx's group: see systemd/ or the README",
-             "%s can't get at %s: %s is of group %s, mode %04o", visitor->name, path, obstacle,
+             "%s can't get at %s: %s is of group %s, mode %04o", nginx->name, path, obstacle,
              group_name(st.st_gid, group), st.st_mode & 07777);
-    else
-        find(doctor, FINE, "nginx", NULL, "%s may use %s", visitor->name, path);
 }
 
-static void check_socket(struct doctor *doctor, const char *name, const struct visitor *nginx)
+/* Where several run, the one that may use the socket is the one that is meant to. */
+static void check_reach(struct doctor *doctor, const struct nginxes *nginxes, const char *path)
+{
+    char obstacle[CTL_PATH_BYTES] = "";
+    for (size_t i = 0; i < nginxes->count; i++) {
+        find_obstacle(&nginxes->one[i], path, obstacle);
+        if (!*obstacle) {
+            find(doctor, FINE, "nginx", NULL, "%s may use %s", nginxes->one[i].name, path);
+            return;
+        }
+    }
+    if (nginxes->count == 1)
+        find_closed(doctor, &nginxes->one[0], path, obstacle);
+    else if (nginxes->count > 1)
+        find(doctor, TROUBLE, "nginx", "give --url, and doctor looks at the one that listens there",
+             "%zu of them run here, and none can get at %s", nginxes->count, path);
+}
+
+static void check_socket(struct doctor *doctor, const char *name, const struct nginxes *nginxes)
 {
     char path[CTL_PATH_BYTES];
     snprintf(path, sizeof path, "%s/%s.sock", doctor->sockets, name);
@@ -404,33 +329,48 @@ static void check_socket(struct doctor *doctor, const char *name, const struct v
         find(doctor, TROUBLE, name, "chmod 660 it: whoever can write to it can claim any identity",
              "%s is open to everyone (mode %04o)", path, st.st_mode & 07777);
     check_program(doctor, name, path);
-    if (nginx)
-        check_reach(doctor, nginx, path);
+    check_reach(doctor, nginxes, path);
+}
+
+/* The one that listens where the URL points to; where none does, or no URL is given, all of them. */
+static void choose_nginx(const struct doctor *doctor, struct nginxes *nginxes)
+{
+    const char *url = doctor->ctl->option[CTL_URL];
+    int port = url ? probe_port(url) : 0;
+    for (size_t i = 0; port > 0 && i < nginxes->count; i++) {
+        struct nginx *one = &nginxes->one[i];
+        if (!nginx_listens(one, port))
+            continue;
+        snprintf(one->name, sizeof one->name, "nginx (pid %lld, port %d)", (long long)one->pid, port);
+        nginxes->one[0] = *one;
+        nginxes->count = 1;
+    }
 }
 
 static void check_sockets(struct doctor *doctor)
 {
-    struct visitor nginx;
-    bool found = find_worker(&nginx);
-    if (!found)
+    static struct nginxes nginxes;
+    nginxes.count = nginx_find(nginxes.one);
+    if (nginxes.count > 0) {
+        choose_nginx(doctor, &nginxes);
+    } else {
         find(doctor, WARNING, "nginx", "start it, or run doctor as root to see it", "no process of nginx is seen here");
-    if (!found)
-        found = find_user(&nginx);
-    check_socket(doctor, "ingest", found ? &nginx : NULL);
-    check_socket(doctor, "query", found ? &nginx : NULL);
+        nginxes.count = nginx_guess(&nginxes.one[0]);
+    }
+    check_socket(doctor, "ingest", &nginxes);
+    check_socket(doctor, "query", &nginxes);
 }
 
 static void check_url(struct doctor *doctor)
 {
-    bool untrusted = false;
     const char *url = doctor->ctl->option[CTL_URL];
     if (!url)
         return;
-    char words[PROBE_WORDS_BYTES];
-    int status = probe_url(url, &untrusted, words);
-    if (untrusted)
+    char distrust[PROBE_WORDS_BYTES], words[PROBE_WORDS_BYTES];
+    int status = probe_url(url, distrust, words);
+    if (*distrust)
         find(doctor, WARNING, "url", "fine for a certificate of your own; clients must be told to trust it", "%s: %s",
-             url, words);
+             url, distrust);
     if (status == 200)
         find(doctor, FINE, "url", NULL, "%s/analytics/health answers 200: nginx reaches both programs", url);
     else if (status == 0)
@@ -440,7 +380,8 @@ static void check_url(struct doctor *doctor)
              "%s/analytics/health answers 404", url);
     else if (status == 502 || status == 503 || status == 504)
         find(doctor, TROUBLE, "url", "see what is said of the sockets and programs here, and nginx's error log",
-             "%s/analytics/health answers %d: nginx does not get through, or a program is not well", url, status);
+             "%s/analytics/health answers %d: %s", url, status,
+             *words ? words : "nginx does not get through, or a program is not well");
     else
         find(doctor, TROUBLE, "url", "is this the address of the analytics?", "%s/analytics/health answers %d", url,
              status);

@@ -156,10 +156,10 @@ int probe_socket(const char *path, char ret_words[PROBE_WORDS_BYTES])
 
 /* ---- by HTTP ---- */
 
-/* The body is not looked at. */
-static size_t ignore(char *data, size_t size, size_t count, void *ctx)
+/* What is too long for the buffer is no answer of ours; it is left out. */
+static size_t take(char *data, size_t size, size_t count, void *ctx)
 {
-    (void)data, (void)ctx;
+    buf_put(ctx, data, size * count);
     return size * count;
 }
 
@@ -176,14 +176,14 @@ static CURLcode get(CURL *curl, bool trust_anyone, char ret_words[PROBE_WORDS_BY
 }
 
 /* A certificate that this machine does not trust is told, and asked past: it says nothing of what is behind it. */
-static int ask_url(CURL *curl, bool *ret_untrusted, char ret_words[PROBE_WORDS_BYTES])
+static int ask_url(CURL *curl, char ret_distrust[PROBE_WORDS_BYTES], char ret_words[PROBE_WORDS_BYTES])
 {
     long status = 0;
     CURLcode code = get(curl, false, ret_words);
-    *ret_untrusted = code == CURLE_PEER_FAILED_VERIFICATION;
-    if (*ret_untrusted) {
-        char ignored[PROBE_WORDS_BYTES];
-        code = get(curl, true, ignored);
+    if (code == CURLE_PEER_FAILED_VERIFICATION) {
+        memcpy(ret_distrust, ret_words, PROBE_WORDS_BYTES);
+        ret_words[0] = '\0';
+        code = get(curl, true, ret_words);
     }
     if (code)
         return 0;
@@ -191,20 +191,40 @@ static int ask_url(CURL *curl, bool *ret_untrusted, char ret_words[PROBE_WORDS_B
     return (int)status;
 }
 
-int probe_url(const char *url, bool *ret_untrusted, char ret_words[PROBE_WORDS_BYTES])
+int probe_url(const char *url, char ret_distrust[PROBE_WORDS_BYTES], char ret_words[PROBE_WORDS_BYTES])
 {
     char whole[2048];
     snprintf(whole, sizeof whole, "%s/analytics/health", url);
-    *ret_untrusted = false;
-    ret_words[0] = '\0';
+    ret_distrust[0] = ret_words[0] = '\0';
     CURL *curl = ctl_curl_open(whole);
     if (!curl) {
         snprintf(ret_words, PROBE_WORDS_BYTES, "out of memory");
         return 0;
     }
+    struct buf body;
+    buf_init(&body, ANSWER_BYTES);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT, URL_SECONDS);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, ignore);
-    int status = ask_url(curl, ret_untrusted, ret_words);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
+    int status = ask_url(curl, ret_distrust, ret_words);
+    const char *text = buf_cstr(&body);
+    if (status > 0 && text && *text == '{')
+        read_words(text, ret_words);
+    buf_release(&body);
     curl_easy_cleanup(curl);
     return status;
+}
+
+int probe_port(const char *url)
+{
+    int64_t port = 0;
+    char *text = NULL;
+    CURLU *parts = curl_url();
+    if (parts && !curl_url_set(parts, CURLUPART_URL, url, 0) &&
+        !curl_url_get(parts, CURLUPART_PORT, &text, CURLU_DEFAULT_PORT) &&
+        !text_to_i64(slice_of(text), 1, UINT16_MAX, &port))
+        port = 0;
+    curl_free(text);
+    curl_url_cleanup(parts);
+    return (int)port;
 }

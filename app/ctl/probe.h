@@ -10,8 +10,12 @@
  * minus an error number. */
 int probe_socket(const char *path, char ret_words[PROBE_WORDS_BYTES]);
 
-/* GET URL/analytics/health, 10 s at most. The HTTP status; 0 when none came, with libcurl's words. *ret_untrusted: the
- * server's certificate is none that this machine trusts, for the reason in the words; the status is that behind it. */
-int probe_url(const char *url, bool *ret_untrusted, char ret_words[PROBE_WORDS_BYTES]);
+/* GET URL/analytics/health, 10 s at most. The HTTP status and what an error of ours says (else ""); 0 when no answer
+ * came, with libcurl's words. *ret_distrust: why this machine does not trust the server's certificate; "" when it does,
+ * or there is none. The status is that behind it. */
+int probe_url(const char *url, char ret_distrust[PROBE_WORDS_BYTES], char ret_words[PROBE_WORDS_BYTES]);
+
+/* The TCP port that the URL names, by its scheme where it names none; 0 for what is no URL. */
+int probe_port(const char *url);
 
 #endif

@@ -12,20 +12,26 @@
 
 static char out[32768];
 
-/* Its exit status; what it says is in `out`. $D is the data folder. */
-static int doctor(const char *arguments)
+/* Its exit status; what it says is in `out`. $D is the data folder, $U the URL. */
+static int doctor_with(const char *arguments)
 {
     char command[1024];
-    snprintf(
-        command, sizeof command,
-        "D='%s/data'; \"$ANALYTICSCTL\" --data \"$D\" doctor --sockets \"$D/run\" --url http://127.0.0.1:%d %s 2>&1",
-        shared.dir, shared.port, arguments);
+    snprintf(command, sizeof command,
+             "D='%s/data'; U=http://127.0.0.1:%d; \"$ANALYTICSCTL\" --data \"$D\" doctor --sockets \"$D/run\" %s 2>&1",
+             shared.dir, shared.port, arguments);
     FILE *pipe = popen(command, "r");
     ck_assert_ptr_nonnull(pipe);
     size_t n = fread(out, 1, sizeof out - 1, pipe);
     out[n] = '\0';
     int status = pclose(pipe);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int doctor(const char *arguments)
+{
+    char all[256];
+    snprintf(all, sizeof all, "--url $U %s", arguments);
+    return doctor_with(all);
 }
 
 static void shell(const char *words)
@@ -108,8 +114,45 @@ START_TEST(nginx_is_kept_out)
     shell("chown $(cat $D/owner) $D/run/query.sock; chmod 660 $D/run/query.sock; rm $D/owner");
     ck_assert_int_eq(status, 1);
     ck_assert_msg(strstr(out, "query.sock is of group root, mode 0600") != NULL, "%s", out);
-    ck_assert_msg(strstr(out, "/analytics/health answers 503") != NULL, "%s", out);
+    ck_assert_msg(strstr(out, "/analytics/health answers 503: analytics-query does not answer") != NULL, "%s", out);
     ck_assert_int_eq(count("FAIL"), 2);
+}
+END_TEST
+
+/* Another nginx of another user, which may not use our sockets, and whose worker is older than that of ours. */
+#define START_DECOY                                                                                                    \
+    "mkdir $D/decoy; chmod 755 $D/decoy; printf '%s\\n' 'user nobody nogroup;' 'pid decoy.pid;'"                       \
+    " 'error_log error.log;' 'worker_processes 1;' 'events {}' 'http {' 'access_log off;'"                             \
+    " 'client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;'"                                 \
+    " 'uwsgi_temp_path uwsgi; scgi_temp_path scgi;' 'server { listen unix:decoy.sock; return 204; }' '}'"              \
+    " >$D/decoy/nginx.conf; nginx -p $D/decoy -e error.log -c nginx.conf; nginx=$(cat $D/run/nginx.pid);"              \
+    " old=$(grep -lsE \"^PPid:[[:space:]]+$nginx$\" /proc/[0-9]*/status | cut -d/ -f3); kill -HUP $nginx;"             \
+    " for i in $(seq 100); do alive=; for pid in $old; do [ ! -d /proc/$pid ] || alive=yes; done;"                     \
+    " [ -n \"$alive\" ] || break; sleep 0.1; done; [ -z \"$alive\" ]"
+#define STOP_DECOY                                                                                                     \
+    "pid=$(cat $D/decoy/decoy.pid); kill $pid; for i in $(seq 100); do [ -d /proc/$pid ] || break; sleep 0.1; done;"   \
+    " rm -r $D/decoy"
+
+START_TEST(another_nginx_is_not_blamed)
+{
+    if (geteuid() != 0) {
+        puts("skipped: an nginx of another user needs root");
+        return;
+    }
+    char port[32];
+    snprintf(port, sizeof port, ", port %d) may use ", shared.port);
+    shell(START_DECOY);
+    int with_url = doctor("");
+    int fails = count("FAIL"), named = count(port);
+    int without_url = doctor_with("");
+    shell("chmod 600 $D/run/query.sock; chown 0:0 $D/run/query.sock");
+    doctor_with("");
+    shell("chown --reference=$D/run/ingest.sock $D/run/query.sock; chmod 660 $D/run/query.sock; " STOP_DECOY);
+    ck_assert_int_eq(with_url, 0);
+    ck_assert_int_eq(fails, 0);
+    ck_assert_int_eq(named, 2);
+    ck_assert_int_eq(without_url, 0);
+    ck_assert_msg(strstr(out, "run here, and none can get at ") && strstr(out, "give --url"), "%s", out);
 }
 END_TEST
 
@@ -162,6 +205,7 @@ int main(void)
     tcase_add_test(tcase, all_is_well);
     tcase_add_loop_test(tcase, one_thing_broken, 0, ROWS(rows));
     tcase_add_test(tcase, nginx_is_kept_out);
+    tcase_add_test(tcase, another_nginx_is_not_blamed);
     tcase_add_test(tcase, programs_that_hang);
     tcase_add_test(tcase, keys_that_end);
     tcase_add_test(tcase, nothing_is_there);
