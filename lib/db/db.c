@@ -25,21 +25,6 @@ enum err db_exec(struct db *db, const char *sql, struct fault *fault)
     return OK;
 }
 
-enum err db_get_i64(struct db *db, const char *sql, int64_t otherwise, int64_t *ret_value, struct fault *fault)
-{
-    sqlite3_stmt *statement = NULL;
-    if (sqlite3_prepare_v2(db->handle, sql, -1, &statement, NULL) != SQLITE_OK)
-        return db_fault(db, db->path, fault);
-    int rc = sqlite3_step(statement);
-    bool has_value = rc == SQLITE_ROW && sqlite3_column_type(statement, 0) != SQLITE_NULL;
-    int64_t value = has_value ? sqlite3_column_int64(statement, 0) : otherwise;
-    enum err err = rc == SQLITE_ROW || rc == SQLITE_DONE ? OK : db_fault(db, db->path, fault);
-    sqlite3_finalize(statement);
-    if (!err)
-        *ret_value = value;
-    return err;
-}
-
 /* Facts about the connection that every one of ours shares; see SECURITY in sqlite.org/security.html. */
 static enum err harden(struct db *db, enum db_access access, int busy_ms, struct fault *fault)
 {
@@ -212,6 +197,29 @@ enum err db_step(struct db *db, sqlite3_stmt *statement, const char *doing, bool
     sqlite3_reset(statement);
     if (!err)
         *ret_row = false;
+    return err;
+}
+
+enum err db_step_i64(struct db *db, sqlite3_stmt *statement, const char *doing, int64_t otherwise, int64_t *ret_value,
+                     struct fault *fault)
+{
+    bool row = false;
+    enum err err = db_step(db, statement, doing, &row, fault);
+    if (err)
+        return err;
+    bool has_value = row && sqlite3_column_type(statement, 0) != SQLITE_NULL;
+    *ret_value = has_value ? sqlite3_column_int64(statement, 0) : otherwise;
+    sqlite3_reset(statement);
+    return OK;
+}
+
+enum err db_get_i64(struct db *db, const char *sql, int64_t otherwise, int64_t *ret_value, struct fault *fault)
+{
+    sqlite3_stmt *statement = NULL;
+    if (sqlite3_prepare_v2(db->handle, sql, -1, &statement, NULL) != SQLITE_OK)
+        return db_fault(db, db->path, fault);
+    enum err err = db_step_i64(db, statement, db->path, otherwise, ret_value, fault);
+    sqlite3_finalize(statement);
     return err;
 }
 

@@ -79,6 +79,11 @@ enum err db_run(struct db *db, sqlite3_stmt *statement, const char *doing, struc
 /* Steps: OK with *ret_row true on a row, false at the end (then it is reset). On error it is reset too. */
 enum err db_step(struct db *db, sqlite3_stmt *statement, const char *doing, bool *ret_row, struct fault *fault);
 
+/* The first column of the first row of a statement (its values bound by the caller), or `otherwise` when there is no
+ * row or it is NULL; and resets it. */
+enum err db_step_i64(struct db *db, sqlite3_stmt *statement, const char *doing, int64_t otherwise, int64_t *ret_value,
+                     struct fault *fault);
+
 /* One integer from SQL text of our own, or `otherwise` when there is no row or it is NULL. */
 enum err db_get_i64(struct db *db, const char *sql, int64_t otherwise, int64_t *ret_value, struct fault *fault);
 

@@ -38,11 +38,33 @@ enum err sqlite_file_find(const char *data_dir, char ret_path[STORE_PATH_BYTES],
     return access(ret_path, F_OK) == 0 ? OK : fault_set(fault, ERR_UNAVAILABLE, "%s: %s", ret_path, strerror(errno));
 }
 
-enum err sqlite_file_open_reader(const char *data_dir, struct db *ret_db, struct fault *fault)
+enum err sqlite_file_open_any(const char *data_dir, int busy_ms, struct db *ret_db, struct fault *fault)
 {
     char path[STORE_PATH_BYTES];
     enum err err = sqlite_file_find(data_dir, path, fault);
-    return err ? err : db_open(ret_db, path, DB_READ_ONLY, STORE_READER_BUSY_MS, fault);
+    return err ? err : db_open(ret_db, path, DB_READ_ONLY, busy_ms, fault);
+}
+
+enum err sqlite_file_open_reader(const char *data_dir, struct db *ret_db, struct fault *fault)
+{
+    enum err err = sqlite_file_open_any(data_dir, STORE_READER_BUSY_MS, ret_db, fault);
+    if (err)
+        return err;
+    err = db_check_version(ret_db, &schema_analytics, fault);
+    if (err)
+        db_close(ret_db);
+    return err;
+}
+
+enum err sqlite_file_version(struct db *db, int *ret_version, struct fault *fault)
+{
+    int64_t version = 0;
+    enum err err = db_read_version(db, &schema_analytics, &version, fault);
+    if (!err && version == 0)
+        err = fault_set(fault, ERR_UNAVAILABLE, "%s: has no tables yet", db->path);
+    if (!err)
+        *ret_version = (int)version;
+    return err;
 }
 
 void sqlite_setup(bool one_thread)
@@ -205,15 +227,14 @@ enum err sqlite_file_open_writer(const char *data_dir, struct db *ret_db, struct
     return err;
 }
 
-static bool is_current(const char *path)
+static bool is_current(const char *data_dir)
 {
     struct db db = {0};
     struct fault ignored;
-    if (access(path, F_OK) != 0 || db_open(&db, path, DB_READ_ONLY, 1000, &ignored))
+    if (sqlite_file_open_reader(data_dir, &db, &ignored))
         return false;
-    bool current = db_check_version(&db, &schema_analytics, &ignored) == OK;
     db_close(&db);
-    return current;
+    return true;
 }
 
 static void give_file(const char *data_dir, const char *path)
@@ -243,7 +264,7 @@ enum err sqlite_create(const char *data_dir, struct fault *fault)
     char path[STORE_PATH_BYTES];
     if (!sqlite_path(data_dir, FILE_LOGS, path))
         return fault_set(fault, ERR_UNAVAILABLE, "the data folder's name is too long");
-    if (!swap_is_pending(data_dir) && is_current(path))
+    if (!swap_is_pending(data_dir) && is_current(data_dir))
         return OK;
     int lock = -1;
     enum err err = sqlite_lock(data_dir, &lock, fault);

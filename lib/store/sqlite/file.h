@@ -6,7 +6,7 @@
 
 #define STORE_PATH_BYTES 4096
 #define STORE_WRITER_BUSY_MS 1000 /* how long the writer waits for a lock */
-#define STORE_READER_BUSY_MS 1000 /* and a reader: of a database that is being recovered, for one */
+#define STORE_READER_BUSY_MS 1000 /* and a reader: for another one to recover the WAL */
 
 /* DIR/<name>. False when it would not fit. */
 bool sqlite_path(const char *data_dir, const char *name, char ret_path[STORE_PATH_BYTES]);
@@ -17,8 +17,14 @@ int64_t sqlite_file_bytes(const char *data_dir, const char *name);
 /* DIR/analytics.db. ERR_UNAVAILABLE when it is not there. */
 enum err sqlite_file_find(const char *data_dir, char ret_path[STORE_PATH_BYTES], struct fault *fault);
 
-/* Opens DIR/analytics.db for reading. ERR_UNAVAILABLE when it is not there; its schema may be any. */
+/* Opens DIR/analytics.db for reading, whatever its schema. ERR_UNAVAILABLE when it is not there. */
+enum err sqlite_file_open_any(const char *data_dir, int busy_ms, struct db *ret_db, struct fault *fault);
+
+/* The same, for those who need the newest schema: ERR_UNAVAILABLE when it is another. */
 enum err sqlite_file_open_reader(const char *data_dir, struct db *ret_db, struct fault *fault);
+
+/* Which step the schema is at. ERR_UNAVAILABLE when it has no tables yet, or is newer than this program. */
+enum err sqlite_file_version(struct db *db, int *ret_version, struct fault *fault);
 
 /* Takes DIR/lock exclusively, without waiting for another writer, and finishes a restore that was interrupted; the
  * descriptor is *ret_fd, and closing it lets go. ERR_UNAVAILABLE names the process that holds it. */

@@ -13,7 +13,6 @@
 
 #include "base/banned.h"
 
-#define BUSY_MS 1000
 #define TICK_OPS 10000
 #define COUNTING_MS 1000 /* for the batches of a day */
 
@@ -37,17 +36,12 @@ static int tick(void *ctx)
     return is_over(patience) || work_tick(&patience->work);
 }
 
-static enum err open_database(struct db *db, const char *data_dir, struct patience *patience, int64_t *ret_version,
+static enum err open_database(struct db *db, const char *data_dir, struct patience *patience, int *ret_version,
                               struct fault *fault)
 {
-    char path[STORE_PATH_BYTES];
-    enum err err = sqlite_file_find(data_dir, path, fault);
+    enum err err = sqlite_file_open_any(data_dir, STORE_READER_BUSY_MS, db, fault);
     if (!err)
-        err = db_open(db, path, DB_READ_ONLY, BUSY_MS, fault);
-    if (!err)
-        err = db_read_version(db, &schema_analytics, ret_version, fault);
-    if (!err && *ret_version == 0)
-        err = fault_set(fault, ERR_UNAVAILABLE, "%s: has no tables yet", path);
+        err = sqlite_file_version(db, ret_version, fault);
     if (!err)
         sqlite3_progress_handler(db->handle, TICK_OPS, tick, patience);
     return err;
@@ -146,12 +140,12 @@ enum err sqlite_status_read(const char *data_dir, int64_t now, const struct watc
                             struct sqlite_status *ret_status, struct fault *fault)
 {
     struct db db = {0};
-    int64_t version = 0;
+    int version = 0;
     struct sqlite_status status = {0};
     struct patience patience = {.work.watch = watch, .until_ms = mono_ms() + COUNTING_MS};
     enum err err = open_database(&db, data_dir, &patience, &version, fault);
     read_files(data_dir, &status);
-    status.schema_version = (int)version;
+    status.schema_version = version;
     status.is_written = sqlite_lock_holder(data_dir, &status.writer, status.writer_name);
     if (!err)
         err = db_exec(&db, "BEGIN", fault);
@@ -202,7 +196,7 @@ enum err sqlite_status_tables(const char *data_dir, int64_t bound_ms, const stru
                               void (*each)(void *ctx, const struct sqlite_table *table), void *ctx, struct fault *fault)
 {
     struct db db = {0};
-    int64_t version = 0;
+    int version = 0;
     struct patience patience = {.work.watch = watch, .until_ms = bound_ms ? mono_ms() + bound_ms : 0};
     work_step(&patience.work, "reading every page", "", 0);
     enum err err = open_database(&db, data_dir, &patience, &version, fault);

@@ -2,62 +2,29 @@
  * closed, batches, orders, the total. */
 #include "store/sqlite/care/audit.h"
 
+#include "db/check.h"
+#include "store/sqlite/row.h"
 #include "time/when.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/banned.h"
 
 /* ---- the file ---- */
 
-/* SQLite tells of a page that it could not read, or had no memory for, as of a damaged one: no difference was found. */
-static bool is_unread(const char *words)
+static void tell_damage(void *ctx, const char *words, int len)
 {
-    return strstr(words, "unable to get the page") || strstr(words, "failed to get page") ||
-           strstr(words, "Failed to read ptrmap");
-}
-
-/* One row of the answer: "ok", or a line for each thing that is wrong. */
-static enum err tell_words(struct verifier *verifier, const char *words, struct fault *fault)
-{
-    if (!words)
-        return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
-    if (is_unread(words))
-        return fault_set(fault, ERR_UNAVAILABLE, "the file can't be read: %s", words);
-    while (*words) {
-        int len = (int)strcspn(words, "\n");
-        if (strcmp(words, "ok") != 0 && *words != '*') /* a title: "*** in database main ***" */
-            verify_differs(verifier, "file", true, "%.*s", len, words);
-        words += words[len] ? len + 1 : len;
-    }
-    return OK;
-}
-
-static enum err check_pragma(struct verifier *verifier, const char *sql, struct fault *fault)
-{
-    sqlite3_stmt *statement = NULL;
-    bool row = true;
-    if (sqlite3_prepare_v2(verifier->db.handle, sql, -1, &statement, NULL) != SQLITE_OK)
-        return db_fault(&verifier->db, sql, fault);
-    enum err err = verify_step(verifier, statement, &row, fault);
-    while (!err && row) {
-        err = tell_words(verifier, (const char *)sqlite3_column_text(statement, 0), fault);
-        if (!err)
-            err = verify_step(verifier, statement, &row, fault);
-    }
-    sqlite3_finalize(statement);
-    return err;
+    verify_differs(ctx, "file", true, "%.*s", len, words);
 }
 
 /* quick_check reads every page and row, but not whether an index tells the same as its table; two tables have one. */
 enum err verify_file(struct verifier *verifier, struct fault *fault)
 {
     verify_next_step(verifier, "reading the file", 0);
-    enum err err = check_pragma(verifier, "PRAGMA quick_check", fault);
+    enum err err = db_check(&verifier->db, "PRAGMA quick_check", tell_damage, verifier, fault);
     if (!err)
-        err = check_pragma(verifier, "PRAGMA integrity_check(name)", fault);
-    return err ? err : check_pragma(verifier, "PRAGMA integrity_check(batch_key)", fault);
+        err = db_check(&verifier->db, "PRAGMA integrity_check(name)", tell_damage, verifier, fault);
+    return err ? err : db_check(&verifier->db, "PRAGMA integrity_check(batch_key)", tell_damage, verifier, fault);
 }
 
 /* ---- rows that no period has ---- */
@@ -388,46 +355,51 @@ enum err verify_orders(struct verifier *verifier, struct fault *fault)
 
 /* ---- the sums over everything ---- */
 
-static enum err read_total(struct verifier *verifier, enum verify_statement which, int64_t values[4], bool *ret_row,
-                           struct fault *fault)
+/* All 0 when the row is missing. */
+static enum err read_total(struct verifier *verifier, enum verify_statement which, struct totals *ret_total,
+                           bool *ret_row, struct fault *fault)
 {
     sqlite3_stmt *statement = verify_statement(verifier, which);
     enum err err = verify_step(verifier, statement, ret_row, fault);
-    for (int i = 0; !err && i < 4; i++)
-        values[i] = *ret_row ? sqlite3_column_int64(statement, i) : 0;
+    if (!err)
+        *ret_total = *ret_row ? row_totals(statement, 0) : (struct totals){0};
     sqlite3_reset(statement);
     return err;
 }
 
-static void compare_total(struct verifier *verifier, const int64_t there[4], const int64_t due[4])
+static void compare_sum(struct verifier *verifier, const char *name, int64_t there, int64_t due)
 {
-    static const char *const names[] = {"count", "bytes_sent", "bytes_received", "errors"};
-    for (int i = 0; i < 4; i++)
-        if (there[i] != due[i])
-            verify_differs(verifier, "total", false, "%s is %lld, should be %lld", names[i], (long long)there[i],
-                           (long long)due[i]);
+    if (there != due)
+        verify_differs(verifier, "total", false, "%s is %lld, should be %lld", name, (long long)there, (long long)due);
+}
+
+static void compare_total(struct verifier *verifier, const struct totals *there, const struct totals *due)
+{
+    compare_sum(verifier, "count", there->count, due->count);
+    compare_sum(verifier, "bytes_sent", there->bytes_sent, due->bytes_sent);
+    compare_sum(verifier, "bytes_received", there->bytes_received, due->bytes_received);
+    compare_sum(verifier, "errors", there->errors, due->errors);
 }
 
 /* The quarters of everyone, once they were found to be right, add up to the same as the logs, and are few. */
 enum err verify_total(struct verifier *verifier, struct fault *fault)
 {
-    int64_t there[4], due[4], gone[4];
+    struct totals there = {0}, due = {0}, gone = {0};
     bool is_there = false, row = false;
     enum verify_statement source = verifier->quarters_bad ? V_TOTAL_OF_RAW : V_TOTAL_OF_QUARTERS;
     enum err err = verify_begin(verifier, fault);
     if (!err)
-        err = read_total(verifier, V_TOTAL, there, &is_there, fault);
+        err = read_total(verifier, V_TOTAL, &there, &is_there, fault);
     VERIFY_BIND(verifier, source, verifier->kept.raw_from);
     if (!err)
-        err = read_total(verifier, source, due, &row, fault);
+        err = read_total(verifier, source, &due, &row, fault);
     if (!err)
-        err = read_total(verifier, V_TOTAL_GONE, gone, &row, fault);
+        err = read_total(verifier, V_TOTAL_GONE, &gone, &row, fault);
     verify_end(verifier);
-    for (int i = 0; !err && i < 4; i++)
-        due[i] = (int64_t)((uint64_t)due[i] + (uint64_t)gone[i]); /* of a damaged row: it wraps */
+    totals_add(&due, &gone);
     if (!err && !is_there)
         verify_differs(verifier, "total", false, "its row is missing");
     else if (!err)
-        compare_total(verifier, there, due);
+        compare_total(verifier, &there, &due);
     return err;
 }

@@ -46,23 +46,17 @@ struct target {
 
 static enum err open_logs(struct sqlite_backup *backup, const char *data_dir, struct fault *fault)
 {
-    char path[STORE_PATH_BYTES];
     struct db *db = &backup->logs;
-    int64_t version = 0, pages = 0, page_bytes = 0;
-    enum err err = sqlite_file_find(data_dir, path, fault);
-    if (!err)
-        err = db_open(db, path, DB_READ_ONLY, BUSY_MS, fault);
+    int64_t pages = 0, page_bytes = 0;
+    enum err err = sqlite_file_open_any(data_dir, BUSY_MS, db, fault);
     if (!err)
         err = db_exec(db, "BEGIN", fault);
     if (!err)
-        err = db_read_version(db, &schema_analytics, &version, fault);
-    if (!err && version == 0)
-        err = fault_set(fault, ERR_UNAVAILABLE, "%s: has no tables yet", path);
+        err = sqlite_file_version(db, &backup->facts.schema_version, fault);
     if (!err)
         err = db_get_i64(db, "PRAGMA page_count", 0, &pages, fault);
     if (!err)
         err = db_get_i64(db, "PRAGMA page_size", 0, &page_bytes, fault);
-    backup->facts.schema_version = (int)version;
     backup->facts.bytes = pages * page_bytes;
     return err;
 }

@@ -1,6 +1,8 @@
 /* backup_file.c: how a backup is checked, where it is made and where it is used. */
 #include "store/sqlite/care/backup_file.h"
 
+#include "db/check.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,21 +36,21 @@ enum err backup_figures(struct db *db, char ret_figures[BACKUP_FIGURES_BYTES], i
     return err;
 }
 
+static void note_damage(void *ctx, const char *words, int len)
+{
+    fault_set(ctx, ERR_UNAVAILABLE, "the copy is damaged: %.*s", len, words);
+}
+
 enum err backup_check_file(struct db *db, struct work *work, struct fault *fault)
 {
-    sqlite3_stmt *statement = NULL;
-    bool row = false;
+    struct fault found = {0};
     work_step(work, "checking the copy", "", 0);
-    if (sqlite3_prepare_v2(db->handle, "PRAGMA quick_check(1)", -1, &statement, NULL) != SQLITE_OK)
-        return db_fault(db, db->path, fault);
-    enum err err = db_step(db, statement, db->path, &row, fault);
-    const char *words = !err && row ? (const char *)sqlite3_column_text(statement, 0) : "nothing";
-    if (!err && sqlite3_stricmp(words ? words : "", "ok") != 0)
-        err = fault_set(fault, ERR_UNAVAILABLE, "the copy is damaged: %s", words ? words : "");
-    sqlite3_finalize(statement);
+    enum err err = db_check(db, "PRAGMA quick_check(1)", note_damage, &found, fault);
     if (err && watch_is_stopped(work->watch))
         return fault_set(fault, ERR_UNAVAILABLE, "stopped");
-    return err;
+    if (!err && found.err)
+        *fault = found;
+    return err ? err : found.err;
 }
 
 enum err backup_file_fault(const char *path, struct fault *fault)

@@ -3,6 +3,7 @@
 #include "store/sqlite/care/compare.h"
 
 #include "rollup/pack.h"
+#include "store/sqlite/row.h"
 #include "time/when.h"
 
 #include "base/banned.h"
@@ -75,12 +76,14 @@ static enum err compare_traffic(struct verifier *verifier, const struct share *s
         VERIFY_BIND(verifier, tables[tier].statement, first, end, first_user(share), share->user_to);
     enum err err = verify_step(verifier, statement, &row, fault);
     while (!err && row) {
-        int64_t values[10];
-        for (int i = 0; i < 10; i++)
-            values[i] = sqlite3_column_int64(statement, i);
-        compare_one(verifier, table, &due,
-                    &(struct fold_key){.tier = tier, .bucket = values[0], .user_id = values[1], .order_id = values[2]},
-                    &(struct totals){values[3], values[4], values[5], values[6], values[7], values[8], values[9]});
+        struct fold_key key = {.tier = tier,
+                               .bucket = sqlite3_column_int64(statement, 0),
+                               .user_id = sqlite3_column_int64(statement, 1),
+                               .order_id = sqlite3_column_int64(statement, 2)};
+        struct totals there = row_totals(statement, 3);
+        there.first = sqlite3_column_int64(statement, 8);
+        there.last = sqlite3_column_int64(statement, 9);
+        compare_one(verifier, table, &due, &key, &there);
         err = verify_step(verifier, statement, &row, fault);
     }
     if (!err)

@@ -3,6 +3,7 @@
 #include "store/sqlite/care/expect.h"
 
 #include "rollup/pack.h"
+#include "store/sqlite/row.h"
 #include "time/when.h"
 
 #include "base/banned.h"
@@ -64,18 +65,11 @@ static enum err add_entry(struct verifier *verifier, const struct share *share, 
 
 static struct part raw_part(sqlite3_stmt *statement)
 {
-    int64_t ts = sqlite3_column_int64(statement, 9);
     return (struct part){.user_id = sqlite3_column_int64(statement, 0),
                          .domain = sqlite3_column_int64(statement, 1),
                          .error = sqlite3_column_int64(statement, 2),
                          .order_id = sqlite3_column_int64(statement, 3),
-                         .totals = {.count = sqlite3_column_int64(statement, 4),
-                                    .bytes_sent = sqlite3_column_int64(statement, 5),
-                                    .bytes_received = sqlite3_column_int64(statement, 6),
-                                    .errors = sqlite3_column_int64(statement, 7),
-                                    .max_concurrency = sqlite3_column_int64(statement, 8),
-                                    .first = ts,
-                                    .last = ts}};
+                         .totals = row_totals_at(statement, 4, sqlite3_column_int64(statement, 9))};
 }
 
 /* Hours that are not closed are added up all the same: the orders in them count. */
@@ -194,11 +188,7 @@ static struct fold_entry traffic_entry(sqlite3_stmt *statement)
                                        .bucket = sqlite3_column_int64(statement, 0) / 24,
                                        .user_id = sqlite3_column_int64(statement, 1),
                                        .order_id = sqlite3_column_int64(statement, 2)},
-                               .totals = {.count = sqlite3_column_int64(statement, 3),
-                                          .bytes_sent = sqlite3_column_int64(statement, 4),
-                                          .bytes_received = sqlite3_column_int64(statement, 5),
-                                          .errors = sqlite3_column_int64(statement, 6),
-                                          .max_concurrency = sqlite3_column_int64(statement, 7)}};
+                               .totals = row_totals(statement, 3)};
 }
 
 /* traffic_day, from traffic_hour. */

@@ -130,19 +130,14 @@ static enum err plan(struct work *work, struct db *db, int64_t now, int64_t days
 enum err sqlite_prune_plan(const char *data_dir, int64_t now, int64_t days, const struct watch *watch,
                            struct sqlite_pruned *ret_pruned, struct fault *fault)
 {
-    char path[STORE_PATH_BYTES];
     struct db db = {0};
     struct work work = {.watch = watch};
     struct sqlite_pruned pruned = {0};
-    enum err err = sqlite_file_find(data_dir, path, fault);
-    if (!err)
-        err = db_open(&db, path, DB_READ_ONLY, 1000, fault);
+    enum err err = sqlite_file_open_reader(data_dir, &db, fault);
     if (err)
         return err;
     sqlite3_progress_handler(db.handle, 10000, work_tick, &work);
-    err = db_check_version(&db, &schema_analytics, fault);
-    if (!err)
-        err = plan(&work, &db, now, days, &pruned, fault);
+    err = plan(&work, &db, now, days, &pruned, fault);
     db_close(&db);
     if (!err)
         *ret_pruned = pruned;

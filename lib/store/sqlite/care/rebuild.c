@@ -6,6 +6,7 @@
 
 #include "base/work.h"
 #include "store/sqlite/file.h"
+#include "store/sqlite/row.h"
 #include "store/sqlite/write/upkeep.h"
 
 #include "base/banned.h"
@@ -202,17 +203,7 @@ static enum err close_all(struct rebuild *rebuild, int64_t now, struct fault *fa
 /* ---- the whole ---- */
 
 /* Of the logs that are gone, no more is known. */
-static enum err load_gone(struct rebuild *rebuild, struct fault *fault)
-{
-    struct db *db = &rebuild->writer->db;
-    struct totals *sums = &rebuild->sums;
-    enum err err = db_get_i64(db, "SELECT count FROM retention", 0, &sums->count, fault);
-    if (!err)
-        err = db_get_i64(db, "SELECT bytes_sent FROM retention", 0, &sums->bytes_sent, fault);
-    if (!err)
-        err = db_get_i64(db, "SELECT bytes_received FROM retention", 0, &sums->bytes_received, fault);
-    return err ? err : db_get_i64(db, "SELECT errors FROM retention", 0, &sums->errors, fault);
-}
+static const char gone_sql[] = "SELECT count, bytes_sent, bytes_received, errors, 0 FROM retention";
 
 static enum err run(struct rebuild *rebuild, int64_t now, struct sqlite_rebuilt *ret_rebuilt, struct fault *fault)
 {
@@ -222,7 +213,7 @@ static enum err run(struct rebuild *rebuild, int64_t now, struct sqlite_rebuilt 
                               &logs, fault);
     work_step(&rebuild->work, "adding up the logs", "logs", logs);
     if (!err)
-        err = load_gone(rebuild, fault);
+        err = row_read_totals(&rebuild->writer->db, gone_sql, &rebuild->sums, fault);
     if (!err)
         err = redo_quarters(rebuild, fault);
     logs = rebuild->work.progress.done;

@@ -36,14 +36,7 @@ enum err verify_step(struct verifier *verifier, sqlite3_stmt *statement, bool *r
 enum err verify_i64(struct verifier *verifier, sqlite3_stmt *statement, int64_t otherwise, int64_t *ret_value,
                     struct fault *fault)
 {
-    bool row = false;
-    enum err err = verify_step(verifier, statement, &row, fault);
-    if (err)
-        return err;
-    *ret_value =
-        row && sqlite3_column_type(statement, 0) != SQLITE_NULL ? sqlite3_column_int64(statement, 0) : otherwise;
-    sqlite3_reset(statement);
-    return OK;
+    return db_step_i64(&verifier->db, statement, "verify", otherwise, ret_value, fault);
 }
 
 static int64_t within(int64_t value, int64_t most)
@@ -228,15 +221,10 @@ void verify_differs_at(struct verifier *verifier, const char *table, const struc
 
 enum err verifier_open(struct verifier *verifier, const char *data_dir, struct fault *fault)
 {
-    char path[STORE_PATH_BYTES];
     verifier->wal_bytes = MAX_WAL_BYTES;
-    enum err err = sqlite_file_find(data_dir, path, fault);
-    if (!err && !sqlite_path(data_dir, FILE_LOGS_WAL, verifier->wal_path))
-        err = fault_set(fault, ERR_UNAVAILABLE, "the data folder's name is too long");
-    if (!err)
-        err = db_open(&verifier->db, path, DB_READ_ONLY, 1000, fault);
-    if (!err)
-        err = db_check_version(&verifier->db, &schema_analytics, fault);
+    if (!sqlite_path(data_dir, FILE_LOGS_WAL, verifier->wal_path))
+        return fault_set(fault, ERR_UNAVAILABLE, "the data folder's name is too long");
+    enum err err = sqlite_file_open_reader(data_dir, &verifier->db, fault);
     if (!err)
         err = db_exec(&verifier->db, "PRAGMA cache_size=-16384", fault);
     if (!err)

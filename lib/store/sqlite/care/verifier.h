@@ -16,7 +16,7 @@
 #define OF_USERS " WHERE bucket >= ?1 AND bucket < ?2 AND user_id BETWEEN ?3 AND ?4 ORDER BY bucket, user_id"
 #define SUMS(errors)                                                                                                   \
     "ifnull(sum(count), 0), ifnull(sum(bytes_sent), 0), ifnull(sum(bytes_received), 0), "                              \
-    "ifnull(sum(" errors "), 0)"
+    "ifnull(sum(" errors "), 0), 0"
 
 #define VERIFY_SQL(X)                                                                                                  \
     X(V_BEGIN, "BEGIN")                                                                                                \
@@ -40,10 +40,10 @@
     X(V_NEWEST_RAW, "SELECT quarter FROM raw_log ORDER BY quarter DESC LIMIT 1")                                       \
     X(V_ORDER_USER, "SELECT 1 FROM order_user WHERE order_id = ?1 AND user_id = ?2")                                   \
     X(V_ORDER_USERS, "SELECT order_id, user_id FROM order_user")                                                       \
-    X(V_TOTAL, "SELECT count, bytes_sent, bytes_received, errors FROM total WHERE id = 1")                             \
+    X(V_TOTAL, "SELECT count, bytes_sent, bytes_received, errors, 0 FROM total WHERE id = 1")                          \
     X(V_TOTAL_OF_QUARTERS, "SELECT " SUMS("errors") " FROM traffic_quarter WHERE user_id = 0 AND bucket >= ?1 * 96")   \
     X(V_TOTAL_OF_RAW, "SELECT " SUMS("error_count") " FROM raw_log WHERE quarter >= ?1 * 96")                          \
-    X(V_TOTAL_GONE, "SELECT count, bytes_sent, bytes_received, errors FROM retention WHERE id = 1")                    \
+    X(V_TOTAL_GONE, "SELECT count, bytes_sent, bytes_received, errors, 0 FROM retention WHERE id = 1")                 \
     X(V_LOGS, "SELECT sum(logs) FROM batch WHERE id <= ?1")                                                            \
     X(V_NEWEST_BATCH, "SELECT max(id) FROM batch")                                                                     \
     X(V_BATCHES, "SELECT id, logs FROM batch WHERE id > ?1 AND id <= ?2 ORDER BY id")                                  \

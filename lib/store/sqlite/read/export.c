@@ -61,12 +61,7 @@ struct sqlite_export {
 
 static enum err prepare(struct sqlite_export *export, const char *data_dir, struct fault *fault)
 {
-    char path[STORE_PATH_BYTES];
-    enum err err = sqlite_file_find(data_dir, path, fault);
-    if (!err)
-        err = db_open(&export->db, path, DB_READ_ONLY, 1000, fault);
-    if (!err)
-        err = db_check_version(&export->db, &schema_analytics, fault);
+    enum err err = sqlite_file_open_reader(data_dir, &export->db, fault);
     if (!err)
         err = db_exec(&export->db, "PRAGMA cache_size=-8192", fault);
     return err ? err : db_prepare(&export->db, export_sql, EXPORT_STATEMENTS, fault);

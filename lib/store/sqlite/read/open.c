@@ -18,8 +18,6 @@ static enum err prepare(struct sqlite_reader *reader, const char *data_dir, stru
     if (!err)
         state_identify(reader, reader->db.path);
     if (!err)
-        err = db_check_version(&reader->db, &schema_analytics, fault);
-    if (!err)
         err = db_exec(&reader->db, "PRAGMA cache_size=-8192", fault);
     if (!err)
         err = pass_make_aggregate(reader, fault);

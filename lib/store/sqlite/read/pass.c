@@ -3,6 +3,7 @@
 #include "store/sqlite/read/pass.h"
 
 #include "rollup/pack.h"
+#include "store/sqlite/row.h"
 
 #include "base/banned.h"
 
@@ -51,12 +52,7 @@ enum err pass_make_aggregate(struct sqlite_reader *reader, struct fault *fault)
 enum err pass_take_traffic(const struct pass *pass, sqlite3_stmt *statement, int64_t start)
 {
     (void)start; /* it says itself when it is */
-    struct scan_row row = {.at = sqlite3_column_int64(statement, 0),
-                           .totals = {.count = sqlite3_column_int64(statement, 1),
-                                      .bytes_sent = sqlite3_column_int64(statement, 2),
-                                      .bytes_received = sqlite3_column_int64(statement, 3),
-                                      .errors = sqlite3_column_int64(statement, 4),
-                                      .max_concurrency = sqlite3_column_int64(statement, 5)}};
+    struct scan_row row = {.at = sqlite3_column_int64(statement, 0), .totals = row_totals(statement, 1)};
     return give(pass, &row);
 }
 
@@ -74,23 +70,8 @@ enum err pass_take_raw(const struct pass *pass, sqlite3_stmt *statement, int64_t
                            .domain = sqlite3_column_int64(statement, 1)};
     if (pass->source == SCAN_ERRORS && !wanted_error(pass->scan, row.error))
         return OK;
-    row.totals = (struct totals){.count = sqlite3_column_int64(statement, 2),
-                                 .bytes_sent = sqlite3_column_int64(statement, 3),
-                                 .bytes_received = sqlite3_column_int64(statement, 4),
-                                 .errors = sqlite3_column_int64(statement, 5),
-                                 .max_concurrency = sqlite3_column_int64(statement, 6),
-                                 .first = row.at,
-                                 .last = row.at};
+    row.totals = row_totals_at(statement, 2, row.at);
     return give(pass, &row);
-}
-
-static struct totals column_totals(sqlite3_stmt *statement, int first)
-{
-    return (struct totals){.count = sqlite3_column_int64(statement, first),
-                           .bytes_sent = sqlite3_column_int64(statement, first + 1),
-                           .bytes_received = sqlite3_column_int64(statement, first + 2),
-                           .errors = sqlite3_column_int64(statement, first + 3),
-                           .max_concurrency = sqlite3_column_int64(statement, first + 4)};
 }
 
 enum err pass_take_nothing(const struct pass *pass, sqlite3_stmt *statement, int64_t start)
@@ -106,7 +87,7 @@ enum err pass_take_owner(const struct pass *pass, sqlite3_stmt *statement, int64
 {
     (void)start;
     struct scan_row row = {.value = sqlite3_column_int64(statement, pass->by == BY_USER ? 0 : 1),
-                           .totals = column_totals(statement, 2)};
+                           .totals = row_totals(statement, 2)};
     return give(pass, &row);
 }
 

@@ -15,20 +15,7 @@ bool scan_is_late(const struct sqlite_reader *reader)
     return reader->deadline_ms && mono_ms() > reader->deadline_ms;
 }
 
-/* ---- single values ---- */
-
-static enum err one_i64(struct sqlite_reader *reader, enum reader_statement which, int64_t otherwise,
-                        int64_t *ret_value, struct fault *fault)
-{
-    sqlite3_stmt *statement = reader_statement(reader, which);
-    bool row = false;
-    enum err err = db_step(&reader->db, statement, "read", &row, fault);
-    if (err)
-        return err;
-    *ret_value = row ? sqlite3_column_int64(statement, 0) : otherwise;
-    sqlite3_reset(statement);
-    return OK;
-}
+/* ---- names ---- */
 
 /* INT64_MIN for a text that no log has. */
 static enum err find_name(struct sqlite_reader *reader, bool is_asked, struct slice text, int64_t *ret_id,
@@ -39,7 +26,7 @@ static enum err find_name(struct sqlite_reader *reader, bool is_asked, struct sl
         return OK;
     sqlite3_stmt *statement = reader_statement(reader, R_NAME_FIND);
     sqlite3_bind_text(statement, 1, text.data, (int)text.len, SQLITE_TRANSIENT);
-    return one_i64(reader, R_NAME_FIND, INT64_MIN, ret_id, fault);
+    return db_step_i64(&reader->db, statement, "find a name", INT64_MIN, ret_id, fault);
 }
 
 enum err scan_name(struct sqlite_reader *reader, int64_t id, char **ret_text, struct fault *fault)

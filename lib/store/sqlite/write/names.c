@@ -10,14 +10,8 @@
 static enum err find(struct writer_names *names, struct slice text, int64_t *ret_id, struct fault *fault)
 {
     sqlite3_stmt *statement = sql_of(names->db, W_NAME_FIND);
-    bool row = false;
     sqlite3_bind_text(statement, 1, text.data, (int)text.len, SQLITE_STATIC);
-    enum err err = db_step(names->db, statement, "find a name", &row, fault);
-    if (err)
-        return err;
-    *ret_id = row ? sqlite3_column_int64(statement, 0) : 0;
-    sqlite3_reset(statement);
-    return OK;
+    return db_step_i64(names->db, statement, "find a name", 0, ret_id, fault);
 }
 
 static enum err add(struct writer_names *names, struct slice text, int64_t *ret_id, struct fault *fault)

@@ -99,13 +99,7 @@ static enum err find_limit(struct writer_pack *pack, const struct fold_key *key,
                            struct fault *fault)
 {
     sqlite3_stmt *statement = chunk_statement(pack, W_CHUNK_AFTER, key, key->domain);
-    bool row = false;
-    enum err err = db_step(pack->db, statement, "find a chunk", &row, fault);
-    if (err)
-        return err;
-    *ret_domain = row ? sqlite3_column_int64(statement, 0) : INT64_MAX;
-    sqlite3_reset(statement);
-    return OK;
+    return db_step_i64(pack->db, statement, "find a chunk", INT64_MAX, ret_domain, fault);
 }
 
 static enum err put_chunk(struct writer_pack *pack, const struct fold_key *first, struct fault *fault)

@@ -142,14 +142,11 @@ static enum err prune_raw(struct sqlite_writer *writer, int64_t *ret_rows, struc
 static enum err prune_batches(struct sqlite_writer *writer, int64_t *ret_rows, struct fault *fault)
 {
     int64_t from = 0;
-    bool row = false;
     sqlite3_stmt *statement = sql_of(&writer->db, W_BATCH_FROM);
     BIND_ALL(statement, writer->closed.horizons.raw_from * WHEN_DAY, slice_rows(writer) + 1);
-    enum err err = db_step(&writer->db, statement, "find old batches", &row, fault);
+    enum err err = db_step_i64(&writer->db, statement, "find old batches", 0, &from, fault);
     if (err)
         return err;
-    from = row ? sqlite3_column_int64(statement, 0) : 0;
-    sqlite3_reset(statement);
     sqlite3_bind_int64(sql_of(&writer->db, W_BATCH_PRUNE), 1, from);
     sqlite3_bind_int64(sql_of(&writer->db, W_BATCH_GONE), 1, from);
     err = db_run(&writer->db, sql_of(&writer->db, W_BATCH_GONE), "count deleted batches", fault);

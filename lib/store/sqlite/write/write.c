@@ -6,6 +6,7 @@
 #include "store/sqlite/write/rows.h"
 
 #include "store/sqlite/file.h"
+#include "store/sqlite/row.h"
 #include "time/mono.h"
 
 #include <stdlib.h>
@@ -31,10 +32,6 @@ static enum err load_state(struct sqlite_writer *writer, struct fault *fault)
         const char *sql;
         int64_t *value;
     } rows[] = {
-        {"SELECT count FROM total", &writer->admit.grand.count},
-        {"SELECT bytes_sent FROM total", &writer->admit.grand.bytes_sent},
-        {"SELECT bytes_received FROM total", &writer->admit.grand.bytes_received},
-        {"SELECT errors FROM total", &writer->admit.grand.errors},
         {"SELECT closed_hour FROM closing", &writer->closed.hour},
         {"SELECT closed_day FROM closing", &writer->closed.day},
         {"SELECT raw_from FROM retention", &writer->closed.horizons.raw_from},
@@ -43,7 +40,8 @@ static enum err load_state(struct sqlite_writer *writer, struct fault *fault)
         {"SELECT days_swept FROM retention", &writer->pruning.swept},
         {"PRAGMA auto_vacuum", &auto_vacuum},
     };
-    enum err err = OK;
+    static const char total_sql[] = "SELECT count, bytes_sent, bytes_received, errors, 0 FROM total";
+    enum err err = row_read_totals(&writer->db, total_sql, &writer->admit.grand, fault);
     for (size_t i = 0; !err && i < sizeof rows / sizeof *rows; i++)
         err = db_get_i64(&writer->db, rows[i].sql, 0, rows[i].value, fault);
     writer->pruning.gives_back = auto_vacuum == AUTO_VACUUM_INCREMENTAL;
