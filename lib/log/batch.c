@@ -49,7 +49,7 @@ void batch_release(struct batch *batch)
 {
     free(batch->logs);
     free(batch->names);
-    free(batch->name_slots);
+    index_release(&batch->name_index);
     free(batch->name_text);
     budget_give(batch, batch->reserved_bytes);
     batch_init(batch, batch->budget);
@@ -94,21 +94,11 @@ static enum err grow_text(struct batch *batch, size_t len)
     return OK;
 }
 
-/* The first free slot for `hash`. There is always one: half of the slots stay empty. */
-static uint32_t *free_slot(const struct batch *batch, uint32_t hash)
+static void index_names(struct batch *batch)
 {
-    uint32_t mask = batch->slot_count - 1;
-    uint32_t at = hash & mask;
-    while (batch->name_slots[at])
-        at = (at + 1) & mask;
-    return &batch->name_slots[at];
-}
-
-static void fill_slots(struct batch *batch)
-{
-    memset(batch->name_slots, 0, sizeof *batch->name_slots * batch->slot_count);
+    index_clear(&batch->name_index);
     for (uint32_t i = 1; i < batch->name_count; i++)
-        *free_slot(batch, batch->names[i].hash) = i + 1;
+        index_put(&batch->name_index, batch->names[i].hash, i);
 }
 
 /* Doubles the names, and keeps two slots for each. names[0], the empty text, comes with the first growth; it needs no
@@ -118,14 +108,13 @@ static enum err grow_names(struct batch *batch)
     uint32_t cap = batch->name_cap ? batch->name_cap * 2 : FIRST_NAMES;
     if (cap > UINT32_MAX / 2)
         return ERR_UNAVAILABLE;
-    uint32_t slot_count = cap * 2;
-    void *slots = grow(batch, batch->name_slots, sizeof *batch->name_slots * batch->slot_count,
-                       sizeof *batch->name_slots * slot_count);
+    struct index *index = &batch->name_index;
+    size_t slot_count = (size_t)cap * 2;
+    void *slots = grow(batch, index->slots, sizeof *index->slots * index->count, sizeof *index->slots * slot_count);
     if (!slots)
         return ERR_UNAVAILABLE;
-    batch->name_slots = slots;
-    batch->slot_count = slot_count;
-    fill_slots(batch);
+    *index = (struct index){slots, slot_count};
+    index_names(batch);
     void *names = grow(batch, batch->names, sizeof *batch->names * batch->name_cap, sizeof *batch->names * cap);
     if (!names)
         return ERR_UNAVAILABLE;
@@ -163,20 +152,27 @@ static uint32_t hash_of(struct slice text)
     return (uint32_t)(hash ^ hash >> 32);
 }
 
+struct wanted {
+    uint32_t hash;
+    struct slice text;
+};
+
+static bool is_wanted(const void *table, size_t entry, const void *key)
+{
+    const struct batch *batch = table;
+    const struct batch_name *name = &batch->names[entry];
+    const struct wanted *wanted = key;
+    return name->hash == wanted->hash && name->len == wanted->text.len &&
+           memcmp(batch->name_text + name->offset, wanted->text.data, name->len) == 0;
+}
+
 /* The index of `text`, or 0 when it is not there. */
 static uint32_t find_name(const struct batch *batch, struct slice text, uint32_t hash)
 {
-    uint32_t mask = batch->slot_count - 1;
-    if (batch->slot_count == 0)
+    if (batch->name_index.count == 0)
         return 0;
-    for (uint32_t at = hash & mask; batch->name_slots[at]; at = (at + 1) & mask) {
-        uint32_t index = batch->name_slots[at] - 1;
-        const struct batch_name *name = &batch->names[index];
-        if (name->hash == hash && name->len == text.len &&
-            memcmp(batch->name_text + name->offset, text.data, text.len) == 0)
-            return index;
-    }
-    return 0;
+    uint32_t number = *index_find(&batch->name_index, hash, is_wanted, batch, &(struct wanted){hash, text});
+    return number ? number - 1 : 0;
 }
 
 static enum err add_name(struct batch *batch, struct slice text, uint32_t hash, uint32_t *ret_index)
@@ -189,7 +185,7 @@ static enum err add_name(struct batch *batch, struct slice text, uint32_t hash, 
     batch->names[index] = (struct batch_name){(uint32_t)batch->text_len, (uint32_t)text.len, hash};
     memcpy(batch->name_text + batch->text_len, text.data, text.len);
     batch->text_len += text.len;
-    *free_slot(batch, hash) = index + 1;
+    index_put(&batch->name_index, hash, index);
     *ret_index = index;
     return OK;
 }
@@ -208,16 +204,18 @@ enum err batch_intern(struct batch *batch, struct slice text, uint32_t *ret_inde
     return OK;
 }
 
+static bool is_entry(const void *table, size_t entry, const void *key)
+{
+    (void)table;
+    return entry == *(const uint32_t *)key;
+}
+
 /* What was added last can be taken from an open-addressing table without a trace: nothing was put past it. */
 void batch_drop_names(struct batch *batch, uint32_t count)
 {
-    uint32_t mask = batch->slot_count - 1;
     while (batch->name_count > count && batch->name_count > 1) {
         const struct batch_name *name = &batch->names[--batch->name_count];
-        uint32_t at = name->hash & mask;
-        while (batch->name_slots[at] != batch->name_count + 1)
-            at = (at + 1) & mask;
-        batch->name_slots[at] = 0;
+        *index_find(&batch->name_index, name->hash, is_entry, NULL, &batch->name_count) = 0;
         batch->text_len = name->offset;
     }
 }

@@ -4,6 +4,7 @@
 #define LOG_BATCH_H
 
 #include "base/err.h"
+#include "base/index.h"
 #include "base/limit.h"
 #include "base/text.h"
 
@@ -55,8 +56,7 @@ struct batch {
     struct batch_name *names; /* names[0] is "" */
     uint32_t name_count;
     uint32_t name_cap;
-    uint32_t *name_slots; /* open-addressing hash: index + 1, or 0 */
-    uint32_t slot_count;  /* a power of two */
+    struct index name_index;
     char *name_text;
     size_t text_len;
     size_t text_cap;

@@ -13,51 +13,41 @@
 void tally_release(struct tally *tally)
 {
     free(tally->entries);
-    free(tally->slots);
+    index_release(&tally->index);
     *tally = (struct tally){0};
 }
 
-/* The slot of `key`: the one that holds it, or the free one where it belongs. */
-static uint32_t *find_slot(const struct tally *tally, struct tally_key key)
+static uint64_t key_hash(const struct tally_key *key)
 {
-    uint64_t hash = hash_mix((uint64_t)key.domain ^ hash_secret(), (uint64_t)key.error ^ UINT64_C(0x9e3779b97f4a7c15));
-    size_t mask = tally->slot_count - 1;
-    for (size_t at = (size_t)hash & mask;; at = (at + 1) & mask) {
-        uint32_t index = tally->slots[at];
-        if (!index)
-            return &tally->slots[at];
-        const struct tally_key *there = &tally->entries[index - 1].key;
-        if (there->domain == key.domain && there->error == key.error)
-            return &tally->slots[at];
-    }
+    return hash_mix((uint64_t)key->domain ^ hash_secret(), (uint64_t)key->error ^ UINT64_C(0x9e3779b97f4a7c15));
+}
+
+static bool has_key(const void *entries, size_t entry, const void *key)
+{
+    const struct tally_key *there = &((const struct tally_entry *)entries)[entry].key, *wanted = key;
+    return there->domain == wanted->domain && there->error == wanted->error;
 }
 
 static enum err grow(struct tally *tally)
 {
-    size_t slot_count = tally->slot_count ? tally->slot_count * 2 : FIRST_SLOTS;
-    uint32_t *slots = calloc(slot_count, sizeof *slots);
-    struct tally_entry *entries = realloc(tally->entries, slot_count / 2 * sizeof *entries);
-    if (entries) {
-        tally->entries = entries;
-        tally->cap = slot_count / 2;
-    }
-    if (!slots || !entries) {
-        free(slots);
+    size_t cap = tally->index.count ? tally->index.count : FIRST_SLOTS / 2;
+    struct tally_entry *entries = realloc(tally->entries, cap * sizeof *entries);
+    if (!entries)
         return ERR_UNAVAILABLE;
-    }
-    free(tally->slots);
-    tally->slots = slots;
-    tally->slot_count = slot_count;
+    tally->entries = entries;
+    tally->cap = cap;
+    if (!index_grow(&tally->index, FIRST_SLOTS))
+        return ERR_UNAVAILABLE;
     for (size_t i = 0; i < tally->count; i++)
-        *find_slot(tally, tally->entries[i].key) = (uint32_t)(i + 1);
+        index_put(&tally->index, key_hash(&entries[i].key), i);
     return OK;
 }
 
 enum err tally_add(struct tally *tally, struct tally_key key, const struct totals *totals, size_t *ret_index)
 {
-    if (tally->count * 2 >= tally->slot_count && grow(tally))
+    if (index_is_full(&tally->index, tally->count) && grow(tally))
         return ERR_UNAVAILABLE;
-    uint32_t *slot = find_slot(tally, key);
+    uint32_t *slot = index_find(&tally->index, key_hash(&key), has_key, tally->entries, &key);
     if (*slot) {
         totals_add(&tally->entries[*slot - 1].totals, totals);
     } else {
@@ -70,24 +60,24 @@ enum err tally_add(struct tally *tally, struct tally_key key, const struct total
 
 size_t tally_bytes(const struct tally *tally)
 {
-    return tally->cap * sizeof *tally->entries + tally->slot_count * sizeof *tally->slots;
+    return tally->cap * sizeof *tally->entries + tally->index.count * sizeof *tally->index.slots;
 }
 
 enum err tally_copy(const struct tally *tally, bool fixed, struct tally *ret_copy)
 {
     struct tally copy = *tally;
     *ret_copy = (struct tally){0};
-    if (tally->slot_count == 0)
+    if (tally->index.count == 0)
         return OK;
-    copy.cap = fixed ? tally->count : tally->slot_count / 2;
+    copy.cap = fixed ? tally->count : tally->index.count / 2;
     copy.entries = malloc(copy.cap * sizeof *copy.entries);
-    copy.slots = malloc(tally->slot_count * sizeof *copy.slots);
-    if (!copy.entries || !copy.slots) {
+    copy.index.slots = malloc(tally->index.count * sizeof *copy.index.slots);
+    if (!copy.entries || !copy.index.slots) {
         tally_release(&copy);
         return ERR_UNAVAILABLE;
     }
     memcpy(copy.entries, tally->entries, tally->count * sizeof *copy.entries);
-    memcpy(copy.slots, tally->slots, tally->slot_count * sizeof *copy.slots);
+    memcpy(copy.index.slots, tally->index.slots, tally->index.count * sizeof *copy.index.slots);
     *ret_copy = copy;
     return OK;
 }

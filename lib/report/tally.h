@@ -5,6 +5,7 @@
 #define REPORT_TALLY_H
 
 #include "base/err.h"
+#include "base/index.h"
 #include "report/report.h"
 
 #include <stdbool.h>
@@ -27,8 +28,7 @@ struct tally {
     struct tally_entry *entries; /* in the order in which their keys came */
     size_t count;
     size_t cap;
-    uint32_t *slots; /* open addressing: index + 1, or 0 */
-    size_t slot_count;
+    struct index index;
 };
 void tally_release(struct tally *tally);
 

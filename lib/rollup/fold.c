@@ -14,80 +14,62 @@
 void fold_release(struct fold *fold)
 {
     free(fold->entries);
-    free(fold->slots);
+    index_release(&fold->index);
     *fold = (struct fold){0};
 }
 
 /* A table that was once large is not wiped for a few entries. */
 void fold_clear(struct fold *fold)
 {
-    if (fold->count > fold->slot_count / 16)
-        memset(fold->slots, 0, fold->slot_count * sizeof *fold->slots);
+    if (fold->count > fold->index.count / 16)
+        index_clear(&fold->index);
     else
         for (size_t i = 0; i < fold->count; i++)
-            fold->slots[fold->entries[i].slot] = 0;
+            fold->index.slots[fold->entries[i].slot] = 0;
     fold->count = 0;
-    if (fold->slot_count > KEPT_SLOTS)
+    if (fold->index.count > KEPT_SLOTS)
         fold_release(fold);
 }
 
-static size_t key_hash(const struct fold_key *key)
+static uint64_t key_hash(const struct fold_key *key)
 {
     uint64_t secret = hash_secret();
     uint64_t hash = hash_mix((uint64_t)key->bucket ^ secret, (uint64_t)key->user_id ^ UINT64_C(0x9e3779b97f4a7c15));
     hash = hash_mix(hash ^ (uint64_t)key->domain, secret ^ (uint64_t)key->order_id);
-    return (size_t)hash_mix(hash ^ (uint64_t)key->error, secret ^ (uint64_t)key->tier);
+    return hash_mix(hash ^ (uint64_t)key->error, secret ^ (uint64_t)key->tier);
 }
 
-static bool key_equals(const struct fold_key *a, const struct fold_key *b)
+static bool has_key(const void *entries, size_t entry, const void *key)
 {
-    return memcmp(a, b, sizeof *a) == 0;
+    return memcmp(&((const struct fold_entry *)entries)[entry].key, key, sizeof(struct fold_key)) == 0;
 }
 
-/* The slot of `key`: the one that holds it, or the free one where it belongs. */
-static uint32_t *find_slot(const struct fold *fold, const struct fold_key *key)
+static void take_slot(struct fold *fold, uint32_t *slot, size_t entry)
 {
-    size_t at = key_hash(key) & (fold->slot_count - 1);
-    while (fold->slots[at] && !key_equals(&fold->entries[fold->slots[at] - 1].key, key))
-        at = (at + 1) & (fold->slot_count - 1);
-    return &fold->slots[at];
-}
-
-static void take_slot(struct fold *fold, uint32_t *slot, size_t index)
-{
-    *slot = (uint32_t)(index + 1);
-    fold->entries[index].slot = (uint32_t)(slot - fold->slots);
+    *slot = (uint32_t)(entry + 1);
+    fold->entries[entry].slot = (uint32_t)(slot - fold->index.slots);
 }
 
 static enum err grow(struct fold *fold)
 {
-    size_t slot_count = fold->slot_count ? fold->slot_count * 2 : FIRST_SLOTS;
-    uint32_t *slots = calloc(slot_count, sizeof *slots);
-    struct fold_entry *entries = realloc(fold->entries, slot_count / 2 * sizeof *entries);
-    if (entries) {
-        fold->entries = entries;
-        fold->cap = slot_count / 2;
-    }
-    if (!slots || !entries) {
-        free(slots);
+    size_t cap = fold->index.count ? fold->index.count : FIRST_SLOTS / 2;
+    struct fold_entry *entries = realloc(fold->entries, cap * sizeof *entries);
+    if (!entries)
         return ERR_UNAVAILABLE;
-    }
-    free(fold->slots);
-    fold->slots = slots;
-    fold->slot_count = slot_count;
+    fold->entries = entries;
+    fold->cap = cap;
+    if (!index_grow(&fold->index, FIRST_SLOTS))
+        return ERR_UNAVAILABLE;
     for (size_t i = 0; i < fold->count; i++)
-        take_slot(fold, find_slot(fold, &fold->entries[i].key), i);
+        take_slot(fold, index_free_slot(&fold->index, key_hash(&entries[i].key)), i);
     return OK;
 }
 
 enum err fold_add(struct fold *fold, const struct fold_key *key, const struct totals *totals)
 {
-    if (fold->count * 2 >= fold->slot_count) {
-        enum err err = grow(fold);
-        if (err)
-            return err;
-    }
-    uint32_t *slot = find_slot(fold, key);
+    if (index_is_full(&fold->index, fold->count) && grow(fold))
+        return ERR_UNAVAILABLE;
+    uint32_t *slot = index_find(&fold->index, key_hash(key), has_key, fold->entries, key);
     if (*slot) {
         totals_add(&fold->entries[*slot - 1].totals, totals);
         return OK;

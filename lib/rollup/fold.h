@@ -3,6 +3,7 @@
 #define ROLLUP_FOLD_H
 
 #include "base/err.h"
+#include "base/index.h"
 #include "report/report.h"
 #include "rollup/tier.h"
 
@@ -29,8 +30,7 @@ struct fold {
     struct fold_entry *entries;
     size_t count;
     size_t cap;
-    uint32_t *slots; /* open addressing: index + 1, or 0 */
-    size_t slot_count;
+    struct index index;
 };
 
 /* An all-zero struct fold is an empty one. */

@@ -14,6 +14,7 @@ void name_cache_release(struct name_cache *cache)
 {
     free(cache->entries);
     free(cache->text);
+    index_release(&cache->index);
     *cache = (struct name_cache){0};
 }
 
@@ -21,50 +22,42 @@ void name_cache_clear(struct name_cache *cache)
 {
     cache->count = 0;
     cache->text_len = 0;
-    if (cache->entries)
-        memset(cache->entries, 0, cache->slot_count * sizeof *cache->entries);
+    index_clear(&cache->index);
 }
 
-static bool matches(const struct name_cache *cache, const struct name_cache_entry *entry, uint32_t hash,
-                    struct slice text)
-{
-    return entry->hash == hash && entry->len == text.len &&
-           memcmp(cache->text + entry->offset, text.data, text.len) == 0;
-}
+struct wanted {
+    uint32_t hash;
+    struct slice text;
+};
 
-static struct name_cache_entry *find_slot(const struct name_cache *cache, uint32_t hash, struct slice text)
+static bool is_wanted(const void *table, size_t entry, const void *key)
 {
-    size_t at = hash & (cache->slot_count - 1);
-    while (cache->entries[at].id && !matches(cache, &cache->entries[at], hash, text))
-        at = (at + 1) & (cache->slot_count - 1);
-    return &cache->entries[at];
+    const struct name_cache *cache = table;
+    const struct name_cache_entry *there = &cache->entries[entry];
+    const struct wanted *wanted = key;
+    return there->hash == wanted->hash && there->len == wanted->text.len &&
+           memcmp(cache->text + there->offset, wanted->text.data, there->len) == 0;
 }
 
 int64_t name_cache_find(const struct name_cache *cache, uint32_t hash, struct slice text)
 {
-    return cache->slot_count ? find_slot(cache, hash, text)->id : 0;
+    if (cache->count == 0)
+        return 0;
+    uint32_t number = *index_find(&cache->index, hash, is_wanted, cache, &(struct wanted){hash, text});
+    return number ? cache->entries[number - 1].id : 0;
 }
 
-static void reinsert(struct name_cache *cache, const struct name_cache_entry *entry)
+static bool grow_entries(struct name_cache *cache)
 {
-    size_t at = entry->hash & (cache->slot_count - 1);
-    while (cache->entries[at].id)
-        at = (at + 1) & (cache->slot_count - 1);
-    cache->entries[at] = *entry;
-}
-
-static bool grow_slots(struct name_cache *cache)
-{
-    size_t old_count = cache->slot_count, slot_count = old_count ? old_count * 2 : FIRST_SLOTS;
-    struct name_cache_entry *old = cache->entries, *entries = calloc(slot_count, sizeof *entries);
+    size_t cap = cache->index.count ? cache->index.count : FIRST_SLOTS / 2;
+    struct name_cache_entry *entries = realloc(cache->entries, cap * sizeof *entries);
     if (!entries)
         return false;
     cache->entries = entries;
-    cache->slot_count = slot_count;
-    for (size_t i = 0; i < old_count; i++)
-        if (old[i].id)
-            reinsert(cache, &old[i]);
-    free(old);
+    if (!index_grow(&cache->index, FIRST_SLOTS))
+        return false;
+    for (size_t i = 0; i < cache->count; i++)
+        index_put(&cache->index, entries[i].hash, i);
     return true;
 }
 
@@ -85,15 +78,16 @@ void name_cache_add(struct name_cache *cache, uint32_t hash, struct slice text, 
 {
     if (cache->count >= MAX_NAMES || cache->text_len + text.len > MAX_TEXT_BYTES)
         name_cache_clear(cache);
-    if (cache->count * 2 >= cache->slot_count && !grow_slots(cache))
+    if (index_is_full(&cache->index, cache->count) && !grow_entries(cache))
         return;
     if (!grow_text(cache, text.len))
         return;
-    struct name_cache_entry *slot = find_slot(cache, hash, text);
-    if (slot->id)
+    uint32_t *slot = index_find(&cache->index, hash, is_wanted, cache, &(struct wanted){hash, text});
+    if (*slot)
         return;
-    *slot = (struct name_cache_entry){.hash = hash, .len = (uint32_t)text.len, .offset = cache->text_len, .id = id};
+    cache->entries[cache->count] =
+        (struct name_cache_entry){.hash = hash, .len = (uint32_t)text.len, .offset = cache->text_len, .id = id};
+    *slot = (uint32_t)++cache->count;
     memcpy(cache->text + cache->text_len, text.data, text.len);
     cache->text_len += text.len;
-    cache->count++;
 }

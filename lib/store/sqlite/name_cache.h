@@ -2,6 +2,7 @@
 #ifndef STORE_SQLITE_NAME_CACHE_H
 #define STORE_SQLITE_NAME_CACHE_H
 
+#include "base/index.h"
 #include "base/text.h"
 
 #include <stdint.h>
@@ -14,9 +15,9 @@ struct name_cache_entry {
 };
 
 struct name_cache {
-    struct name_cache_entry *entries; /* open addressing; id 0 is a free slot */
-    size_t slot_count;
+    struct name_cache_entry *entries;
     size_t count;
+    struct index index;
     char *text;
     size_t text_len;
     size_t text_cap;
