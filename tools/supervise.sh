@@ -2,7 +2,11 @@
 # supervise.sh: the second half of ./serve, and of a container (tools/container.sh): starts nginx and the two FastCGI
 # programs, waits, and stops them all. Knows processes and signals. Installs and builds nothing, and runs as the user that
 # the service runs as. All it needs comes in the environment, from whoever starts it.
+#
+# From its traps on, nothing here has a $( ) or <( ): bash 5.2 fails to run a trap while it parses one.
 set -euo pipefail
+trap 'exit 130' INT # else bash forgets one that it gets alone, while a command in the foreground ends well
+[ $$ -ne 1 ] || trap 'exit 143' TERM HUP # the first process of a container has no default for them
 : "${BIN:?}" "${DATA:?}" "${NGINX_CONF:?}" "${AUTH:?}" "${ADDRESS:?}" "${PORT:?}" "${QUERY_PROCESSES:?}" "${RATE_INGEST:?}"
 : "${RATE_READS:?}" "${SHOWN_DATA:?}" "${KEEP_GOING:?}" "${READY:?}"
 umask 077
@@ -10,6 +14,9 @@ export CHARSET=UTF-8 # for multiwatch: GLib refuses arguments that are not in wh
 RUN=$DATA/run
 STOP_SECONDS=9
 START_SECONDS=30
+NGINX=$(command -v nginx)
+MULTIWATCH=$(command -v multiwatch)
+exec {NEVER}<> <(:) # nothing is ever read from it: for naps, from which a signal wakes
 
 die() {
     printf 'serve: %s\n' "$*" >&2
@@ -71,12 +78,29 @@ CHILDREN=() # process ids, in the order they are to be stopped
 declare -A ORDER=([nginx]=0 [analytics-ingest]=1 [analytics-query]=2)
 declare -A NAME=()
 
+# A signal ends the shell, and with it everything, but not between the start of a child and the line that notes its
+# process id.
+STARTING=no
+STOPPING=no
+stop() {
+    trap '' INT TERM HUP
+    exit 0
+}
+note_signal() {
+    STOPPING=yes
+    [ "$STARTING" = yes ] || stop
+}
+
 child() { # NAME COMMAND…
-    local name=$1
+    local name=$1 out=1 err=2
     shift
-    setpriv --pdeathsig TERM setsid "$@" </dev/null 9>&- &
+    [ "$name" != nginx ] || out=$ACCESS err=$ERRORS
+    STARTING=yes
+    setpriv --pdeathsig TERM setsid "$@" </dev/null 1>&"$out" 2>&"$err" 9>&- {ACCESS}>&- {ERRORS}>&- &
     CHILDREN[${ORDER[$name]}]=$!
     NAME[$!]=$name
+    STARTING=no
+    [ "$STOPPING" = no ] || stop
 }
 
 # Access lines have no key in them. The pipe is this user's, which the terminal need not be.
@@ -91,16 +115,24 @@ mask_keys() {
     exec sed -u -E -e 's/fnp_[0-9A-Za-z]+/fnp_…/g' -e 's/(apikey=)[^& "]*/\1…/g' -e 's/[[:cntrl:]]/?/g' 9>&-
 }
 
+# What nginx writes to.
+open_logs() {
+    exec {ACCESS}> >(pass_on)
+    LOGGERS=$!
+    exec {ERRORS}> >(mask_keys >&2)
+    LOGGERS+=" $!"
+}
+
 pool() { # NAME SIZE PROGRAM
     child "$3" spawn-fcgi -n -s "$RUN/$1.sock" -M 0660 -b 1024 -- \
-        "$(command -v multiwatch)" -f "$2" -s TERM -r 10 -t 500 -- "$BIN/$3" --config /dev/null --data "$DATA"
+        "$MULTIWATCH" -f "$2" -s TERM -r 10 -t 500 -- "$BIN/$3" --config /dev/null --data "$DATA"
 }
 
 start() { # NAME…
     local name
     for name in "$@"; do
         case $name in
-        nginx) child nginx "$(command -v nginx)" -p "$RUN" -c "$RUN/nginx.conf" > >(pass_on) 2> >(mask_keys >&2) ;;
+        nginx) child nginx "$NGINX" -p "$RUN" -c "$RUN/nginx.conf" ;;
         analytics-ingest) pool ingest 1 analytics-ingest ;;
         analytics-query) pool query "$QUERY_PROCESSES" analytics-query ;;
         esac
@@ -112,37 +144,47 @@ gone() { ! kill -0 -- "-$1" 2>/dev/null && ! kill -0 "$1" 2>/dev/null; }
 # signal PID SIGNAL: to the leader, who tells the others; to all of them where the leader is gone.
 signal() { kill "-$2" "$1" 2>/dev/null || kill -TERM -- "-$1" 2>/dev/null || true; }
 
-await() { # PID: until its whole group is gone or the time is up
-    until gone "$1" || [ "$SECONDS" -ge "$DEADLINE" ]; do sleep 0.02; done
+# end PID SIGNAL: until its whole group is gone or the time is up. The signal is sent again and again, because a child that
+# was started a moment ago does not hear it: bash starts it with SIGQUIT ignored, and nginx listens to it only later.
+end() {
+    local naps=0
+    until gone "$1" || [ "$SECONDS" -ge "$DEADLINE" ]; do
+        [ $((naps++ % 10)) -ne 0 ] || signal "$1" "$2"
+        sleep 0.02
+    done
 }
 
 stop_all() {
     trap '' INT TERM HUP EXIT
-    exec 2>/dev/null # the shell's own words about processes that were killed
+    exec {words}>&2 2>/dev/null # the shell's own words about processes that were killed
     local pid
     DEADLINE=$((SECONDS + STOP_SECONDS))
-    if [ ${#CHILDREN[@]} -gt 0 ]; then # nginx first: no new requests, the running ones may end
-        signal "${CHILDREN[0]}" QUIT
-        await "${CHILDREN[0]}"
-    fi
+    # nginx first: no new requests, the running ones may end
+    [ ${#CHILDREN[@]} -eq 0 ] || end "${CHILDREN[0]}" QUIT
     for pid in "${CHILDREN[@]:1}"; do signal "$pid" TERM; done
-    for pid in "${CHILDREN[@]:1}"; do await "$pid"; done
-    for pid in "${CHILDREN[@]}"; do kill -KILL -- "-$pid" || true; done
-    wait || true
+    for pid in "${CHILDREN[@]:1}"; do end "$pid" TERM; done
+    for pid in "${CHILDREN[@]}"; do
+        gone "$pid" && continue
+        printf 'serve: %s did not stop within %d seconds and was killed\n' "${NAME[$pid]}" "$STOP_SECONDS" 1>&"$words"
+        kill -KILL -- "-$pid" "$pid" || true
+    done
+    exec {ACCESS}>&- {ERRORS}>&-
+    # shellcheck disable=SC2086 # two process ids
+    wait "${CHILDREN[@]}" $LOGGERS || true
     rm -rf "$RUN"/*.sock "$RUN/tmp" "$RUN/nginx" "$RUN/nginx.conf" "$RUN/nginx.pid"
 }
 
-# The names of children that have ended; true when there are any.
+# GONE: the names of children that have ended; true when there are any.
 anyone_gone() {
-    local pid found=1
+    local pid
+    GONE=
     for pid in "${CHILDREN[@]}"; do
-        if ! kill -0 "$pid" 2>/dev/null; then
-            printf '%s ' "${NAME[$pid]}"
-            found=0
-        fi
+        kill -0 "$pid" 2>/dev/null || GONE+="${GONE:+ }${NAME[$pid]}"
     done
-    return $found
+    [ -n "$GONE" ]
 }
+
+nap() { read -rt "$1" -u "$NEVER" || true; }
 
 # any_alive GROUP: zombies are none.
 any_alive() {
@@ -163,28 +205,36 @@ revive() {
 }
 
 wait_until_healthy() {
-    local names
     for ((; SECONDS < START_SECONDS;)); do
-        if names=$(anyone_gone); then die "${names% } ended while starting (see above)"; fi
-        curl -fs -o /dev/null -m 5 "http://127.0.0.1:$PORT/analytics/health" && return 0
-        sleep 0.1
+        ! anyone_gone || die "$GONE ended while starting (see above)"
+        curl -fs -o /dev/null -m 5 "http://127.0.0.1:$PORT/analytics/health" &
+        wait $! && return 0 # in the background, because a signal is heard only when a command in the foreground ends
+        nap 0.1
     done
     die "not healthy after $START_SECONDS seconds (see above)"
+}
+
+# Not by wait -n: a child that ended before it is called is "no such job" to it, and it waits for the others.
+watch() {
+    while [ "$KEEP_GOING" = yes ]; do
+        revive
+        nap 0.1
+    done
+    until anyone_gone; do nap 0.5; done
+    die "$GONE ended; stopping the rest"
+}
+
+run() {
+    trap stop_all EXIT
+    trap note_signal INT TERM HUP
+    start nginx analytics-ingest analytics-query
+    wait_until_healthy
+    printf '%s\n' "$READY"
+    watch
 }
 
 prepare
 init_data
 render
-trap 'exit 0' INT TERM HUP
-trap stop_all EXIT
-start nginx analytics-ingest analytics-query
-wait_until_healthy
-printf '%s\n' "$READY"
-# Not by wait -n: a child that ended before it is called is "no such job" to it, and it waits for the others.
-exec {never}<> <(:)
-while [ "$KEEP_GOING" = yes ]; do
-    revive
-    read -rt 0.1 -u "$never" || true
-done
-until names=$(anyone_gone); do read -rt 0.5 -u "$never" || true; done
-die "${names% } ended; stopping the rest"
+open_logs
+run

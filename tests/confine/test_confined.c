@@ -387,7 +387,7 @@ static char *read_back(const char *name)
 static void end_and_wait(void)
 {
     pid_t pids[STACK_MAX_PROCESSES];
-    int64_t until = stack_now_ms() + 20000;
+    int64_t until = stack_now_ms() + HANG_MS;
     kill(shared.pid, SIGTERM);
     while (stack_processes(&shared, NULL, pids) > 0 && stack_now_ms() < until)
         stack_nap(50);

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define MAX_THREADS 64
-#define HANG_MS 60000 /* a sender that can't get rid of a batch, a reader without an answer */
 #define RETRY_MS 20
 
 enum outcome { ACKNOWLEDGED, REPLAYED, REFUSED, UNANSWERED, CROSSED, WRONG };

@@ -23,7 +23,6 @@
 #define QUERIES 3
 #define BURST 60 /* batches around each restart */
 #define LONG_BURST 18
-#define HANG_MS 30000
 #define MULTIWATCH_MS 600 /* a program that ends sooner counts as one that can't start */
 
 static struct stack stack;

@@ -35,7 +35,6 @@
 
 #define CONNECTIONS 90 /* more than analytics-ingest has threads: the others wait in the socket */
 #define REACT_MS 200   /* for a process to come where it shall be hit; were it too short, another phase would be hit */
-#define HANG_MS 30000
 
 static struct stack stack;
 static struct ledger ledger;

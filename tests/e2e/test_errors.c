@@ -263,8 +263,6 @@ END_TEST
 
 /* ---- programs that are gone ---- */
 
-#define PATIENCE_MS 10000
-
 static void move_socket(const char *name, bool away)
 {
     char here[128], there[128];
@@ -307,7 +305,7 @@ static void expect_health(const char *detail)
 static void expect_service(void)
 {
     static const long expected[] = {[READING] = 200, [SENDING] = 204, [HEALTH] = 200, [NAMELESS] = 401};
-    int64_t until = stack_now_ms() + PATIENCE_MS;
+    int64_t until = stack_now_ms() + HANG_MS;
     for (int what = READING; what <= NAMELESS; what++) {
         struct reply reply = ask(what);
         ck_assert_msg(reply.status == expected[what] || stack_now_ms() < until, "%s: %ld %s", ask_paths[what],

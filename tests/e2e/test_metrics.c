@@ -527,7 +527,7 @@ static sqlite3 *occupy(void)
 
 static char *scrape_until(const char *sample, double wanted)
 {
-    int64_t until = stack_now_ms() + 60000;
+    int64_t until = stack_now_ms() + HANG_MS;
     char *text = scrape();
     while (value(text, sample) != wanted) {
         ck_assert_msg(stack_now_ms() < until, "%s stays %g", sample, value(text, sample));
@@ -754,7 +754,7 @@ static void let_in(const char *address)
 static void expect_without_key(const char *path, long status)
 {
     struct reply reply = {0};
-    int64_t until = stack_now_ms() + 20000;
+    int64_t until = stack_now_ms() + HANG_MS;
     do {
         reply_release(&reply);
         stack_nap(50);

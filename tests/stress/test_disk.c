@@ -51,7 +51,7 @@ static long health(void)
 /* Within 30 s. */
 static void await_health(long expected)
 {
-    int64_t until = stack_now_ms() + 30000;
+    int64_t until = stack_now_ms() + HANG_MS;
     while (health() != expected && stack_now_ms() < until)
         stack_nap(20);
     ck_assert_msg(health() == expected, "health is not %ld after 30 s", expected);
@@ -105,7 +105,7 @@ static void check_no_room(void (*take)(void))
 
 static void await_recovery(void)
 {
-    int64_t until = stack_now_ms() + 30000;
+    int64_t until = stack_now_ms() + HANG_MS;
     await_health(200); /* without a batch */
     while (book_post(book, &stack, 100, 60) != 204)
         ck_assert_msg(stack_now_ms() < until, "batches are refused 30 s after there is room again");
@@ -206,7 +206,7 @@ END_TEST
 
 static void await_closed(int64_t hour)
 {
-    int64_t until = stack_now_ms() + 30000;
+    int64_t until = stack_now_ms() + HANG_MS;
     while (stack_i64(&stack, "SELECT closed_hour FROM closing") < hour && stack_now_ms() < until)
         stack_nap(20);
     ck_assert_int_ge(stack_i64(&stack, "SELECT closed_hour FROM closing"), hour);
@@ -311,7 +311,7 @@ static void start_on_full_disk(void)
     fill(0);
     stack.port = stack_free_port();
     stack_spawn(&stack, NULL);
-    int64_t until = stack_now_ms() + 40000;
+    int64_t until = stack_now_ms() + HANG_MS;
     bool ended = false;
     while (!ended && health() == 0 && stack_now_ms() < until)
         ended = stack_wait(&stack, 0, &status);

@@ -204,7 +204,7 @@ START_TEST(a_busy_hour)
     double before = memory("analytics-ingest", "VmHWM");
     int64_t hour = stack_i64(&stack, "SELECT max(quarter) / 4 FROM raw_log");
     ck_assert_int_eq(book_post(book, &stack, 10, 7200), 204);
-    int64_t until = stack_now_ms() + 60000;
+    int64_t until = stack_now_ms() + HANG_MS;
     while (stack_i64(&stack, "SELECT closed_hour FROM closing") <= hour && stack_now_ms() < until)
         stack_nap(50);
     ck_assert_int_gt(stack_i64(&stack, "SELECT closed_hour FROM closing"), hour);

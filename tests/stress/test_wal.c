@@ -75,7 +75,7 @@ static void check_refusing(struct book *book)
 /* Batches are accepted again, and health says so, without a restart. */
 static void await_recovery(struct book *book)
 {
-    int64_t until = stack_now_ms() + 30000;
+    int64_t until = stack_now_ms() + HANG_MS;
     long status = 0;
     while (status != 204 && stack_now_ms() < until)
         status = book_post(book, &stack, 10, 60);

@@ -38,8 +38,6 @@ static void __attribute__((constructor)) note_main_process(void)
 }
 
 #define MAX_ARGUMENTS 24
-#define START_SECONDS 60
-#define STOP_SECONDS 30 /* ./serve gives its parts 9 s; more is a hang */
 
 static const char *setting(const char *name)
 {
@@ -181,7 +179,7 @@ static long health(const struct stack *stack)
 
 static void wait_until_healthy(struct stack *stack)
 {
-    int64_t until = stack_now_ms() + START_SECONDS * 1000;
+    int64_t until = stack_now_ms() + HANG_MS;
     while (health(stack) != 200) {
         bool ended = waitpid(stack->pid, NULL, WNOHANG) != 0;
         if (ended || stack_now_ms() > until) {
@@ -268,7 +266,7 @@ void stack_end(struct stack *stack, int signal)
 {
     int status = 0;
     kill(stack->pid, signal);
-    bool ended = stack_wait(stack, STOP_SECONDS, &status);
+    bool ended = stack_wait(stack, HANG_SECONDS, &status);
     if (!ended)
         kill_all(stack);
     char *log = stack_log(stack);

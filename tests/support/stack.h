@@ -25,7 +25,7 @@ void stack_folder(struct stack *stack);
 /* Starts ./serve with these more arguments (NULL-terminated; NULL for none) and waits until it is healthy. */
 void stack_start(struct stack *stack, const char *const *arguments);
 
-/* SIGTERM; fails unless everything ends in 10 s with status 0. Removes the folder. */
+/* SIGTERM; fails unless everything ends with status 0. Removes the folder. */
 void stack_stop(struct stack *stack);
 
 /* The same without removing the folder, and a start on it: data must be there again. */
@@ -53,6 +53,10 @@ size_t stack_processes(const struct stack *stack, const char *name, pid_t ret_pi
 
 /* How many of these (0-terminated) are running. */
 size_t stack_alive(const pid_t *pids);
+
+/* How long a test waits for what must come: far longer than any machine takes, so that no test fails by its speed. */
+#define HANG_SECONDS 60
+#define HANG_MS (HANG_SECONDS * 1000)
 
 int64_t stack_now_ms(void); /* monotonic */
 void stack_nap(long milliseconds);
