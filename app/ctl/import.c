@@ -42,7 +42,8 @@ struct source {
 };
 
 struct import {
-    bool skip_bad, ignore_unknown;
+    bool skip_bad;
+    struct log_unknown unknown; /* members that no log has */
     struct import_target target;
     struct source *sources;
     size_t source_count;
@@ -201,7 +202,7 @@ static enum err read_file(struct import *import, struct log_stream *stream, stru
 static enum err open_and_read(struct import *import, struct fault *fault)
 {
     struct log_sink sink = {.ctx = import, .take = take_log, .bad = take_bad};
-    struct log_stream *stream = log_stream_open(import->source->format, import->ignore_unknown, &import->batch, &sink);
+    struct log_stream *stream = log_stream_open(import->source->format, &import->unknown, &import->batch, &sink);
     struct gunzip *gunzip = NULL;
     ssize_t len = read_piece(import);
     bool gzip = len >= 0 && is_gzip(import, len);
@@ -279,6 +280,27 @@ static void say_file(const struct source *source)
                 *result->first_bad.field ? ": " : "", result->first_bad.message);
 }
 
+/* Once for all files. */
+static void say_unknown(const struct log_unknown *unknown)
+{
+    for (size_t i = 0; i < unknown->count; i++)
+        ctl_say("Ignored: '%s', which no log has, in %" PRId64 " %s.", unknown->names[i].name, unknown->names[i].count,
+                unknown->names[i].count == 1 ? "record" : "records");
+    if (unknown->others > 0)
+        ctl_say("Ignored: other names that no log has, %" PRId64 " times.", unknown->others);
+}
+
+static void put_unknown(struct json_object *json, const struct log_unknown *unknown)
+{
+    struct json_object *list = ctl_json_array(json, "ignored");
+    for (size_t i = 0; i < unknown->count; i++) {
+        struct json_object *item = ctl_json_item(list);
+        ctl_json_text(item, "name", unknown->names[i].name);
+        ctl_json_number(item, "records", unknown->names[i].count);
+    }
+    ctl_json_number(json, "ignored_others", unknown->others);
+}
+
 static void say_error(const struct source *source)
 {
     if (*source->result.error)
@@ -331,6 +353,8 @@ static int say_json(const struct import *import, bool ok)
     for (size_t i = 0; i < import->source_count; i++)
         if (import->sources[i].opened)
             put_file(ctl_json_item(files), &import->sources[i]);
+    if (import->unknown.is_ignored)
+        put_unknown(json, &import->unknown);
     return ctl_say_json(json);
 }
 
@@ -340,6 +364,8 @@ static int say_result(const struct import *import, bool as_json, int status)
         say_json(import, status == CTL_OK);
     for (size_t i = 0; i < import->source_count && !as_json; i++)
         say_file(&import->sources[i]);
+    if (!as_json)
+        say_unknown(&import->unknown);
     for (size_t i = 0; i < import->source_count; i++)
         say_error(&import->sources[i]);
     if (ctl_watch_is_stopped(NULL)) {
@@ -441,9 +467,10 @@ static int run(const struct ctl *ctl, struct import *import)
 
 int ctl_import(const struct ctl *ctl)
 {
-    struct import import = {.skip_bad = ctl->option[CTL_SKIP_BAD] != NULL,
-                            .ignore_unknown = ctl->option[CTL_IGNORE_UNKNOWN] != NULL,
-                            .source_count = (size_t)ctl->operand_count};
+    struct import import = {
+        .skip_bad = ctl->option[CTL_SKIP_BAD] != NULL,
+        .unknown = {.is_ignored = ctl->option[CTL_IGNORE_UNKNOWN] != NULL, .advice = "--ignore-unknown ignores it"},
+        .source_count = (size_t)ctl->operand_count};
     import.sources = calloc(import.source_count, sizeof *import.sources);
     import.piece = malloc(PIECE_BYTES);
     int status = import.sources && import.piece ? run(ctl, &import) : ctl_fail("out of memory");

@@ -10,11 +10,10 @@
 
 #include "base/banned.h"
 
-#define IGNORED LOG_FIELDS /* a column that no log has */
+#define IGNORED LOG_FIELDS /* a column that no log has, and on: where it is counted */
 
 struct csv_logs {
     const struct log_sink *sink;
-    bool ignore_unknown;
     bool has_header;
     size_t columns;
     size_t field[CSV_CELLS]; /* by column */
@@ -33,14 +32,13 @@ static void note_refusal(void *ctx, const char *field, const char *message)
     snprintf(reader->bad.message, sizeof reader->bad.message, "%s", message);
 }
 
-struct csv_logs *csv_logs_open(struct batch *batch, bool ignore_unknown, const struct log_sink *sink)
+struct csv_logs *csv_logs_open(struct batch *batch, struct log_unknown *unknown, const struct log_sink *sink)
 {
     struct csv_logs *reader = calloc(1, sizeof *reader);
     if (!reader)
         return NULL;
     reader->sink = sink;
-    reader->ignore_unknown = ignore_unknown;
-    reader->reader = (struct log_reader){.batch = batch, .refuse = note_refusal, .ctx = reader};
+    reader->reader = (struct log_reader){.batch = batch, .refuse = note_refusal, .ctx = reader, .unknown = unknown};
     csv_init(&reader->csv, LIMIT_LOG_TEXT_BYTES);
     return reader;
 }
@@ -57,18 +55,31 @@ void csv_logs_close(struct csv_logs *reader)
 
 static enum err unknown_column(const struct csv_logs *reader, struct slice name, struct fault *fault)
 {
-    int shown = name.len < 64 ? (int)name.len : 64;
-    return fault_set(fault, ERR_BODY_INVALID, "line %" PRId64 ": no log has a column '%.*s'%s", reader->csv.line, shown,
-                     name.data, reader->csv.cell_count == 1 ? "; columns are separated by commas" : "");
+    char shown[UNKNOWN_NAME_BYTES];
+    size_t meant = log_field_resembled(name);
+    log_unknown_show(name, shown);
+    if (reader->csv.cell_count == 1)
+        return fault_set(fault, ERR_BODY_INVALID,
+                         "line %" PRId64 ": no log has a column '%s'; columns are separated by commas",
+                         reader->csv.line, shown);
+    if (meant < LOG_FIELDS)
+        return fault_set(fault, ERR_BODY_INVALID,
+                         "line %" PRId64 ": no log has a column '%s'; '%s' is probably meant; %s", reader->csv.line,
+                         shown, log_fields[meant].name, reader->reader.unknown->advice);
+    return fault_set(fault, ERR_BODY_INVALID, "line %" PRId64 ": no log has a column '%s'; %s", reader->csv.line, shown,
+                     reader->reader.unknown->advice);
 }
 
 static enum err read_name(struct csv_logs *reader, size_t column, uint32_t *seen, struct fault *fault)
 {
+    struct log_unknown *unknown = reader->reader.unknown;
     struct slice name = csv_cell(&reader->csv, column);
     size_t field = log_reader_find(&reader->reader, name);
-    reader->field[column] = field;
-    if (field == IGNORED)
-        return reader->ignore_unknown ? OK : unknown_column(reader, name, fault);
+    if (field == LOG_FIELDS && !unknown->is_ignored)
+        return unknown_column(reader, name, fault);
+    reader->field[column] = field < LOG_FIELDS ? field : IGNORED + log_unknown_find(unknown, name);
+    if (field == LOG_FIELDS)
+        return OK;
     if (*seen >> field & 1)
         return fault_set(fault, ERR_BODY_INVALID, "line %" PRId64 ": column '%s' stands twice", reader->csv.line,
                          log_fields[field].name);
@@ -98,8 +109,10 @@ static enum err read_cells(struct csv_logs *reader)
     enum err err = OK;
     log_reader_begin(&reader->reader);
     for (size_t i = 0; !err && i < reader->columns; i++)
-        if (reader->field[i] != IGNORED)
+        if (reader->field[i] < IGNORED)
             err = log_reader_put(&reader->reader, reader->field[i], LOG_CELL, csv_cell(&reader->csv, i));
+        else
+            log_unknown_count(reader->reader.unknown, reader->field[i] - IGNORED);
     return err ? err : log_reader_end(&reader->reader);
 }
 

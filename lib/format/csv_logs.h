@@ -4,6 +4,7 @@
 #define FORMAT_CSV_LOGS_H
 
 #include "log/sink.h"
+#include "log/unknown.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,9 +12,9 @@
 struct csv_logs; /* opaque */
 
 /* Logs go into `batch` and to `sink`, both borrowed until csv_logs_close; the batch may be emptied there. An empty cell
- * leaves a number or a time out; a text is then empty. A column that no log has is refused, unless `ignore_unknown`:
- * what is imported can't be taken back, so a misspelt name should not pass. NULL when out of memory. */
-struct csv_logs *csv_logs_open(struct batch *batch, bool ignore_unknown, const struct log_sink *sink);
+ * leaves a number or a time out; a text is then empty. `unknown` (borrowed, too) says what becomes of a column that no
+ * log has. NULL when out of memory. */
+struct csv_logs *csv_logs_open(struct batch *batch, struct log_unknown *unknown, const struct log_sink *sink);
 void csv_logs_close(struct csv_logs *reader);
 
 /* OK, what the sink returned, ERR_BODY_INVALID where the text is no CSV or its first line won't do (nothing after it

@@ -58,10 +58,10 @@ static void note_refusal(void *ctx, const char *field, const char *message)
 
 struct json_logs *json_logs_open(struct batch *batch)
 {
-    return json_logs_open_file(batch, NULL);
+    return json_logs_open_file(batch, NULL, NULL);
 }
 
-struct json_logs *json_logs_open_file(struct batch *batch, const struct log_sink *sink)
+struct json_logs *json_logs_open_file(struct batch *batch, struct log_unknown *unknown, const struct log_sink *sink)
 {
     struct json_logs *reader = calloc(1, sizeof *reader);
     if (!reader)
@@ -70,6 +70,7 @@ struct json_logs *json_logs_open_file(struct batch *batch, const struct log_sink
     reader->line = 1;
     json_scan_init(&reader->scan, DEPTH_MEMBER);
     json_log_init(&reader->log, batch, note_refusal, reader);
+    reader->log.reader.unknown = unknown;
     return reader;
 }
 

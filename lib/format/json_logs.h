@@ -25,8 +25,8 @@ struct json_logs *json_logs_open(struct batch *batch);
 
 /* The same for a file of any number of bodies, one after the other, and of any length: each log goes to `sink`
  * (borrowed) as soon as it is read, and the batch may be emptied there. Faults tell the line of the file in place of
- * the byte of the body. */
-struct json_logs *json_logs_open_file(struct batch *batch, const struct log_sink *sink);
+ * the byte of the body. `unknown` (borrowed) says what becomes of members that no log has. */
+struct json_logs *json_logs_open_file(struct batch *batch, struct log_unknown *unknown, const struct log_sink *sink);
 
 void json_logs_close(struct json_logs *reader);
 

@@ -60,7 +60,7 @@ enum log_format log_format_of_file(const char *name)
     return LOG_FORMAT_NONE;
 }
 
-struct log_stream *log_stream_open(enum log_format format, bool ignore_unknown, struct batch *batch,
+struct log_stream *log_stream_open(enum log_format format, struct log_unknown *unknown, struct batch *batch,
                                    const struct log_sink *sink)
 {
     struct log_stream *stream = calloc(1, sizeof *stream);
@@ -68,11 +68,11 @@ struct log_stream *log_stream_open(enum log_format format, bool ignore_unknown, 
         return NULL;
     stream->format = format;
     if (format == LOG_FORMAT_JSON)
-        stream->json = json_logs_open_file(batch, sink);
+        stream->json = json_logs_open_file(batch, unknown, sink);
     else if (format == LOG_FORMAT_NDJSON)
-        stream->ndjson = ndjson_open(batch, sink);
+        stream->ndjson = ndjson_open(batch, unknown, sink);
     else
-        stream->csv = csv_logs_open(batch, ignore_unknown, sink);
+        stream->csv = csv_logs_open(batch, unknown, sink);
     if (stream->json || stream->ndjson || stream->csv)
         return stream;
     free(stream);

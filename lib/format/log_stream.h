@@ -3,6 +3,7 @@
 #define FORMAT_LOG_STREAM_H
 
 #include "log/sink.h"
+#include "log/unknown.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,8 +24,9 @@ enum log_format log_format_of_file(const char *name);
 struct log_stream; /* opaque */
 
 /* Logs go into `batch` and to `sink`, both borrowed until log_stream_close; the batch may be emptied there. A byte
- * order mark at the beginning is passed over. `ignore_unknown`: see csv_logs.h. NULL when out of memory. */
-struct log_stream *log_stream_open(enum log_format format, bool ignore_unknown, struct batch *batch,
+ * order mark at the beginning is passed over. `unknown` (borrowed, too) says what becomes of members and columns that
+ * no log has, and counts those that are ignored. NULL when out of memory. */
+struct log_stream *log_stream_open(enum log_format format, struct log_unknown *unknown, struct batch *batch,
                                    const struct log_sink *sink);
 void log_stream_close(struct log_stream *stream);
 

@@ -39,13 +39,14 @@ static void begin_line(struct ndjson *reader)
     reader->begun = reader->refused = reader->log.reader.refused = false;
 }
 
-struct ndjson *ndjson_open(struct batch *batch, const struct log_sink *sink)
+struct ndjson *ndjson_open(struct batch *batch, struct log_unknown *unknown, const struct log_sink *sink)
 {
     struct ndjson *reader = calloc(1, sizeof *reader);
     if (!reader)
         return NULL;
     reader->sink = sink;
     json_log_init(&reader->log, batch, note_refusal, reader);
+    reader->log.reader.unknown = unknown;
     begin_line(reader);
     return reader;
 }

@@ -3,6 +3,7 @@
 #define FORMAT_NDJSON_H
 
 #include "log/sink.h"
+#include "log/unknown.h"
 
 #include <stddef.h>
 
@@ -10,8 +11,8 @@ struct ndjson; /* opaque */
 
 /* Logs go into `batch` and to `sink`, both borrowed until ndjson_close; the batch may be emptied there. A line that is
  * no JSON object is a bad record like any other: the next line begins anew. Blank lines are passed over. NULL when out
- * of memory. */
-struct ndjson *ndjson_open(struct batch *batch, const struct log_sink *sink);
+ * of memory. `unknown` is borrowed, too. */
+struct ndjson *ndjson_open(struct batch *batch, struct log_unknown *unknown, const struct log_sink *sink);
 void ndjson_close(struct ndjson *reader);
 
 /* OK, what the sink returned, or ERR_UNAVAILABLE: out of memory. */

@@ -169,15 +169,41 @@ enum err log_reader_put(struct log_reader *reader, size_t i, enum log_value valu
     return OK;
 }
 
+size_t log_field_resembled(struct slice name)
+{
+    size_t i = 0;
+    while (i < LOG_FIELDS && !slice_resembles(name, log_fields[i].name))
+        i++;
+    return i;
+}
+
+static void refuse_unknown(struct log_reader *reader, struct slice name)
+{
+    char shown[UNKNOWN_NAME_BYTES];
+    size_t meant = log_field_resembled(name);
+    log_unknown_show(name, shown);
+    if (meant < LOG_FIELDS)
+        log_refuse(reader, "", "has '%s', which no log has; '%s' is probably meant; %s", shown, log_fields[meant].name,
+                   reader->unknown->advice);
+    else
+        log_refuse(reader, "", "has '%s', which no log has; %s", shown, reader->unknown->advice);
+}
+
 void log_reader_unknown(struct log_reader *reader, struct slice name)
 {
-    for (size_t i = 0; i < LOG_FIELDS; i++) {
-        if (!slice_resembles(name, log_fields[i].name))
-            continue;
-        reader->resembled |= UINT32_C(1) << i;
-        snprintf(reader->spelling[i], LOG_SPELLING_BYTES, "%.*s", (int)(name.len < 1000 ? name.len : 1000), name.data);
+    if (reader->unknown && reader->unknown->is_ignored) {
+        log_unknown_count(reader->unknown, log_unknown_find(reader->unknown, name));
         return;
     }
+    if (reader->unknown) {
+        refuse_unknown(reader, name);
+        return;
+    }
+    size_t i = log_field_resembled(name);
+    if (i == LOG_FIELDS)
+        return;
+    reader->resembled |= UINT32_C(1) << i;
+    snprintf(reader->spelling[i], LOG_SPELLING_BYTES, "%.*s", (int)(name.len < 1000 ? name.len : 1000), name.data);
 }
 
 static void check_missing(struct log_reader *reader, size_t i)

@@ -4,6 +4,7 @@
 #define LOG_FIELDS_H
 
 #include "log/batch.h"
+#include "log/unknown.h"
 #include "base/err.h"
 #include "base/text.h"
 
@@ -28,6 +29,9 @@ struct log_field {
 #define LOG_FIELDS 17
 extern const struct log_field log_fields[LOG_FIELDS];
 
+/* The field of which `name` is another spelling (slice_resembles), or LOG_FIELDS. */
+size_t log_field_resembled(struct slice name);
+
 /* How the value of a member was written. */
 enum log_value {
     LOG_STRING,  /* JSON's, known to be UTF-8 without NUL */
@@ -37,7 +41,7 @@ enum log_value {
     LOG_CELL     /* of CSV: any bytes; an empty one leaves a number or a time out */
 };
 
-#define LOG_MESSAGE_BYTES 128
+#define LOG_MESSAGE_BYTES 192
 #define LOG_SPELLING_BYTES 32
 
 /* One log on its way into a batch. */
@@ -45,6 +49,7 @@ struct log_reader {
     struct batch *batch;                                               /* borrowed */
     void (*refuse)(void *ctx, const char *field, const char *message); /* "" for the field: the log as a whole */
     void *ctx;
+    struct log_unknown *unknown; /* borrowed; NULL: they are ignored, as docs/api.md says of batches */
     struct log_record log;
     uint32_t seen;      /* a bit for each field that has come */
     uint32_t resembled; /* a bit for each field whose name has come in another spelling, which stands below, cut */
@@ -74,8 +79,9 @@ static inline size_t log_reader_find(struct log_reader *reader, struct slice nam
 /* Takes a field's value. OK, also when it was refused; else ERR_UNAVAILABLE: out of memory. */
 enum err log_reader_put(struct log_reader *reader, size_t field, enum log_value value, struct slice text);
 
-/* Takes the name of a member that no log has. It is ignored, unless it resembles a field (slice_resembles) that the log
- * lacks: then the log is refused at its end, since a counter under another name would count as 0. */
+/* Takes the name of a member that no log has. Where reader->unknown is given, that says whether it is refused. Where
+ * not, it is ignored, unless it resembles a field (slice_resembles) that the log lacks: then the log is refused at its
+ * end, since a counter under another name would count as 0. */
 void log_reader_unknown(struct log_reader *reader, struct slice name);
 
 /* Ends the log: adds it to the batch, unless something was refused. OK, or ERR_UNAVAILABLE. */

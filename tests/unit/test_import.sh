@@ -172,7 +172,7 @@ ndjson|GOOD\nGOOD x|line 2: column 95: expected nothing more
 ndjson|\n\n{"ts": 1}|line 3: ts: must be a string
 ndjson|GOOD\n[]|line 2: must be an object
 ndjson|GOOD\n{"ts": "2026-03-15"|line 2: column 20: the line ends here, expected
-ndjson|{"logs": [GOOD]}|line 1: ts: is required
+ndjson|{"logs": [GOOD]}|line 1: has 'logs', which no log has
 ndjson|{\n"ts": 1}|line 1: column 2: the line ends here
 json|{"logs": [GOOD,\n GOOD,\n {"ts": "2026-03-15"}]}|line 3: user_id: is required
 json|{"logs": [GOOD]}\n\n{"logs": [GOOD,\n7]}|line 4: must be an object
@@ -244,7 +244,29 @@ run 0 --data data import --skip-bad bad.ndjson a.csv
 holds 'without the bad ones' data logs
 verdict '  nor their texts' "$(sqlite3 data/analytics.db "SELECT text FROM name WHERE text LIKE 'never%'")"
 grep -v '~' logs | as_csv | sed '1s/$/,colour/; 2,$s/$/,red/' >colour.csv
+run 1 --data data import colour.csv
+says err "colour\.csv: line 1: no log has a column 'colour'; --ignore-unknown ignores it"
 run 0 --data data import --ignore-unknown colour.csv
+says out "^Ignored: 'colour', which no log has, in 12220 records\.$"
+
+# One rule for every format: what no log has is refused, or ignored and counted by name.
+new data
+head -n 4 a.ndjson | sed -e '2s/"bytes_sent"/"bytesSent"/' -e '3s/{/{"a\\tb": [1], "colour": null, /' -e '4s/{/{"colour": {}, /' >odd.ndjson
+{ echo '{"logs": ['; paste -sd, odd.ndjson; echo ']}'; } >odd.json
+for file in odd.ndjson odd.json; do
+    run 1 --data data import $file
+    says err ": line [23]: .*has 'bytesSent', which no log has; 'bytes_sent' is probably meant; --ignore-unknown ignores it"
+    new data
+    run 0 --data data import --ignore-unknown $file
+    says out "^$file: 4 logs stored"
+    says out "^Ignored: 'bytesSent', which no log has, in 1 record\.$"
+    says out "^Ignored: 'a[?]b', which no log has, in 1 record\.$"
+    says out "^Ignored: 'colour', which no log has, in 2 records\.$"
+    run 0 --data data import --ignore-unknown --json $file
+    says out '"ignored":\[\{"name":"bytesSent","records":1\},\{"name":"a[?]b","records":1\},\{"name":"colour","records":2\}\],"ignored_others":0'
+done
+run 0 --data data import --skip-bad odd.ndjson
+says out '3 bad records skipped'
 
 # Beyond what can be counted.
 new data
