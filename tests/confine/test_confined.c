@@ -12,7 +12,6 @@
  *   the filter without flock -> under strace: "analytics-ingest calls what its unit does not permit: flock" */
 #include "support/stack.h"
 
-#include <check.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -434,9 +433,5 @@ int main(void)
     tcase_add_loop_test(tcase, an_intruder_finds_nothing, 0, 2);
     if (can_trace())
         tcase_add_test(stack_case(suite, "strace", start_traced, stop), nothing_outside_the_filter_is_called);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -67,9 +67,3 @@ uint64_t numbered_seed(void)
     fflush(stdout);
     return seed;
 }
-
-bool numbered_is_long(void)
-{
-    const char *value = getenv("ANALYTICS_LONG");
-    return value && *value && strcmp(value, "0") != 0;
-}

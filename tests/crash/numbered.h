@@ -19,7 +19,4 @@ int64_t numbered_dice(uint64_t seed, int number, int salt, int64_t n);
 /* $ANALYTICS_SEED, or a new seed; printed, so that a run's choices can be had again. */
 uint64_t numbered_seed(void);
 
-/* Whether this is the long form (ANALYTICS_LONG=1). */
-bool numbered_is_long(void);
-
 #endif

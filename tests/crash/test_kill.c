@@ -21,9 +21,9 @@
  *   Raw logs in a commit of their own, before the rollups': "/analytics/traffic?granularity=15m&…: status 200, differs
  * at byte 9433: by SQL …" */
 #include "answers.h"
+#include "support/runner.h"
 #include "swarm.h"
 
-#include <check.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -231,7 +231,7 @@ static int play_round(int number, int kills)
     start_service();
     swarm_start(&(struct swarm_options){
         .stack = &stack, .ledger = &ledger, .seed = seed + (uint64_t)number, .senders = SENDERS, .readers = READERS});
-    while (done < kills && (numbered_is_long() || stack_now_ms() < until_ms))
+    while (done < kills && (is_long_run() || stack_now_ms() < until_ms))
         done += kill_some();
     struct swarm_figures figures = swarm_stop();
     expect_all_there();
@@ -257,8 +257,8 @@ START_TEST(nothing_acknowledged_is_lost_or_doubled)
 {
     int kills = 0;
     seed = numbered_seed();
-    for (int i = 0; i < (numbered_is_long() ? ROUNDS : 1); i++)
-        kills += play_round(i, numbered_is_long() ? KILLS : SHORT_KILLS);
+    for (int i = 0; i < (is_long_run() ? ROUNDS : 1); i++)
+        kills += play_round(i, is_long_run() ? KILLS : SHORT_KILLS);
     print_tallies(kills);
 }
 END_TEST
@@ -266,13 +266,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("kill");
-    TCase *tcase = tcase_create("kill");
-    tcase_set_timeout(tcase, numbered_is_long() ? 3600 : 300);
+    TCase *tcase = suite_case(suite, "kill");
     tcase_add_test(tcase, nothing_acknowledged_is_lost_or_doubled);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

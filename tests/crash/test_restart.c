@@ -12,9 +12,9 @@
  *
  *   A connection that is accepted while the process stops is closed: "2 requests were refused" */
 #include "answers.h"
+#include "support/runner.h"
 #include "swarm.h"
 
-#include <check.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +48,7 @@ static bool has(const char *name, pid_t pid)
 static void restart(const char *name, size_t count, pid_t pid)
 {
     pid_t pids[STACK_MAX_PROCESSES];
-    swarm_release(numbered_is_long() ? LONG_BURST : BURST);
+    swarm_release(is_long_run() ? LONG_BURST : BURST);
     int64_t since_ms = stack_now_ms();
     ck_assert_int_eq(kill(pid, SIGTERM), 0);
     while (has(name, pid) || find(name, pids) != count) {
@@ -75,7 +75,7 @@ static void reload_nginx(void)
     int64_t until_ms = stack_now_ms() + HANG_MS;
     ck_assert_uint_eq(find("nginx: master", master), 1);
     ck_assert_uint_gt(find("nginx: worker", workers), 0);
-    swarm_release(numbered_is_long() ? LONG_BURST : BURST);
+    swarm_release(is_long_run() ? LONG_BURST : BURST);
     ck_assert_int_eq(kill(master[0], SIGHUP), 0);
     while (stack_alive(workers)) {
         ck_assert_msg(stack_now_ms() < until_ms, "nginx does not reload");
@@ -95,7 +95,7 @@ static void upgrade(void)
 START_TEST(nobody_notices)
 {
     char data[128];
-    int times = numbered_is_long() ? 40 : 3;
+    int times = is_long_run() ? 40 : 3;
     stack = (struct stack){0};
     ledger = (struct ledger){.logs = 20, .pause = 600};
     stack_start(&stack, (const char *const[]){"--query-processes", "3", NULL});
@@ -127,13 +127,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("restart");
-    TCase *tcase = tcase_create("restart");
-    tcase_set_timeout(tcase, 600);
+    TCase *tcase = suite_case(suite, "restart");
     tcase_add_loop_test(tcase, nobody_notices, 0, 2);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

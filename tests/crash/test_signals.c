@@ -16,9 +16,9 @@
  * stop ("0 of 90 answers are missing", since the process went on for ever); and a body whose reading was interrupted by
  * SIGSTOP and SIGCONT, answered as if its sender had cut it ("batch 1: answer 400"). */
 #include "fastcgi.h"
+#include "support/runner.h"
 #include "swarm.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -339,7 +339,7 @@ static void nap_us(int64_t us)
 /* Between the first byte and the answer, wherever that is: read, queued, being written, committed, being answered. */
 START_TEST(stopped_at_any_moment)
 {
-    int times = numbered_is_long() ? 400 : 30, stored = 0;
+    int times = is_long_run() ? 400 : 30, stored = 0;
     uint64_t seed = numbered_seed();
     may_be_early = true;
     for (int i = 0; i < times; i++) {
@@ -472,10 +472,8 @@ END_TEST
 
 static TCase *add_case(Suite *suite, const char *name, void (*before)(void))
 {
-    TCase *tcase = tcase_create(name);
-    tcase_set_timeout(tcase, 300);
+    TCase *tcase = suite_case(suite, name);
     tcase_add_checked_fixture(tcase, before, tear_down);
-    suite_add_tcase(suite, tcase);
     return tcase;
 }
 
@@ -490,9 +488,5 @@ int main(void)
     tcase_add_test(ingest, frozen_at_each_byte);
     tcase_add_test(query, a_read_stopped_at_each_byte);
     tcase_add_test(query, a_read_stopped_while_it_is_answered);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -1,7 +1,6 @@
 /* test_cache.c: through nginx: entity tags, 304 and what goes with them; and reports on the clocks of other places. */
 #include "support/stack.h"
 
-#include <check.h>
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -313,9 +312,5 @@ int main(void)
     tcase_add_test(tcase, a_day_of_25_hours_has_100_quarters);
     tcase_add_loop_test(tcase, no_such_zone, 0, ROWS(no_zones));
     tcase_add_test(tcase, a_batch_changes_the_answer);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -2,7 +2,6 @@
  * and nothing else is worse for it. What is broken is made whole again. */
 #include "support/stack.h"
 
-#include <check.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -199,8 +198,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("doctor");
-    TCase *tcase = tcase_create("doctor");
-    tcase_set_timeout(tcase, 300);
+    TCase *tcase = suite_case(suite, "doctor");
     tcase_add_unchecked_fixture(tcase, stack_start_shared, stack_stop_shared);
     tcase_add_test(tcase, all_is_well);
     tcase_add_loop_test(tcase, one_thing_broken, 0, ROWS(rows));
@@ -209,10 +207,5 @@ int main(void)
     tcase_add_test(tcase, programs_that_hang);
     tcase_add_test(tcase, keys_that_end);
     tcase_add_test(tcase, nothing_is_there);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -2,7 +2,6 @@
  * programs that are gone, stopped, or die in the middle of a request. */
 #include "support/stack.h"
 
-#include <check.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -467,10 +466,8 @@ static void stop(void)
 
 static TCase *add_case(Suite *suite, const char *name, void (*setup)(void))
 {
-    TCase *tcase = tcase_create(name);
-    tcase_set_timeout(tcase, 300);
+    TCase *tcase = suite_case(suite, name);
     tcase_add_unchecked_fixture(tcase, setup, stop);
-    suite_add_tcase(suite, tcase);
     return tcase;
 }
 
@@ -490,9 +487,5 @@ int main(void)
     tcase_add_test(tcase, without_ingest);
     tcase_add_test(tcase, a_program_that_dies_in_the_middle);
     tcase_add_test(tcase, with_programs_that_hang);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

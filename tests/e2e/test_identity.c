@@ -3,7 +3,6 @@
 #include "support/auth_service.h"
 #include "support/stack.h"
 
-#include <check.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -881,9 +880,5 @@ int main(void)
     tcase_add_loop_test(stack_case(suite, "keys, all headers let in", start_lax, stop), a_header_claims_nothing, 0,
                         ROWS(forged));
     add_own_case(suite);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

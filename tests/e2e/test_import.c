@@ -7,7 +7,6 @@
  * already told as stored. */
 #include "support/stack.h"
 
-#include <check.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -303,11 +302,9 @@ END_TEST
 
 static void add_case(Suite *suite, const char *name, const TTest *test, int times)
 {
-    TCase *tcase = tcase_create(name);
-    tcase_set_timeout(tcase, 300);
+    TCase *tcase = suite_case(suite, name);
     tcase_add_checked_fixture(tcase, start, stop);
     tcase_add_loop_test(tcase, test, 0, times);
-    suite_add_tcase(suite, tcase);
 }
 
 int main(void)
@@ -324,9 +321,5 @@ int main(void)
     add_case(suite, "lock", offline_needs_the_lock, 1);
     add_case(suite, "rights", who_may_not, 1);
     add_case(suite, "keys", keys_that_are_no_marks, 1);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

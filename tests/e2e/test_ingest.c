@@ -2,7 +2,6 @@
  * a refused batch leaves nothing behind. */
 #include "support/stack.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -632,8 +631,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("ingest");
-    TCase *tcase = tcase_create("ingest");
-    tcase_set_timeout(tcase, 300);
+    TCase *tcase = suite_case(suite, "ingest");
     tcase_add_unchecked_fixture(tcase, stack_start_shared, stack_stop_shared);
     tcase_add_loop_test(tcase, accepted_is_stored, 0, ROWS(accepted));
     tcase_add_loop_test(tcase, invalid_body_is_refused, 0, ROWS(invalid));
@@ -649,10 +647,5 @@ int main(void)
     tcase_add_loop_test(tcase, hostile_bodies_are_refused_in_little_memory, 0, ROWS(hostile_rows));
     tcase_add_test(tcase, memory_stayed_flat);
     tcase_add_test(tcase, fifty_thousand_logs_are_one_batch);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

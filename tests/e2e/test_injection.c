@@ -12,7 +12,6 @@
 #include "support/log_lines.h"
 #include "support/stack.h"
 
-#include <check.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -556,10 +555,6 @@ int main(void)
     tcase = stack_case(suite, "own service", start_own, auth_service_stop_both);
     tcase_add_loop_test(tcase, a_caller_is_only_a_name, 0, ROWS(texts));
     tcase_add_loop_test(tcase, everything_is_as_it_was, 1, 2);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
     printf("%d texts\n", ROWS(texts));
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

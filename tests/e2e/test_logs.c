@@ -3,7 +3,6 @@
 #include "support/log_lines.h"
 #include "support/stack.h"
 
-#include <check.h>
 #include <ctype.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -396,8 +395,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("logs");
-    TCase *tcase = tcase_create("logs");
-    tcase_set_timeout(tcase, 300);
+    TCase *tcase = suite_case(suite, "logs");
     tcase_add_unchecked_fixture(tcase, stack_start_shared, stack_stop_shared);
     tcase_add_checked_fixture(tcase, note_log_begin, NULL);
     tcase_add_loop_test(tcase, hostile_text_is_escaped, 0, ROWS(hostile));
@@ -407,10 +405,5 @@ int main(void)
     tcase_add_test(tcase, a_refusal_is_logged_with_its_reason);
     tcase_add_test(tcase, no_key_is_written_anywhere);
     tcase_add_test(tcase, no_key_lies_beside_a_body);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

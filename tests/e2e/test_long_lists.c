@@ -6,7 +6,6 @@
  * given in the order in which their logs came. */
 #include "support/stack.h"
 
-#include <check.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -194,9 +193,5 @@ int main(void)
     tcase_add_test(tcase, csv_has_the_page_that_is_asked_for);
     tcase_add_test(tcase, pages_are_the_same_list);
     tcase_add_test(tcase, head_of_a_long_list);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -16,7 +16,6 @@
  *   analytics.conf: the example without its role -> "expected 200, got 401"; without deny -> "expected 403, got 200" */
 #include "support/stack.h"
 
-#include <check.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -809,9 +808,5 @@ int main(void)
 {
     Suite *suite = suite_create("metrics");
     add_tests(stack_case(suite, "pool", start, stop));
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -2,7 +2,6 @@
  * date and JSON functions make from the raw logs. */
 #include "support/stack.h"
 
-#include <check.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -661,18 +660,12 @@ static void stop(void)
 int main(void)
 {
     Suite *suite = suite_create("reads");
-    TCase *tcase = tcase_create("reads");
-    tcase_set_timeout(tcase, 300);
+    TCase *tcase = suite_case(suite, "reads");
     tcase_add_unchecked_fixture(tcase, start, stop);
     tcase_add_test(tcase, the_page_is_full);
     tcase_add_loop_test(tcase, answers_equal_a_recount, 0, TESTS);
     tcase_add_loop_test(tcase, parameters_are_checked, 0, ROWS(parameters));
     tcase_add_test(tcase, zero_filled_charts);
     tcase_add_loop_test(tcase, head_is_get_without_a_body, 0, 2 * ROWS(readable));
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -3,7 +3,6 @@
 #include "support/stack.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <ftw.h>
 #include <pwd.h>
 #include <signal.h>
@@ -699,14 +698,6 @@ static void stop(void)
     stack_stop(&shared);
 }
 
-static TCase *add_case(Suite *suite, const char *name)
-{
-    TCase *tcase = tcase_create(name);
-    tcase_set_timeout(tcase, 300);
-    suite_add_tcase(suite, tcase);
-    return tcase;
-}
-
 static void add_running(TCase *tcase)
 {
     tcase_add_unchecked_fixture(tcase, start, stop);
@@ -746,12 +737,8 @@ static void add_refusals(TCase *tcase)
 int main(void)
 {
     Suite *suite = suite_create("serve");
-    add_running(add_case(suite, "running"));
-    add_endings(add_case(suite, "ending"));
-    add_refusals(add_case(suite, "refusing"));
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    add_running(suite_case(suite, "running"));
+    add_endings(suite_case(suite, "ending"));
+    add_refusals(suite_case(suite, "refusing"));
+    return suite_run(suite);
 }

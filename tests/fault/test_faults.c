@@ -19,9 +19,9 @@
 #include "support/ledger.h"
 #include "support/memory.h"
 #include "store/sqlite/write/writer.h"
+#include "support/runner.h"
 #include "support/tape.h"
 
-#include <check.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -34,12 +34,6 @@
 static char folder[64];
 static struct image ground;         /* files with some batches, their WAL not yet empty */
 static struct ledger ground_ledger; /* what is in them */
-
-static bool is_long(void)
-{
-    const char *value = getenv("ANALYTICS_LONG");
-    return value && *value && strcmp(value, "0") != 0;
-}
 
 /* ---- faults ---- */
 
@@ -65,7 +59,6 @@ static const struct fault_row rows[] = {
     {.name = "memory of SQLite", .user = MEMORY_SQLITE},
     {.name = "memory of ours", .user = MEMORY_OURS},
 };
-#define ROWS (int)(sizeof rows / sizeof *rows)
 
 /* The fault of this run. */
 static const struct fault_row *row;
@@ -404,7 +397,7 @@ static bool is_slow(void)
 /* SQLite allocates some thousand times, most often while statements are prepared. */
 static size_t next_n(size_t n)
 {
-    if (is_long())
+    if (is_long_run())
         return n + 1;
     if (!row->calls && row->user == MEMORY_SQLITE)
         return n + 1 + n % 97;
@@ -500,16 +493,10 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("faults");
-    TCase *tcase = tcase_create("faults");
-    tcase_set_timeout(tcase, is_long() ? 7200 : 300);
+    TCase *tcase = suite_case(suite, "faults");
     tcase_add_checked_fixture(tcase, set_up, tear_down);
-    tcase_add_loop_test(tcase, each_fault, 0, DURATIONS * ROWS);
-    tcase_add_loop_test(tcase, each_fault_while_the_database_is_made, 0, DURATIONS * ROWS);
+    tcase_add_loop_test(tcase, each_fault, 0, DURATIONS * ROWS(rows));
+    tcase_add_loop_test(tcase, each_fault_while_the_database_is_made, 0, DURATIONS * ROWS(rows));
     tcase_add_test(tcase, a_full_disk);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed_tests = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_tests ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

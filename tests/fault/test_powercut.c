@@ -22,9 +22,9 @@
 #include "support/disk.h"
 #include "support/ledger.h"
 #include "store/sqlite/write/writer.h"
+#include "support/runner.h"
 #include "support/tape.h"
 
-#include <check.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,12 +41,6 @@ static size_t written_from[LEDGER_BATCHES], acknowledged[LEDGER_BATCHES]; /* ope
 static int first_of_run;
 
 static int checkpoint_pages; /* 0: as the store has it */
-
-static bool is_long(void)
-{
-    const char *value = getenv("ANALYTICS_LONG");
-    return value && *value && strcmp(value, "0") != 0;
-}
 
 static bool is_slow(void)
 {
@@ -301,7 +295,7 @@ START_TEST(every_cut_of_a_short_run)
     tape_seed((uint64_t)_i + 1);
     ledger = (struct ledger){.logs = 4, .pause = 3 * 3600};
     checkpoint_pages = 60;
-    campaign("every cut", is_slow() ? 1 : 2, is_long() ? 30 : 6, SIZE_MAX, is_long() ? CUTS : 2);
+    campaign("every cut", is_slow() ? 1 : 2, is_long_run() ? 30 : 6, SIZE_MAX, is_long_run() ? CUTS : 2);
 }
 END_TEST
 
@@ -311,7 +305,7 @@ START_TEST(some_cuts_of_a_long_run)
     tape_seed((uint64_t)_i + 101);
     ledger = (struct ledger){.logs = 30, .pause = 3600};
     checkpoint_pages = 0;
-    campaign("long runs", 2, 70, is_long() ? 1000 : is_slow() ? 3 : 10, is_long() ? CUTS : 1);
+    campaign("long runs", 2, 70, is_long_run() ? 1000 : is_slow() ? 3 : 10, is_long_run() ? CUTS : 1);
 }
 END_TEST
 
@@ -321,7 +315,7 @@ START_TEST(a_cut_after_a_cut)
     tape_seed((uint64_t)_i + 201);
     ledger = (struct ledger){.logs = 5, .pause = 3 * 3600};
     checkpoint_pages = 100;
-    campaign("cut after cut", is_long() ? 40 : is_slow() ? 4 : 8, 8, is_long() ? 60 : 15, 2);
+    campaign("cut after cut", is_long_run() ? 40 : is_slow() ? 4 : 8, 8, is_long_run() ? 60 : 15, 2);
 }
 END_TEST
 
@@ -331,7 +325,7 @@ START_TEST(a_cut_after_a_failed_sync)
     struct image image = {0}, nothing = {0};
     struct ledger found;
     tape_seed(301);
-    for (int n = 1; n <= (is_long() ? 200 : is_slow() ? 10 : 30); n++) {
+    for (int n = 1; n <= (is_long_run() ? 200 : is_slow() ? 10 : 30); n++) {
         ledger = (struct ledger){.logs = 5, .pause = 3 * 3600};
         tape_begin(&nothing);
         image_write(&nothing, live);
@@ -355,17 +349,11 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("powercut");
-    TCase *tcase = tcase_create("powercut");
-    tcase_set_timeout(tcase, is_long() ? 7200 : 300);
+    TCase *tcase = suite_case(suite, "powercut");
     tcase_add_checked_fixture(tcase, set_up, tear_down);
-    tcase_add_loop_test(tcase, every_cut_of_a_short_run, 0, is_long() ? 10 : 1);
-    tcase_add_loop_test(tcase, some_cuts_of_a_long_run, 0, is_long() ? 4 : 1);
-    tcase_add_loop_test(tcase, a_cut_after_a_cut, 0, is_long() ? 10 : 1);
+    tcase_add_loop_test(tcase, every_cut_of_a_short_run, 0, is_long_run() ? 10 : 1);
+    tcase_add_loop_test(tcase, some_cuts_of_a_long_run, 0, is_long_run() ? 4 : 1);
+    tcase_add_loop_test(tcase, a_cut_after_a_cut, 0, is_long_run() ? 10 : 1);
     tcase_add_test(tcase, a_cut_after_a_failed_sync);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -9,10 +9,10 @@
 #include "support/disk.h"
 #include "support/ledger.h"
 #include "store/sqlite/write/writer.h"
+#include "support/runner.h"
 #include "support/tape.h"
 #include "store/sqlite/care/care.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -206,7 +206,6 @@ static const struct {
     {"read", DISK_READ, SQLITE_IOERR_READ},
     {"truncate", DISK_TRUNCATE, SQLITE_IOERR_TRUNCATE},
 };
-#define ROWS (int)(sizeof rows / sizeof *rows)
 
 static int row;
 static size_t calls_left;
@@ -311,17 +310,11 @@ static void tear_down(void)
 int main(void)
 {
     Suite *suite = suite_create("prune");
-    TCase *tcase = tcase_create("prune");
-    tcase_set_timeout(tcase, 300);
+    TCase *tcase = suite_case(suite, "prune");
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, each_power_cut_of_a_service);
     tcase_add_test(tcase, each_power_cut_of_the_command);
-    tcase_add_loop_test(tcase, each_fault_of_the_command, 0, ROWS);
+    tcase_add_loop_test(tcase, each_fault_of_the_command, 0, ROWS(rows));
     tcase_add_test(tcase, a_stop_at_any_moment);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

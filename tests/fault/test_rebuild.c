@@ -13,10 +13,10 @@
 #include "support/disk.h"
 #include "support/ledger.h"
 #include "support/memory.h"
+#include "support/runner.h"
 #include "support/tape.h"
 #include "store/sqlite/care/care.h"
 
-#include <check.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,12 +28,6 @@
 static char folder[64];
 static struct image ground; /* three days, all closed that is over */
 static int64_t raw_logs;
-
-static bool is_long(void)
-{
-    const char *value = getenv("ANALYTICS_LONG");
-    return value && *value && strcmp(value, "0") != 0;
-}
 
 static bool is_slow(void)
 {
@@ -60,7 +54,6 @@ static const struct {
     {.name = "memory of SQLite", .user = MEMORY_SQLITE},
     {.name = "memory of ours", .user = MEMORY_OURS},
 };
-#define ROWS (int)(sizeof rows / sizeof *rows)
 
 static int row; /* of this run */
 
@@ -188,7 +181,7 @@ static void try_all(const char *what, bool (*try_one)(size_t n), size_t sparse)
     size_t n = 1, tried = 0;
     disk_install(fail_call);
     for (; try_one(n); tried++)
-        n += is_long() ? 1 : 1 + n / (is_slow() ? sparse / 2 : sparse);
+        n += is_long_run() ? 1 : 1 + n / (is_slow() ? sparse / 2 : sparse);
     printf("%s: %s, %s: %zu faults, the last of them n = %zu\n", what, rows[row].name, lasting ? "for ever" : "once",
            tried, n);
     disk_install(NULL);
@@ -288,16 +281,10 @@ static void tear_down(void)
 int main(void)
 {
     Suite *suite = suite_create("rebuild");
-    TCase *tcase = tcase_create("rebuild");
-    tcase_set_timeout(tcase, is_long() ? 7200 : 300);
+    TCase *tcase = suite_case(suite, "rebuild");
     tcase_add_checked_fixture(tcase, set_up, tear_down);
-    tcase_add_loop_test(tcase, each_fault_of_a_rebuild, 0, 2 * ROWS);
-    tcase_add_loop_test(tcase, each_fault_of_a_verify, 0, 2 * ROWS);
+    tcase_add_loop_test(tcase, each_fault_of_a_rebuild, 0, 2 * ROWS(rows));
+    tcase_add_loop_test(tcase, each_fault_of_a_verify, 0, 2 * ROWS(rows));
     tcase_add_test(tcase, each_power_cut);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed_tests = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_tests ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -9,11 +9,11 @@
  * heap-use-after-free), the gauge of those inside left as it was when one leaves ("METRIC_IN_FLIGHT, 0) == 1"), a
  * failed group counted as written ("METRIC_GROUP_BATCHES, 0) == 499, sum == 414"). */
 #include "service/writer.h"
+#include "support/runner.h"
 
 #include "process/clock.h"
 #include "store/engine.h"
 
-#include <check.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -306,16 +306,10 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("writer_stress");
-    TCase *tcase = tcase_create("writer_stress");
-    SRunner *runner = srunner_create(suite);
+    TCase *tcase = suite_case(suite, "writer_stress");
     (void)sem_init(&entered, 0, 0);
     (void)sem_init(&refused, 0, 0);
-    suite_add_tcase(suite, tcase);
-    tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, everything_at_once, 0, 3);
     tcase_add_test(tcase, stops_with_a_full_queue);
-    srunner_run_all(runner, CK_ENV);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

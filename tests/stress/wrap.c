@@ -1,7 +1,7 @@
 /* wrap.c: see wrap.h. */
+#include "support/runner.h"
 #include "wrap.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,28 +52,16 @@ void wrap_restart(struct stack *stack)
     stack_restart(stack, (const char *[]){"--build-dir", folder, NULL});
 }
 
-static bool is_set(const char *name)
-{
-    const char *value = getenv(name);
-    return value && *value && strcmp(value, "0") != 0 && strcmp(value, "no") != 0;
-}
-
-bool is_long_run(void)
-{
-    return is_set("ANALYTICS_LONG");
-}
-
 bool is_sanitized(void)
 {
-    return is_set("ANALYTICS_SANITIZED");
+    const char *value = getenv("ANALYTICS_SANITIZED");
+    return value && *value && strcmp(value, "no") != 0;
 }
 
 static void add(Suite *suite, const struct attack *attack)
 {
-    TCase *tcase = tcase_create(attack->name);
-    tcase_set_timeout(tcase, is_long_run() ? 1800 : 300);
+    TCase *tcase = suite_case(suite, attack->name);
     tcase_add_test(tcase, attack->test);
-    suite_add_tcase(suite, tcase);
 }
 
 int run_attacks(const char *suite_name, const struct attack *attacks, size_t count)
@@ -83,9 +71,5 @@ int run_attacks(const char *suite_name, const struct attack *attacks, size_t cou
     for (size_t i = 0; i < count; i++)
         if (is_long_run() || !attacks[i].only_long)
             add(suite, &attacks[i]);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -4,7 +4,6 @@
 
 #include "support/exchanges.h"
 
-#include <check.h>
 #include <ctype.h>
 #include <curl/curl.h>
 #include <dirent.h>
@@ -313,10 +312,8 @@ void stack_stop_shared(void)
 struct TCase *stack_case(struct Suite *suite, const char *name, void (*setup)(void), void (*teardown)(void))
 {
     exchanges_begin();
-    TCase *tcase = tcase_create(name);
-    tcase_set_timeout(tcase, 300);
+    TCase *tcase = suite_case(suite, name);
     tcase_add_unchecked_fixture(tcase, setup, teardown);
-    suite_add_tcase(suite, tcase);
     return tcase;
 }
 

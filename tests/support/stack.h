@@ -3,6 +3,8 @@
 #ifndef SUPPORT_STACK_H
 #define SUPPORT_STACK_H
 
+#include "support/runner.h"
+
 #include <json-c/json.h>
 #include <sqlite3.h>
 #include <stdbool.h>
@@ -137,6 +139,5 @@ struct TCase *stack_case(struct Suite *suite, const char *name, void (*setup)(vo
 extern struct stack shared;
 void stack_start_shared(void);
 void stack_stop_shared(void);
-#define ROWS(table) (int)(sizeof(table) / sizeof *(table))
 
 #endif

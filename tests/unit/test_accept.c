@@ -1,12 +1,10 @@
 /* test_accept.c: who gets CSV. Each row was worked out by hand from RFC 9110, 12.5.1 and 12.4.2. */
 #include "http/accept.h"
+#include "support/runner.h"
 
-#include <check.h>
 #include <stdlib.h>
 
 #include "base/banned.h"
-
-#define ROWS(table) (sizeof(table) / sizeof *(table))
 
 static const struct {
     const char *accept;
@@ -69,14 +67,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("accept");
-    TCase *tcase = tcase_create("accept");
-    SRunner *runner = srunner_create(suite);
-    int failed;
+    TCase *tcase = suite_case(suite, "accept");
 
-    suite_add_tcase(suite, tcase);
-    tcase_add_loop_test(tcase, csv_for_who_asks, 0, (int)ROWS(headers));
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    tcase_add_loop_test(tcase, csv_for_who_asks, 0, ROWS(headers));
+    return suite_run(suite);
 }

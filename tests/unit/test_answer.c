@@ -1,7 +1,7 @@
 /* test_answer.c: what analyticsctl makes of a refusal, whoever made it: the service, nginx, or something else. */
 #include "ctl/answer.h"
+#include "support/runner.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,13 +63,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("answer");
-    TCase *tcase = tcase_create("answer");
+    TCase *tcase = suite_case(suite, "answer");
     tcase_add_loop_test(tcase, reads, 0, sizeof rows / sizeof *rows);
     tcase_add_test(tcase, cuts);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -9,10 +9,10 @@
 #include "service/service.h"
 #include "store/sqlite/care/backup.h"
 #include "keys/keys.h"
+#include "support/runner.h"
 #include "time/when.h"
 #include "store/sqlite/sqlite.h"
 
-#include <check.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -29,7 +29,6 @@
 #include <unistd.h>
 
 #define NOBODY 65534
-#define ROWS(table) (int)(sizeof(table) / sizeof *(table))
 
 static char top[64];    /* everything is below it */
 static char folder[96]; /* a data folder */
@@ -916,8 +915,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("backup");
-    TCase *tcase = tcase_create("backup");
-    tcase_set_timeout(tcase, 300);
+    TCase *tcase = suite_case(suite, "backup");
     tcase_add_checked_fixture(tcase, make_top, remove_top);
     tcase_add_test(tcase, every_row_comes_back);
     tcase_add_test(tcase, replaced_when_told);
@@ -939,10 +937,5 @@ int main(void)
     tcase_add_test(tcase, killed_at_each_step);
     tcase_add_test(tcase, no_key_is_made_half_way);
     tcase_add_test(tcase, as_root);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -1,12 +1,11 @@
 /* test_batch.c: the batch in memory, its budget, domains and addresses. */
 #include "log/batch.h"
+#include "support/runner.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS(table) ((int)(sizeof(table) / sizeof(table)[0]))
 #define BYTES(literal) literal, sizeof(literal) - 1
 
 /* Domains (docs/api.md: lower-case, no trailing dot, at most 253 bytes, no control characters) */
@@ -350,15 +349,13 @@ END_TEST
 static Suite *suite(void)
 {
     Suite *s = suite_create("batch");
-    TCase *tc = tcase_create("fields");
+    TCase *tc = suite_case(s, "fields");
     tcase_add_loop_test(tc, domain, 0, ROWS(domain_rows));
     tcase_add_loop_test(tc, domain_length, 0, ROWS(domain_length_rows));
     tcase_add_test(tc, domain_of_nothing);
     tcase_add_loop_test(tc, address, 0, ROWS(ip_rows));
     tcase_add_test(tc, address_bytes);
-    suite_add_tcase(s, tc);
-    tc = tcase_create("batch");
-    tcase_set_timeout(tc, 30);
+    tc = suite_case(s, "batch");
     tcase_add_test(tc, empty_batch);
     tcase_add_test(tc, empty_text_is_0);
     tcase_add_test(tc, texts_are_kept_once);
@@ -368,15 +365,10 @@ static Suite *suite(void)
     tcase_add_loop_test(tc, budget, 0, ROWS(budget_rows));
     tcase_add_test(tc, budget_is_shared);
     tcase_add_test(tc, budget_overflow);
-    suite_add_tcase(s, tc);
     return s;
 }
 
 int main(void)
 {
-    SRunner *runner = srunner_create(suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite());
 }

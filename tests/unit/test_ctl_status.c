@@ -2,8 +2,8 @@
 #include "support/ctl_run.h"
 #include "support/ledger.h"
 #include "support/recount.h"
+#include "support/runner.h"
 
-#include <check.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -243,17 +243,11 @@ static void remove_folder(void)
 int main(void)
 {
     Suite *suite = suite_create("ctl_status");
-    TCase *tcase = tcase_create("ctl_status");
-    tcase_set_timeout(tcase, 120);
+    TCase *tcase = suite_case(suite, "ctl_status");
     tcase_add_checked_fixture(tcase, make_folder, remove_folder);
     tcase_add_test(tcase, every_figure);
     tcase_add_test(tcase, in_words);
     tcase_add_test(tcase, of_nothing);
     tcase_add_test(tcase, beside_a_writer);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -11,8 +11,8 @@
 #include "support/ctl_run.h"
 #include "support/ledger.h"
 #include "support/recount.h"
+#include "support/runner.h"
 
-#include <check.h>
 #include <errno.h>
 #include <json-c/json.h>
 #include <signal.h>
@@ -489,8 +489,7 @@ static void remove_folder(void)
 int main(void)
 {
     Suite *suite = suite_create("ctl_verify");
-    TCase *tcase = tcase_create("ctl_verify");
-    tcase_set_timeout(tcase, 300);
+    TCase *tcase = suite_case(suite, "ctl_verify");
     tcase_add_checked_fixture(tcase, make_folder, remove_folder);
     tcase_add_test(tcase, all_is_well);
     tcase_add_test(tcase, a_changed_row_in_words);
@@ -507,10 +506,5 @@ int main(void)
     tcase_add_loop_test(tcase, ctrl_c_ends_it, 0, 2);
     tcase_add_test(tcase, killed_at_any_moment);
     tcase_add_test(tcase, beside_a_writer_nothing_seems_wrong);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -6,10 +6,10 @@
 #include "support/lists.h"
 #include "store/sqlite/sqlite.h"
 #include "support/memory_store.h"
+#include "support/runner.h"
 #include "time/when.h"
 #include "time/zone_file.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,6 @@
 
 #include "base/banned.h"
 
-#define ROWS(table) (int64_t)(sizeof(table) / sizeof *(table))
 #define BEGIN INT64_C(1824336000) /* 2027-10-24: to 2027-11-22, over the end of summer time */
 #define DAYS 30
 #define BATCHES 120
@@ -371,17 +370,11 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("engines");
-    TCase *tcase = tcase_create("alike");
-    SRunner *runner = srunner_create(suite);
+    TCase *tcase = suite_case(suite, "alike");
     sqlite_setup(false);
-    tcase_set_timeout(tcase, 120);
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, two_engines_answer_alike);
     tcase_add_test(tcase, a_state_is_of_what_is_stored);
     tcase_add_test(tcase, an_engine_has_a_name);
-    suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

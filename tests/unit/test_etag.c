@@ -2,9 +2,9 @@
  * depends on; and when a report's tag changes as logs come. */
 #include "http/etag.h"
 #include "endpoint/routes.h"
+#include "support/runner.h"
 #include "time/zone_file.h"
 
-#include <check.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,6 @@
 
 #include "base/banned.h"
 
-#define ROWS(table) (int)(sizeof(table) / sizeof *(table))
 #define MAR_15 INT64_C(1773532800) /* 2026-03-15 00:00:00 */
 
 /* ---- the header ---- */
@@ -419,12 +418,10 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("etag");
-    TCase *tcase = tcase_create("etag");
+    TCase *tcase = suite_case(suite, "etag");
     tcase_add_loop_test(tcase, the_header_names, 0, ROWS(fields));
     tcase_add_test(tcase, every_input_counts);
-    suite_add_tcase(suite, tcase);
-    tcase = tcase_create("reports");
-    tcase_set_timeout(tcase, 60);
+    tcase = suite_case(suite, "reports");
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, not_modified);
     tcase_add_test(tcase, errors_have_no_tag);
@@ -435,10 +432,5 @@ int main(void)
     tcase_add_test(tcase, new_rules_have_other_tags);
     tcase_add_test(tcase, a_tag_and_its_report_are_of_one_moment);
     tcase_add_test(tcase, an_answer_lets_go);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -1,9 +1,9 @@
 /* test_fcgi.c: fcgi.c over a real socket, spoken to byte by byte by a client that is not libfcgi. The server runs in a
  * process of its own with a handler that tells what it was given. */
 #include "http/fcgi.h"
+#include "support/runner.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -519,12 +519,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("fcgi");
-    TCase *tcase = tcase_create("fcgi");
-    SRunner *runner = srunner_create(suite);
-    int failed;
+    TCase *tcase = suite_case(suite, "fcgi");
 
-    suite_add_tcase(suite, tcase);
-    tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, peers_that_hang_up);
     tcase_add_test(tcase, garbage);
@@ -539,8 +535,5 @@ int main(void)
     tcase_add_test(tcase, stops_when_idle);
     tcase_add_test(tcase, stops_on_a_socket_made_blocking);
     tcase_add_test(tcase, starts_on_unix_sockets_only);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

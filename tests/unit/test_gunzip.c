@@ -1,14 +1,13 @@
 /* test_gunzip.c: gzip streams whole, cut, doubled, broken, and bombs. Every stream is fed whole and byte by byte.
  * Streams are made with zlib's deflate, and one by hand from RFC 1951 and RFC 1952. */
 #include "format/gunzip.h"
+#include "support/runner.h"
 
-#include <check.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
-#define ROWS(table) ((int)(sizeof(table) / sizeof(table)[0]))
 #define LIMIT 1000u
 
 /* Where the data comes out. */
@@ -280,8 +279,7 @@ END_TEST
 static Suite *suite(void)
 {
     Suite *s = suite_create("gunzip");
-    TCase *tc = tcase_create("gunzip");
-    tcase_set_timeout(tc, 60);
+    TCase *tc = suite_case(s, "gunzip");
     tcase_add_test(tc, stored_by_hand);
     tcase_add_loop_test(tc, broken, 0, ROWS(broken_rows));
     tcase_add_loop_test(tc, not_gzip, 0, ROWS(not_gzip_rows));
@@ -293,15 +291,10 @@ static Suite *suite(void)
     tcase_add_test(tc, many_members);
     tcase_add_test(tc, sink_refuses);
     tcase_add_test(tc, sink_refuses_before_checksum);
-    suite_add_tcase(s, tc);
     return s;
 }
 
 int main(void)
 {
-    SRunner *runner = srunner_create(suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite());
 }

@@ -3,14 +3,13 @@
 #include "http/cgi.h"
 #include "http/http.h"
 #include "endpoint/routes.h"
+#include "support/runner.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/banned.h"
 
-#define ROWS(table) (sizeof(table) / sizeof *(table))
 #define NOW_MS INT64_C(1775044800123) /* 2026-04-01T12:00:00.123Z */
 
 static struct cgi_room room;
@@ -442,31 +441,25 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("http");
-    TCase *tcase = tcase_create("http");
-    SRunner *runner = srunner_create(suite);
-    int failed;
+    TCase *tcase = suite_case(suite, "http");
 
-    suite_add_tcase(suite, tcase);
     tcase_add_checked_fixture(tcase, set_up, tear_down);
-    tcase_add_loop_test(tcase, reads_identity, 0, (int)ROWS(identities));
-    tcase_add_loop_test(tcase, distrust_hides_the_key, 0, (int)ROWS(identities));
+    tcase_add_loop_test(tcase, reads_identity, 0, ROWS(identities));
+    tcase_add_loop_test(tcase, distrust_hides_the_key, 0, ROWS(identities));
     tcase_add_test(tcase, doubtful_identity_hides_the_key);
     tcase_add_test(tcase, reads_nothing);
     tcase_add_test(tcase, reads_all);
     tcase_add_test(tcase, headers_given_twice_suit_nobody);
-    tcase_add_loop_test(tcase, reads_lengths, 0, (int)ROWS(lengths));
+    tcase_add_loop_test(tcase, reads_lengths, 0, ROWS(lengths));
     tcase_add_test(tcase, writes_errors);
     tcase_add_test(tcase, keeps_the_servers_troubles);
     tcase_add_test(tcase, writes_heads);
     tcase_add_test(tcase, every_error_has_a_reason_phrase);
-    tcase_add_loop_test(tcase, unknown_paths, 0, (int)ROWS(unknown));
+    tcase_add_loop_test(tcase, unknown_paths, 0, ROWS(unknown));
     tcase_add_test(tcase, distrust_is_told);
     tcase_add_test(tcase, every_route);
     tcase_add_test(tcase, user_without_id);
     tcase_add_test(tcase, order_of_checks);
     tcase_add_test(tcase, health_without_database);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,8 +1,8 @@
 /* test_ingest.c: the ingest endpoint through plain requests, with a real writer and store in a folder of its own. */
 #include "endpoint/routes.h"
 #include "service/writer.h"
+#include "support/runner.h"
 
-#include <check.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -13,7 +13,6 @@
 
 #include "base/banned.h"
 
-#define ROWS(table) (sizeof(table) / sizeof *(table))
 #define MIB (1u << 20)
 #define LENGTH_RIGHT (-2) /* Content-Length is the body's */
 
@@ -494,14 +493,10 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("ingest");
-    TCase *tcase = tcase_create("ingest");
-    SRunner *runner = srunner_create(suite);
-    int failed;
+    TCase *tcase = suite_case(suite, "ingest");
 
-    suite_add_tcase(suite, tcase);
-    tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, set_up, tear_down);
-    tcase_add_loop_test(tcase, refuses, 0, (int)ROWS(refused));
+    tcase_add_loop_test(tcase, refuses, 0, ROWS(refused));
     tcase_add_test(tcase, refuses_broken_off);
     tcase_add_test(tcase, refuses_long_keys);
     tcase_add_test(tcase, bounds_body);
@@ -511,13 +506,10 @@ int main(void)
     tcase_add_test(tcase, refuses_sums_that_overflow);
     tcase_add_test(tcase, refusal_claims_no_key);
     tcase_add_test(tcase, names_100_errors_and_counts_all);
-    tcase_add_loop_test(tcase, accepts, 0, (int)ROWS(accepted));
+    tcase_add_loop_test(tcase, accepts, 0, ROWS(accepted));
     tcase_add_test(tcase, accepts_no_logs);
     tcase_add_test(tcase, inflates);
     tcase_add_test(tcase, counts_a_key_once);
     tcase_add_test(tcase, tells_health);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

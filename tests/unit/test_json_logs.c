@@ -4,14 +4,13 @@
 #include "format/json_logs.h"
 #include "format/json_scan.h"
 #include "format/json_walk.h"
+#include "support/runner.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
-#define ROWS(table) ((int)(sizeof(table) / sizeof(table)[0]))
 #define BYTES(literal) literal, sizeof(literal) - 1
 
 /* The scanner alone: is it JSON, and where is it wrong? */
@@ -1149,8 +1148,7 @@ END_TEST
 static Suite *suite(void)
 {
     Suite *s = suite_create("json_logs");
-    TCase *tc = tcase_create("scanner");
-    tcase_set_timeout(tc, 60);
+    TCase *tc = suite_case(s, "scanner");
     tcase_add_loop_test(tc, scanner, 0, ROWS(scan_rows));
     tcase_add_test(tc, scanner_bytes);
     tcase_add_test(tc, scanner_depth);
@@ -1158,8 +1156,7 @@ static Suite *suite(void)
     tcase_add_loop_test(tc, events, 0, ROWS(event_rows));
     tcase_add_loop_test(tc, walk, 0, ROWS(walk_rows));
     tcase_add_loop_test(tc, unescape, 0, ROWS(unescape_rows));
-    suite_add_tcase(s, tc);
-    tc = tcase_create("bodies");
+    tc = suite_case(s, "bodies");
     tcase_add_loop_test(tc, body_row, 0, ROWS(body_rows));
     tcase_add_loop_test(tc, log_row, 0, ROWS(log_rows));
     tcase_add_loop_test(tc, in_place, 0, ROWS(scan_rows));
@@ -1170,22 +1167,15 @@ static Suite *suite(void)
     tcase_add_test(tc, faults_in_order);
     tcase_add_test(tc, budget_used_up);
     tcase_add_test(tc, closed_halfway);
-    suite_add_tcase(s, tc);
-    tc = tcase_create("large");
-    tcase_set_timeout(tc, 120);
+    tc = suite_case(s, "large");
     tcase_add_loop_test(tc, large, 0, ROWS(large_rows));
     tcase_add_loop_test(tc, nested_100000, 0, ROWS(nest_rows));
     tcase_add_loop_test(tc, log_length, 0, ROWS(log_length_rows));
     tcase_add_test(tc, body_length);
-    suite_add_tcase(s, tc);
     return s;
 }
 
 int main(void)
 {
-    SRunner *runner = srunner_create(suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite());
 }

@@ -1,10 +1,10 @@
 /* test_keys.c: API keys as rows: good ones, hostile ones, and what other processes do to the file meanwhile. */
 #include "keys/keys.h"
+#include "support/runner.h"
 
 #include "db/db.h"
 #include "time/when.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -18,7 +18,6 @@
 
 #define NOW INT64_C(1774353600) /* 2026-03-24 12:00:00 UTC */
 #define NOBODY 65534
-#define ROWS(table) (sizeof(table) / sizeof *(table))
 
 static char dir[64];
 static char db_path[128];
@@ -982,27 +981,26 @@ END_TEST
 static Suite *keys_suite(void)
 {
     Suite *suite = suite_create("keys");
-    TCase *tcase = tcase_create("keys");
+    TCase *tcase = suite_case(suite, "keys");
     tcase_add_checked_fixture(tcase, set_up, tear_down);
-    tcase_set_timeout(tcase, 60);
-    tcase_add_loop_test(tcase, role_names, 0, (int)ROWS(roles));
+    tcase_add_loop_test(tcase, role_names, 0, ROWS(roles));
     tcase_add_test(tcase, role_with_nul_inside);
     tcase_add_test(tcase, made_and_found);
     tcase_add_test(tcase, two_keys_differ);
-    tcase_add_loop_test(tcase, adopted_by_rule, 0, (int)ROWS(adoptions));
-    tcase_add_loop_test(tcase, additions_by_rule, 0, (int)ROWS(additions));
+    tcase_add_loop_test(tcase, adopted_by_rule, 0, ROWS(adoptions));
+    tcase_add_loop_test(tcase, additions_by_rule, 0, ROWS(additions));
     tcase_add_test(tcase, name_that_does_not_end);
     tcase_add_test(tcase, no_digit_tells_more_than_another);
-    tcase_add_loop_test(tcase, presented_keys, 0, (int)ROWS(presented));
+    tcase_add_loop_test(tcase, presented_keys, 0, ROWS(presented));
     tcase_add_test(tcase, nul_inside);
     tcase_add_test(tcase, expires);
     tcase_add_test(tcase, revoked);
     tcase_add_test(tcase, revoked_by_another_connection);
-    tcase_add_loop_test(tcase, revoke_unknown, 0, (int)ROWS(no_such_keys));
+    tcase_add_loop_test(tcase, revoke_unknown, 0, ROWS(no_such_keys));
     tcase_add_test(tcase, list_stops_when_told);
-    tcase_add_loop_test(tcase, row_of_somebody_else, 0, (int)ROWS(bad_rows));
+    tcase_add_loop_test(tcase, row_of_somebody_else, 0, ROWS(bad_rows));
     tcase_add_test(tcase, long_name_is_cut);
-    tcase_add_loop_test(tcase, use_noted_hourly, 0, (int)ROWS(uses));
+    tcase_add_loop_test(tcase, use_noted_hourly, 0, ROWS(uses));
     tcase_add_test(tcase, refused_key_is_not_noted);
     tcase_add_test(tcase, busy_file_still_finds);
     tcase_add_test(tcase, read_only_file_still_finds);
@@ -1010,26 +1008,21 @@ static Suite *keys_suite(void)
     tcase_add_test(tcase, mode_and_owner);
     tcase_add_test(tcase, mode_whatever_the_umask);
     tcase_add_test(tcase, rollback_journal);
-    tcase_add_loop_test(tcase, strange_file, 0, (int)ROWS(strange_files));
+    tcase_add_loop_test(tcase, strange_file, 0, ROWS(strange_files));
     tcase_add_test(tcase, nothing_to_open);
     tcase_add_test(tcase, not_made_unless_told);
     tcase_add_test(tcase, processes_at_once);
     tcase_add_loop_test(tcase, processes_without_a_file, 0, 5);
-    tcase_add_loop_test(tcase, rotated_by_rule, 0, (int)ROWS(rotations));
+    tcase_add_loop_test(tcase, rotated_by_rule, 0, ROWS(rotations));
     tcase_add_test(tcase, a_line_of_keys_is_one_caller);
     tcase_add_test(tcase, rotated_once_more);
     tcase_add_test(tcase, rotated_back);
     tcase_add_test(tcase, not_rotated);
     tcase_add_test(tcase, upgraded);
-    suite_add_tcase(suite, tcase);
     return suite;
 }
 
 int main(void)
 {
-    SRunner *runner = srunner_create(keys_suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(keys_suite());
 }

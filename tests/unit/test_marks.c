@@ -8,8 +8,8 @@
 #include "log/batch.h"
 #include "log/import_mark.h"
 #include "store/store.h"
+#include "support/runner.h"
 
-#include <check.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -234,18 +234,11 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("marks");
-    TCase *plain = tcase_create("hashes"), *stored = tcase_create("stored");
+    TCase *plain = suite_case(suite, "hashes"), *stored = suite_case(suite, "stored");
     tcase_add_test(plain, hashes_are_as_described);
     tcase_add_test(plain, names_are_dropped);
     tcase_add_checked_fixture(stored, setup, teardown);
     tcase_add_test(stored, what_is_stored_is_not_stored_again);
     tcase_add_test(stored, marks_outlive_other_keys);
-    tcase_set_timeout(stored, 120);
-    suite_add_tcase(suite, plain);
-    suite_add_tcase(suite, stored);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -12,12 +12,12 @@
  *   metrics_text.c: no look at the heartbeat -> a_silent_writer_is_not_well:2
  *   a plain store for the atomic addition of a sum -> threads_lose_nothing */
 #include "metrics/metrics.h"
+#include "support/runner.h"
 
 #include "metrics/file.h"
 #include "process/clock.h"
 #include "endpoint/routes.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -31,8 +31,6 @@
 #include <unistd.h>
 
 #include "base/banned.h"
-
-#define ROWS(table) (int)(sizeof(table) / sizeof *(table))
 
 static const struct metrics_route counted[] = {
     {PROGRAM_INGEST, "/analytics/ingest", HTTP_POST, 204},
@@ -716,13 +714,9 @@ static void add_file_tests(TCase *tcase)
 int main(void)
 {
     Suite *suite = suite_create("metrics");
-    TCase *tcase = tcase_create("metrics");
-    SRunner *runner = srunner_create(suite);
-    int failed;
+    TCase *tcase = suite_case(suite, "metrics");
 
-    suite_add_tcase(suite, tcase);
     tcase_add_checked_fixture(tcase, set_up, tear_down);
-    tcase_set_timeout(tcase, 60);
     add_file_tests(tcase);
     tcase_add_loop_test(tcase, a_value_has_one_bucket, 0, ROWS(values));
     tcase_add_test(tcase, it_answers_without_a_database);
@@ -730,8 +724,5 @@ int main(void)
     tcase_add_test(tcase, nobody_counts_nobody_answers);
     tcase_add_loop_test(tcase, a_silent_writer_is_not_well, 0, ROWS(signs));
     tcase_add_test(tcase, nobody_counts);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

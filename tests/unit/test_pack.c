@@ -1,14 +1,13 @@
 /* test_pack.c: packed rollup chunks: bytes worked out by hand from the format in pack.h, and bytes that a damaged file
  * may hold. tests/fuzz/fuzz_pack.c goes on from here. */
 #include "rollup/pack.h"
+#include "support/runner.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/banned.h"
 
-#define ROWS(table) ((int)(sizeof(table) / sizeof(table)[0]))
 #define BYTES(literal) literal, sizeof(literal) - 1
 #define BASE 1000
 #define GREATEST "\xff\xff\xff\xff\xff\xff\xff\x7f"  /* 2^63-1 */
@@ -186,17 +185,12 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("pack");
-    TCase *tcase = tcase_create("pack");
-    SRunner *runner = srunner_create(suite);
-    suite_add_tcase(suite, tcase);
+    TCase *tcase = suite_case(suite, "pack");
     tcase_add_loop_test(tcase, chunk, 0, ROWS(chunk_rows));
     tcase_add_test(tcase, group_in_group);
     tcase_add_test(tcase, written_by_hand);
     tcase_add_test(tcase, read_by_hand);
     tcase_add_test(tcase, ceiling);
     tcase_add_test(tcase, sums_of_damage);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

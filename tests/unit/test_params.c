@@ -1,15 +1,14 @@
 /* test_params.c: query strings as rows, hostile ones first. Instants were worked out with date(1). */
 #include "http/params.h"
+#include "support/runner.h"
 #include "time/when.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/banned.h"
 
-#define ROWS(table) (sizeof(table) / sizeof *(table))
 #define RANGE "from=2026-03-15&to=2026-03-15"
 
 #define MAR_15 INT64_C(1773532800)
@@ -405,15 +404,12 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("params");
-    TCase *tcase = tcase_create("params");
-    SRunner *runner = srunner_create(suite);
-    int failed;
+    TCase *tcase = suite_case(suite, "params");
 
-    suite_add_tcase(suite, tcase);
-    tcase_add_loop_test(tcase, refuses, 0, (int)ROWS(refused));
-    tcase_add_loop_test(tcase, reads_ranges, 0, (int)ROWS(ranges));
-    tcase_add_loop_test(tcase, reads_ranges_in_zones, 0, (int)ROWS(zone_ranges));
-    tcase_add_loop_test(tcase, chooses_widths, 0, (int)ROWS(widths));
+    tcase_add_loop_test(tcase, refuses, 0, ROWS(refused));
+    tcase_add_loop_test(tcase, reads_ranges, 0, ROWS(ranges));
+    tcase_add_loop_test(tcase, reads_ranges_in_zones, 0, ROWS(zone_ranges));
+    tcase_add_loop_test(tcase, chooses_widths, 0, ROWS(widths));
     tcase_add_test(tcase, has_defaults);
     tcase_add_test(tcase, reads_everything);
     tcase_add_test(tcase, ignores_others);
@@ -421,8 +417,5 @@ int main(void)
     tcase_add_test(tcase, bounds_number);
     tcase_add_test(tcase, bounds_domain);
     tcase_add_test(tcase, bounds_error);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

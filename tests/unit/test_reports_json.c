@@ -8,8 +8,8 @@
  *   2026-03-16 00:00:00     2     5 b.com       4    4        4      1 timeout             9   */
 #include "endpoint/routes.h"
 #include "support/memory_store.h"
+#include "support/runner.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,6 @@
 
 #include "base/banned.h"
 
-#define ROWS(table) (sizeof(table) / sizeof *(table))
 #define MAR_15 INT64_C(1773532800)
 
 static char dir[64];
@@ -506,32 +505,26 @@ START_TEST(a_key_sees_its_own)
 }
 END_TEST
 
-static TCase *reports_of(const char *engine, void (*set_up_engine)(void))
+static void add_reports(Suite *suite, const char *engine, void (*set_up_engine)(void))
 {
-    TCase *tcase = tcase_create(engine);
-    tcase_set_timeout(tcase, 30);
+    TCase *tcase = suite_case(suite, engine);
     tcase_add_checked_fixture(tcase, set_up_engine, tear_down);
-    tcase_add_loop_test(tcase, answers_exactly, 0, (int)ROWS(answers));
-    tcase_add_loop_test(tcase, authenticates, 0, (int)ROWS(rights));
+    tcase_add_loop_test(tcase, answers_exactly, 0, ROWS(answers));
+    tcase_add_loop_test(tcase, authenticates, 0, ROWS(rights));
     tcase_add_test(tcase, the_servers_word_counts);
     tcase_add_test(tcase, a_key_sees_its_own);
     tcase_add_test(tcase, longest_answer_fits);
     tcase_add_test(tcase, caches_privately);
-    tcase_add_loop_test(tcase, csv_exactly, 0, (int)ROWS(csv_answers));
+    tcase_add_loop_test(tcase, csv_exactly, 0, ROWS(csv_answers));
     tcase_add_test(tcase, format_wins_over_accept);
     tcase_add_test(tcase, pages_of_csv_are_counted);
-    return tcase;
 }
 
 /* Behind the endpoints, one engine is like another. */
 int main(void)
 {
     Suite *suite = suite_create("reports_json");
-    suite_add_tcase(suite, reports_of("sqlite", set_up_sqlite));
-    suite_add_tcase(suite, reports_of("memory", set_up_memory));
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    add_reports(suite, "sqlite", set_up_sqlite);
+    add_reports(suite, "memory", set_up_memory);
+    return suite_run(suite);
 }

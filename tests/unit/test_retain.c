@@ -10,10 +10,10 @@
 #include "support/ledger.h"
 #include "support/recount.h"
 #include "store/sqlite/write/writer.h"
+#include "support/runner.h"
 #include "time/when.h"
 #include "store/sqlite/care/care.h"
 
-#include <check.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -26,7 +26,6 @@
 #define BEGIN INT64_C(1829606400) /* 2027-12-24: no period of 4 or 16 days begins with it */
 #define BEGIN_DAY (BEGIN / WHEN_DAY)
 #define DAYS 60
-#define COUNT(array) (int)(sizeof(array) / sizeof *(array))
 #define LATE (INT64_MAX / 4) /* later than every log */
 
 static char folder[64], aside_path[96];
@@ -964,12 +963,11 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("retain");
-    TCase *tcase = tcase_create("retain");
-    tcase_set_timeout(tcase, 600);
+    TCase *tcase = suite_case(suite, "retain");
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_loop_test(tcase, reports_equal_a_recount, 0, 3);
-    tcase_add_loop_test(tcase, a_combination_makes_sense_or_not, 0, COUNT(combinations));
-    tcase_add_loop_test(tcase, age_is_counted_from_the_newest_log, 0, COUNT(clocks));
+    tcase_add_loop_test(tcase, a_combination_makes_sense_or_not, 0, ROWS(combinations));
+    tcase_add_loop_test(tcase, age_is_counted_from_the_newest_log, 0, ROWS(clocks));
     tcase_add_test(tcase, a_log_older_than_all_that_is_kept);
     tcase_add_test(tcase, a_day_is_all_that_is_kept);
     tcase_add_test(tcase, a_number_of_a_batch_never_comes_again);
@@ -979,12 +977,7 @@ int main(void)
     tcase_add_test(tcase, a_plan_is_what_is_deleted);
     tcase_add_test(tcase, nothing_is_pruned_of_nothing);
     tcase_add_test(tcase, nothing_is_pruned_without_a_horizon);
-    tcase_add_loop_test(tcase, verify_sees_what_can_be_seen, 0, COUNT(damages));
+    tcase_add_loop_test(tcase, verify_sees_what_can_be_seen, 0, ROWS(damages));
     tcase_add_test(tcase, verify_beside_pruning);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

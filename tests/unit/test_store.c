@@ -4,10 +4,10 @@
 #include "support/recount.h"
 #include "log/batch.h"
 #include "store/sqlite/sqlite.h"
+#include "support/runner.h"
 #include "time/when.h"
 #include "time/zone_file.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -734,8 +734,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("store");
-    TCase *tcase = tcase_create("store");
-    tcase_set_timeout(tcase, 300);
+    TCase *tcase = suite_case(suite, "store");
     tcase_add_checked_fixture(tcase, make_folder, remove_folder);
     tcase_add_loop_test(tcase, reports_equal_a_recount, 0, SEEDS);
     tcase_add_loop_test(tcase, rollups_hold_the_raw_logs_and_nothing_else, 0, SEEDS);
@@ -749,15 +748,8 @@ int main(void)
     tcase_add_loop_test(tcase, another_file_is_refused, 0, sizeof refused_files / sizeof *refused_files);
     tcase_add_test(tcase, the_file_is_its_owners_alone);
     tcase_add_test(tcase, a_long_report_is_ended);
-    suite_add_tcase(suite, tcase);
-    tcase = tcase_create("zones");
-    tcase_set_timeout(tcase, 300);
+    tcase = suite_case(suite, "zones");
     tcase_add_checked_fixture(tcase, make_folder, remove_folder);
     tcase_add_loop_test(tcase, charts_in_zones_equal_a_recount, 0, sizeof zone_rows / sizeof *zone_rows);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

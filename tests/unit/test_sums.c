@@ -15,9 +15,9 @@
 #include "log/batch.h"
 #include "support/lists.h"
 #include "store/sqlite/sqlite.h"
+#include "support/runner.h"
 #include "time/when.h"
 
-#include <check.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <sqlite3.h>
@@ -25,8 +25,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define ROWS(table) (sizeof(table) / sizeof *(table))
 
 /* ---- random logs ---- */
 
@@ -509,16 +507,10 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("sums");
-    TCase *tcase = tcase_create("sums");
-    tcase_set_timeout(tcase, 120);
+    TCase *tcase = suite_case(suite, "sums");
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_loop_test(tcase, everything_adds_up, 0, SEEDS);
     tcase_add_loop_test(tcase, what_is_kept_adds_up, 0, 2);
     tcase_add_test(tcase, nothing_adds_up_to_nothing);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -1,11 +1,9 @@
 /* test_tally.c: sums by key, the n-th greatest of many values, and which tallies are kept. */
 #include "report/tally_cache.h"
+#include "support/runner.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define ROWS(table) ((int)(sizeof(table) / sizeof(table)[0]))
 
 static uint64_t rng = 1;
 
@@ -168,17 +166,12 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("tally");
-    TCase *tcase = tcase_create("tally");
-    suite_add_tcase(suite, tcase);
+    TCase *tcase = suite_case(suite, "tally");
     tcase_add_test(tcase, adds_by_key);
     tcase_add_test(tcase, copies_nothing);
     tcase_add_loop_test(tcase, finds_the_nth_greatest, 0, 5);
     tcase_add_test(tcase, knows_what_was_asked);
     tcase_add_test(tcase, forgets_what_was_not_used);
     tcase_add_test(tcase, stays_within_its_bytes);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -3,12 +3,11 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/text.h"
+#include "support/runner.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS(table) ((int)(sizeof(table) / sizeof(table)[0]))
 #define BYTES(literal) literal, sizeof(literal) - 1
 
 /* UTF-8 */
@@ -416,7 +415,7 @@ END_TEST
 static Suite *suite(void)
 {
     Suite *s = suite_create("text");
-    TCase *tc = tcase_create("text");
+    TCase *tc = suite_case(s, "text");
     tcase_add_loop_test(tc, utf8, 0, ROWS(utf8_rows));
     tcase_add_loop_test(tc, control, 0, ROWS(control_rows));
     tcase_add_loop_test(tc, number, 0, ROWS(number_rows));
@@ -425,28 +424,21 @@ static Suite *suite(void)
     tcase_add_loop_test(tc, csv_fields, 0, ROWS(csv_rows));
     tcase_add_test(tc, slices);
     tcase_add_test(tc, lower_and_hex);
-    suite_add_tcase(s, tc);
-    tc = tcase_create("buf");
+    tc = suite_case(s, "buf");
     tcase_add_test(tc, buf_ceiling);
     tcase_add_test(tc, buf_extremes);
     tcase_add_test(tc, buf_growth);
     tcase_add_test(tc, buf_numbers);
     tcase_add_test(tc, buf_printf_exact);
     tcase_add_test(tc, buf_reserved_room);
-    suite_add_tcase(s, tc);
-    tc = tcase_create("err");
+    tc = suite_case(s, "err");
     tcase_add_test(tc, errors);
     tcase_add_test(tc, fault_filled);
     tcase_add_loop_test(tc, fault_cut, 0, ROWS(wide_characters));
-    suite_add_tcase(s, tc);
     return s;
 }
 
 int main(void)
 {
-    SRunner *runner = srunner_create(suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite());
 }

@@ -5,6 +5,7 @@
  * Planted to see it fail: a rebuild that does not empty traffic_hour ("recount() == 4926", "2464 differences"), a
  * verify that does not look at the total ("0 differences"). */
 #include "support/ledger.h"
+#include "support/runner.h"
 #include "support/tape.h"
 #include "support/recount.h"
 #include "rollup/pack.h"
@@ -12,7 +13,6 @@
 #include "time/when.h"
 #include "store/sqlite/care/care.h"
 
-#include <check.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -909,8 +909,7 @@ static void release_grounds(void)
 int main(void)
 {
     Suite *suite = suite_create("verify");
-    TCase *tcase = tcase_create("verify");
-    tcase_set_timeout(tcase, 300);
+    TCase *tcase = suite_case(suite, "verify");
     tcase_add_unchecked_fixture(tcase, make_grounds, release_grounds);
     tcase_add_checked_fixture(tcase, make_folder, remove_folder);
     tcase_add_loop_test(tcase, a_sound_database_is_silent, 0, 3);
@@ -932,10 +931,5 @@ int main(void)
     tcase_add_test(tcase, rebuild_waits_for_no_writer);
     tcase_add_test(tcase, a_stop_leaves_all_as_right_as_before);
     tcase_add_test(tcase, reports_are_right_in_the_middle);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

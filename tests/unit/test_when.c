@@ -1,13 +1,12 @@
 /* test_when.c: the calendar and ISO 8601. Expected instants are well-known ones or worked out by hand; over random
  * instants glibc's timegm and gmtime_r are the other opinion. */
+#include "support/runner.h"
 #include "time/when.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#define ROWS(table) ((int)(sizeof(table) / sizeof(table)[0]))
 #define BYTES(literal) literal, sizeof(literal) - 1
 #define END_OF_2999 INT64_C(32503679999)
 
@@ -291,8 +290,7 @@ END_TEST
 static Suite *suite(void)
 {
     Suite *s = suite_create("when");
-    TCase *tc = tcase_create("when");
-    tcase_set_timeout(tc, 60);
+    TCase *tc = suite_case(s, "when");
     tcase_add_loop_test(tc, refused, 0, ROWS(refused_rows));
     tcase_add_loop_test(tc, parsed, 0, ROWS(parsed_rows));
     tcase_add_loop_test(tc, days, 0, ROWS(day_rows));
@@ -302,15 +300,10 @@ static Suite *suite(void)
     tcase_add_loop_test(tc, wild, 0, ROWS(wild_rows));
     tcase_add_loop_test(tc, months, 0, ROWS(month_rows));
     tcase_add_loop_test(tc, rounding, 0, ROWS(rounding_rows));
-    suite_add_tcase(s, tc);
     return s;
 }
 
 int main(void)
 {
-    SRunner *runner = srunner_create(suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite());
 }

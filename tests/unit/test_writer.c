@@ -1,10 +1,10 @@
 /* test_writer.c: the queue and the writer thread, before an engine that is as slow or as broken as the test says. */
 #include "service/writer.h"
+#include "support/runner.h"
 
 #include "time/mono.h"
 #include "store/engine.h"
 
-#include <check.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -308,12 +308,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("writer");
-    TCase *tcase = tcase_create("writer");
-    SRunner *runner = srunner_create(suite);
-    int failed;
+    TCase *tcase = suite_case(suite, "writer");
 
-    suite_add_tcase(suite, tcase);
-    tcase_set_timeout(tcase, 30);
     tcase_add_test(tcase, refuses_when_full);
     tcase_add_test(tcase, withdraws_what_waits_too_long);
     tcase_add_test(tcase, stop_writes_what_is_queued);
@@ -323,8 +319,5 @@ int main(void)
     tcase_add_test(tcase, upkeep_goes_on);
     tcase_add_test(tcase, one_batch);
     tcase_add_test(tcase, stop_takes_null);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

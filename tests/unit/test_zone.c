@@ -3,11 +3,11 @@
  * Then every zone of the system against the C library, in both forms that files come in, and hostile names and files.
  */
 #include "report/bucket.h"
+#include "support/runner.h"
 #include "time/tzif.h"
 #include "time/when.h"
 #include "time/zone_file.h"
 
-#include <check.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,8 +15,6 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-#define ROWS(table) (int)(sizeof(table) / sizeof *(table))
 
 static struct zone zone;
 static struct fault fault;
@@ -696,18 +694,10 @@ START_TEST(some_zones_are_utc)
 }
 END_TEST
 
-static TCase *add_case(Suite *suite, const char *name)
-{
-    TCase *tcase = tcase_create(name);
-    tcase_set_timeout(tcase, 120);
-    suite_add_tcase(suite, tcase);
-    return tcase;
-}
-
 int main(void)
 {
     Suite *suite = suite_create("zone");
-    TCase *tcase = add_case(suite, "system");
+    TCase *tcase = suite_case(suite, "system");
     tcase_add_loop_test(tcase, clocks_show, 0, ROWS(clocks));
     tcase_add_loop_test(tcase, days_last, 0, ROWS(days));
     tcase_add_loop_test(tcase, times_are, 0, ROWS(firsts));
@@ -720,14 +710,10 @@ int main(void)
     tcase_add_loop_test(tcase, rules_are_read_whole, 0, ROWS(rules));
     tcase_add_loop_test(tcase, rules_change, 0, ROWS(changes));
     tcase_add_loop_test(tcase, some_zones_are_utc, 0, ROWS(plain));
-    tcase = add_case(suite, "folder");
+    tcase = suite_case(suite, "folder");
     tcase_add_checked_fixture(tcase, make_folder, remove_folder);
     tcase_add_test(tcase, slim_files_say_the_same);
     tcase_add_loop_test(tcase, files_that_are_no_zones, 0, ROWS(files));
     tcase_add_test(tcase, no_database_is_the_servers_fault);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

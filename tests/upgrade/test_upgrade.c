@@ -7,6 +7,7 @@
  * first cut between the two), and a program that knows schema 3. */
 #include "support/disk.h"
 #include "support/ledger.h"
+#include "support/runner.h"
 #include "support/tape.h"
 #include "support/recount.h"
 #include "schema1.h"
@@ -16,7 +17,6 @@
 #include "store/sqlite/sqlite.h"
 #include "store/sqlite/care/care.h"
 
-#include <check.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -326,8 +326,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("upgrade");
-    TCase *tcase = tcase_create("upgrade");
-    tcase_set_timeout(tcase, 300);
+    TCase *tcase = suite_case(suite, "upgrade");
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, the_first_schema_becomes_the_newest);
     tcase_add_test(tcase, an_upgraded_file_is_used_on);
@@ -335,10 +334,5 @@ int main(void)
     tcase_add_test(tcase, each_cut_of_an_upgrade);
     tcase_add_loop_test(tcase, each_fault_of_an_upgrade, 0, 6);
     tcase_add_loop_test(tcase, a_newer_file_is_refused, 0, TRIES);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

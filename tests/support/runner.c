@@ -1,0 +1,31 @@
+/* runner.c: a suite of cases, its limits of time, and its exit status. Knows libcheck and the environment. */
+#include "support/runner.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LIMIT_SECONDS 600
+#define LONG_LIMIT_SECONDS 7200
+
+bool is_long_run(void)
+{
+    const char *value = getenv("ANALYTICS_LONG");
+    return value && *value && strcmp(value, "0") != 0;
+}
+
+TCase *suite_case(Suite *suite, const char *name)
+{
+    TCase *tcase = tcase_create(name);
+    tcase_set_timeout(tcase, is_long_run() ? LONG_LIMIT_SECONDS : LIMIT_SECONDS);
+    suite_add_tcase(suite, tcase);
+    return tcase;
+}
+
+int suite_run(Suite *suite)
+{
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,21 @@
+/* runner.h: what every test program in C is: a suite of cases, which is run and gives an exit status. Knows libcheck.
+ * Knows nothing of the project. */
+#ifndef SUPPORT_RUNNER_H
+#define SUPPORT_RUNNER_H
+
+#include <check.h>
+#include <stdbool.h>
+
+#define ROWS(table) (int)(sizeof(table) / sizeof *(table))
+
+/* A case of the suite. Its limit of time is for what hangs, not for what is slow: no test fails by a machine's speed.
+ */
+TCase *suite_case(Suite *suite, const char *name);
+
+/* Runs the suite; main() returns what it gives. */
+int suite_run(Suite *suite);
+
+/* Whether `make stress` asks for hours and not for seconds: ANALYTICS_LONG=1. */
+bool is_long_run(void);
+
+#endif
