@@ -79,6 +79,8 @@ static const char *time_text(int64_t bucket, int64_t width, char text[WHEN_TEXT_
 static void compare_closing(struct verifier *verifier, int64_t hour, int64_t day, int64_t newest)
 {
     char hours[WHEN_TEXT_BYTES], days[WHEN_TEXT_BYTES], log[WHEN_TEXT_BYTES];
+    if (hour <= verifier->kept.raw_from * 24) /* the newest logs may be deleted, but no horizon goes back */
+        newest = hour * 4;
     if (hour < 0 || day < 0 || day > hour / 24)
         verify_differs(verifier, "closing", false, "days are closed before %s, but hours before %s",
                        time_text(day, WHEN_DAY, days), time_text(hour, WHEN_HOUR, hours));

@@ -81,35 +81,35 @@ static int64_t parts_of(enum tier tier)
     return tier_width(tier) / tier_width((enum tier)(tier - 1));
 }
 
-/* Adds one narrower chunk to writer->pack.entries. */
-static enum err add_chunk(struct sqlite_writer *writer, int64_t part, int64_t user, sqlite3_stmt *statement)
+/* Adds one narrower chunk to writer->pack.entries, under the tier, bucket and user of the `whole`. */
+static enum err add_chunk(struct sqlite_writer *writer, const struct fold_key *whole, int64_t part,
+                          sqlite3_stmt *statement)
 {
-    const struct packing *packing = &writer->closed.packing;
     struct pack_reader reader;
     struct totals totals;
     enum err err = OK;
-    int64_t base = part * tier_width((enum tier)(packing->tier - 1));
+    int64_t base = part * tier_width((enum tier)(whole->tier - 1));
     pack_open(&reader, sqlite3_column_blob(statement, 0), (size_t)sqlite3_column_bytes(statement, 0), base, true);
     while (!err && pack_next(&reader, &totals)) {
         struct fold_key key = reader.key;
-        key.tier = packing->tier;
-        key.bucket = packing->bucket;
-        key.user_id = user;
+        key.tier = whole->tier;
+        key.bucket = whole->bucket;
+        key.user_id = whole->user_id;
         err = fold_add(&writer->pack.entries, &key, &totals);
         writer->closed.packing.entries++;
     }
     return reader.damaged ? ERR_INTERNAL : err;
 }
 
-static enum err add_part(struct sqlite_writer *writer, int64_t part, int64_t user, struct fault *fault)
+static enum err add_part(struct sqlite_writer *writer, const struct fold_key *whole, int64_t part, struct fault *fault)
 {
-    int64_t tier = writer->closed.packing.tier - 1;
+    int64_t tier = whole->tier - 1;
     sqlite3_stmt *statement = sql_of(&writer->db, W_CHUNKS_OF_USER);
     bool row = true;
-    BIND_ALL(statement, tier, part, user);
+    BIND_ALL(statement, tier, part, whole->user_id);
     enum err err = db_step(&writer->db, statement, "read chunks", &row, fault);
     while (!err && row) {
-        if (add_chunk(writer, part, user, statement))
+        if (add_chunk(writer, whole, part, statement))
             err = fault_set(fault, ERR_UNAVAILABLE, "rollup_chunk is damaged, or out of memory: tier %lld, bucket %lld",
                             (long long)tier, (long long)part);
         else
@@ -119,12 +119,14 @@ static enum err add_part(struct sqlite_writer *writer, int64_t part, int64_t use
     return err;
 }
 
-static enum err pack_user(struct sqlite_writer *writer, int64_t user, struct fault *fault)
+enum err sqlite_pack_user(struct sqlite_writer *writer, enum tier tier, int64_t bucket, int64_t user,
+                          struct fault *fault)
 {
-    int64_t count = parts_of(writer->closed.packing.tier), first = writer->closed.packing.bucket * count;
+    int64_t count = parts_of(tier), first = bucket * count;
+    struct fold_key whole = {.tier = tier, .bucket = bucket, .user_id = user};
     enum err err = OK;
     for (int64_t part = first; !err && part < first + count; part++)
-        err = add_part(writer, part, user, fault);
+        err = add_part(writer, &whole, part, fault);
     return err ? err : sqlite_pack(&writer->pack, true, fault);
 }
 
@@ -227,7 +229,7 @@ static enum err pack_step(struct sqlite_writer *writer, struct fault *fault)
         return begin_period(writer, TIER_DAY, fault);
     if (packing->next == packing->count)
         return end_period(writer, fault);
-    return pack_user(writer, packing->users[packing->next++], fault);
+    return sqlite_pack_user(writer, packing->tier, packing->bucket, packing->users[packing->next++], fault);
 }
 
 /* A slice of packing days before `day_limit`. */
@@ -264,6 +266,30 @@ static enum err set_closed(struct sqlite_writer *writer, struct fault *fault)
     BIND_ALL(statement, writer->closed.hour, writer->closed.day);
     return db_run(&writer->db, statement, "close a period", fault);
 }
+
+/* ---- back again ---- */
+
+/* Days that are open again have no rows. */
+enum err sqlite_open_again(struct sqlite_writer *writer, struct fault *fault)
+{
+    int64_t newest = -1;
+    struct writer_closed *closed = &writer->closed;
+    enum err err = sqlite_lookup(&writer->db, W_NEWEST_QUARTER, 0, -1, &newest, fault);
+    int64_t hour = max64(newest < 0 ? 0 : newest / 4 + 1, closed->horizons.raw_from * 24);
+    if (err || closed->hour <= hour)
+        return err;
+    closed->hour = hour;
+    if (closed->day > hour / 24) {
+        closed->day = hour / 24;
+        BIND_ALL(sql_of(&writer->db, W_DAYS_DROP_FROM), closed->day);
+        err = db_run(&writer->db, sql_of(&writer->db, W_DAYS_DROP_FROM), "open days again", fault);
+        if (!err)
+            err = drop_half_packed(writer, fault);
+    }
+    return err ? err : set_closed(writer, fault);
+}
+
+/* ---- a slice ---- */
 
 /* One slice of work: an hour (`hour` >= 0), or a part of a day. */
 static enum err work(struct sqlite_writer *writer, int64_t hour, int64_t day_limit, struct fault *fault)

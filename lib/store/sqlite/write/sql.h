@@ -14,6 +14,21 @@
     "?2)"
 #define IMPORT_CALLER "(SELECT id FROM name WHERE text = '" STORE_IMPORT_CALLER "')"
 
+/* The hours of day ?3, so that each is one search in traffic_hour. */
+#define HOURS_OF_DAY                                                                                                   \
+    "WITH RECURSIVE hours (hour) AS (SELECT ?3 * 24 UNION ALL SELECT hour + 1 FROM hours WHERE hour < ?3 * 24 + 23) "
+
+/* The hours that are closed, but of no closed day. */
+#define HOURS_OF_NO_DAY                                                                                                \
+    "WITH RECURSIVE hours (hour) AS (SELECT closed_day * 24 FROM closing WHERE closed_day * 24 < closed_hour"          \
+    " UNION ALL SELECT hour + 1 FROM hours WHERE hour + 1 < (SELECT closed_hour FROM closing)) "
+
+/* Logs of the quarter ?1 that are selected: sqlite_selected_values in write/take.h. */
+#define SELECTED                                                                                                       \
+    "quarter = ?1 AND second >= ?2 AND second < ?3 AND user_id BETWEEN ?4 AND ?5 AND order_id BETWEEN ?6 AND ?7"       \
+    " AND batch_id BETWEEN ?8 AND ?9 AND domain BETWEEN ?10 AND ?11 AND worker BETWEEN ?12 AND ?13"
+#define LOG_KEY "quarter, user_id, domain, order_id, batch_id, line"
+
 /* The writer's statements, prepared at start: W_NAME and its SQL. */
 #define WRITER_SQL(X)                                                                                                  \
     X(W_NAME_FIND, "SELECT id FROM name WHERE text = ?1")                                                              \
@@ -99,7 +114,35 @@
                     " + (SELECT ifnull(sum(logs), 0) FROM batch WHERE id < ?1) WHERE id = 1")                          \
     X(W_BATCH_PRUNE, "DELETE FROM batch WHERE id < ?1")                                                                \
     X(W_FREE_PAGES, "PRAGMA freelist_count")                                                                           \
-    X(W_PAGES, "PRAGMA page_count")
+    X(W_PAGES, "PRAGMA page_count")                                                                                    \
+    X(W_QUARTERS_DROP, "DELETE FROM traffic_quarter WHERE user_id = ?1"                                                \
+                       " AND bucket IN (?3 * 4, ?3 * 4 + 1, ?3 * 4 + 2, ?3 * 4 + 3)")                                  \
+    X(W_HOUR_DROP, "DELETE FROM traffic_hour WHERE bucket = ?3 AND user_id = ?1 AND order_id = ?2")                    \
+    X(W_DAY_DROP, "DELETE FROM traffic_day WHERE user_id = ?1 AND order_id = ?2 AND bucket = ?3")                      \
+    X(W_DAY_REDO, "INSERT INTO traffic_day (user_id, order_id, bucket, count, bytes_sent, bytes_received, errors,"     \
+                  " max_concurrency) " HOURS_OF_DAY "SELECT ?1, ?2, ?3, sum(count), sum(bytes_sent),"                  \
+                  " sum(bytes_received), sum(errors), max(max_concurrency) FROM hours CROSS JOIN traffic_hour"         \
+                  " WHERE bucket = hour AND user_id = ?1 AND order_id = ?2 HAVING count(*) > 0")                       \
+    X(W_DAYS_DROP_FROM, "DELETE FROM traffic_day WHERE bucket >= ?1")                                                  \
+    X(W_CHUNKS_DROP_USER, "DELETE FROM rollup_chunk WHERE tier = ?2 AND bucket = ?3 AND user_id = ?1")                 \
+    X(W_PAIR_DROP,                                                                                                     \
+      "DELETE FROM order_user WHERE user_id = ?1 AND order_id = ?2"                                                    \
+      " AND NOT EXISTS (SELECT 1 FROM traffic_day AS d WHERE d.user_id = ?1 AND d.order_id = ?2)"                      \
+      " AND NOT EXISTS (" HOURS_OF_NO_DAY "SELECT 1 FROM hours CROSS JOIN traffic_hour AS h"                           \
+      " WHERE h.bucket = hour AND h.user_id = ?1 AND h.order_id = ?2)"                                                 \
+      " AND NOT EXISTS (SELECT 1 FROM traffic_quarter AS q CROSS JOIN raw_log AS r ON r.quarter = q.bucket"            \
+      " AND r.user_id = ?1 AND r.order_id = ?2 WHERE q.user_id = ?1"                                                   \
+      " AND q.bucket >= (SELECT closed_hour * 4 FROM closing))")                                                       \
+    X(W_NAME_DROP, "DELETE FROM name WHERE id = ?1")                                                                   \
+    X(W_TAKE, "DELETE FROM raw_log WHERE (" LOG_KEY ") IN (SELECT " LOG_KEY " FROM raw_log WHERE " SELECTED            \
+              " LIMIT ?14) RETURNING user_id, order_id, second, count, bytes_sent, bytes_received, error_count")       \
+    X(W_CHUNKS_OF_BUCKET, "SELECT user_id, entries FROM rollup_chunk WHERE tier = ?1 AND bucket = ?2"                  \
+                          " AND user_id BETWEEN ?3 AND ?4")                                                            \
+    X(W_QUARTERS_OF_ALL,                                                                                               \
+      "INSERT INTO traffic_quarter (bucket, user_id, count, bytes_sent, bytes_received, errors, max_concurrency,"      \
+      " first_second, last_second) SELECT bucket, 0, sum(count), sum(bytes_sent), sum(bytes_received), sum(errors),"   \
+      " max(max_concurrency), min(first_second), max(last_second) FROM traffic_quarter"                                \
+      " WHERE bucket >= ?1 * 4 AND bucket < ?1 * 4 + 4 AND user_id > 0 GROUP BY bucket")
 
 enum writer_statement {
 #define WRITER_ENUM(name, sql) name,

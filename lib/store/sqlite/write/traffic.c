@@ -72,3 +72,20 @@ enum err sqlite_traffic_put(struct writer_traffic *traffic, struct fault *fault)
     fold_clear(&traffic->sums);
     return err;
 }
+
+static enum err put_alone(struct writer_traffic *traffic, const struct fold_entry *entry, struct fault *fault)
+{
+    if (entry->key.tier == TIER_QUARTER)
+        return put_quarter(traffic, entry, fault);
+    return put_bucket(traffic, entry->key.tier == TIER_HOUR ? W_HOUR_ADD : W_DAY_ADD, entry->key.bucket, entry, fault);
+}
+
+enum err sqlite_traffic_put_alone(struct writer_traffic *traffic, struct fault *fault)
+{
+    enum err err = OK;
+    fold_sort(&traffic->sums);
+    for (size_t i = 0; !err && i < traffic->sums.count; i++)
+        err = put_alone(traffic, &traffic->sums.entries[i], fault);
+    fold_clear(&traffic->sums);
+    return err;
+}

@@ -23,4 +23,7 @@ enum err sqlite_traffic_add(struct writer_traffic *traffic, int64_t user_id, int
 /* Adds what was noted to the tables, and forgets it. */
 enum err sqlite_traffic_put(struct writer_traffic *traffic, struct fault *fault);
 
+/* The same, but an hour's sums are not added to its day. */
+enum err sqlite_traffic_put_alone(struct writer_traffic *traffic, struct fault *fault);
+
 #endif

@@ -1,0 +1,287 @@
+/* redo.c: makes rollups right again after logs were deleted: those of an hour from the logs that are left in it, those
+ * of wider periods from narrower ones; of the users that lost logs, and of everyone. Nothing is subtracted: the greatest
+ * of what is left can't be told from the greatest of all. Knows which rollups a log is in. Does not know why logs went.
+ */
+#include "store/sqlite/write/redo.h"
+
+#include "store/sqlite/write/close.h"
+#include "time/when.h"
+
+#include <assert.h>
+
+#include "base/banned.h"
+
+static enum err run(struct sqlite_writer *writer, enum writer_statement which, int64_t user, int64_t second,
+                    int64_t bucket, struct fault *fault)
+{
+    sqlite3_stmt *statement = sql_of(&writer->db, which);
+    BIND_ALL(statement, user, second, bucket);
+    return db_run(&writer->db, statement, "make a rollup again", fault);
+}
+
+/* ---- one hour or day ---- */
+
+/* Did this order of the user lose some? Order 0: any of them. */
+static bool has_lost(const struct loss *loss, int64_t user, int64_t order)
+{
+    size_t low = 0, high = loss->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct fold_key *key = &loss->gone[middle].key;
+        if (key->user_id < user || (key->user_id == user && key->order_id < order))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == loss->count || loss->gone[low].key.user_id != user)
+        return false;
+    return order == 0 || loss->gone[low].key.order_id == order;
+}
+
+enum err sqlite_redo_traffic(struct sqlite_writer *writer, const struct loss *loss, int64_t user, int64_t order,
+                             const struct totals *totals)
+{
+    struct fold_key key = {.tier = loss->tier, .bucket = loss->bucket};
+    enum err err = fold_add(&writer->traffic.sums, &key, totals);
+    if (err || !has_lost(loss, user, 0))
+        return err;
+    key.user_id = user;
+    err = fold_add(&writer->traffic.sums, &key, totals);
+    key.order_id = order;
+    return err || !has_lost(loss, user, order) ? err : fold_add(&writer->traffic.sums, &key, totals);
+}
+
+enum err sqlite_redo_entry(struct sqlite_writer *writer, const struct loss *loss, int64_t user,
+                           const struct fold_key *entry, const struct totals *totals)
+{
+    struct fold_key key = {
+        .tier = loss->tier, .bucket = loss->bucket, .domain = entry->domain, .error = entry->error};
+    enum err err = fold_add(&writer->pack.entries, &key, totals);
+    if (err || !has_lost(loss, user, 0))
+        return err;
+    key.user_id = user;
+    key.order_id = entry->order_id;
+    return fold_add(&writer->pack.entries, &key, totals);
+}
+
+static enum err drop_user(struct sqlite_writer *writer, const struct loss *loss, int64_t user, struct fault *fault)
+{
+    enum writer_statement traffic = loss->tier == TIER_HOUR ? W_HOUR_DROP : W_DAY_DROP;
+    enum err err = run(writer, traffic, user, 0, loss->bucket, fault);
+    return err ? err : run(writer, W_CHUNKS_DROP_USER, user, loss->tier, loss->bucket, fault);
+}
+
+static enum err drop_rows(struct sqlite_writer *writer, const struct loss *loss, struct fault *fault)
+{
+    enum err err = drop_user(writer, loss, 0, fault);
+    for (size_t i = 0; !err && i < loss->count; i++) {
+        const struct fold_key *key = &loss->gone[i].key;
+        if (i == 0 || key->user_id != loss->gone[i - 1].key.user_id)
+            err = drop_user(writer, loss, key->user_id, fault);
+        if (!err)
+            err = run(writer, loss->tier == TIER_HOUR ? W_HOUR_DROP : W_DAY_DROP, key->user_id, key->order_id,
+                      loss->bucket, fault);
+    }
+    return err;
+}
+
+enum err sqlite_redo_put(struct sqlite_writer *writer, const struct loss *loss, struct fault *fault)
+{
+    enum err err = drop_rows(writer, loss, fault);
+    if (!err)
+        err = sqlite_traffic_put_alone(&writer->traffic, fault);
+    return err ? err : sqlite_pack(&writer->pack, true, fault);
+}
+
+/* ---- an hour, from its logs ---- */
+
+/* What only a closed hour has. */
+static enum err add_closed(struct sqlite_writer *writer, const struct loss *loss, sqlite3_stmt *statement,
+                           const struct totals *totals)
+{
+    int64_t user = sqlite3_column_int64(statement, 0), error = sqlite3_column_int64(statement, 2);
+    struct fold_key entry = {.domain = sqlite3_column_int64(statement, 1),
+                             .order_id = sqlite3_column_int64(statement, 3)};
+    enum err err = sqlite_redo_traffic(writer, loss, user, entry.order_id, totals);
+    if (!err)
+        err = sqlite_redo_entry(writer, loss, user, &entry, totals);
+    entry.error = error;
+    return !err && error ? sqlite_redo_entry(writer, loss, user, &entry, totals) : err;
+}
+
+/* A log that is left. */
+static enum err add_log(struct sqlite_writer *writer, const struct loss *loss, bool is_closed, int64_t quarter,
+                        sqlite3_stmt *statement)
+{
+    struct totals totals = sqlite_raw_totals(statement);
+    struct fold_key key = {.tier = TIER_QUARTER, .bucket = quarter};
+    int64_t user = sqlite3_column_int64(statement, 0);
+    enum err err = fold_add(&writer->traffic.sums, &key, &totals);
+    key.user_id = user;
+    if (!err && has_lost(loss, user, 0))
+        err = fold_add(&writer->traffic.sums, &key, &totals);
+    return err || !is_closed ? err : add_closed(writer, loss, statement, &totals);
+}
+
+static enum err add_quarter(struct sqlite_writer *writer, const struct loss *loss, bool is_closed, int64_t quarter,
+                            struct fault *fault)
+{
+    sqlite3_stmt *statement = sql_of(&writer->db, W_RAW_QUARTER);
+    bool row = true;
+    BIND_ALL(statement, quarter);
+    enum err err = db_step(&writer->db, statement, "read raw logs", &row, fault);
+    while (!err && row) {
+        if (add_log(writer, loss, is_closed, quarter, statement))
+            err = fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+        else
+            err = db_step(&writer->db, statement, "read raw logs", &row, fault);
+    }
+    sqlite3_reset(statement);
+    return err;
+}
+
+static enum err drop_quarters(struct sqlite_writer *writer, const struct loss *loss, struct fault *fault)
+{
+    enum err err = run(writer, W_QUARTERS_DROP, 0, 0, loss->bucket, fault);
+    for (size_t i = 0; !err && i < loss->count; i++)
+        if (i == 0 || loss->gone[i].key.user_id != loss->gone[i - 1].key.user_id)
+            err = run(writer, W_QUARTERS_DROP, loss->gone[i].key.user_id, 0, loss->bucket, fault);
+    return err;
+}
+
+static enum err redo_hour(struct sqlite_writer *writer, const struct loss *loss, struct fault *fault)
+{
+    bool is_closed = sqlite_is_packed(&writer->closed, TIER_HOUR, loss->bucket, 0);
+    fold_clear(&writer->traffic.sums);
+    fold_clear(&writer->pack.entries);
+    enum err err = drop_quarters(writer, loss, fault);
+    for (int64_t quarter = loss->bucket * 4; !err && quarter < (loss->bucket + 1) * 4; quarter++)
+        err = add_quarter(writer, loss, is_closed, quarter, fault);
+    return err ? err : sqlite_redo_put(writer, loss, fault); /* an open hour has quarters alone */
+}
+
+static enum err redo_hours(struct sqlite_writer *writer, const struct fold *gone, struct fault *fault)
+{
+    enum err err = OK;
+    for (size_t i = 0, n; !err && i < gone->count; i += n) {
+        int64_t hour = gone->entries[i].key.bucket;
+        for (n = 1; i + n < gone->count && gone->entries[i + n].key.bucket == hour; n++)
+            ;
+        err = redo_hour(writer, &(struct loss){TIER_HOUR, hour, &gone->entries[i], n}, fault);
+    }
+    return err;
+}
+
+/* ---- a day, from its hours ---- */
+
+static enum err redo_traffic_day(struct sqlite_writer *writer, int64_t day, const struct fold *pairs,
+                                 struct fault *fault)
+{
+    enum err err = OK;
+    for (size_t i = 0; !err && day < writer->closed.day && i < pairs->count; i++) {
+        const struct fold_key *pair = &pairs->entries[i].key;
+        err = run(writer, W_DAY_DROP, pair->user_id, pair->order_id, day, fault);
+        if (!err)
+            err = run(writer, W_DAY_REDO, pair->user_id, pair->order_id, day, fault);
+    }
+    return err;
+}
+
+static enum err repack_user(struct sqlite_writer *writer, enum tier tier, int64_t bucket, int64_t user,
+                            struct fault *fault)
+{
+    if (!sqlite_is_packed(&writer->closed, tier, bucket, user))
+        return OK;
+    enum err err = run(writer, W_CHUNKS_DROP_USER, user, tier, bucket, fault);
+    return err ? err : sqlite_pack_user(writer, tier, bucket, user, fault);
+}
+
+/* The period of each tier, from `narrowest` on, that the day lies in. */
+static enum err repack(struct sqlite_writer *writer, int64_t day, enum tier narrowest, const struct fold *pairs,
+                       struct fault *fault)
+{
+    enum err err = OK;
+    for (int tier = (int)narrowest; !err && tier < TIER_COUNT; tier++) {
+        int64_t bucket = tier_bucket((enum tier)tier, day * WHEN_DAY);
+        for (size_t i = 0; !err && i < pairs->count; i++)
+            if (pairs->entries[i].key.order_id == 0) /* each user's first pair */
+                err = repack_user(writer, (enum tier)tier, bucket, pairs->entries[i].key.user_id, fault);
+    }
+    return err;
+}
+
+/* ---- whose orders ---- */
+
+/* A pair goes when no log of it is left, and no sum of logs that are no longer kept. */
+static enum err drop_pairs(struct sqlite_writer *writer, const struct fold *pairs, struct fault *fault)
+{
+    enum err err = OK;
+    for (size_t i = 0; !err && i < pairs->count; i++) {
+        const struct fold_key *pair = &pairs->entries[i].key;
+        if (pair->order_id)
+            err = run(writer, W_PAIR_DROP, pair->user_id, pair->order_id, 0, fault);
+    }
+    fold_clear(&writer->orders);
+    return err;
+}
+
+/* ---- the whole ---- */
+
+/* Everyone, each user, each order of theirs. */
+static enum err list_pairs(const struct fold *gone, struct fold *pairs)
+{
+    enum err err = fold_add(pairs, &(struct fold_key){0}, &TOTALS_NONE);
+    for (size_t i = 0; !err && i < gone->count; i++) {
+        struct fold_key pair = {.user_id = gone->entries[i].key.user_id};
+        err = fold_add(pairs, &pair, &TOTALS_NONE);
+        pair.order_id = gone->entries[i].key.order_id;
+        if (!err)
+            err = fold_add(pairs, &pair, &TOTALS_NONE);
+    }
+    fold_sort(pairs);
+    return err;
+}
+
+static enum err redo(struct sqlite_writer *writer, const struct fold *gone, const struct fold *pairs,
+                     struct fault *fault)
+{
+    int64_t day = gone->entries[0].key.bucket / 24;
+    assert(gone->entries[gone->count - 1].key.bucket / 24 == day);
+    enum err err = redo_hours(writer, gone, fault);
+    if (!err)
+        err = redo_traffic_day(writer, day, pairs, fault);
+    if (!err)
+        err = repack(writer, day, TIER_DAY, pairs, fault);
+    if (!err)
+        err = sqlite_open_again(writer, fault);
+    return err ? err : drop_pairs(writer, pairs, fault);
+}
+
+static enum err note_change(struct sqlite_writer *writer, struct fault *fault)
+{
+    return db_run(&writer->db, sql_of(&writer->db, W_NOTE_CHANGE), "note a change of closed hours", fault);
+}
+
+enum err sqlite_redo(struct sqlite_writer *writer, struct fold *gone, struct fault *fault)
+{
+    struct fold pairs = {0};
+    if (gone->count == 0)
+        return OK;
+    fold_sort(gone);
+    enum err err = list_pairs(gone, &pairs) ? fault_set(fault, ERR_UNAVAILABLE, "out of memory")
+                                            : redo(writer, gone, &pairs, fault);
+    fold_release(&pairs);
+    return err ? err : note_change(writer, fault);
+}
+
+enum err sqlite_redo_wider(struct sqlite_writer *writer, int64_t day, const struct fold *gone, struct fault *fault)
+{
+    struct fold pairs = {0};
+    enum err err =
+        list_pairs(gone, &pairs) ? fault_set(fault, ERR_UNAVAILABLE, "out of memory")
+                                 : repack(writer, day, TIER_4_DAYS, &pairs, fault);
+    if (!err)
+        err = drop_pairs(writer, &pairs, fault);
+    fold_release(&pairs);
+    return err ? err : note_change(writer, fault);
+}
