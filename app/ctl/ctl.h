@@ -18,9 +18,11 @@ enum { CTL_DIFFERENT = 1, CTL_UNDONE = 2 };
 /* Every option of every command. X(name, text, has_arg) */
 #define CTL_OPTION_LIST(X)                                                                                             \
     X(CTL_ADMIN_KEY, "admin-key", required_argument)                                                                   \
+    X(CTL_BATCH, "batch", required_argument)                                                                           \
     X(CTL_CONFIG, "config", required_argument)                                                                         \
     X(CTL_DATA, "data", required_argument)                                                                             \
     X(CTL_DAYS, "days", required_argument)                                                                             \
+    X(CTL_DOMAIN, "domain", required_argument)                                                                         \
     X(CTL_DRY_RUN, "dry-run", no_argument)                                                                             \
     X(CTL_EXPIRES, "expires", required_argument)                                                                       \
     X(CTL_FORCE, "force", no_argument)                                                                                 \
@@ -47,7 +49,9 @@ enum { CTL_DIFFERENT = 1, CTL_UNDONE = 2 };
     X(CTL_UNTIL, "until", required_argument)                                                                           \
     X(CTL_URL, "url", required_argument)                                                                               \
     X(CTL_USER_ID, "user-id", required_argument)                                                                       \
+    X(CTL_VACUUM, "vacuum", no_argument)                                                                               \
     X(CTL_VERSION, "version", no_argument)                                                                             \
+    X(CTL_WORKER, "worker", required_argument)                                                                         \
     X(CTL_WORKER_KEY, "worker-key", required_argument)                                                                 \
     X(CTL_YES, "yes", no_argument)
 
@@ -71,6 +75,7 @@ struct ctl {
 
 /* The commands: each returns one of enum ctl_exit. */
 int ctl_config(const struct ctl *ctl);
+int ctl_delete(const struct ctl *ctl);
 int ctl_demo(const struct ctl *ctl);
 int ctl_export(const struct ctl *ctl);
 int ctl_import(const struct ctl *ctl);
@@ -107,6 +112,14 @@ int ctl_path_in(const struct ctl *ctl, const char *name, char ret_path[CTL_PATH_
 /* "keys/admin.key": where init writes the key that it makes for a role. Returns `ret_name`. */
 const char *ctl_key_file(enum role role, char ret_name[CTL_KEY_FILE_BYTES]);
 
+/* ---- ctl/parse.c: values of options; CTL_OK, or what was misused is said ---- */
+
+/* A date, or an instant. As an end, a date is its end. */
+int ctl_parse_time(const char *text, const char *option, bool is_end, int64_t *ret_seconds);
+
+/* NULL leaves it as it is. */
+int ctl_parse_id(const char *text, const char *option, int64_t *ret_id);
+
 /* ---- ctl/watch.c: a long command while it works ---- */
 
 /* Signals that end a program are caught from now on: they end it at once, or set what ctl_watch_is_stopped says. A
@@ -137,6 +150,9 @@ int ctl_fault(const struct fault *fault);
 /* The same for long work that a signal may have stopped: then `stopped` says what became of it, and the status is the
  * signal's. */
 int ctl_fault_of_work(const struct fault *fault, const char *stopped);
+
+/* Asks the terminal; true for a yes. */
+bool ctl_confirm(const char *question);
 
 /* Puts '?' in place of everything in `text` that could act on a terminal or reorder what it shows: control characters,
  * bytes that are not UTF-8, invisible and direction marks. Never longer than before. */

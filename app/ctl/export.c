@@ -80,23 +80,6 @@ static int write_logs(struct store_export *export, const struct store_export_fil
 
 /* ---- the command line ---- */
 
-/* A fraction of a second is past the second: logs are stamped by the second. */
-static int parse_time(const char *text, const char *option, bool is_end, int64_t *ret_seconds)
-{
-    struct when when;
-    if (!when_parse(slice_of(text), &when))
-        return ctl_misuse("%s is a date, YYYY-MM-DD, or an ISO 8601 date-time, of the years 1970 to 2999", option);
-    *ret_seconds = when.seconds + when.has_fraction + (is_end && when.date_only ? WHEN_DAY : 0);
-    return CTL_OK;
-}
-
-static int parse_id(const char *text, const char *option, int64_t *ret_id)
-{
-    if (!text || text_to_i64(slice_of(text), 1, LIMIT_ID, ret_id))
-        return CTL_OK;
-    return ctl_misuse("%s is an integer from 1 to %lld", option, (long long)LIMIT_ID);
-}
-
 static int parse(const struct ctl *ctl, struct store_export_filter *ret_filter, struct output *output)
 {
     const char *format = ctl->option[CTL_FORMAT];
@@ -104,14 +87,14 @@ static int parse(const struct ctl *ctl, struct store_export_filter *ret_filter, 
     output->put = output->is_json ? log_put_json : log_put_csv;
     if (!output->is_json && strcmp(format, "csv") != 0)
         return ctl_misuse("--format is csv or ndjson");
-    int status = parse_time(ctl->option[CTL_FROM], "--from", false, &ret_filter->from);
+    int status = ctl_parse_time(ctl->option[CTL_FROM], "--from", false, &ret_filter->from);
     if (!status)
-        status = parse_time(ctl->option[CTL_TO], "--to", true, &ret_filter->to);
+        status = ctl_parse_time(ctl->option[CTL_TO], "--to", true, &ret_filter->to);
     if (!status && ret_filter->from > ret_filter->to)
         status = ctl_misuse("--from is after --to");
     if (!status)
-        status = parse_id(ctl->option[CTL_USER_ID], "--user-id", &ret_filter->user_id);
-    return status ? status : parse_id(ctl->option[CTL_ORDER_ID], "--order-id", &ret_filter->order_id);
+        status = ctl_parse_id(ctl->option[CTL_USER_ID], "--user-id", &ret_filter->user_id);
+    return status ? status : ctl_parse_id(ctl->option[CTL_ORDER_ID], "--order-id", &ret_filter->order_id);
 }
 
 static int export_logs(const struct ctl *ctl, const struct store_export_filter *filter, struct output *output)

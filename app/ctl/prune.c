@@ -122,16 +122,13 @@ static int dry_run(const struct ctl *ctl, int64_t days)
 /* What is deleted does not come back: who types the command is asked once more. A script is not. */
 static int confirm(const struct ctl *ctl, int64_t days)
 {
-    char answer[8] = "";
     if (ctl->option[CTL_YES] || !isatty(STDIN_FILENO))
         return CTL_OK;
     fprintf(stderr,
             "All logs and all sums older than %lld days (of the newest log) will be deleted for good; --dry-run counts "
-            "them.\nGo on? [y/N] ",
+            "them.\n",
             (long long)days);
-    if (fgets(answer, sizeof answer, stdin) && (strcmp(answer, "y\n") == 0 || strcmp(answer, "yes\n") == 0))
-        return CTL_OK;
-    return ctl_fail("nothing was deleted");
+    return ctl_confirm("Go on?") ? CTL_OK : ctl_fail("nothing was deleted");
 }
 
 static int prune(const struct ctl *ctl, int64_t days)

@@ -102,3 +102,10 @@ int ctl_fault(const struct fault *fault)
         return ctl_misuse("%s", fault->detail);
     return ctl_fail("%s", fault->detail);
 }
+
+bool ctl_confirm(const char *question)
+{
+    char answer[8] = "";
+    fprintf(stderr, "%s [y/N] ", question);
+    return fgets(answer, sizeof answer, stdin) && (strcmp(answer, "y\n") == 0 || strcmp(answer, "yes\n") == 0);
+}
