@@ -6,7 +6,7 @@
 #include "ctl/text.h"
 #include "db/files.h"
 #include "log/batch.h"
-#include "store/sqlite/care/delete.h"
+#include "store/sqlite/care/care.h"
 #include "store/sqlite/sqlite.h"
 #include "time/when.h"
 
@@ -32,7 +32,8 @@ static int parse_batches(const char *text, struct sqlite_delete_options *options
     if (text_to_i64((struct slice){text, len}, 1, INT64_MAX, &options->first_batch) &&
         text_to_i64(slice_of(last), 1, INT64_MAX, &options->last_batch) && options->first_batch <= options->last_batch)
         return CTL_OK;
-    return ctl_misuse("--batch is the number of a batch, as --dry-run shows it, or the first and the last of several: 17-40");
+    return ctl_misuse(
+        "--batch is the number of a batch, as --dry-run shows it, or the first and the last of several: 17-40");
 }
 
 static int parse_domain(const char *text, char buffer[LIMIT_DOMAIN_BYTES + 1], struct sqlite_delete_options *options)
@@ -70,7 +71,8 @@ static bool selects(const struct ctl *ctl)
 static int parse(const struct ctl *ctl, char domain[LIMIT_DOMAIN_BYTES + 1], struct sqlite_delete_options *options)
 {
     if (!selects(ctl))
-        return ctl_misuse("delete needs to be told which logs: --user-id, --order-id, --domain, --worker, --batch, --from or --to");
+        return ctl_misuse(
+            "delete needs to be told which logs: --user-id, --order-id, --domain, --worker, --batch, --from or --to");
     int status = ctl_parse_id(ctl->option[CTL_USER_ID], "--user-id", &options->user_id);
     if (!status)
         status = ctl_parse_id(ctl->option[CTL_ORDER_ID], "--order-id", &options->order_id);
@@ -109,7 +111,7 @@ static void put_left(struct json_object *json, const struct sqlite_deleted *dele
 
 static void put_batches(struct json_object *json, const struct sqlite_deleted *plan)
 {
-    ctl_json_number(json, "batches", plan->batches);
+    ctl_json_count(json, "batches", plan->batches);
     struct json_object *batches = ctl_json_array(json, "first_batches");
     for (int64_t i = 0; i < plan->batches && i < DELETE_BATCHES_TOLD; i++) {
         const struct sqlite_doomed_batch *batch = &plan->batch[i];
@@ -131,6 +133,7 @@ static int say_json(const struct sqlite_deleted *deleted, bool is_plan)
     put_left(json, deleted);
     if (is_plan) {
         put_batches(json, deleted);
+        ctl_json_number(json, "about_seconds", deleted->seconds);
     } else {
         put_totals(ctl_json_object(json, "sums"), &deleted->sums);
         ctl_json_number(json, "names", deleted->names);
@@ -182,8 +185,11 @@ static void say_left(const struct sqlite_deleted *deleted)
 static void say_batches(const struct sqlite_deleted *plan)
 {
     char logs[CTL_FIGURE_BYTES], at[CTL_FIGURE_BYTES], batches[CTL_FIGURE_BYTES];
+    if (plan->batches < 0)
+        ctl_say("They came in more batches than can be told.");
     if (plan->batches > 0)
-        ctl_say("They came in %s %s:", ctl_count_text(plan->batches, batches), plan->batches == 1 ? "batch" : "batches");
+        ctl_say("They came in %s %s:", ctl_count_text(plan->batches, batches),
+                plan->batches == 1 ? "batch" : "batches");
     for (int64_t i = 0; i < plan->batches && i < BATCHES_SAID; i++)
         ctl_say("  batch %lld, received %s from %s: %s", (long long)plan->batch[i].id,
                 ctl_time_text(plan->batch[i].received_at, "?", at), plan->batch[i].caller,
@@ -194,9 +200,11 @@ static void say_batches(const struct sqlite_deleted *plan)
 
 static void say_plan(const struct sqlite_deleted *plan)
 {
+    char time[CTL_FIGURE_BYTES];
     say_logs(plan, "would be");
     say_batches(plan);
     say_left(plan);
+    ctl_say("It takes about %s, while analytics-ingest is stopped.", ctl_span_text(plan->seconds, time));
 }
 
 static void say_deed(const struct sqlite_deleted *deleted)
@@ -260,8 +268,9 @@ static int say_fault(const struct ctl *ctl, const struct fault *fault)
     char name[LOCK_HOLDER_BYTES];
     if (!ctl_watch_is_stopped(NULL) && sqlite_lock_holder(ctl->data_dir, &pid, name))
         return ctl_fail("%s. --dry-run may run beside it", fault->detail);
-    return ctl_fault_of_work(fault, "stopped; reports are right about the logs that are left. Run the same delete again "
-                                    "to finish it");
+    return ctl_fault_of_work(fault,
+                             "stopped; reports are right about the logs that are left. Run the same delete again "
+                             "to finish it");
 }
 
 static int delete_logs(const struct ctl *ctl, const struct sqlite_delete_options *options)

@@ -1,7 +1,7 @@
 /* test_delete.c: whatever happens in the middle of a delete, reports are right about the logs that are left, nothing
- * but what was to be deleted is gone, and the next run finishes it: then every table holds what an undisturbed run leaves.
- * The power is cut behind one operation after another, each kind of call fails, or somebody wants it to stop; where all
- * logs are kept, and where of old ones only sums are.
+ * but what was to be deleted is gone, and the next run finishes it: then every table holds what an undisturbed run
+ * leaves. The power is cut behind one operation after another, each kind of call fails, or somebody wants it to stop;
+ * where all logs are kept, and where of old ones only sums are.
  *
  * Planted to see it fail: the total set in a transaction of its own ("verify: 1 differences" at a cut), names forgotten
  * before the logs ("a name is missing"). */
@@ -11,7 +11,6 @@
 #include "store/sqlite/sqlite.h"
 #include "support/tape.h"
 #include "store/sqlite/care/care.h"
-#include "store/sqlite/care/delete.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -95,8 +94,9 @@ static void check_sound(const char *about)
 /* Every table, but for how often readers were told. */
 static void check_done(const char *about)
 {
-    static const char *const tables[] = {"name",         "batch",       "batch_key",    "raw_log", "order_user", "total",
-                                         "traffic_quarter", "traffic_hour", "traffic_day", "rollup_chunk", "retention"};
+    static const char *const tables[] = {"name",        "batch",        "batch_key",       "raw_log",
+                                         "order_user",  "total",        "traffic_quarter", "traffic_hour",
+                                         "traffic_day", "rollup_chunk", "retention"};
     sqlite3 *db = open_plain();
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         char sql[256];
@@ -106,8 +106,9 @@ static void check_done(const char *about)
                  tables[i], tables[i], tables[i], tables[i]);
         check_nothing(db, about, tables[i], sql);
     }
-    check_nothing(db, about, "closing", "SELECT (SELECT closed_hour * 100000 + closed_day FROM main.closing)"
-                                        " - (SELECT closed_hour * 100000 + closed_day FROM done.closing)");
+    check_nothing(db, about, "closing",
+                  "SELECT (SELECT closed_hour * 100000 + closed_day FROM main.closing)"
+                  " - (SELECT closed_hour * 100000 + closed_day FROM done.closing)");
     sqlite3_close(db);
 }
 

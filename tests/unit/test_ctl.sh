@@ -93,7 +93,7 @@ run 0 'short help' -h
 run 0 'help of a group' key --help
 out_has 'key revoke ID'
 check '  without other commands' test "$(grep -c '^  init' "$tmp/out")" -eq 0
-for command in 'init' 'key add' 'key list' 'key revoke' 'key rotate' 'verify' 'rebuild' 'prune' \
+for command in 'init' 'key add' 'key list' 'key revoke' 'key rotate' 'verify' 'rebuild' 'prune' 'delete' \
     'status' 'backup' 'restore' 'doctor'; do
     # shellcheck disable=SC2086 # two words
     run 0 "help of $command" $command --help
@@ -425,11 +425,82 @@ out_has 'Nothing is older than 1 days'
 check 'a terminal that said --yes' test "$(prune_on_terminal n --yes; echo $?)" -eq 0
 run 0 'no terminal' --data "$tmp/prune" prune --older-than 1d </dev/null
 
+# ---- delete: what is told of it; lib's tests say what it does ----
+
+run 0 'a folder to delete from' --data "$tmp/delete" init
+run 2 'delete of everything' --data "$tmp/delete" delete --yes
+err_has 'needs to be told which logs'
+while IFS='|' read -r words says; do
+    # shellcheck disable=SC2086 # words are several
+    run 2 "delete $words" --data "$tmp/delete" delete $words
+    err_has "$says"
+done <<'END'
+--user-id 0|--user-id is an integer from 1 to
+--order-id x|--order-id is an integer from 1 to
+--batch 0|--batch is the number of a batch
+--batch 4-2|--batch is the number of a batch
+--batch 4-|--batch is the number of a batch
+--batch -4|--batch is the number of a batch
+--from 2026-13-01|--from is a date
+--to yesterday|--to is a date
+--from 2026-03-02 --to 2026-02-01|--from is after --to
+--user-id 1 --older-than 3d|delete does not take --older-than
+END
+cat >"$tmp/wrong.ndjson" <<'END'
+{"ts":"2026-03-15 10:00:00","user_id":1,"order_id":3,"domain":"a.example","worker":"w1","count":2,"bytes_sent":10,"error_count":1}
+{"ts":"2026-03-15 10:20:00","user_id":1,"order_id":3,"domain":"b.example","worker":"w1","count":3,"bytes_received":20}
+{"ts":"2026-03-15 11:00:00","user_id":2,"order_id":4,"domain":"B.example.","worker":"w2","count":4}
+END
+run 0 '  which has logs' --data "$tmp/delete" import "$tmp/wrong.ndjson"
+run 0 'a dry run of a delete' --data "$tmp/delete" delete --user-id 1 --dry-run
+out_has '^2 logs would be deleted, of 2026-03-15 10:00:00 UTC to 2026-03-15 10:20:00 UTC:$'
+out_has '^  requests  *5$'
+out_has '^  errors  *1$'
+out_has '^  bytes sent  *10$'
+out_has '^  bytes received  *20$'
+out_has '^They came in 1 batch:$'
+out_has '^  batch 1, received 20.* UTC from analyticsctl import: 2$'
+out_has '^It takes about 1 s, while analytics-ingest is stopped\.$'
+run 0 '  in JSON' --data "$tmp/delete" delete --worker w2 --domain b.EXAMPLE --batch 1-9 --order-id 4 --dry-run --json
+out_has '^\{"ok":true,"dry_run":true,"logs":1,"count":4,"bytes_sent":0,"bytes_received":0,"errors":0,"first":"2026-03-15 11:00:00","last":"2026-03-15 11:00:00","sums_left":\[\],"batches":1,"first_batches":\[\{"batch":1,"received_at":"20[^"]*","caller":"analyticsctl import","logs":1\}\],"about_seconds":1\}$'
+run 0 '  of a day' --data "$tmp/delete" delete --from 2026-03-15 --to 2026-03-15 --dry-run
+out_has '^3 logs would be'
+run 0 '  until an instant' --data "$tmp/delete" delete --to 2026-03-15T10:20:00Z --dry-run
+out_has '^1 log would be'
+run 0 '  of what is not there' --data "$tmp/delete" delete --worker W1 --dry-run
+out_has '^No log would be deleted: none is as described\.$'
+
+# A terminal is shown what it is, and asked.
+delete_on_terminal() # delete_on_terminal ANSWER OPTION…
+{
+    echo "$1" | script -qec "'$ctl' --data '$tmp/delete' delete --domain a.example $2" /dev/null >"$tmp/out" 2>&1
+}
+check 'a terminal that says no' test "$(delete_on_terminal n ''; echo $?)" -eq 1
+out_has '^1 log would be deleted, of 2026-03-15 10:00:00 UTC to 2026-03-15 10:00:00 UTC:'
+out_has '^Delete them for good\? \[y/N\]'
+out_has 'analyticsctl: nothing was deleted'
+check 'a terminal that says yes' test "$(delete_on_terminal y ''; echo $?)" -eq 0
+out_has '1 log is deleted, of 2026-03-15 10:00:00 UTC'
+out_has '^1 name is deleted that no log has any more\.'
+run 0 'verify after that' --data "$tmp/delete" verify
+out_has '^All is well: the rollups hold what the 2 logs say\.$'
+run 0 'delete, in JSON' --data "$tmp/delete" delete --user 1 --vacuum --yes --json
+out_has '^\{"ok":true,"dry_run":false,"logs":1,.*"sums":\{"count":0,"bytes_sent":0,"bytes_received":0,"errors":0,"first":null,"last":null\},"names":1,"wal_is_empty":true\}$'
+run 0 'delete once more' --data "$tmp/delete" delete --user-id 1 </dev/null
+out_has '^No log is deleted: none is as described\.$'
+run 0 'what was deleted is stored already' --data "$tmp/delete" import "$tmp/wrong.ndjson"
+out_has ' 0 logs stored, 3 were there already'
+run 0 'delete of all that is left' --data "$tmp/delete" delete --from 1970-01-01 --yes
+run 0 '  which verify does not mind' --data "$tmp/delete" verify
+
 # The holder of the lock reads from a pipe, and goes with its other end.
 mkfifo "$tmp/hold"
 flock "$tmp/prune/lock" cat "$tmp/hold" &
 exec 9>"$tmp/hold"
 while flock -n "$tmp/prune/lock" true; do sleep 0.1; done
+run 1 'delete beside a writer' --data "$tmp/prune" delete --user-id 1 --yes
+err_has 'held by another process .* --dry-run may run beside it'
+run 0 'its dry run beside a writer' --data "$tmp/prune" delete --user-id 1 --dry-run
 run 1 'prune beside a writer' --data "$tmp/prune" prune --older-than 1d --yes
 err_has 'held by another process'
 run 0 'a dry run beside a writer' --data "$tmp/prune" prune --older-than 1d --dry-run
@@ -439,7 +510,8 @@ wait
 # ---- a database of a newer program ----
 
 sqlite3 "$tmp/prune/analytics.db" 'PRAGMA user_version = 3'
-for command in init verify rebuild 'prune --older-than 1d --yes' 'prune --older-than 1d --dry-run'; do
+for command in init verify rebuild 'prune --older-than 1d --yes' 'prune --older-than 1d --dry-run' \
+    'delete --user-id 1 --yes' 'delete --user-id 1 --dry-run'; do
     want=1
     [ "$command" != verify ] || want=2
     # shellcheck disable=SC2086 # split on purpose

@@ -1,13 +1,13 @@
 /* test_delete.c: what is deleted is gone from logs, rollups, totals and names, and nothing else is. Two stores get the
- * same random batches. In one, logs are deleted by lib/store/sqlite/care/delete.c, again and again, with more batches and
- * upkeep in between; in the other, by the same conditions in plain SQL, from raw_log alone. What is left of that one
- * says what every table of the first one must hold. Where the first keeps no logs, but sums of them, the other keeps all.
+ * same random batches. In one, logs are deleted by lib/store/sqlite/care/delete.c, again and again, with more batches
+ * and upkeep in between; in the other, by the same conditions in plain SQL, from raw_log alone. What is left of that
+ * one says what every table of the first one must hold. Where the first keeps no logs, but sums of them, the other
+ * keeps all.
  *
  * Planted to see it fail: see the list at the end. */
 #include "support/ledger.h"
 #include "support/recount.h"
 #include "store/sqlite/care/care.h"
-#include "store/sqlite/care/delete.h"
 #include "store/sqlite/sqlite.h"
 #include "time/when.h"
 
@@ -241,8 +241,7 @@ static void narrow_span(struct question *question)
 
 static void random_question(struct question *question)
 {
-    *question =
-        (struct question){.options = {.to = INT64_MAX}, .where = "1", .by_user_only = true, .by_coarse = true};
+    *question = (struct question){.options = {.to = INT64_MAX}, .where = "1", .by_user_only = true, .by_coarse = true};
     narrow_ids(question);
     narrow_names(question);
     if (pick(2) || strlen(question->where) == 1)
@@ -317,7 +316,8 @@ static void check_store(const char *about, bool just_deleted)
         ck_assert_msg(recount_i64(db, nothing[i]) == 0, "%s: %s is %" PRId64, about, nothing[i],
                       recount_i64(db, nothing[i]));
     for (int i = 0; just_deleted && i < 2; i++)
-        ck_assert_msg(recount_i64(db, names_to_spare[i]) == 0, "%s: %s", about, i ? "a name is missing" : "a name is left over");
+        ck_assert_msg(recount_i64(db, names_to_spare[i]) == 0, "%s: %s", about,
+                      i ? "a name is missing" : "a name is left over");
     int64_t differences = recount_differences(db);
     ck_assert_msg(differences == 0, "%s: %" PRId64 " differences", about, differences);
     sqlite3_close(db);
@@ -367,7 +367,7 @@ static void delete_and_check(const struct question *question, const char *about)
     ck_assert_mem_eq(&plan.totals, &deleted.totals, sizeof plan.totals);
     ck_assert_msg(deleted.logs == 0 || changes() > before, "%s: readers are not told", about);
     ck_assert_msg(ask("SELECT raw_from FROM main.retention") || logs - deleted.logs == ask("SELECT count(*) FROM"
-                                                                                         " main.raw_log"),
+                                                                                           " main.raw_log"),
                   "%s: %" PRId64 " were deleted", about, deleted.logs);
     ck_assert(deleted.wal_is_empty);
     check_store(about, true);
@@ -386,6 +386,74 @@ static void check_replay(int seed)
     batch_release(&batch);
     store_writer_close(writer);
 }
+
+/* ---- the bytes of the files ---- */
+
+/* How often the files have the text. */
+static int count_traces(const char *text)
+{
+    static const char *const names[] = {"analytics.db", "analytics.db-wal"};
+    int traces = 0;
+    for (int i = 0; i < 2; i++) {
+        char path[128];
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        FILE *file = fopen(path, "rb");
+        ck_assert_ptr_nonnull(file);
+        fseek(file, 0, SEEK_END);
+        size_t len = (size_t)ftell(file), text_len = strlen(text);
+        unsigned char *bytes = calloc(len + 1, 1);
+        rewind(file);
+        ck_assert_uint_eq(fread(bytes, 1, len, file), len);
+        fclose(file);
+        for (unsigned char *at = bytes; (at = memmem(at, len - (size_t)(at - bytes), text, text_len)); at++)
+            traces++;
+        free(bytes);
+    }
+    return traces;
+}
+
+/* Users 1 to 20 go to domains of their own, in random order, so that names are put in between others. */
+static void write_visits(struct store_writer *writer, int round)
+{
+    struct batch batch;
+    batch_init(&batch, NULL);
+    for (int64_t i = 0; i < 100; i++) {
+        char text[48];
+        int64_t user = 1 + pick(20);
+        snprintf(text, sizeof text, "%08x.of-%s-%d.example", (unsigned)pick(1 << 30), user == 7 ? "erased" : "other",
+                 (int)user);
+        struct log_record log = {
+            .ts = BEGIN + round * INT64_C(1000) + i, .user_id = user, .order_id = user, .count = 1};
+        ck_assert_int_eq(batch_intern(&batch, slice_of(text), &log.name[NAME_DOMAIN]), OK);
+        ck_assert_int_eq(batch_add(&batch, &log), OK);
+    }
+    write_batch(writer, &batch, NULL, false);
+    batch_release(&batch);
+}
+
+START_TEST(no_byte_of_an_erased_name_is_left)
+{
+    struct sqlite_deleted deleted;
+    struct fault fault = {0};
+    struct store_writer *writer = open_writer(folder);
+    rng = 1;
+    for (int round = 0; round < 200; round++)
+        write_visits(writer, round);
+    upkeep(writer, 1000);
+    store_writer_close(writer);
+    int before = count_traces("of-erased-7");
+    ck_assert_int_gt(before, 1000);
+    struct sqlite_delete_options options = {.to = INT64_MAX, .user_id = 7, .vacuum = true};
+    ck_assert_msg(sqlite_delete(folder, &options, LATE, &(struct watch){0}, &deleted, &fault) == OK, "%s",
+                  fault.detail);
+    ck_assert(deleted.wal_is_empty);
+    ck_assert_int_eq(count_traces("of-erased-7"), 0);
+    ck_assert_int_gt(count_traces("of-other-8"), 0);
+    check_verify("erased");
+}
+END_TEST
+
+/* ---- random deletes ---- */
 
 static const struct store_retention keeps[] = {{0, 0, 0}, {0, 0, 0}, {10, 20, 0}, {15, 15, 0}, {5, 30, 0}};
 
@@ -418,6 +486,7 @@ int main(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_loop_test(tcase, what_is_deleted_is_gone_and_nothing_else, 0, 20);
+    tcase_add_test(tcase, no_byte_of_an_erased_name_is_left);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

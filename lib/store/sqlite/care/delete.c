@@ -1,7 +1,7 @@
 /* delete.c: analyticsctl delete: which logs that would be; and deletes them, first where logs are kept, then out of the
- * sums of those that are not, then the names that are left over. Knows in which order, and how nothing of it stays in the
- * file. Leaves each transaction to write/take.c and write/take_sums.c. */
-#include "store/sqlite/care/delete.h"
+ * sums of those that are not, then the names that are left over. Knows in which order, and how nothing of it stays in
+ * the file. Leaves each transaction to write/take.c and write/take_sums.c. */
+#include "store/sqlite/care/care.h"
 
 #include "store/sqlite/care/forget.h"
 #include "store/sqlite/care/selection.h"
@@ -14,10 +14,16 @@
 
 #include "base/banned.h"
 
-/* Batches that a plan counts one by one; of more it only says that there are so many. */
-#define MAX_BATCHES 1000000u
+/* Of more batches, a plan says nothing: 12 MB. */
+#define MAX_BATCHES 100000u
 
 /* ---- a plan ---- */
+
+/* Nanoseconds of a core: every log is looked at for its names; and an hour that loses logs is read again, at worst
+ * each. Measured with the traffic of analyticsctl demo; docs/operating.md has the figures. */
+#define NS_PER_LOG 300
+#define NS_PER_DELETED_LOG 15000
+#define NS_PER_LOG_READ_AGAIN 2700
 
 struct plan {
     struct db *db;
@@ -40,7 +46,7 @@ static enum err count_log(struct plan *plan, int64_t quarter, sqlite3_stmt *stat
     plan->deleted.logs++;
     plan->work.progress.done++;
     totals_add(&plan->deleted.totals, &totals);
-    return plan->batches.count < MAX_BATCHES ? fold_add(&plan->batches, &batch, &(struct totals){.count = 1}) : OK;
+    return plan->batches.count <= MAX_BATCHES ? fold_add(&plan->batches, &batch, &(struct totals){.count = 1}) : OK;
 }
 
 static enum err count_quarter(struct plan *plan, int64_t quarter, sqlite3_stmt *statement, struct fault *fault)
@@ -77,7 +83,8 @@ enum { P_NEXT_QUARTER, P_SELECTED, P_BATCH, PLAN_STATEMENTS };
 
 static const char *const plan_sql[] = {
     [P_NEXT_QUARTER] = "SELECT quarter FROM raw_log WHERE quarter >= ?1 ORDER BY quarter LIMIT 1",
-    [P_SELECTED] = "SELECT second, batch_id, count, bytes_sent, bytes_received, error_count FROM raw_log WHERE " SELECTED,
+    [P_SELECTED] =
+        "SELECT second, batch_id, count, bytes_sent, bytes_received, error_count FROM raw_log WHERE " SELECTED,
     [P_BATCH] = "SELECT received_at, text FROM batch JOIN name ON name.id = caller WHERE batch.id = ?1",
 };
 
@@ -117,10 +124,24 @@ static enum err tell_batch(struct plan *plan, const struct fold_entry *entry, st
 static enum err tell_batches(struct plan *plan, struct fault *fault)
 {
     enum err err = OK;
+    plan->deleted.batches = plan->batches.count <= MAX_BATCHES ? (int64_t)plan->batches.count : -1;
+    if (plan->deleted.batches < 0)
+        return OK;
     fold_sort(&plan->batches);
-    plan->deleted.batches = (int64_t)plan->batches.count;
     for (size_t i = 0; !err && i < plan->batches.count && i < DELETE_BATCHES_TOLD; i++)
         err = tell_batch(plan, &plan->batches.entries[i], &plan->deleted.batch[i], fault);
+    return err;
+}
+
+static enum err guess_time(struct plan *plan, struct fault *fault)
+{
+    int64_t logs = 0;
+    enum err err =
+        db_get_i64(plan->db, "SELECT (SELECT ifnull(sum(logs), 0) FROM batch) + batch_logs - logs FROM retention", 0,
+                   &logs, fault);
+    double again = (double)logs * NS_PER_LOG_READ_AGAIN, deleting = (double)plan->deleted.logs * NS_PER_DELETED_LOG;
+    double ns = (double)logs * NS_PER_LOG + (deleting < again ? deleting : again);
+    plan->deleted.seconds = 1 + (int64_t)(ns / 1e9);
     return err;
 }
 
@@ -137,6 +158,8 @@ static enum err make_plan(struct plan *plan, const struct sqlite_delete_options 
         err = selection_of_sums(plan->db, &plan->selection, &ignored, &plan->deleted, fault);
     if (!err)
         err = count_logs(plan, fault);
+    if (!err)
+        err = guess_time(plan, fault);
     return err ? err : tell_batches(plan, fault);
 }
 
@@ -145,8 +168,7 @@ enum err sqlite_delete_plan(const char *data_dir, const struct sqlite_delete_opt
 {
     char path[STORE_PATH_BYTES];
     struct db db = {0};
-    struct plan plan = {
-        .db = &db, .work.watch = watch, .deleted = {.totals = TOTALS_NONE, .sums = TOTALS_NONE}};
+    struct plan plan = {.db = &db, .work.watch = watch, .deleted = {.totals = TOTALS_NONE, .sums = TOTALS_NONE}};
     enum err err = sqlite_file_find(data_dir, path, fault);
     if (!err)
         err = db_open(&db, path, DB_READ_ONLY, 1000, fault);
@@ -195,8 +217,7 @@ static enum err delete_logs(struct deletion *deletion, struct fault *fault)
 static enum err delete_sums(struct deletion *deletion, struct fault *fault)
 {
     struct sums_span span;
-    enum err err =
-        selection_of_sums(&deletion->writer->db, &deletion->selection, &span, &deletion->deleted, fault);
+    enum err err = selection_of_sums(&deletion->writer->db, &deletion->selection, &span, &deletion->deleted, fault);
     if (err)
         return err;
     work_step(&deletion->work, "taking from sums of logs that are no longer kept", "days", span.to - span.from);
@@ -270,10 +291,8 @@ enum err sqlite_delete(const char *data_dir, const struct sqlite_delete_options 
                        const struct watch *watch, struct sqlite_deleted *ret_deleted, struct fault *fault)
 {
     char path[STORE_PATH_BYTES];
-    struct deletion deletion = {.work.watch = watch,
-                                .options = options,
-                                .now = now,
-                                .deleted = {.totals = TOTALS_NONE, .sums = TOTALS_NONE}};
+    struct deletion deletion = {
+        .work.watch = watch, .options = options, .now = now, .deleted = {.totals = TOTALS_NONE, .sums = TOTALS_NONE}};
     enum err err = sqlite_file_find(data_dir, path, fault); /* the writer would make it */
     if (!err)
         err = sqlite_writer_open(data_dir, &deletion.writer, fault);

@@ -34,11 +34,12 @@ static enum err find_name(struct db *db, const char *text, struct id_range *ret_
 enum err selection_find(struct db *db, const struct sqlite_delete_options *options, struct selection *ret_selection,
                         struct fault *fault)
 {
-    struct selection selection = {.from = options->from,
-                                  .to = options->to,
-                                  .users = just(options->user_id, 1),
-                                  .orders = just(options->order_id, 1),
-                                  .batches = {options->first_batch, options->last_batch ? options->last_batch : INT64_MAX}};
+    struct selection selection = {
+        .from = options->from,
+        .to = options->to,
+        .users = just(options->user_id, 1),
+        .orders = just(options->order_id, 1),
+        .batches = {options->first_batch, options->last_batch ? options->last_batch : INT64_MAX}};
     enum err err = find_name(db, options->domain, &selection.domains, fault);
     if (!err)
         err = find_name(db, options->worker, &selection.workers, fault);

@@ -2,7 +2,7 @@
 #ifndef STORE_SQLITE_CARE_SELECTION_H
 #define STORE_SQLITE_CARE_SELECTION_H
 
-#include "store/sqlite/care/delete.h"
+#include "store/sqlite/care/care.h"
 #include "store/sqlite/write/take.h"
 #include "db/db.h"
 

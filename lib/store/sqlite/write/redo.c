@@ -1,6 +1,7 @@
 /* redo.c: makes rollups right again after logs were deleted: those of an hour from the logs that are left in it, those
- * of wider periods from narrower ones; of the users that lost logs, and of everyone. Nothing is subtracted: the greatest
- * of what is left can't be told from the greatest of all. Knows which rollups a log is in. Does not know why logs went.
+ * of wider periods from narrower ones; of the users that lost logs, and of everyone. Nothing is subtracted: the
+ * greatest of what is left can't be told from the greatest of all. Knows which rollups a log is in. Does not know why
+ * logs went.
  */
 #include "store/sqlite/write/redo.h"
 
@@ -54,8 +55,7 @@ enum err sqlite_redo_traffic(struct sqlite_writer *writer, const struct loss *lo
 enum err sqlite_redo_entry(struct sqlite_writer *writer, const struct loss *loss, int64_t user,
                            const struct fold_key *entry, const struct totals *totals)
 {
-    struct fold_key key = {
-        .tier = loss->tier, .bucket = loss->bucket, .domain = entry->domain, .error = entry->error};
+    struct fold_key key = {.tier = loss->tier, .bucket = loss->bucket, .domain = entry->domain, .error = entry->error};
     enum err err = fold_add(&writer->pack.entries, &key, totals);
     if (err || !has_lost(loss, user, 0))
         return err;
@@ -277,9 +277,8 @@ enum err sqlite_redo(struct sqlite_writer *writer, struct fold *gone, struct fau
 enum err sqlite_redo_wider(struct sqlite_writer *writer, int64_t day, const struct fold *gone, struct fault *fault)
 {
     struct fold pairs = {0};
-    enum err err =
-        list_pairs(gone, &pairs) ? fault_set(fault, ERR_UNAVAILABLE, "out of memory")
-                                 : repack(writer, day, TIER_4_DAYS, &pairs, fault);
+    enum err err = list_pairs(gone, &pairs) ? fault_set(fault, ERR_UNAVAILABLE, "out of memory")
+                                            : repack(writer, day, TIER_4_DAYS, &pairs, fault);
     if (!err)
         err = drop_pairs(writer, &pairs, fault);
     fold_release(&pairs);

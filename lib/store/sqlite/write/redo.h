@@ -1,5 +1,5 @@
-/* redo.h: rollups made right again after logs were deleted. Two things always hold: the logs of one call are of one day,
- * and it is called in the transaction that deleted them. */
+/* redo.h: rollups made right again after logs were deleted. Two things always hold: the logs of one call are of one
+ * day, and it is called in the transaction that deleted them. */
 #ifndef STORE_SQLITE_WRITE_REDO_H
 #define STORE_SQLITE_WRITE_REDO_H
 

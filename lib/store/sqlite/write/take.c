@@ -21,7 +21,8 @@ void sqlite_selected_values(const struct selection *selection, int64_t quarter, 
     int64_t start = quarter * WHEN_QUARTER;
     const int64_t values[SELECTED_VALUES] = {quarter,
                                              selection->from > start ? selection->from - start : 0,
-                                             selection->to < start + WHEN_QUARTER ? selection->to - start : WHEN_QUARTER,
+                                             selection->to < start + WHEN_QUARTER ? selection->to - start
+                                                                                  : WHEN_QUARTER,
                                              selection->users.from,
                                              selection->users.to,
                                              selection->orders.from,

@@ -26,8 +26,8 @@ struct taken {
     struct totals totals; /* of those; all but max_concurrency */
 };
 
-/* Deletes some of the selected logs, from a quarter of an hour on, in a transaction of its own. *quarter moves on; it is
- * INT64_MAX at the end. What is taken is added to *taken. */
+/* Deletes some of the selected logs, from a quarter of an hour on, in a transaction of its own. *quarter moves on; it
+ * is INT64_MAX at the end. What is taken is added to *taken. */
 enum err sqlite_take_logs(struct sqlite_writer *writer, const struct selection *selection, int64_t *quarter,
                           struct taken *taken, struct fault *fault);
 
