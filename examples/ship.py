@@ -21,6 +21,7 @@ import urllib.request
 LINES = 1000  # in a batch
 BYTES = 1 << 20  # in a line, and about as much in a batch
 PRINT_BYTES = 4096  # at the beginning of a file and before the offset: what tells one file from another
+LONGEST_WAIT = 3600  # seconds, whatever Retry-After says
 SECONDS = 5  # between two looks at LOG
 
 
@@ -51,10 +52,20 @@ def fingerprint(log, offset):
     return hashlib.sha256(os.pread(log.fileno(), size, 0) + os.pread(log.fileno(), size, offset - size)).hexdigest()
 
 
+def zeros(log):
+    """How many zero bytes the file begins with: a writer without O_APPEND leaves them where a truncated file was."""
+    count, piece = 0, b"\0"
+    while piece and not piece.strip(b"\0"):
+        piece = os.pread(log.fileno(), BYTES, count)
+        count += len(piece) - len(piece.lstrip(b"\0"))
+    return count
+
+
 def read_lines(log, offset, final):
     """Whole lines for a batch, each with its length. In a file that is final, the last one needs no newline."""
-    log.seek(offset)
-    lines, room = [], BYTES
+    hole = zeros(log) if offset == 0 else 0
+    lines, room = [(b"", hole)] if hole else [], BYTES
+    log.seek(offset + hole)
     while len(lines) < LINES and room > 0:
         line = last = log.readline(BYTES)
         length = len(line)
@@ -96,19 +107,31 @@ def text(line):
 # ---- the service
 
 
+class NoRedirect(urllib.request.HTTPRedirectHandler):
+    """The API key is not for another address, and a redirected POST would become a GET."""
+
+    def redirect_request(self, *_):
+        return None
+
+
+OPENER = urllib.request.build_opener(NoRedirect)
+
+
 def post(url, api_key, key, lines):
     """One try: the status (0: no answer), what was said, and for how many seconds to wait before the next."""
     body = ('{"logs":[' + ",".join(lines) + "]}").encode("utf-8", "surrogateescape")
-    request = urllib.request.Request(url + "/analytics/ingest", data=body, headers={
-        "x-api-key": api_key, "Content-Type": "application/json", "Idempotency-Key": key})
     try:
+        request = urllib.request.Request(url + "/analytics/ingest", data=body, headers={
+            "x-api-key": api_key, "Content-Type": "application/json", "Idempotency-Key": key})
         try:
-            answer = urllib.request.urlopen(request, timeout=60)
+            answer = OPENER.open(request, timeout=60)
         except urllib.error.HTTPError as refusal:
             answer = refusal
         with answer:
             wait = answer.headers.get("Retry-After", "")
             return answer.status, answer.read().decode("utf-8", "replace"), int(wait) if wait.isdecimal() else 0
+    except (ValueError, http.client.InvalidURL) as reason:
+        raise Stop(f"the batch cannot be sent (check URL and KEY-FILE): {reason}") from reason
     except (OSError, http.client.HTTPException) as reason:
         return 0, str(reason), 0
 
@@ -121,7 +144,7 @@ def post_until_settled(url, key_file, key, lines):
         if status not in (0, 408, 429) and status < 500:
             return status, words
         say(f"batch {key}: {status or 'no answer'}, will be sent again: {words}")
-        time.sleep(max(wait, pause))
+        time.sleep(min(max(wait, pause), LONGEST_WAIT))
         pause = min(pause * 2, 60)
 
 
@@ -327,6 +350,15 @@ class Follower:
             time.sleep(SECONDS)
 
 
+def take_turns(lock):
+    """One at a time; the lock goes with the process."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say(f"another follower has {lock.name}: waiting until it ends")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+
 def main():
     if len(sys.argv) not in (5, 6):
         print(__doc__, file=sys.stderr)
@@ -334,7 +366,7 @@ def main():
     url, key_file, path, state_path = sys.argv[1], *map(pathlib.Path, sys.argv[2:5])
     try:
         lock = open(f"{state_path}.lock", "w")
-        fcntl.flock(lock, fcntl.LOCK_EX)  # one at a time; the lock goes with the process
+        take_turns(lock)
         follower = Follower(url, key_file, path, state_path)
         follower.follow("--once" in sys.argv)
         return 0 if follower.complete else 1

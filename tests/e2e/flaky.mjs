@@ -1,7 +1,8 @@
 // flaky.mjs: a front before the service that does to each batch what goes wrong on the way, one thing after the other,
 // before it lets the batch through. Usage: node flaky.mjs PORT-OF-THE-SERVICE PLAN; prints the port it listens on.
 // PLAN: words, one for each request of an Idempotency-Key: reset (breaks off before the service has it), lost (the service
-// stores it, its answer is lost), busy (503 with Retry-After), limit (429); after them all is passed on.
+// stores it, its answer is lost), busy (503 with Retry-After), limit (429), moved (a redirect to
+// the same place); after them all is passed on.
 import http from "node:http";
 
 const [, , servicePort, plan] = process.argv;
@@ -38,6 +39,9 @@ const server = http.createServer((request, response) => {
         return refuse(response, 503, "analytics.unavailable");
       case "limit":
         return refuse(response, 429, "analytics.too_many_requests");
+      case "moved":
+        response.setHeader("location", request.url);
+        return refuse(response, 308, "moved");
       case "lost":
         return forward(request, body, () => request.socket.resetAndDestroy());
       default:

@@ -104,6 +104,25 @@ for language in sh python node go; do
     verdict "$language: a wrong key" "$([ "$STATUS" = 2 ] || echo "exit $STATUS: $(cat "$tmp/said")")"
     try $language "$tmp/not-there.json"
     verdict "$language: no batch" "$([ "$STATUS" = 2 ] || echo "exit $STATUS: $(cat "$tmp/said")")"
+    STATUS=0
+    # shellcheck disable=SC2086 # a command and its argument
+    timeout 40 ${CLIENT[$language]} "$URL" >"$tmp/said" 2>&1 || STATUS=$?
+    verdict "$language: no arguments" "$([ "$STATUS" = 2 ] && grep -q BATCH "$tmp/said" || echo "exit $STATUS: $(cat "$tmp/said")")"
+done
+printf 'one\ntwo\n' >"$tmp/two.key"
+for language in python node go; do # curl takes both for something else
+    try $language "$tmp/$language.json" "$tmp/two.key"
+    verdict "$language: a key of two lines" "$([ "$STATUS" = 2 ] || echo "exit $STATUS: $(cat "$tmp/said")")"
+    URL=nowhere try $language "$tmp/$language.json"
+    verdict "$language: no URL" "$([ "$STATUS" = 2 ] || echo "exit $STATUS: $(cat "$tmp/said")")"
+done
+
+# The key is for the address that it was given for.
+front moved
+for language in sh python node go; do
+    batch "$language-moved" 1
+    try $language "$tmp/$language-moved.json"
+    verdict "$language: a redirect" "$([ "$STATUS $(stored "$language-moved")" = '2 0' ] || echo "exit $STATUS, $(stored "$language-moved") stored: $(cat "$tmp/said")")"
 done
 
 # ---- ship.py
@@ -183,6 +202,16 @@ expect 'empty' trunc 40 0
 lines trunc 41 45 >>"$tmp/trunc"
 ship trunc
 expect 'filled again' trunc 45 0
+
+# A writer without O_APPEND goes on where it was: the truncated file begins with zeros.
+lines hole 1 5 >"$tmp/hole"
+ship hole
+: >"$tmp/hole"
+lines hole 6 9 | dd of="$tmp/hole" seek=3000000 oflag=seek_bytes conv=notrunc status=none
+ship hole
+expect 'a hole' hole 9 1 'truncated or replaced'
+ship hole
+expect 'after the hole' hole 9 0
 
 # copytruncate with a copy that has lines that were not read yet.
 lines copied 1 10 >"$tmp/copied"
@@ -278,6 +307,16 @@ timeout 60 python3 examples/ship.py "$URL" "$tmp/wrong.key" "$tmp/stop" "$tmp/st
 expect 'a wrong key' stop 0 2 'KEY-FILE'
 ship stop
 expect 'the right key' stop 3 0
+line moved 1 >"$tmp/moved"
+front moved
+ship moved
+expect 'a redirect' moved 0 2 'check URL'
+front ''
+STATUS=0
+timeout 60 python3 examples/ship.py "$URL" "$tmp/two.key" "$tmp/moved" "$tmp/moved.state" --once >"$tmp/said" 2>&1 || STATUS=$?
+expect 'a key of two lines' moved 0 2 'cannot be sent'
+ship moved
+expect 'the right address' moved 1 0
 ship not-there
 expect 'no file' not-there 0 2 'does not exist'
 
