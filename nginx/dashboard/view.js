@@ -26,7 +26,10 @@ function parseBound(text, zone, isEnd) {
     const match = /^(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d(?::\d\d)?)(Z|[+-]\d\d:\d\d)?)?$/.exec(text);
     const wall = match ? Date.parse(`${match[1]}T${match[2] ?? '00:00'}Z`) : NaN;
     if (Number.isNaN(wall) || wall < 0) return null;
-    if (match[3]) return Date.parse(text) || null;
+    if (match[3]) {
+        const instant = Date.parse(text);
+        return instant >= 0 ? instant : null; // the service has no time before 1970; NaN for an offset that there is not
+    }
     return toInstant(wall + (isEnd && !match[2] ? DAY : 0), zone);
 }
 
