@@ -14,7 +14,7 @@ struct cell {
     enum cell_kind kind;
     int64_t number; /* or seconds */
     const char *text;
-    char *const *texts;
+    const char *const *texts;
     size_t text_count;
 };
 

@@ -17,7 +17,7 @@ struct table_row {
     int64_t bucket;   /* of a chart: what the clocks show at its beginning */
     const char *name; /* a domain, an error, a value */
     struct totals totals;
-    char *const *samples;
+    const char *const *samples;
     size_t sample_count;
 };
 

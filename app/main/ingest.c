@@ -4,6 +4,7 @@
 #include "endpoint/routes.h"
 #include "service/service.h"
 #include "process/settings.h"
+#include "store/clickhouse/clickhouse.h"
 #include "store/sqlite/sqlite.h"
 #include "service/writer.h"
 
@@ -50,10 +51,11 @@ static enum err start_writer(const struct settings *settings, struct metrics *me
                              struct fault *fault)
 {
     struct store_writer *store = NULL;
-    enum err err = store_writer_open(store_in(settings->values[SETTING_DATA].text), &store, fault);
+    enum err err = store_writer_open(settings_place(settings), &store, fault);
     if (err)
         return err;
-    tune(sqlite_writer_of(store), settings, metrics);
+    struct sqlite_writer *spool = clickhouse_spool_of(store);
+    tune(spool ? spool : sqlite_writer_of(store), settings, metrics);
     struct store_retention retention = settings_retention(settings);
     store_writer_set_retention(store, &retention);
     struct writer_options options = {
@@ -70,7 +72,7 @@ static enum err serve(const struct settings *settings, struct fault *fault)
 {
     struct batch_budget budget = {.max_bytes = LIMIT_BATCH_MEMORY_BYTES};
     struct service service;
-    service_init(&service, PROGRAM_INGEST, settings->values[SETTING_DATA].text, HEALTH_TIMEOUT_MS);
+    service_init(&service, PROGRAM_INGEST, settings_place(settings), HEALTH_TIMEOUT_MS);
     service.budget = &budget;
     service.metrics = routes_open_metrics(settings->values[SETTING_DATA].text, PROGRAM_INGEST);
     enum err err = start_writer(settings, service.metrics, &service.writer, fault);

@@ -24,8 +24,7 @@ static enum err serve(const struct settings *settings, struct fault *fault)
     if (sodium_init() < 0)
         return fault_set(fault, ERR_INTERNAL, "libsodium can't be started");
     struct service service;
-    service_init(&service, PROGRAM_QUERY, settings->values[SETTING_DATA].text,
-                 settings->values[SETTING_QUERY_TIMEOUT_MS].number);
+    service_init(&service, PROGRAM_QUERY, settings_place(settings), settings->values[SETTING_QUERY_TIMEOUT_MS].number);
     service.metrics = routes_open_metrics(settings->values[SETTING_DATA].text, PROGRAM_QUERY);
     enum err err = fcgi_serve(handle, &service, 1, fault);
     service_release(&service);

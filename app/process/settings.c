@@ -33,6 +33,11 @@ static const struct setting_row rows[SETTING_COUNT] = {
                       .about = "the data folder",
                       .readers = SETTINGS_INGEST | SETTINGS_QUERY,
                       .is_text = true},
+    [SETTING_ENGINE] = {.name = "engine",
+                        .accepts = "sqlite or clickhouse",
+                        .about = "where logs are kept",
+                        .readers = SETTINGS_INGEST | SETTINGS_QUERY,
+                        .fallback = "sqlite"},
     [SETTING_THREADS] = {.name = "threads",
                          INTEGER(1, 256),
                          .about = "batches that are read at once",
@@ -73,7 +78,71 @@ static const struct setting_row rows[SETTING_COUNT] = {
                            .about = "what is logged; debug logs every request",
                            .readers = SETTINGS_INGEST | SETTINGS_QUERY,
                            .fallback = "info"},
+    [SETTING_CLICKHOUSE_URLS] = {.name = "clickhouse_urls",
+                                 .accepts = "URLs: replicas between commas, shards between blanks",
+                                 .about = "its servers, by their HTTP ports",
+                                 .readers = SETTINGS_INGEST | SETTINGS_QUERY,
+                                 .is_text = true},
+    [SETTING_CLICKHOUSE_DATABASE] = {.name = "clickhouse_database",
+                                     .accepts = "a name",
+                                     .about = "where its tables are",
+                                     .readers = SETTINGS_INGEST | SETTINGS_QUERY,
+                                     .is_text = true,
+                                     .fallback = "analytics"},
+    [SETTING_CLICKHOUSE_CLUSTER] = {.name = "clickhouse_cluster",
+                                    .accepts = "a name",
+                                    .about = "where there are several shards: their cluster in its configuration",
+                                    .readers = SETTINGS_INGEST | SETTINGS_QUERY,
+                                    .is_text = true},
+    [SETTING_CLICKHOUSE_USER] = {.name = "clickhouse_user",
+                                 .accepts = "a name",
+                                 .about = "who writes there",
+                                 .readers = SETTINGS_INGEST,
+                                 .is_text = true,
+                                 .fallback = "analytics"},
+    [SETTING_CLICKHOUSE_PASSWORD_FILE] = {.name = "clickhouse_password_file",
+                                          .accepts = "a path",
+                                          .about = "a file whose first line is that user's password",
+                                          .readers = SETTINGS_INGEST,
+                                          .is_text = true},
+    [SETTING_CLICKHOUSE_REPORTS_USER] = {.name = "clickhouse_reports_user",
+                                         .accepts = "a name",
+                                         .about = "who reads there",
+                                         .readers = SETTINGS_QUERY,
+                                         .is_text = true,
+                                         .fallback = "analytics_reports"},
+    [SETTING_CLICKHOUSE_REPORTS_PASSWORD_FILE] = {.name = "clickhouse_reports_password_file",
+                                                  .accepts = "a path",
+                                                  .about = "a file whose first line is that user's password",
+                                                  .readers = SETTINGS_QUERY,
+                                                  .is_text = true},
+    [SETTING_CLICKHOUSE_CA_FILE] = {.name = "clickhouse_ca_file",
+                                    .accepts = "a path",
+                                    .about = "who signed its certificates, if not who the system trusts",
+                                    .readers = SETTINGS_INGEST | SETTINGS_QUERY,
+                                    .is_text = true},
+    [SETTING_CLICKHOUSE_NODE] = {.name = "clickhouse_node",
+                                 INTEGER(0, 1023),
+                                 .about = "another number for each machine that takes batches",
+                                 .readers = SETTINGS_INGEST,
+                                 .fallback = "0"},
+    [SETTING_CLICKHOUSE_SHIP_MS] = {.name = "clickhouse_ship_ms",
+                                    INTEGER(10, 60000),
+                                    .about = "what comes in is shipped so late, unless a report asks",
+                                    .readers = SETTINGS_INGEST,
+                                    .fallback = "1000"},
+    [SETTING_CLICKHOUSE_SPOOL_LIMIT_MIB] = {.name = "clickhouse_spool_limit_mib",
+                                            INTEGER(1, 16777216),
+                                            .about = "batches are refused while more than this waits to be shipped",
+                                            .readers = SETTINGS_INGEST,
+                                            .fallback = "10240"},
+    [SETTING_CLICKHOUSE_TIMEOUT_MS] = {.name = "clickhouse_timeout_ms",
+                                       INTEGER(100, 3600000),
+                                       .about = "a server that takes longer is tried again, or another one",
+                                       .readers = SETTINGS_INGEST | SETTINGS_QUERY,
+                                       .fallback = "30000"},
 };
+_Static_assert(CLICKHOUSE_NODES == 1024, "what clickhouse_node accepts");
 
 const struct setting_row *settings_row(enum setting which)
 {
@@ -145,6 +214,8 @@ static bool parse_value(enum setting which, const char *text, int64_t *ret_numbe
         return true;
     }
     const struct setting_row *row = &rows[which];
+    if (which == SETTING_ENGINE)
+        return store_engine_find(text) != NULL;
     if (row->is_text)
         return text[0] != '\0';
     return text_to_i64(slice_of(text), row->min, row->max, ret_number);
@@ -219,7 +290,7 @@ static void list_settings(char *ret_list, size_t size)
 
 static void take_line(struct reading *reading, const char *path, int number, char *line)
 {
-    char place[PATH_MAX + 16], words[PATH_MAX + 16 + NAME_BYTES], known[512], room[NAME_BYTES];
+    char place[PATH_MAX + 16], words[PATH_MAX + 16 + NAME_BYTES], known[1024], room[NAME_BYTES];
     char *equals = strchr(line, '=');
     snprintf(place, sizeof place, "%s:%d", path, number);
     if (!equals) {
@@ -313,12 +384,51 @@ static void load(struct reading *reading, const char *file)
     take_environment(reading);
 }
 
+static const char *text_of(const struct settings *settings, enum setting which)
+{
+    const char *text = settings->values[which].text;
+    return text ? text : "";
+}
+
+static struct clickhouse_config clickhouse_of(const struct settings *settings)
+{
+    return (struct clickhouse_config){
+        .urls = text_of(settings, SETTING_CLICKHOUSE_URLS),
+        .database = text_of(settings, SETTING_CLICKHOUSE_DATABASE),
+        .cluster = text_of(settings, SETTING_CLICKHOUSE_CLUSTER),
+        .user = text_of(settings, SETTING_CLICKHOUSE_USER),
+        .password_file = text_of(settings, SETTING_CLICKHOUSE_PASSWORD_FILE),
+        .reports_user = text_of(settings, SETTING_CLICKHOUSE_REPORTS_USER),
+        .reports_password_file = text_of(settings, SETTING_CLICKHOUSE_REPORTS_PASSWORD_FILE),
+        .ca_file = text_of(settings, SETTING_CLICKHOUSE_CA_FILE),
+        .node = settings->values[SETTING_CLICKHOUSE_NODE].number,
+        .ship_interval_ms = settings->values[SETTING_CLICKHOUSE_SHIP_MS].number,
+        .spool_limit_mib = settings->values[SETTING_CLICKHOUSE_SPOOL_LIMIT_MIB].number,
+        .timeout_ms = settings->values[SETTING_CLICKHOUSE_TIMEOUT_MS].number,
+    };
+}
+
+struct store_place settings_place(const struct settings *settings)
+{
+    return (struct store_place){.engine = store_engine_find(text_of(settings, SETTING_ENGINE)),
+                                .data_dir = settings->values[SETTING_DATA].text,
+                                .clickhouse = &settings->clickhouse};
+}
+
+static bool is_clickhouse(const struct settings *settings)
+{
+    return strcmp(text_of(settings, SETTING_ENGINE), "clickhouse") == 0;
+}
+
 /* What is right by itself and wrong together. */
 static void check_together(struct reading *reading)
 {
     struct store_retention retention = settings_retention(reading->settings);
     struct fault fault;
     if (store_retention_check(&retention, &fault))
+        complain(reading, "%s", fault.detail);
+    reading->settings->clickhouse = clickhouse_of(reading->settings);
+    if (is_clickhouse(reading->settings) && clickhouse_config_check(&reading->settings->clickhouse, &fault))
         complain(reading, "%s", fault.detail);
 }
 

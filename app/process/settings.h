@@ -3,6 +3,7 @@
 #ifndef PROCESS_SETTINGS_H
 #define PROCESS_SETTINGS_H
 
+#include "store/clickhouse/clickhouse.h"
 #include "store/store.h"
 
 #include <stdbool.h>
@@ -19,6 +20,19 @@ enum setting {
     SETTING_HOUR_DAYS,
     SETTING_DAY_DAYS,
     SETTING_LOG_LEVEL,
+    SETTING_ENGINE,
+    SETTING_CLICKHOUSE_URLS,
+    SETTING_CLICKHOUSE_DATABASE,
+    SETTING_CLICKHOUSE_CLUSTER,
+    SETTING_CLICKHOUSE_USER,
+    SETTING_CLICKHOUSE_PASSWORD_FILE,
+    SETTING_CLICKHOUSE_REPORTS_USER,
+    SETTING_CLICKHOUSE_REPORTS_PASSWORD_FILE,
+    SETTING_CLICKHOUSE_CA_FILE,
+    SETTING_CLICKHOUSE_NODE,
+    SETTING_CLICKHOUSE_SHIP_MS,
+    SETTING_CLICKHOUSE_SPOOL_LIMIT_MIB,
+    SETTING_CLICKHOUSE_TIMEOUT_MS,
     SETTING_COUNT
 };
 
@@ -46,7 +60,8 @@ struct settings {
         int64_t number;
         char *origin; /* "default", "FILE:12", "$ANALYTICS_THREADS" or "--threads"; owned */
     } values[SETTING_COUNT];
-    char *file; /* the one that was read; owned; NULL: none */
+    char *file;                          /* the one that was read; owned; NULL: none */
+    struct clickhouse_config clickhouse; /* of the values; borrows from them */
 };
 
 /* The defaults, then the file, then the environment. `file`: the one to read, which must be there; NULL: the one that
@@ -54,6 +69,9 @@ struct settings {
  * with `program`. False when anything was; what is wrong keeps the value from before. */
 bool settings_load(const char *program, const char *file, struct settings *ret_settings);
 void settings_release(struct settings *settings);
+
+/* Where the logs are. Borrows from the settings. */
+struct store_place settings_place(const struct settings *settings);
 
 /* raw_days, hour_days and day_days, which fit together once settings_load or settings_of_program was content. */
 struct store_retention settings_retention(const struct settings *settings);

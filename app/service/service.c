@@ -7,10 +7,10 @@
 
 #define OPENINGS 3
 
-void service_init(struct service *service, enum program program, const char *data_dir, int64_t query_timeout_ms)
+void service_init(struct service *service, enum program program, struct store_place place, int64_t query_timeout_ms)
 {
     *service = (struct service){
-        .program = program, .data_dir = data_dir, .place = store_in(data_dir), .query_timeout_ms = query_timeout_ms};
+        .program = program, .data_dir = place.data_dir, .place = place, .query_timeout_ms = query_timeout_ms};
     int failed = pthread_mutex_init(&service->lock, NULL);
     assert(failed == 0);
 }

@@ -29,7 +29,7 @@ struct service {
     struct metrics *metrics;     /* borrowed; NULL: nobody counts */
 };
 
-void service_init(struct service *service, enum program program, const char *data_dir, int64_t query_timeout_ms);
+void service_init(struct service *service, enum program program, struct store_place place, int64_t query_timeout_ms);
 void service_release(struct service *service);
 
 /* The reader, opened if need be: OK or ERR_UNAVAILABLE. Takes the lock; give it back in any case, with the outcome:

@@ -46,6 +46,7 @@ struct writer {
     struct job_list queue;
     size_t queued;
     size_t inside; /* threads in writer_write */
+    bool woken;    /* the store has upkeep to do */
     bool stopping;
     int64_t busy_since_us;   /* 0: not writing */
     struct fault last_fault; /* err OK: healthy */
@@ -103,10 +104,11 @@ static bool next_group(struct writer *writer, struct job_list *group, size_t *re
     int64_t deadline_us = mono_us() + TICK_MS * 1000;
     TAILQ_INIT(group);
     pthread_mutex_lock(&writer->lock);
-    while (writer->queued == 0 && !writer->stopping && !writer->more_upkeep) {
+    while (writer->queued == 0 && !writer->stopping && !writer->more_upkeep && !writer->woken) {
         if (!wait_until(&writer->work, &writer->lock, deadline_us))
             break;
     }
+    writer->woken = false;
     *ret_count = take_group(writer, group);
     metrics_set(writer->options.metrics, METRIC_QUEUED, 0, writer->queued);
     bool go_on = *ret_count > 0 || !writer->stopping;
@@ -264,10 +266,10 @@ static void writer_free(struct writer *writer)
 {
     if (!writer)
         return;
+    store_writer_close(writer->store); /* until then it may wake the writer */
     pthread_cond_destroy(&writer->work);
     pthread_cond_destroy(&writer->left);
     pthread_mutex_destroy(&writer->lock);
-    store_writer_close(writer->store);
     free(writer->items);
     free(writer);
 }
@@ -296,12 +298,25 @@ static struct writer *writer_new(struct store_writer *store, const struct writer
     return NULL;
 }
 
+static void wake(void *ctx)
+{
+    struct writer *writer = ctx;
+    pthread_mutex_lock(&writer->lock);
+    writer->woken = true;
+    pthread_cond_signal(&writer->work);
+    pthread_mutex_unlock(&writer->lock);
+}
+
 enum err writer_start(struct store_writer *store, const struct writer_options *options, struct writer **ret_writer,
                       struct fault *fault)
 {
     struct writer *writer = writer_new(store, options);
     if (!writer)
         return fault_set(fault, ERR_UNAVAILABLE, "no memory for the writer");
+    if (store_writer_set_wake(store, &(struct store_wake){writer, wake}, fault)) {
+        writer_free(writer);
+        return fault->err;
+    }
     if (pthread_create(&writer->thread, NULL, writer_main, writer) != 0) {
         writer_free(writer);
         return fault_set(fault, ERR_UNAVAILABLE, "the writer thread can't be started");

@@ -100,7 +100,7 @@ struct list_ask {
 struct list_row {
     const char *name; /* the value as text: NUL-terminated UTF-8 */
     struct totals totals;
-    char *const *samples; /* domains, those with the most such errors first */
+    const char *const *samples; /* domains, those with the most such errors first */
     size_t sample_count;
 };
 

@@ -6,7 +6,7 @@
 
 #include "base/banned.h"
 
-static const struct store_engine *const engines[] = {&store_engine_sqlite};
+static const struct store_engine *const engines[] = {&store_engine_sqlite, &store_engine_clickhouse};
 
 const struct store_engine *store_engine_find(const char *name)
 {
@@ -59,6 +59,11 @@ enum err store_maintain(struct store_writer *writer, int64_t now, int64_t idempo
 void store_writer_set_retention(struct store_writer *writer, const struct store_retention *retention)
 {
     writer->engine->writer->set_retention(writer, retention);
+}
+
+enum err store_writer_set_wake(struct store_writer *writer, const struct store_wake *wake, struct fault *fault)
+{
+    return writer->engine->writer->set_wake(writer, wake, fault);
 }
 
 enum err store_writer_health(struct store_writer *writer, struct fault *fault)

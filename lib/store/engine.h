@@ -27,6 +27,7 @@ struct store_writer_ops {
                   struct store_times *ret_times);
     enum err (*maintain)(struct store_writer *writer, int64_t now, int64_t idempotency_seconds, bool *ret_more,
                          struct fault *fault);
+    enum err (*set_wake)(struct store_writer *writer, const struct store_wake *wake, struct fault *fault);
     void (*set_retention)(struct store_writer *writer, const struct store_retention *retention);
     enum err (*health)(struct store_writer *writer, struct fault *fault);
     void (*probe)(struct store_writer *writer);
@@ -65,6 +66,7 @@ struct store_engine {
     const struct store_export_ops *export;
 };
 
-extern const struct store_engine store_engine_sqlite; /* store/sqlite/engine.c */
+extern const struct store_engine store_engine_sqlite;     /* store/sqlite/engine.c */
+extern const struct store_engine store_engine_clickhouse; /* store/clickhouse/engine.c */
 
 #endif

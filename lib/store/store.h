@@ -19,12 +19,14 @@
 
 #define STORE_BODY_HASH_BYTES 32
 
-struct store_engine; /* store/engine.h */
+struct store_engine;      /* store/engine.h */
+struct clickhouse_config; /* store/clickhouse/clickhouse.h */
 
-/* Where the logs are. */
+/* Where the logs are. All of it is borrowed. */
 struct store_place {
     const struct store_engine *engine;
     const char *data_dir;
+    const struct clickhouse_config *clickhouse; /* what that engine has to know; NULL for others */
 };
 
 /* NULL: there is none of this name. */
@@ -93,6 +95,16 @@ enum err store_maintain(struct store_writer *writer, int64_t now, int64_t idempo
 /* From now on store_maintain deletes what is older, a slice at a time: only days that are over, and not again what was
  * kept longer once it is gone. It must have passed store_retention_check. None is set at first. */
 void store_writer_set_retention(struct store_writer *writer, const struct store_retention *retention);
+
+/* Who is told, from any thread, that store_maintain has something to do. */
+struct store_wake {
+    void *ctx;
+    void (*wake)(void *ctx);
+};
+
+/* From now on, until the writer is closed, the engine may work in threads of its own, and calls `wake` when it needs
+ * the writer's. At most once for a writer; without it nothing leaves an engine's spool. ERR_UNAVAILABLE. */
+enum err store_writer_set_wake(struct store_writer *writer, const struct store_wake *wake, struct fault *fault);
 
 /* Can it write? OK, or ERR_UNAVAILABLE with the reason: the last write's failure (the next success clears it), or one
  * that only a restart clears. */

@@ -18,6 +18,8 @@ ROOMS=(
     lib/store/sqlite/write
     lib/store/sqlite/read
     lib/store/sqlite/care
+    lib/store/sqlite/spool
+    lib/store/clickhouse
     app/process
     app/http
     app/metrics
@@ -79,12 +81,14 @@ verdict 'files.h is for the databases and analyticsctl' \
     "$(only db/files.h lib/db/ lib/keys/ lib/store/sqlite/ app/ctl/)"
 # Whoever else uses the log database calls store.h: the programs' starts and analyticsctl know which engine it is.
 verdict 'engine.h is for dispatch.c and the engines' "$(only store/engine.h lib/store/)"
-verdict 'sqlite.h is for the starts and analyticsctl' "$(only 'store/sqlite/.*' lib/store/sqlite/ app/main/ app/ctl/)"
+verdict 'sqlite.h is for the starts and analyticsctl' "$(only 'store/sqlite/.*' lib/store/sqlite/ lib/store/clickhouse/ app/main/ app/ctl/)"
 verdict 'analyticsctl knows what SQLite is for, not how' \
-    "$(only 'store/sqlite/\(read\|write\)/.*\|store/sqlite/file.h\|store/sqlite/ops.h' lib/store/sqlite/)"
-verdict 'json-c is for json.c and answer.c alone' "$(only 'json.*/json.*' app/ctl/json.c app/ctl/answer.c)"
+    "$(only 'store/sqlite/\(read\|write\)/.*\|store/sqlite/file.h\|store/sqlite/ops.h' lib/store/sqlite/ lib/store/clickhouse/writer.c)"
+verdict 'json-c is for few' "$(only 'json.*/json.*' lib/store/clickhouse/rows.c app/ctl/json.c app/ctl/answer.c)"
 verdict 'zlib is for gunzip.c alone' "$(only zlib.h lib/format/gunzip.c)"
-verdict 'libcurl is for curl.h alone' "$(only curl/curl.h app/ctl/curl.h)"
+verdict 'libcurl is for few' "$(only curl/curl.h lib/store/clickhouse/http.c app/ctl/curl.h)"
+verdict 'a ClickHouse is known by its settings' \
+    "$(only 'store/clickhouse/.*' lib/store/clickhouse/ app/process/settings.h app/main/ app/ctl/)"
 verdict 'FastCGI is for fcgi.c alone' "$(only 'fcgi.*' app/http/fcgi.c)"
 # The mains start the library; ingest hashes bodies for idempotency keys, etag what an answer depends on, imports logs.
 verdict 'libsodium is for few' \

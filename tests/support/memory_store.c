@@ -153,6 +153,14 @@ static enum err maintain(struct store_writer *writer, int64_t now, int64_t idemp
     return OK;
 }
 
+static enum err set_wake(struct store_writer *writer, const struct store_wake *wake, struct fault *fault)
+{
+    (void)writer;
+    (void)wake;
+    (void)fault;
+    return OK;
+}
+
 static void set_retention(struct store_writer *writer, const struct store_retention *retention)
 {
     (void)writer;
@@ -176,6 +184,7 @@ static const struct store_writer_ops writer_ops = {
     .close = close_writer,
     .write = write_items,
     .maintain = maintain,
+    .set_wake = set_wake,
     .set_retention = set_retention,
     .health = writer_health,
     .probe = probe,
@@ -400,7 +409,7 @@ static enum err give_group(const struct group *group, const struct report_filter
                            const struct list_sink *sink, struct fault *fault)
 {
     struct groups domains = {0};
-    char *samples[LIMIT_SAMPLE_DOMAINS];
+    const char *samples[LIMIT_SAMPLE_DOMAINS];
     struct list_row row = {.name = group->text, .totals = group->totals, .samples = samples};
     if (ask->samples)
         group_samples(filter, group->text, &domains);

@@ -403,7 +403,7 @@ START_TEST(readers_notice)
     make_data(10);
     ck_status(0, "key", "add", "--role", "admin", "--name", "kept");
     last_line(kept);
-    service_init(&service, PROGRAM_QUERY, folder, 1000);
+    service_init(&service, PROGRAM_QUERY, store_in(folder), 1000);
     int64_t before = chart_count(&service);
     ck_status(0, "backup", file);
     ck_status(0, "key", "add", "--role", "admin", "--name", "lost");

@@ -169,7 +169,7 @@ static void remove_files(void)
 
 static void start(void)
 {
-    service_init(&service, PROGRAM_QUERY, dir, 10000);
+    service_init(&service, PROGRAM_QUERY, store_in(dir), 10000);
 }
 
 static void set_up(void)

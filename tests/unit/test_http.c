@@ -308,7 +308,7 @@ static void answer(enum program program)
 {
     struct service service;
 
-    service_init(&service, program, "/nonexistent", 1000);
+    service_init(&service, program, store_in("/nonexistent"), 1000);
     response_release(&response);
     response_init(&response);
     routes_answer(&service, &request, &response);

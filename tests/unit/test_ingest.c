@@ -58,7 +58,7 @@ static void set_up(void)
     ck_assert_int_ge(sodium_init(), 0);
     memcpy(dir, "/tmp/test_ingest.XXXXXX", sizeof "/tmp/test_ingest.XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(dir));
-    service_init(&service, PROGRAM_INGEST, dir, 10000);
+    service_init(&service, PROGRAM_INGEST, store_in(dir), 10000);
     budget = (struct batch_budget){.max_bytes = LIMIT_BATCH_MEMORY_BYTES};
     service.budget = &budget;
     ck_assert_msg(store_writer_open(store_in(dir), &store, &fault) == OK, "%s", fault.detail);

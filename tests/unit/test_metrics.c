@@ -609,7 +609,7 @@ static const char *ask(struct metrics *metrics)
                               .api_key = "",
                               .now_ms = clock_wall_ms()};
 
-    service_init(&service, PROGRAM_QUERY, dir, 1000);
+    service_init(&service, PROGRAM_QUERY, store_in(dir), 1000);
     service.metrics = metrics;
     response_init(&response);
     routes_answer(&service, &request, &response);

@@ -83,7 +83,7 @@ static void make_folder(void)
 static void set_up(struct store_place place)
 {
     write_logs(place);
-    service_init(&service, PROGRAM_QUERY, dir, 10000);
+    service_init(&service, PROGRAM_QUERY, store_in(dir), 10000);
     service.place = place;
     response_init(&response);
 }

@@ -54,16 +54,24 @@ in_file() { # WHAT LINES WORDS
     printf %b "$2" >"$conf"
     refuse "$1" "$3" "$ingest" --config "$conf" --check-config
 }
-in_file 'an unknown setting' 'data = /x\nthread = 8\n' 'analytics-ingest: FILE:2: there is no setting "thread": there are data, threads, query_timeout_ms, idempotency_days, wal_limit_mib, raw_days, hour_days, day_days, log_level'
+known='data, threads, query_timeout_ms, idempotency_days, wal_limit_mib, raw_days, hour_days, day_days, log_level, engine'
+known+=$(printf ', clickhouse_%s' urls database cluster user password_file reports_user reports_password_file ca_file node ship_ms \
+    spool_limit_mib timeout_ms)
+in_file 'an unknown setting' 'data = /x\nthread = 8\n' 'analytics-ingest: FILE:2: there is no setting "thread": there are '"$known"
 in_file 'a bad number' 'data = /x\n\nthreads = 257\n' 'analytics-ingest: FILE:3: threads must be an integer from 1 to 256, not "257"'
 in_file 'a setting of the other program' 'data = /x\nquery_timeout_ms = 1s\n' 'analytics-ingest: FILE:2: query_timeout_ms must be an integer from 1 to 3600000, not "1s"'
 in_file 'a bad level' 'data = /x\nlog_level = all\n' 'analytics-ingest: FILE:2: log_level must be debug, info, warn or error, not "all"'
+in_file 'an engine that there is not' 'data = /x\nengine = mysql\n' 'analytics-ingest: FILE:2: engine must be sqlite or clickhouse, not "mysql"'
+in_file 'clickhouse without servers' 'data = /x\nengine = clickhouse\n' 'analytics-ingest: the engine clickhouse needs clickhouse_urls, such as http://ch1:8123,http://ch2:8123'
+in_file 'a server that is no URL' 'data = /x\nengine = clickhouse\nclickhouse_urls = ch1:8123\n' 'analytics-ingest: clickhouse_urls: "ch1:8123" must be http://HOST:PORT or https://HOST:PORT'
+in_file 'shards without a cluster' 'data = /x\nengine = clickhouse\nclickhouse_urls = http://a:1 http://b:1\n' 'analytics-ingest: clickhouse_urls has 2 shards, so clickhouse_cluster must name their cluster'
+in_file 'a database that would be SQL' 'data = /x\nengine = clickhouse\nclickhouse_urls = http://a:1\nclickhouse_database = a;b\n' 'analytics-ingest: clickhouse_database and clickhouse_cluster must be names of letters, digits and _ that begin with no digit'
 in_file 'no equals sign' 'data /x\n' 'analytics-ingest: FILE:1: a line is "name = value", not "data /x"'
 in_file 'an empty value' 'data =\n' 'analytics-ingest: FILE:1: data must be an absolute path here, not ""'
 in_file 'a relative folder' 'data = x\n' 'analytics-ingest: FILE:1: data must be an absolute path here, not "x"'
 in_file 'twice in the file' 'data = /x\nthreads = 8\nthreads = 8\n' 'analytics-ingest: FILE:3: threads is in the file twice'
 in_file 'a NUL byte' 'data = /x\nthreads = \0008\n' 'analytics-ingest: FILE:2: there is a NUL byte in this line'
-in_file 'a control character' 'data = /x\n\033[2J = 1\n' 'analytics-ingest: FILE:2: there is no setting "?[2J": there are data, threads, query_timeout_ms, idempotency_days, wal_limit_mib, raw_days, hour_days, day_days, log_level'
+in_file 'a control character' 'data = /x\n\033[2J = 1\n' 'analytics-ingest: FILE:2: there is no setting "?[2J": there are '"$known"
 in_file 'all that is wrong at once' 'data = /x\nthreads = 0\nwal_limit_mib = x\n' 'analytics-ingest: FILE:2: threads must be an integer from 1 to 256, not "0"
 analytics-ingest: FILE:3: wal_limit_mib must be an integer from 1 to 65536, not "x"'
 in_file 'no data folder' 'threads = 8\n' 'analytics-ingest: where are the databases? Give --data DIR, set ANALYTICS_DATA, or name them in the file'
@@ -103,6 +111,9 @@ while read -r name value origin; do
     [ "$name" != SETTING ] && [ "$name" != The ] || continue
     if [ "$name" = data ]; then
         is 'the data folder of the shipped file' '/var/lib/fonproxy-analytics' "$value"
+    elif [ "$value" = not ]; then # "not set": only an example can stand there
+        verdict "the shipped file has an example of $name" "$(grep -q "^#$name = ." "$conf" || echo none)"
+        verdict "--help tells of $name" "$({ "$ingest" --help && "$query" --help; } | grep -- "^  --${name//_/-} " >/dev/null || echo no)"
     else
         verdict "the shipped file tells the default of $name" "$(grep -qx "#$name = $value" "$conf" && [ "$origin" = default ] || echo "$value")"
         verdict "--help tells the default of $name" "$({ "$ingest" --help && "$query" --help; } | grep -- "^  --${name//_/-} .*default $value)" >/dev/null || echo "$value")"

@@ -78,8 +78,22 @@ static void close_store(struct store_writer *store)
     closed = true;
 }
 
-static const struct store_writer_ops ops = {
-    .close = close_store, .write = write_items, .maintain = maintain, .health = health, .probe = probe};
+static struct store_wake woken_by; /* what a store would call */
+
+static enum err set_wake(struct store_writer *store, const struct store_wake *wake, struct fault *fault)
+{
+    (void)store;
+    (void)fault;
+    woken_by = *wake;
+    return OK;
+}
+
+static const struct store_writer_ops ops = {.close = close_store,
+                                            .write = write_items,
+                                            .maintain = maintain,
+                                            .set_wake = set_wake,
+                                            .health = health,
+                                            .probe = probe};
 static const struct store_engine engine = {.name = "test", .writer = &ops};
 static struct store_writer store = {.engine = &engine};
 
@@ -284,6 +298,20 @@ START_TEST(recovers)
 }
 END_TEST
 
+/* Between batches too the store gets the writer's thread when it asks for it. */
+START_TEST(a_store_wakes_the_writer)
+{
+    start(4, 100, 1000);
+    for (int i = 1; i <= 5; i++) {
+        int before = slices;
+        woken_by.wake(woken_by.ctx);
+        while (slices == before)
+            nap_ms(1);
+    }
+    writer_stop(writer);
+}
+END_TEST
+
 /* Upkeep goes on, slice after slice, without a batch; and comes after a batch. */
 START_TEST(upkeep_goes_on)
 {
@@ -316,6 +344,7 @@ int main(void)
     tcase_add_test(tcase, recovers);
     tcase_add_test(tcase, takes_a_big_batch);
     tcase_add_test(tcase, groups_what_waits);
+    tcase_add_test(tcase, a_store_wakes_the_writer);
     tcase_add_test(tcase, upkeep_goes_on);
     tcase_add_test(tcase, one_batch);
     tcase_add_test(tcase, stop_takes_null);

@@ -295,7 +295,7 @@ enum err sqlite_delete(const char *data_dir, const struct sqlite_delete_options 
         .work.watch = watch, .options = options, .now = now, .deleted = {.totals = TOTALS_NONE, .sums = TOTALS_NONE}};
     enum err err = sqlite_file_find(data_dir, path, fault); /* the writer would make it */
     if (!err)
-        err = sqlite_writer_open(data_dir, &deletion.writer, fault);
+        err = sqlite_writer_open(data_dir, false, &deletion.writer, fault);
     if (err)
         return err;
     sqlite3_progress_handler(deletion.writer->db.handle, 10000, work_tick, &deletion.work);

@@ -212,7 +212,7 @@ enum err sqlite_prune(const char *data_dir, int64_t now, int64_t days, const str
     struct sqlite_pruned pruned = {0};
     enum err err = sqlite_file_find(data_dir, path, fault); /* the writer would make it */
     if (!err)
-        err = sqlite_writer_open(data_dir, &writer, fault);
+        err = sqlite_writer_open(data_dir, false, &writer, fault);
     if (err)
         return err;
     pruned.file_bytes_before = file_bytes(path);

@@ -238,7 +238,7 @@ enum err sqlite_rebuild(const char *data_dir, int64_t now, const struct watch *w
     char path[STORE_PATH_BYTES];
     enum err err = sqlite_file_find(data_dir, path, fault); /* the writer would make it */
     if (!err)
-        err = sqlite_writer_open(data_dir, &rebuild.writer, fault);
+        err = sqlite_writer_open(data_dir, false, &rebuild.writer, fault);
     if (err)
         return err;
     sqlite3_progress_handler(rebuild.writer->db.handle, 10000, work_tick, &rebuild.work);

@@ -194,8 +194,10 @@ static enum err give_error(void *ctx, const struct tally_entry *entry, const cha
     const struct error_giving *giving = ctx;
     struct samples samples = {.count = 0};
     enum err err = sample_domains(giving, (size_t)(entry - giving->sums->errors.entries), &samples, fault);
-    struct list_row row = {
-        .name = name, .totals = entry->totals, .samples = samples.domains, .sample_count = samples.count};
+    struct list_row row = {.name = name,
+                           .totals = entry->totals,
+                           .samples = (const char *const *)samples.domains,
+                           .sample_count = samples.count};
     if (!err)
         err = giving->sink->row(giving->sink->ctx, &row, fault);
     for (size_t i = 0; i < samples.count; i++)

@@ -16,7 +16,7 @@ struct sqlite_writer *sqlite_writer_of(struct store_writer *writer)
 static enum err writer_open(const struct store_place *place, struct store_writer **ret_writer, struct fault *fault)
 {
     struct sqlite_writer *writer = NULL;
-    enum err err = sqlite_writer_open(place->data_dir, &writer, fault);
+    enum err err = sqlite_writer_open(place->data_dir, false, &writer, fault);
     if (!err)
         *ret_writer = &writer->base;
     return err;
@@ -39,6 +39,15 @@ static enum err maintain(struct store_writer *writer, int64_t now, int64_t idemp
     return sqlite_maintain(sqlite_writer_of(writer), now, idempotency_seconds, ret_more, fault);
 }
 
+/* It has no thread of its own. */
+static enum err set_wake(struct store_writer *writer, const struct store_wake *wake, struct fault *fault)
+{
+    (void)writer;
+    (void)wake;
+    (void)fault;
+    return OK;
+}
+
 static void set_retention(struct store_writer *writer, const struct store_retention *retention)
 {
     sqlite_set_retention(sqlite_writer_of(writer), retention);
@@ -59,6 +68,7 @@ const struct store_writer_ops sqlite_writer_ops = {
     .close = writer_close,
     .write = write_items,
     .maintain = maintain,
+    .set_wake = set_wake,
     .set_retention = set_retention,
     .health = writer_health,
     .probe = probe,

@@ -117,18 +117,31 @@ static enum err count_gone(struct sqlite_writer *writer, size_t *ret_first, stru
     return db_run(&writer->db, statement, "count logs older than what is kept", fault);
 }
 
+static enum err put_row(struct sqlite_writer *writer, enum writer_statement which, const struct raw_row *row,
+                        struct fault *fault)
+{
+    sqlite3_stmt *statement = sql_of(&writer->db, which);
+    bind_ids(statement, row, writer->names.ids + row->first_name);
+    bind_counters(statement, row->log);
+    return db_run(&writer->db, statement, "store a log", fault);
+}
+
+enum err sqlite_spool_rows(struct sqlite_writer *writer, struct fault *fault)
+{
+    enum err err = OK;
+    for (size_t i = 0; !err && i < writer->rows.count; i++)
+        err = put_row(writer, W_SPOOL_ADD, &writer->rows.rows[i], fault);
+    return err;
+}
+
 /* In key order, so that each page is visited once. */
 enum err sqlite_put_rows(struct sqlite_writer *writer, struct fault *fault)
 {
     size_t first = 0;
-    sqlite3_stmt *statement = sql_of(&writer->db, W_RAW_ADD);
     if (writer->rows.count > 1)
         qsort(writer->rows.rows, writer->rows.count, sizeof *writer->rows.rows, compare_rows);
     enum err err = count_gone(writer, &first, fault);
-    for (size_t i = first; !err && i < writer->rows.count; i++) {
-        bind_ids(statement, &writer->rows.rows[i], writer->names.ids + writer->rows.rows[i].first_name);
-        bind_counters(statement, writer->rows.rows[i].log);
-        err = db_run(&writer->db, statement, "store a log", fault);
-    }
+    for (size_t i = first; !err && i < writer->rows.count; i++)
+        err = put_row(writer, W_RAW_ADD, &writer->rows.rows[i], fault);
     return err;
 }

@@ -11,4 +11,7 @@ enum err sqlite_queue_rows(struct sqlite_writer *writer, const struct batch *bat
 /* Stores what is queued, and leaves it queued, sorted. */
 enum err sqlite_put_rows(struct sqlite_writer *writer, struct fault *fault);
 
+/* The same for a writer that spools, in the order in which they came. */
+enum err sqlite_spool_rows(struct sqlite_writer *writer, struct fault *fault);
+
 #endif

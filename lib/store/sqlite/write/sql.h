@@ -12,6 +12,13 @@
 #define PRUNE(table, key, which)                                                                                       \
     "DELETE FROM " table " WHERE (" key ") IN (SELECT " key " FROM " table " WHERE " which " ORDER BY " key " LIMIT "  \
     "?2)"
+
+/* A block of the spool lies in one month: 202603, and 209912 for all that is later. */
+#define SPOOL_MONTH "CAST(strftime('%Y%m', min(quarter * 900, 4102444799), 'unixepoch') AS INTEGER)"
+#define RAW_COLUMNS                                                                                                    \
+    "(quarter, user_id, domain, order_id, batch_id, line, second, port, protocol, ip_out, ip_from, peer, worker,"      \
+    " error, count, bytes_sent, bytes_received, error_count, duration_ms, max_concurrency)"                            \
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)"
 #define IMPORT_CALLER "(SELECT id FROM name WHERE text = '" STORE_IMPORT_CALLER "')"
 
 /* The hours of day ?3, so that each is one search in traffic_hour. */
@@ -41,10 +48,26 @@
     X(W_MARKS_FIND, "SELECT key FROM batch_key WHERE caller = " IMPORT_CALLER " AND key >= ?1 AND key < ?2"            \
                     " ORDER BY key")                                                                                   \
     X(W_BATCH_ADD, "INSERT INTO batch (received_at, caller, logs) VALUES (?1, ?2, ?3)")                                \
-    X(W_RAW_ADD,                                                                                                       \
-      "INSERT INTO raw_log (quarter, user_id, domain, order_id, batch_id, line, second, port, protocol, ip_out,"       \
-      " ip_from, peer, worker, error, count, bytes_sent, bytes_received, error_count, duration_ms, max_concurrency)"   \
-      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)")           \
+    X(W_RAW_ADD, "INSERT INTO raw_log " RAW_COLUMNS)                                                                   \
+    X(W_SPOOL_ADD, "INSERT INTO spool_log " RAW_COLUMNS)                                                               \
+    X(W_SPOOL_BATCHES, "SELECT id, logs FROM batch WHERE id > (SELECT cut_until FROM spool) ORDER BY id LIMIT 10000")  \
+    X(W_SPOOL_CUT,                                                                                                     \
+      "INSERT INTO spool_block (first_batch, last_batch, month, shard, shards, logs, count, bytes_sent,"               \
+      " bytes_received, errors, state, settled_at, detail) SELECT ?1, ?2, " SPOOL_MONTH " AS month,"                   \
+      " user_id % ?3 AS shard, ?3, count(*), sum(count), sum(bytes_sent), sum(bytes_received), sum(error_count),"      \
+      " 0, 0, '' FROM spool_log WHERE batch_id >= ?1 AND batch_id <= ?2 GROUP BY month, shard ORDER BY month, shard")  \
+    X(W_SPOOL_CUT_UNTIL, "UPDATE spool SET cut_until = ?1")                                                            \
+    X(W_SPOOL_SETTLE,                                                                                                  \
+      "UPDATE spool_block SET state = ?2, settled_at = ?3, detail = ?4 WHERE number = ?1 AND state = 0")               \
+    X(W_SPOOL_TARGET, "UPDATE spool SET replica = ?1, is_synced = ?2, trouble = ?3")                                   \
+    X(W_SPOOL_OLD,                                                                                                     \
+      "SELECT first_batch, last_batch FROM spool_block AS old WHERE state = 1 AND settled_at <= ?1 AND NOT EXISTS"     \
+      " (SELECT 1 FROM spool_block WHERE first_batch = old.first_batch AND (state IN (0, 2) OR settled_at > ?1))"      \
+      " ORDER BY settled_at LIMIT 1")                                                                                  \
+    X(W_SPOOL_DROP, "DELETE FROM spool_log WHERE batch_id >= ?1 AND batch_id <= ?2")                                   \
+    X(W_SPOOL_FORGOTTEN, "UPDATE spool_block SET state = 3 WHERE first_batch = ?1")                                    \
+    X(W_SPOOL_BLOCKS_DROP, "DELETE FROM spool_block WHERE number IN (SELECT number FROM spool_block WHERE state = 3"   \
+                           " AND settled_at < ?1 LIMIT 500)")                                                          \
     X(W_ORDER_USER_ADD, "INSERT OR IGNORE INTO order_user (order_id, user_id) VALUES (?1, ?2)")                        \
     X(W_SET_TOTAL, "UPDATE total SET count = ?1, bytes_sent = ?2, bytes_received = ?3, errors = ?4 WHERE id = 1")      \
     X(W_QUARTER_ADD,                                                                                                   \

@@ -50,6 +50,22 @@ static enum err load_state(struct sqlite_writer *writer, struct fault *fault)
     return err;
 }
 
+/* A file is a spool or it has reports: once it has batches it stays what it is. */
+static enum err check_use(struct sqlite_writer *writer, struct fault *fault)
+{
+    int64_t is_spool = 0, has_batches = 0;
+    enum err err = db_get_i64(&writer->db, "SELECT is_spool FROM spool", 0, &is_spool, fault);
+    if (!err)
+        err = db_get_i64(&writer->db, "SELECT 1 FROM batch LIMIT 1", 0, &has_batches, fault);
+    if (err || writer->spools == (is_spool != 0))
+        return err;
+    if (has_batches)
+        return fault_set(fault, ERR_UNAVAILABLE, "%s holds batches of the engine %s, and the setting engine is %s",
+                         writer->db.path, is_spool ? "clickhouse" : "sqlite", is_spool ? "sqlite" : "clickhouse");
+    return db_exec(&writer->db, writer->spools ? "UPDATE spool SET is_spool = 1" : "UPDATE spool SET is_spool = 0",
+                   fault);
+}
+
 static enum err prepare(struct sqlite_writer *writer, const char *data_dir, struct fault *fault)
 {
     enum err err = sqlite_lock(data_dir, &writer->lock, fault);
@@ -60,19 +76,22 @@ static enum err prepare(struct sqlite_writer *writer, const char *data_dir, stru
     if (!err)
         err = sqlite_writer_prepare(&writer->db, fault);
     if (!err)
+        err = check_use(writer, fault);
+    if (!err)
         err = load_state(writer, fault);
     if (!err)
         err = sqlite_wal_begin(&writer->wal, &writer->db, fault);
     return err;
 }
 
-enum err sqlite_writer_open(const char *data_dir, struct sqlite_writer **ret_writer, struct fault *fault)
+enum err sqlite_writer_open(const char *data_dir, bool spools, struct sqlite_writer **ret_writer, struct fault *fault)
 {
     struct sqlite_writer *writer = calloc(1, sizeof *writer);
     if (!writer)
         return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
     writer->base.engine = &store_engine_sqlite;
     writer->lock = -1;
+    writer->spools = spools;
     writer->names.db = &writer->db;
     writer->traffic = (struct writer_traffic){.db = &writer->db, .closed = &writer->closed};
     sqlite_pack_init(&writer->pack, &writer->db);
@@ -133,6 +152,14 @@ void sqlite_set_slice(struct sqlite_writer *writer, size_t entries)
 
 /* ---- one group ---- */
 
+/* The logs that are queued, and what is derived from them. */
+static enum err put_logs(struct sqlite_writer *writer, int64_t *ret_raw_done, struct fault *fault)
+{
+    enum err err = writer->spools ? sqlite_spool_rows(writer, fault) : sqlite_put_rows(writer, fault);
+    *ret_raw_done = mono_us();
+    return err || writer->spools ? err : sqlite_rollup(writer, fault);
+}
+
 static enum err write_group(struct sqlite_writer *writer, struct store_item *items, size_t count, int64_t now,
                             struct totals *sums, struct store_times *times, struct fault *fault)
 {
@@ -140,11 +167,9 @@ static enum err write_group(struct sqlite_writer *writer, struct store_item *ite
     enum err err = db_begin(&writer->db, fault);
     for (size_t i = 0; !err && i < count; i++)
         err = sqlite_admit(writer, &items[i], now, sums, fault);
+    int64_t raw_done = start;
     if (!err)
-        err = sqlite_put_rows(writer, fault);
-    int64_t raw_done = mono_us();
-    if (!err)
-        err = sqlite_rollup(writer, fault);
+        err = put_logs(writer, &raw_done, fault);
     if (!err)
         err = sqlite_put_total(writer, sums, fault);
     int64_t rollup_done = mono_us();
@@ -154,7 +179,7 @@ static enum err write_group(struct sqlite_writer *writer, struct store_item *ite
     return err;
 }
 
-static void refuse_all(struct store_item *items, size_t count, const struct fault *fault)
+void sqlite_refuse(struct store_item *items, size_t count, const struct fault *fault)
 {
     for (size_t i = 0; i < count; i++) {
         items[i].result = ERR_UNAVAILABLE;
@@ -184,7 +209,7 @@ void sqlite_write(struct sqlite_writer *writer, struct store_item *items, size_t
     struct fault fault = {0};
     *ret_times = (struct store_times){0};
     if (!sqlite_may_write(writer, &fault)) {
-        refuse_all(items, count, &fault);
+        sqlite_refuse(items, count, &fault);
         return;
     }
     start_group(writer, items, count);
@@ -192,7 +217,7 @@ void sqlite_write(struct sqlite_writer *writer, struct store_item *items, size_t
         sqlite_undo(writer, &fault);
         sqlite_withdraw(writer);
         fault.err = ERR_UNAVAILABLE;
-        refuse_all(items, count, &fault);
+        sqlite_refuse(items, count, &fault);
         return;
     }
     writer->admit.grand = sums;

@@ -65,6 +65,7 @@ struct sqlite_writer {
     struct store_writer base;
     struct db db;
     int lock;
+    bool spools; /* logs go into the spool, and into no rollup: spool/spool.h */
     struct writer_admit admit;
     struct writer_names names;
     struct writer_rows rows;
@@ -78,12 +79,15 @@ struct sqlite_writer {
 };
 
 /* What store.h says of the functions of these names. */
-enum err sqlite_writer_open(const char *data_dir, struct sqlite_writer **ret_writer, struct fault *fault);
+enum err sqlite_writer_open(const char *data_dir, bool spools, struct sqlite_writer **ret_writer, struct fault *fault);
 void sqlite_writer_close(struct sqlite_writer *writer);
 void sqlite_write(struct sqlite_writer *writer, struct store_item *items, size_t count, int64_t now,
                   struct store_times *ret_times);
 /* An idempotency time for sqlite_maintain that forgets no key. */
 #define KEEP_KEYS (INT64_C(1) << 40)
+
+/* Sets each item's result: nothing of the group is stored. */
+void sqlite_refuse(struct store_item *items, size_t count, const struct fault *fault);
 
 enum err sqlite_maintain(struct sqlite_writer *writer, int64_t now, int64_t idempotency_seconds, bool *ret_more,
                          struct fault *fault);

@@ -1,0 +1,42 @@
+/* blocks.h: one block of the spool and ClickHouse: as an INSERT, as a question whether it is there, and whose numbers
+ * are whose. Knows statements. Does not know when which is due. */
+#ifndef STORE_CLICKHOUSE_BLOCKS_H
+#define STORE_CLICKHOUSE_BLOCKS_H
+
+#include "store/clickhouse/http.h"
+#include "store/clickhouse/native.h"
+#include "store/sqlite/spool/spool.h"
+
+/* The block that was loaded last, as it is sent. All-zero is an empty one. */
+struct blocks {
+    struct buf body;
+    int64_t number; /* of the block that is loaded; 0: none */
+};
+void blocks_release(struct blocks *blocks);
+
+/* Makes the body of a block of this node, unless it is the one that is loaded. ERR_UNAVAILABLE. */
+enum err blocks_load(struct blocks *blocks, struct spool_reader *spool, const struct spool_block *block, int64_t node,
+                     struct fault *fault);
+
+/* Sends the block that is loaded: see http_run. */
+enum err blocks_send(const struct blocks *blocks, struct http_client *client, const char *url,
+                     struct http_reply *ret_reply, struct fault *fault);
+
+/* Is this error of a server about what the block holds, so that it would refuse it for ever? */
+bool blocks_is_content(int code);
+
+/* Waits until a replica has everything that any replica of its shard took. ERR_UNAVAILABLE. */
+enum err blocks_sync(struct http_client *client, const struct clickhouse_config *config, const char *url,
+                     struct fault *fault);
+
+/* Is the block there? Asks a replica, after blocks_sync: one that lags would say no. */
+enum blocks_found { BLOCKS_NONE, BLOCKS_WHOLE, BLOCKS_OTHER /* not with the sums that the spool has */ };
+enum err blocks_find(struct http_client *client, const struct clickhouse_config *config, const char *url,
+                     const struct spool_block *block, int64_t node, enum blocks_found *ret_found, struct fault *fault);
+
+/* Makes this spool, by its random id, the only one whose blocks have the numbers of the node. ERR_UNAVAILABLE when
+ * another one's have. */
+enum err blocks_claim_node(struct http_client *client, const struct clickhouse_config *config, const char *url,
+                           const char *id, struct fault *fault);
+
+#endif

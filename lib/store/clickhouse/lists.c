@@ -1,0 +1,142 @@
+/* lists.c: lists of values: ranked by ClickHouse, a page at a time. Knows the column of each dimension. */
+#include "store/clickhouse/reader.h"
+
+#include <inttypes.h>
+
+#include "base/banned.h"
+
+static const char *const value_of[DIMENSIONS] = {
+    [BY_WORKER] = "worker",          [BY_PEER] = "peer_id",  [BY_PROTOCOL] = "protocol",
+    [BY_PORT] = "toString(port)",    [BY_IP_OUT] = "ip_out", [BY_ORDER] = "toString(order_id)",
+    [BY_USER] = "toString(user_id)", [BY_ERROR] = "error",   [BY_DOMAIN] = "domain",
+};
+
+static const char *measure_of(enum list_order order)
+{
+    switch (order) {
+    case ORDER_BYTES:
+        return "s + r";
+    case ORDER_COUNT:
+        return "c";
+    case ORDER_ERRORS:
+        return "e";
+    }
+    return "c";
+}
+
+/* ---- one statement ---- */
+
+/* A group for each value: v, its measures, and p: its samples, or nothing. */
+static void put_groups(struct buf *sql, const char *table, const struct report_filter *filter,
+                       const struct list_ask *ask)
+{
+    buf_printf(sql, "SELECT %s AS v, " SQL_MEASURES ", emptyArrayString() AS p FROM %s", value_of[ask->by], table);
+    sql_put_where(sql, filter);
+    buf_puts(sql, " GROUP BY v");
+}
+
+/* The same of logs that name an error, by way of groups for each error and domain. An alias hides a column of its name,
+ * so each level has names of its own. */
+static void put_groups_with_samples(struct buf *sql, const char *table, const struct report_filter *filter,
+                                    const struct list_ask *ask)
+{
+    buf_printf(sql,
+               "SELECT v, c1 AS c, s1 AS s, r1 AS r, e1 AS e, m1 AS m, a1 AS a, z1 AS z, p FROM (SELECT v,"
+               " sum(c) AS c1, sum(s) AS s1, sum(r) AS r1, sum(e) AS e1, max(m) AS m1, min(a) AS a1, max(z) AS z1,"
+               " arrayMap(x -> x.2, arraySlice(arraySort(groupArray((-e, domain))), 1, %d)) AS p"
+               " FROM (SELECT %s AS v, domain, " SQL_MEASURES " FROM %s",
+               LIMIT_SAMPLE_DOMAINS, value_of[ask->by], table);
+    sql_put_where(sql, filter);
+    buf_puts(sql, " AND error != '' GROUP BY v, domain) GROUP BY v)");
+}
+
+/* The page, the sums of what is not on it, and how many values there are. Groups are numbered in their order (n); those
+ * before the page become one row (-1), those after it another (the largest number). */
+static void put_list(struct buf *sql, const char *table, const struct report_filter *filter, const struct list_ask *ask)
+{
+    uint64_t begin = ask->offset < INT64_MAX ? ask->offset : INT64_MAX;
+    uint64_t end = ask->limit < INT64_MAX - begin ? begin + ask->limit : INT64_MAX;
+    buf_printf(sql,
+               "SELECT multiIf(n < %" PRIu64 ", toInt64(-1), n >= %" PRIu64 ", toInt64(%" PRId64
+               "), toInt64(n)) AS g, count(), any(v), any(p),"
+               " " SQL_MEASURES_OF_GROUPS " FROM (SELECT *, rowNumberInAllBlocks() AS n FROM (",
+               begin, end, INT64_MAX);
+    if (ask->samples)
+        put_groups_with_samples(sql, table, filter, ask);
+    else
+        put_groups(sql, table, filter, ask);
+    buf_printf(sql, " ORDER BY %s DESC, v)) GROUP BY g ORDER BY g", measure_of(ask->order));
+}
+
+enum { PLACE, VALUES, NAME, SAMPLES, MEASURES, LIST_COLUMNS = MEASURES + SQL_MEASURE_COUNT };
+
+/* ---- its answer ---- */
+
+static bool is_on_page(int64_t place)
+{
+    return place >= 0 && place < INT64_MAX;
+}
+
+static enum err count_values(const struct rows *rows, uint64_t *ret_total, struct fault *fault)
+{
+    enum err err = OK;
+    *ret_total = 0;
+    for (size_t i = 0; !err && i < rows->count; i++) {
+        int64_t values = 0;
+        err = rows_i64(rows, i, VALUES, &values, fault);
+        *ret_total += (uint64_t)values;
+    }
+    return err;
+}
+
+static enum err give_row(const struct rows *rows, size_t i, const struct totals *totals, const struct list_sink *sink,
+                         struct fault *fault)
+{
+    const char *samples[LIMIT_SAMPLE_DOMAINS];
+    struct list_row row = {.totals = *totals, .samples = samples};
+    size_t count = 0;
+    enum err err = rows_text(rows, i, NAME, &row.name, fault);
+    if (!err)
+        err = rows_list(rows, i, SAMPLES, &count, fault);
+    for (size_t at = 0; !err && at < count && at < LIMIT_SAMPLE_DOMAINS; at++, row.sample_count++)
+        err = rows_list_text(rows, i, SAMPLES, at, &samples[at], fault);
+    return err ? err : sink->row(sink->ctx, &row, fault);
+}
+
+static enum err give_rows(const struct rows *rows, const struct list_sink *sink, struct totals *ret_other,
+                          struct fault *fault)
+{
+    enum err err = OK;
+    *ret_other = TOTALS_NONE;
+    for (size_t i = 0; !err && i < rows->count; i++) {
+        struct totals totals;
+        int64_t place = 0;
+        err = rows_i64(rows, i, PLACE, &place, fault);
+        if (!err)
+            err = reader_totals(rows, i, MEASURES, &totals, fault);
+        if (!err && is_on_page(place))
+            err = give_row(rows, i, &totals, sink, fault);
+        else if (!err)
+            totals_add(ret_other, &totals);
+    }
+    return err;
+}
+
+enum err clickhouse_list(struct store_reader *base, const struct report_filter *filter, const struct list_ask *ask,
+                         const struct list_sink *sink, struct totals *ret_other, struct fault *fault)
+{
+    struct clickhouse_reader *reader = clickhouse_reader_of(base);
+    struct rows rows;
+    uint64_t total = 0;
+    put_list(reader_begin(reader), reader_table(reader), filter, ask);
+    enum err err = reader_ask(reader, LIST_COLUMNS, &rows, fault);
+    if (err)
+        return err;
+    err = count_values(&rows, &total, fault);
+    if (!err)
+        err = sink->begin(sink->ctx, total, fault);
+    if (!err)
+        err = give_rows(&rows, sink, ret_other, fault);
+    rows_release(&rows);
+    return err;
+}

@@ -1,0 +1,193 @@
+/* reader.c: asks ClickHouse, once it has everything that was acknowledged before. Knows where that is, and how to wait
+ * for it. Knows no report. */
+#include "store/clickhouse/reader.h"
+
+#include "store/clickhouse/schema.h"
+#include "store/clickhouse/doorbell.h"
+#include "store/sqlite/spool/spool.h"
+#include "time/mono.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/banned.h"
+
+#define LOOK_AGAIN_NS 1000000L
+
+struct buf *reader_begin(struct clickhouse_reader *reader)
+{
+    buf_clear(&reader->sql);
+    return &reader->sql;
+}
+
+const char *reader_table(const struct clickhouse_reader *reader)
+{
+    return reader->config->cluster[0] ? CLICKHOUSE_ALL_SHARDS : CLICKHOUSE_LOGS;
+}
+
+/* ---- the barrier ---- */
+
+static void nap(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = LOOK_AGAIN_NS}, NULL);
+}
+
+static enum err position(struct clickhouse_reader *reader, struct spool_position *ret_position, struct fault *fault)
+{
+    enum err err = spool_position(reader->spool, ret_position, fault);
+    if (!err && ret_position->target.trouble[0])
+        err = fault_set(fault, ERR_UNAVAILABLE, "%s", ret_position->target.trouble);
+    return err;
+}
+
+/* Waits until everything that was acknowledged before this call is in ClickHouse: then whoever wrote through this node
+ * reads what it wrote. */
+static enum err wait_for_shipment(struct clickhouse_reader *reader, int64_t deadline_ms, struct spool_position *ret_now,
+                                  struct fault *fault)
+{
+    enum err err = position(reader, ret_now, fault);
+    if (err)
+        return err;
+    int64_t wanted = ret_now->newest_batch;
+    if (ret_now->shipped_until < wanted)
+        doorbell_ring(reader->data_dir);
+    while (!err && (ret_now->shipped_until < wanted || !ret_now->target.is_synced)) {
+        if (mono_ms() >= deadline_ms)
+            return fault_set(fault, ERR_QUERY_TIMEOUT, "ClickHouse has not taken yet what was acknowledged before");
+        nap();
+        err = position(reader, ret_now, fault);
+    }
+    return err;
+}
+
+static const char *url_of(const struct clickhouse_reader *reader, const struct spool_position *position)
+{
+    size_t replica = position->target.replica[0];
+    return reader->servers.shards[0].urls[replica < reader->servers.shards[0].replica_count ? replica : 0];
+}
+
+enum err reader_ask(struct clickhouse_reader *reader, size_t columns, struct rows *ret_rows, struct fault *fault)
+{
+    int64_t timeout_ms = reader->timeout_ms ? reader->timeout_ms : reader->config->timeout_ms;
+    int64_t deadline_ms = mono_ms() + timeout_ms;
+    struct spool_position now;
+    struct http_reply reply;
+    buf_puts(&reader->sql, ROWS_FORMAT);
+    const char *sql = buf_cstr(&reader->sql);
+    if (!sql)
+        return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+    enum err err = wait_for_shipment(reader, deadline_ms, &now, fault);
+    if (err)
+        return err;
+    int64_t left_ms = deadline_ms - mono_ms();
+    struct http_statement statement = {
+        .url = url_of(reader, &now), .sql = sql, .timeout_ms = left_ms > 1 ? left_ms : 1};
+    err = http_run(reader->client, &statement, &reply, fault);
+    return err ? err : rows_parse(reply.body, reply.body_bytes, columns, ret_rows, fault);
+}
+
+enum err reader_totals(const struct rows *rows, size_t row, size_t column, struct totals *ret_totals,
+                       struct fault *fault)
+{
+    int64_t *const measures[SQL_MEASURE_COUNT] = {
+        &ret_totals->count,  &ret_totals->bytes_sent,      &ret_totals->bytes_received,
+        &ret_totals->errors, &ret_totals->max_concurrency, &ret_totals->first,
+        &ret_totals->last};
+    enum err err = OK;
+    for (size_t i = 0; !err && i < SQL_MEASURE_COUNT; i++)
+        err = rows_i64(rows, row, column + i, measures[i], fault);
+    return err;
+}
+
+/* ---- operations ---- */
+
+static void close_reader(struct store_reader *base)
+{
+    struct clickhouse_reader *reader = clickhouse_reader_of(base);
+    spool_reader_close(reader->spool);
+    http_client_close(reader->client);
+    buf_release(&reader->sql);
+    free(reader);
+}
+
+static enum err open_reader(const struct store_place *place, struct store_reader **ret_reader, struct fault *fault)
+{
+    struct clickhouse_reader *reader = calloc(1, sizeof *reader);
+    if (!reader)
+        return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+    reader->base.engine = &store_engine_clickhouse;
+    reader->config = place->clickhouse;
+    reader->data_dir = place->data_dir;
+    buf_init(&reader->sql, READER_SQL_BYTES);
+    enum err err = servers_parse(reader->config->urls, &reader->servers, fault);
+    if (!err)
+        err = spool_reader_open(place->data_dir, &reader->spool, fault);
+    if (!err)
+        err = http_client_open(reader->config, HTTP_REPORTS, &reader->client, fault);
+    if (err)
+        close_reader(&reader->base);
+    else
+        *ret_reader = &reader->base;
+    return err;
+}
+
+static bool is_stale(struct store_reader *reader)
+{
+    return spool_reader_is_stale(clickhouse_reader_of(reader)->spool);
+}
+
+static void set_timeout(struct store_reader *reader, int64_t milliseconds)
+{
+    clickhouse_reader_of(reader)->timeout_ms = milliseconds;
+}
+
+/* Other nodes write too, so no state is known to be the one of before: each is another. */
+static enum err hold(struct store_reader *reader, const struct report_filter *filter, struct store_state *ret_state,
+                     struct fault *fault)
+{
+    (void)reader;
+    (void)filter;
+    (void)fault;
+    static uint64_t asked;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    const int64_t parts[] = {now.tv_sec, now.tv_nsec, (int64_t)++asked};
+    *ret_state = (struct store_state){0};
+    memcpy(ret_state->bytes, parts, sizeof parts);
+    return OK;
+}
+
+static void let_go(struct store_reader *reader)
+{
+    (void)reader;
+}
+
+static enum err health(struct store_reader *base, int *ret_schema_version, struct fault *fault)
+{
+    struct clickhouse_reader *reader = clickhouse_reader_of(base);
+    struct rows rows;
+    int64_t version = 0;
+    buf_puts(reader_begin(reader), CLICKHOUSE_VERSION_SQL);
+    enum err err = reader_ask(reader, 1, &rows, fault);
+    if (err)
+        return err;
+    if (rows.count > 0)
+        err = rows_i64(&rows, 0, 0, &version, fault);
+    rows_release(&rows);
+    *ret_schema_version = (int)version;
+    return err;
+}
+
+const struct store_reader_ops clickhouse_reader_ops = {
+    .open = open_reader,
+    .close = close_reader,
+    .is_stale = is_stale,
+    .set_timeout = set_timeout,
+    .hold = hold,
+    .let_go = let_go,
+    .chart = clickhouse_chart,
+    .summary = clickhouse_summary,
+    .list = clickhouse_list,
+    .health = health,
+};

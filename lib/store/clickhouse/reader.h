@@ -1,0 +1,57 @@
+/* reader.h: what the reports of this engine share: a reader, and how it asks. Private to the ClickHouse engine. */
+#ifndef STORE_CLICKHOUSE_READER_H
+#define STORE_CLICKHOUSE_READER_H
+
+#include "store/clickhouse/http.h"
+#include "store/clickhouse/rows.h"
+#include "store/clickhouse/servers.h"
+#include "store/clickhouse/sql.h"
+#include "store/engine.h"
+
+struct spool_reader; /* store/sqlite/spool/spool.h */
+
+/* The longest statement: a domain and an error in hexadecimal digits, and words of ours. */
+#define READER_SQL_BYTES (64u << 10)
+
+struct clickhouse_reader {
+    struct store_reader base;
+    const struct clickhouse_config *config;
+    const char *data_dir;
+    struct spool_reader *spool; /* says how far it was shipped, and where to */
+    struct servers servers;
+    struct http_client *client;
+    struct buf sql;
+    int64_t timeout_ms; /* 0: the settings' */
+};
+
+static inline struct clickhouse_reader *clickhouse_reader_of(struct store_reader *reader)
+{
+    return (struct clickhouse_reader *)reader;
+}
+
+/* reader.c. Begins a statement, to be written into what it returns. */
+struct buf *reader_begin(struct clickhouse_reader *reader);
+
+/* reader.c. The table that has all logs. */
+const char *reader_table(const struct clickhouse_reader *reader);
+
+/* reader.c. Asks what was written since reader_begin of the server that has everything, and gives its rows of `columns`
+ * values. ERR_UNAVAILABLE, ERR_QUERY_TIMEOUT. */
+enum err reader_ask(struct clickhouse_reader *reader, size_t columns, struct rows *ret_rows, struct fault *fault);
+
+/* reader.c. The measures that begin at a column, as SQL_MEASURES has them. */
+enum err reader_totals(const struct rows *rows, size_t row, size_t column, struct totals *ret_totals,
+                       struct fault *fault);
+
+/* The operations of store.h of these names: chart.c has chart and summary, lists.c the list. */
+enum err clickhouse_chart(struct store_reader *reader, const struct report_filter *filter, enum granularity granularity,
+                          bool fill_zero, struct chart *ret_chart, struct fault *fault);
+enum err clickhouse_summary(struct store_reader *reader, const struct report_filter *filter, struct totals *ret_totals,
+                            struct fault *fault);
+enum err clickhouse_list(struct store_reader *reader, const struct report_filter *filter, const struct list_ask *ask,
+                         const struct list_sink *sink, struct totals *ret_other, struct fault *fault);
+
+extern const struct store_reader_ops clickhouse_reader_ops; /* reader.c */
+extern const struct store_export_ops clickhouse_export_ops; /* export.c */
+
+#endif

@@ -1,0 +1,24 @@
+/* schema.h: the tables in ClickHouse, in numbered steps. Knows their names and what exactness asks of them. */
+#ifndef STORE_CLICKHOUSE_SCHEMA_H
+#define STORE_CLICKHOUSE_SCHEMA_H
+
+#include "store/clickhouse/http.h"
+#include "store/clickhouse/servers.h"
+
+#define CLICKHOUSE_LOGS "log"           /* of a shard */
+#define CLICKHOUSE_ALL_SHARDS "log_all" /* where there is a cluster */
+#define CLICKHOUSE_VERSION_SQL "SELECT toInt64(max(version)) FROM schema_version"
+
+/* The newest step that this program knows. */
+#define CLICKHOUSE_SCHEMA_VERSION 2
+
+/* Makes what is missing on every replica of the list. ERR_UNAVAILABLE. */
+enum err schema_make(struct http_client *client, const struct clickhouse_config *config, const struct servers *servers,
+                     struct fault *fault);
+
+/* Compares one server's table with what exactness needs: that it is Replicated, and remembers enough of the blocks that
+ * it took. ERR_UNAVAILABLE with what is wrong and how to mend it, also for a newer schema. */
+enum err schema_check(struct http_client *client, const struct clickhouse_config *config, const char *url,
+                      struct fault *fault);
+
+#endif

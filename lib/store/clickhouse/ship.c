@@ -1,0 +1,363 @@
+/* ship.c: the thread that ships the spool. Knows when a block may be sent, and that the same block is the same bytes.
+ *
+ * A block is in doubt from its first attempt until an answer says what became of it. A server takes a block that it
+ * took before for done as long as it remembers the block (schema.h). So a block in doubt is simply sent again, to
+ * whatever replica; only where the last attempt may be too long ago, a replica that has caught up is asked first
+ * whether the block is there. */
+#include "store/clickhouse/ship.h"
+
+#include "store/clickhouse/blocks.h"
+#include "store/clickhouse/doorbell.h"
+#include "store/clickhouse/http.h"
+#include "store/clickhouse/schema.h"
+#include "store/clickhouse/servers.h"
+#include "time/mono.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/banned.h"
+
+#define TRY_AGAIN_MS 1000
+#define SURELY_REMEMBERED_MS (INT64_C(30) * 60 * 1000)
+
+struct shipper {
+    const struct clickhouse_config *config;
+    const char *data_dir;
+    struct store_wake wake;
+    struct servers servers;
+    pthread_t thread;
+    int bell; /* rung by reports */
+    int stir; /* eventfd: the writer's thread has cut, or it is time to stop */
+    _Atomic bool stopping;
+
+    /* The thread's alone. */
+    struct http_client *client;
+    struct spool_reader *spool;
+    struct blocks blocks;
+    int64_t node;
+    bool is_known;          /* the node's number is this spool's, and the tables are as they should be */
+    int64_t doubtful_until; /* blocks up to this one may have been sent long ago */
+    int64_t tried_block;    /* but this one not: it was tried first then, and has no answer yet; 0: none */
+    int64_t tried_at_ms;
+    struct spool_target target;
+
+    pthread_mutex_t lock; /* of all that follows */
+    struct shipper_wishes wishes;
+    bool is_cut;
+};
+
+/* ---- with the writer's thread ---- */
+
+static void stir(const struct shipper *shipper)
+{
+    const uint64_t one = 1;
+    ssize_t written = write(shipper->stir, &one, sizeof one);
+    assert(written == sizeof one);
+}
+
+void shipper_collect(struct shipper *shipper, struct shipper_wishes *ret_wishes)
+{
+    pthread_mutex_lock(&shipper->lock);
+    *ret_wishes = shipper->wishes;
+    shipper->wishes.outcome_count = 0;
+    shipper->wishes.has_target = shipper->wishes.cut = false;
+    pthread_mutex_unlock(&shipper->lock);
+}
+
+void shipper_cut(struct shipper *shipper)
+{
+    pthread_mutex_lock(&shipper->lock);
+    shipper->is_cut = true;
+    pthread_mutex_unlock(&shipper->lock);
+    stir(shipper);
+}
+
+static void rest(struct shipper *shipper, int64_t milliseconds)
+{
+    uint64_t count;
+    doorbell_wait(shipper->bell, shipper->stir, milliseconds);
+    ssize_t got = read(shipper->stir, &count, sizeof count);
+    (void)got; /* nothing to read: it was the bell, or time */
+}
+
+static void wish_target(struct shipper *shipper)
+{
+    pthread_mutex_lock(&shipper->lock);
+    shipper->wishes.has_target = true;
+    shipper->wishes.target = shipper->target;
+    pthread_mutex_unlock(&shipper->lock);
+    shipper->wake.wake(shipper->wake.ctx);
+}
+
+/* Says what keeps it from shipping, or that nothing does any more; each only once. */
+static void tell_trouble(struct shipper *shipper, const char *trouble)
+{
+    struct spool_target *target = &shipper->target;
+    if (strncmp(target->trouble, trouble, sizeof target->trouble - 1) == 0 && (trouble[0] || !target->trouble[0]))
+        return;
+    snprintf(target->trouble, sizeof target->trouble, "%s", trouble);
+    wish_target(shipper);
+}
+
+static void wish_outcome(struct shipper *shipper, const struct spool_outcome *outcome)
+{
+    bool kept = false;
+    while (!kept && !shipper->stopping) {
+        pthread_mutex_lock(&shipper->lock);
+        kept = shipper->wishes.outcome_count < SHIPPER_OUTCOMES;
+        if (kept)
+            shipper->wishes.outcomes[shipper->wishes.outcome_count++] = *outcome;
+        pthread_mutex_unlock(&shipper->lock);
+        shipper->wake.wake(shipper->wake.ctx);
+        if (!kept)
+            rest(shipper, 10);
+    }
+}
+
+/* Has all that came cut into blocks. */
+static void have_it_cut(struct shipper *shipper)
+{
+    pthread_mutex_lock(&shipper->lock);
+    shipper->wishes.cut = true;
+    shipper->is_cut = false;
+    pthread_mutex_unlock(&shipper->lock);
+    shipper->wake.wake(shipper->wake.ctx);
+    for (bool done = false; !done && !shipper->stopping;) {
+        pthread_mutex_lock(&shipper->lock);
+        done = shipper->is_cut;
+        pthread_mutex_unlock(&shipper->lock);
+        if (!done)
+            rest(shipper, TRY_AGAIN_MS);
+    }
+}
+
+/* ---- one block ---- */
+
+static bool is_forgotten_perhaps(const struct shipper *shipper, int64_t number)
+{
+    if (number == shipper->tried_block)
+        return mono_ms() - shipper->tried_at_ms > SURELY_REMEMBERED_MS;
+    return number <= shipper->doubtful_until;
+}
+
+static void note_try(struct shipper *shipper, int64_t number)
+{
+    if (shipper->tried_block == number)
+        return;
+    shipper->tried_block = number;
+    shipper->tried_at_ms = mono_ms();
+}
+
+/* Sends it to the replicas, beginning with the current one, until one takes or refuses it. */
+static enum err send_round(struct shipper *shipper, const struct spool_block *block, size_t *ret_replica,
+                           struct http_reply *ret_reply, struct fault *fault)
+{
+    size_t shard = (size_t)block->shard, count = shipper->servers.shards[shard].replica_count;
+    enum err err = OK;
+    for (size_t i = 0; i < count && !shipper->stopping; i++) {
+        *ret_replica = (shipper->target.replica[shard] + i) % count;
+        note_try(shipper, block->number);
+        err = blocks_send(&shipper->blocks, shipper->client, shipper->servers.shards[shard].urls[*ret_replica],
+                          ret_reply, fault);
+        if (!err || (ret_reply->outcome == HTTP_REFUSED && blocks_is_content(ret_reply->code)))
+            return err;
+    }
+    return err ? err : fault_set(fault, ERR_UNAVAILABLE, "stopped");
+}
+
+/* Reports go on at the replica that took the block, once it has what the other one took before. */
+static void follow(struct shipper *shipper, size_t shard, size_t replica)
+{
+    if (shipper->target.replica[shard] == replica)
+        return;
+    shipper->target.replica[shard] = (unsigned char)replica;
+    shipper->target.is_synced = false;
+    wish_target(shipper);
+}
+
+static enum err send_block(struct shipper *shipper, const struct spool_block *block, struct spool_outcome *outcome,
+                           struct fault *fault)
+{
+    struct http_reply reply = {0};
+    size_t replica = 0;
+    enum err err = blocks_load(&shipper->blocks, shipper->spool, block, shipper->node, fault);
+    if (!err)
+        err = send_round(shipper, block, &replica, &reply, fault);
+    if (!err) {
+        follow(shipper, (size_t)block->shard, replica);
+        return OK;
+    }
+    if (reply.outcome != HTTP_REFUSED || !blocks_is_content(reply.code))
+        return err;
+    outcome->state = SPOOL_ASIDE;
+    snprintf(outcome->detail, sizeof outcome->detail, "%s", fault->detail);
+    return OK;
+}
+
+/* Ships a block, or finds that it is there. */
+static enum err ship_block(struct shipper *shipper, const struct spool_block *block, struct fault *fault)
+{
+    struct spool_outcome outcome = {.number = block->number, .state = SPOOL_TAKEN};
+    enum blocks_found found = BLOCKS_NONE;
+    enum err err = OK;
+    size_t shard = (size_t)block->shard;
+    if (block->shard < 0 || shard >= shipper->servers.shard_count)
+        return fault_set(fault, ERR_UNAVAILABLE, "block %lld is for shard %lld, and clickhouse_urls has %zu",
+                         (long long)block->number, (long long)block->shard + 1, shipper->servers.shard_count);
+    if (is_forgotten_perhaps(shipper, block->number))
+        err = blocks_find(shipper->client, shipper->config,
+                          shipper->servers.shards[shard].urls[shipper->target.replica[shard]], block, shipper->node,
+                          &found, fault);
+    if (!err && found == BLOCKS_NONE)
+        err = send_block(shipper, block, &outcome, fault);
+    if (err)
+        return err;
+    if (found == BLOCKS_OTHER) {
+        outcome.state = SPOOL_ASIDE;
+        snprintf(outcome.detail, sizeof outcome.detail, "%s", "a part of it is in ClickHouse, or more than it has");
+    }
+    shipper->tried_block = 0;
+    if (shipper->doubtful_until < block->number)
+        shipper->doubtful_until = block->number; /* should the outcome get lost */
+    wish_outcome(shipper, &outcome);
+    return OK;
+}
+
+/* ---- all that waits ---- */
+
+/* The current replicas have everything, or reports wait. */
+static enum err catch_up(struct shipper *shipper, struct fault *fault)
+{
+    enum err err = OK;
+    for (size_t shard = 0; !err && shard < shipper->servers.shard_count; shard++)
+        err = blocks_sync(shipper->client, shipper->config,
+                          shipper->servers.shards[shard].urls[shipper->target.replica[shard]], fault);
+    if (err)
+        return err;
+    shipper->target.is_synced = true;
+    wish_target(shipper);
+    return OK;
+}
+
+static enum err get_known(struct shipper *shipper, struct fault *fault)
+{
+    struct spool_position position;
+    enum err err = spool_position(shipper->spool, &position, fault);
+    if (err)
+        return err;
+    shipper->target = position.target;
+    shipper->doubtful_until = position.newest_block;
+    shipper->node = shipper->config->node;
+    for (size_t shard = 0; shard < shipper->servers.shard_count; shard++)
+        if (shipper->target.replica[shard] >= shipper->servers.shards[shard].replica_count)
+            shipper->target.replica[shard] = 0;
+    err = schema_make(shipper->client, shipper->config, &shipper->servers, fault);
+    if (!err)
+        err =
+            blocks_claim_node(shipper->client, shipper->config, shipper->servers.shards[0].urls[0], position.id, fault);
+    shipper->is_known = !err;
+    return err;
+}
+
+static enum err ship_all(struct shipper *shipper, struct fault *fault)
+{
+    struct spool_block block;
+    bool found = true;
+    int64_t after = 0;
+    enum err err = shipper->is_known ? OK : get_known(shipper, fault);
+    while (!err && !shipper->stopping) {
+        err = spool_next(shipper->spool, after, &found, &block, fault);
+        if (err || !found)
+            break;
+        err = ship_block(shipper, &block, fault);
+        after = block.number;
+    }
+    if (!err && !shipper->target.is_synced)
+        err = catch_up(shipper, fault);
+    return err;
+}
+
+static void *work(void *ctx)
+{
+    struct shipper *shipper = ctx;
+    while (!shipper->stopping) {
+        struct fault fault = {0};
+        have_it_cut(shipper);
+        enum err err = ship_all(shipper, &fault);
+        if (!shipper->stopping)
+            tell_trouble(shipper, err ? fault.detail : "");
+        if (!shipper->stopping)
+            rest(shipper, err ? TRY_AGAIN_MS : shipper->config->ship_interval_ms);
+    }
+    return NULL;
+}
+
+/* ---- start and stop ---- */
+
+static void release(struct shipper *shipper)
+{
+    http_client_close(shipper->client);
+    spool_reader_close(shipper->spool);
+    blocks_release(&shipper->blocks);
+    if (shipper->bell >= 0)
+        close(shipper->bell);
+    if (shipper->stir >= 0)
+        close(shipper->stir);
+    pthread_mutex_destroy(&shipper->lock);
+    free(shipper);
+}
+
+static enum err prepare(struct shipper *shipper, struct fault *fault)
+{
+    enum err err = servers_parse(shipper->config->urls, &shipper->servers, fault);
+    if (!err)
+        err = http_client_open(shipper->config, HTTP_WRITER, &shipper->client, fault);
+    if (!err)
+        err = spool_reader_open(shipper->data_dir, &shipper->spool, fault);
+    if (!err)
+        err = doorbell_listen(shipper->data_dir, &shipper->bell, fault);
+    shipper->stir = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (!err && shipper->stir < 0)
+        err = fault_set(fault, ERR_UNAVAILABLE, "can't make an eventfd: %s", strerror(errno));
+    return err;
+}
+
+enum err shipper_start(const struct clickhouse_config *config, const char *data_dir, const struct store_wake *wake,
+                       struct shipper **ret_shipper, struct fault *fault)
+{
+    struct shipper *shipper = calloc(1, sizeof *shipper);
+    if (!shipper)
+        return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+    shipper->config = config;
+    shipper->data_dir = data_dir;
+    shipper->wake = *wake;
+    shipper->bell = shipper->stir = -1;
+    int failed = pthread_mutex_init(&shipper->lock, NULL);
+    assert(!failed);
+    enum err err = prepare(shipper, fault);
+    if (!err && pthread_create(&shipper->thread, NULL, work, shipper))
+        err = fault_set(fault, ERR_UNAVAILABLE, "can't start a thread");
+    if (err)
+        release(shipper);
+    else
+        *ret_shipper = shipper;
+    return err;
+}
+
+void shipper_stop(struct shipper *shipper)
+{
+    if (!shipper)
+        return;
+    shipper->stopping = true;
+    stir(shipper);
+    pthread_join(shipper->thread, NULL);
+    release(shipper);
+}

@@ -1,0 +1,36 @@
+/* ship.h: the thread that ships the spool to ClickHouse. It reads the spool by a connection of its own and changes
+ * nothing in it: what it wants changed, the writer's thread collects. Knows blocks, replicas and doubt. Knows no
+ * batches. */
+#ifndef STORE_CLICKHOUSE_SHIP_H
+#define STORE_CLICKHOUSE_SHIP_H
+
+#include "store/clickhouse/clickhouse.h"
+#include "store/engine.h"
+#include "store/sqlite/spool/spool.h"
+
+struct shipper; /* opaque */
+
+/* Starts the thread. `wake` is called from it whenever the writer's thread has something to collect. ERR_UNAVAILABLE;
+ * servers that don't answer are no error. */
+enum err shipper_start(const struct clickhouse_config *config, const char *data_dir, const struct store_wake *wake,
+                       struct shipper **ret_shipper, struct fault *fault);
+
+/* Ends the thread, at the latest when its statement has its answer or its time-out. Takes NULL. */
+void shipper_stop(struct shipper *shipper);
+
+#define SHIPPER_OUTCOMES 64
+
+/* What the writer's thread has to do. */
+struct shipper_wishes {
+    struct spool_outcome outcomes[SHIPPER_OUTCOMES];
+    size_t outcome_count;
+    bool has_target;
+    struct spool_target target;
+    bool cut; /* cut all that can be cut, and then say so with shipper_cut */
+};
+void shipper_collect(struct shipper *shipper, struct shipper_wishes *ret_wishes);
+
+/* Everything that had come when `cut` was wished is cut. */
+void shipper_cut(struct shipper *shipper);
+
+#endif
