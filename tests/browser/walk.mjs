@@ -285,6 +285,9 @@ const steps = {
         const broken = await open(browser, { key: admin, search: '?range=custom&from=2026-11-20T25:61&to=x&zone=%3Cimg%3E&order=abc&user=-1&page=0&sort=zz&by=__proto__' });
         ok('shows the default', await settled(broken), await text(broken, 'body'));
         same('and says so', query(broken), { range: '24h', zone: 'UTC' });
+        await broken.goto(`${PAGE}?range=custom&from=1970-01-01T00:00Z&to=1970-01-01T02:00Z&zone=UTC`);
+        ok('shows the first hours that there are', await settled(broken), await text(broken, 'body'));
+        same('and not the default', query(broken).range, 'custom');
         await broken.goto(`${PAGE}?zone=UTC&domain=${'y'.repeat(3000)}`);
         ok('too long a domain', await until(async () => /at most 253 bytes/.test(await text(broken, '[data-panel="domains"]'))), await text(broken, '[data-panel="domains"]'));
         ok('does not widen the page', await broken.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'it does');
