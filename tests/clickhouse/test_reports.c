@@ -17,7 +17,7 @@ static struct test_servers servers;
 /* In the parent, so that they end too when a test fails. */
 static void start_servers(void)
 {
-    static const char *const shapes[] = {"1x2", "2x1"};
+    static const char *const shapes[] = {"1x2", "2x1", "1x2"};
     static int at;
     test_servers_start(&servers, shapes[at++]);
 }
@@ -40,17 +40,45 @@ START_TEST(answers_are_alike_while_batches_come)
 }
 END_TEST
 
+/* Batches go on whatever is down; when it is back, each counts once. */
+static const char *const parts[] = {"1", "2", "zookeeper", "1 2", "zookeeper 2"};
+
+START_TEST(batches_count_once_while_servers_die)
+{
+    two_engines_begin(servers.place, true);
+    two_engines_write(BATCHES);
+    two_engines_ask(1); /* the tables are there */
+    for (int i = 0; i < 2 * ROWS(parts); i++) {
+        const char *part = parts[i % ROWS(parts)];
+        two_engines_write(BATCHES);
+        test_servers_do(&servers, "kill", part);
+        two_engines_write(BATCHES);
+        if (i % 3 == 0)
+            two_engines_restart();
+        test_servers_do(&servers, "start", part);
+        two_engines_write(BATCHES / 4);
+        two_engines_await();
+        two_engines_ask(QUESTIONS / 4);
+    }
+    two_engines_end();
+}
+END_TEST
+
+static void add_case(Suite *suite, const char *name, const TTest *test)
+{
+    TCase *tcase = suite_case(suite, name);
+    tcase_add_unchecked_fixture(tcase, start_servers, stop_servers);
+    tcase_add_test(tcase, test);
+}
+
 int main(void)
 {
-    static const char *const cases[] = {"one shard", "two shards"};
     if (!test_servers_are_installed())
         return 77;
     Suite *suite = suite_create("clickhouse reports");
     sqlite_setup(false);
-    for (int i = 0; i < ROWS(cases); i++) {
-        TCase *tcase = suite_case(suite, cases[i]);
-        tcase_add_unchecked_fixture(tcase, start_servers, stop_servers);
-        tcase_add_test(tcase, answers_are_alike_while_batches_come);
-    }
+    add_case(suite, "one shard", answers_are_alike_while_batches_come);
+    add_case(suite, "two shards", answers_are_alike_while_batches_come);
+    add_case(suite, "deaths", batches_count_once_while_servers_die);
     return suite_run(suite);
 }

@@ -7,6 +7,7 @@
 #include "support/lists.h"
 #include "support/memory_store.h"
 #include "support/runner.h"
+#include "time/mono.h"
 #include "time/when.h"
 #include "time/zone_file.h"
 
@@ -20,6 +21,7 @@
 #define BEGIN INT64_C(1824336000) /* 2027-10-24: to 2027-11-22, over the end of summer time */
 #define DAYS 30
 #define BATCH_LOGS 12
+#define PATIENCE_MS 120000
 #define EXPORT_EACH 3 /* they take longest */
 
 static const char *const domains[] = {"a.example", "b.example", "c.example", ""};
@@ -342,6 +344,16 @@ static void compare_exports(const struct report_filter *report)
         free(lines[0].text[i]);
         free(lines[1].text[i]);
     }
+}
+
+void two_engines_await(void)
+{
+    struct report_filter filter = {.from = BEGIN, .to = BEGIN + 1};
+    struct totals totals;
+    struct fault fault;
+    int64_t deadline_ms = mono_ms() + PATIENCE_MS;
+    while (store_summary(readers[TESTED], &filter, &totals, &fault))
+        ck_assert_msg(mono_ms() < deadline_ms, "%s", fault.detail);
 }
 
 void two_engines_ask(int questions)

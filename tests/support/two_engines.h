@@ -16,6 +16,9 @@ void two_engines_restart(void);
 /* More batches. Every fourth comes twice, and then with another body. */
 void two_engines_write(int batches);
 
+/* Waits until the tested engine answers. */
+void two_engines_await(void);
+
 /* Asks. */
 void two_engines_ask(int questions);
 
