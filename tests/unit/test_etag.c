@@ -2,6 +2,7 @@
  * depends on; and when a report's tag changes as logs come. */
 #include "http/etag.h"
 #include "endpoint/routes.h"
+#include "store/sqlite/care/care.h"
 #include "support/runner.h"
 #include "time/zone_file.h"
 
@@ -300,6 +301,35 @@ START_TEST(closed_hours_change_with_late_logs_alone)
 }
 END_TEST
 
+static void delete_until(int64_t to)
+{
+    struct sqlite_deleted deleted;
+    struct fault fault;
+    struct sqlite_delete_options options = {.to = to};
+    store_writer_close(writer);
+    writer = NULL;
+    ck_assert_int_eq(sqlite_delete(dir, &options, MAR_15, &(struct watch){0}, &deleted, &fault), OK);
+}
+
+/* Closed or open: both answers are other ones. */
+START_TEST(hours_change_with_deleted_logs)
+{
+    add(MAR_15 + 60, 3);
+    add(MAR_15 + 120, 5);
+    add(MAR_15 + 40 * 3600, 7);
+    upkeep();
+    const char *noon = ask(NOON, ""), *two_days = ask(TWO_DAYS, "");
+    ck_assert(says("\"total_count\":\"8\""));
+    delete_until(MAR_15 + 61);
+    ask(NOON, noon);
+    ck_assert_int_eq(response.status, 200);
+    ck_assert(says("\"total_count\":\"5\""));
+    ask(TWO_DAYS, two_days);
+    ck_assert_int_eq(response.status, 200);
+    ck_assert(says("\"total_count\":\"5\""));
+}
+END_TEST
+
 /* The last closed hour ends at 15:00: a second more is open. */
 START_TEST(closed_is_to_the_second)
 {
@@ -427,6 +457,7 @@ int main(void)
     tcase_add_test(tcase, errors_have_no_tag);
     tcase_add_test(tcase, open_hours_change_with_every_batch);
     tcase_add_test(tcase, closed_hours_change_with_late_logs_alone);
+    tcase_add_test(tcase, hours_change_with_deleted_logs);
     tcase_add_test(tcase, closed_is_to_the_second);
     tcase_add_test(tcase, another_file_has_other_tags);
     tcase_add_test(tcase, new_rules_have_other_tags);

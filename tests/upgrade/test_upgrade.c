@@ -298,8 +298,22 @@ static enum err try_prune(struct fault *fault)
     return sqlite_prune(folder, LEDGER_NOW, 1, &(struct watch){0}, &pruned, fault);
 }
 
-static enum err (*const tries[])(struct fault *) = {try_create,  try_writer, try_reader, try_verify,
-                                                    try_rebuild, try_plan,   try_prune};
+static const struct sqlite_delete_options everything = {.to = INT64_MAX};
+
+static enum err try_delete_plan(struct fault *fault)
+{
+    struct sqlite_deleted deleted;
+    return sqlite_delete_plan(folder, &everything, &(struct watch){0}, &deleted, fault);
+}
+
+static enum err try_delete(struct fault *fault)
+{
+    struct sqlite_deleted deleted;
+    return sqlite_delete(folder, &everything, LEDGER_NOW, &(struct watch){0}, &deleted, fault);
+}
+
+static enum err (*const tries[])(struct fault *) = {try_create, try_writer, try_reader,      try_verify, try_rebuild,
+                                                    try_plan,   try_prune,  try_delete_plan, try_delete};
 #define TRIES (int)(sizeof tries / sizeof *tries)
 
 /* As the next schema's file would be: this program knows nothing of it but its number, and leaves it as it is. */

@@ -114,10 +114,14 @@ static enum err read_rows(struct db *db, struct sqlite_status *status, struct fa
     return err;
 }
 
-/* The logs as their batches say, until somebody counts them. */
+/* The logs as their batches say, without those that were deleted since, until somebody counts them. Before version 2 of
+ * the schema none was. */
 static enum err read_logs(struct db *db, struct patience *patience, struct sqlite_status *status, struct fault *fault)
 {
-    enum err err = db_get_i64(db, "SELECT sum(logs) FROM batch", 0, &status->logs, fault);
+    const char *sql = status->schema_version < 2
+                          ? "SELECT sum(logs) FROM batch"
+                          : "SELECT (SELECT ifnull(sum(logs), 0) FROM batch) + batch_logs - logs FROM retention";
+    enum err err = db_get_i64(db, sql, 0, &status->logs, fault);
     if (err != ERR_QUERY_TIMEOUT || !is_over(patience))
         return err;
     status->logs = -1;

@@ -342,16 +342,25 @@ enum err verify_share_orders(struct verifier *verifier, struct fault *fault)
     return err;
 }
 
-/* Once logs are deleted, a pair may have none left. */
+/* A pair without logs, unless it was deleted meanwhile. */
+static enum err check_lonely(struct verifier *verifier, const struct fold_key *pair, struct fault *fault)
+{
+    int64_t there = 0;
+    sqlite3_stmt *statement = VERIFY_BIND(verifier, V_ORDER_USER, pair->order_id, pair->user_id);
+    enum err err = verify_i64(verifier, statement, 0, &there, fault);
+    if (!err && there)
+        verify_differs(verifier, "order_user", false, "order %lld of user %lld is there, but has no logs",
+                       (long long)pair->order_id, (long long)pair->user_id);
+    return err;
+}
+
+/* Once logs are no longer kept, a pair may have none left. */
 enum err verify_orders(struct verifier *verifier, struct fault *fault)
 {
     enum err err = load_kept(verifier, fault);
-    for (size_t i = 0; !err && !verifier->kept.raw_from && i < verifier->orders.count; i++) {
-        const struct fold_entry *pair = &verifier->orders.entries[i];
-        if (pair->totals.count == 0)
-            verify_differs(verifier, "order_user", false, "order %lld of user %lld is there, but has no logs",
-                           (long long)pair->key.order_id, (long long)pair->key.user_id);
-    }
+    for (size_t i = 0; !err && !verifier->kept.raw_from && i < verifier->orders.count; i++)
+        if (verifier->orders.entries[i].totals.count == 0)
+            err = check_lonely(verifier, &verifier->orders.entries[i].key, fault);
     return err;
 }
 
