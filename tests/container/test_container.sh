@@ -10,8 +10,8 @@
 #   no `trap` for TERM, before the service starts -> "FAIL a stop while starting: ended with 137"
 #   no check_data -> "FAIL another's volume: no "chown -R 10001:10001" in: …"
 #   keys shown whenever their files are there -> "FAIL second start: shows a key"
-#   no `chmod -R` and a clone with umask 077 -> "FAIL first start: …Permission denied"
-#   USER root -> "FAIL rights: … runs as 0"
+#   no `chmod -R`, and a clone with umask 077 -> "FAIL first start: health: … can't read $ANALYTICS_AUTH, /usr/share/…"
+#   no USER -> "FAIL first start: health: analyticsctl: can't go on as the owner of /var/lib/fonproxy-analytics: …"
 SELF=$(realpath "${BASH_SOURCE[0]}")
 HERE=${SELF%/*}
 if [ -z "${IN_NAMESPACE:-}" ]; then
