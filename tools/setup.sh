@@ -41,17 +41,19 @@ check_places() {
 # ---- long commands: a sign of life, and one line about why they failed
 
 # alive TITLE LOG PERIOD: until it is killed or its parent has ended: a line that is rewritten, on a terminal; elsewhere a
-# line every PERIOD seconds.
+# line at once and every PERIOD seconds. On a busy machine a second may pass unseen.
 alive() {
-    local began=$SECONDS spent last never
+    local began=$SECONDS next=$3 spent last never
     exec {never}<> <(:)
+    [ -t 1 ] || printf '%s …\n' "$1"
     while ! read -rt 1 -u "$never" && kill -0 $$ 2>/dev/null; do
         spent=$((SECONDS - began))
         last=$(tail -n 1 "$2" 2>/dev/null | tr -d '\000-\037' | cut -c 1-60) || last=
         if [ -t 1 ]; then
             printf '\r\033[K%s … %d s  %s' "$1" $spent "$last"
-        elif [ $((spent % $3)) -eq 0 ]; then
+        elif [ $spent -ge "$next" ]; then
             printf '%s … %d s  %s\n' "$1" $spent "$last"
+            next=$((spent + $3))
         fi
     done
 }
@@ -137,7 +139,7 @@ how_much() {
 # need_packages KIND…: installs what is missing, or says what it is.
 need_packages() {
     PATH=$PATH:/usr/sbin:/sbin
-    local missing os log amount
+    local missing os log list amount
     clear_policy
     mapfile -t missing < <(missing_packages "$@")
     [ ${#missing[@]} -gt 0 ] || return 0
@@ -150,15 +152,16 @@ need_packages() {
     [ "$EUID" -eq 0 ] || command -v sudo >/dev/null ||
         die "missing packages, and neither root nor sudo to install them: apt-get install ${missing[*]}"
     say "Missing: ${missing[*]}"
-    log=$(mktemp)
+    log=$(mktemp) list=$(mktemp)
     [ "$EUID" -eq 0 ] || sudo -v || die 'sudo refused'
     quietly 'Fetching the package lists' "$log" as_root apt-get update
-    amount=$(how_much "${missing[@]}")
+    quietly 'Counting what they need' "$list" how_much "${missing[@]}"
+    amount=$(<"$list")
     [[ $amount != 0\ * ]] || die "apt-get has no package lists to install from: $(reason "$log" || true) (the whole log: $log)"
     say "Installing $amount …"
     quietly 'Installing packages' "$log" as_root bash -c "$(declare -f install_as_root); install_as_root \"\$@\"" \
         setup "$POLICY" "$POLICY_MARK" "${missing[@]}"
-    rm -f "$log"
+    rm -f "$log" "$list"
     mapfile -t missing < <(missing_packages "$@")
     [ ${#missing[@]} -eq 0 ] || die "still missing after apt-get install: ${missing[*]}"
 }

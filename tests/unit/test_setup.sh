@@ -10,8 +10,10 @@ cp tools/setup.sh "$WORK/clone/tools/"
 POLICY=$WORK/policy-rc.d
 
 # apt-get: "installs" when $WORK/go appears, and says that it has begun by $WORK/began.
+# Without its trap, bash goes on when the sleep that it waits for has just ended well: the test would hang.
 cat >"$WORK/bin/apt-get" <<'END'
 #!/bin/bash
+trap 'trap - INT; kill -INT $$' INT
 W=${0%/bin/*}
 case " $* " in
 *' update '*)
@@ -88,6 +90,16 @@ touch "$WORK/go"
 wait $SETUP || verdict 'a run' "failed: $(cat "$WORK/err")"
 expect 'how much' "$WORK/out" '2 packages, 3 MB'
 verdict 'the policy is gone at the end' "$([ ! -e "$POLICY" ] || echo 'is still there')"
+
+# A machine so busy that a second's turn comes every five: 1, 6, 11, … never a multiple of 5.
+printf '#!/bin/sh\nsleep 4\necho busy\n' >"$WORK/bin/tail"
+chmod 755 "$WORK/bin/tail"
+begin
+verdict 'a line at once' "$(grep -qx 'Installing packages …' "$WORK/out" || cat "$WORK/out")"
+until_true 'grep -q "Installing packages … [0-9]* s" "$WORK/out"' 'a sign of life on a busy machine'
+touch "$WORK/go"
+wait $SETUP || verdict 'a run on a busy machine' "failed: $(cat "$WORK/err")"
+rm "$WORK/bin/tail"
 
 rm "$WORK/bin/frobnicate" "$WORK/began"
 verdict '--no-install ends' "$( (setup 'INSTALL=no; need_packages run') && echo 'with status 0')"
