@@ -72,9 +72,9 @@ static void put_detail(struct fault *fault, const char *format, va_list argument
 
 enum err fault_set(struct fault *fault, enum err err, const char *format, ...)
 {
-    va_list arguments;
     fault->err = err;
     fault->parameter[0] = '\0';
+    va_list arguments;
     va_start(arguments, format);
     put_detail(fault, format, arguments);
     va_end(arguments);
@@ -83,10 +83,10 @@ enum err fault_set(struct fault *fault, enum err err, const char *format, ...)
 
 enum err fault_set_parameter(struct fault *fault, enum err err, const char *parameter, const char *format, ...)
 {
-    va_list arguments;
     assert(err == ERR_PARAMETER_INVALID || err == ERR_PARAMETER_REQUIRED);
     fault->err = err;
     snprintf(fault->parameter, sizeof fault->parameter, "%s", parameter);
+    va_list arguments;
     va_start(arguments, format);
     put_detail(fault, format, arguments);
     va_end(arguments);

@@ -97,9 +97,9 @@ bool text_has_control(const char *data, size_t len)
 /* Digits only, at most 19 of them, so that an unsigned 64-bit integer holds any. */
 static bool parse_digits(const char *digits, size_t len, uint64_t *ret_value)
 {
-    uint64_t value = 0;
     if (len == 0 || len > 19 || (len > 1 && digits[0] == '0'))
         return false;
+    uint64_t value = 0;
     for (size_t i = 0; i < len; i++) {
         if (digits[i] < '0' || digits[i] > '9')
             return false;
@@ -181,8 +181,8 @@ static void put_quoted(struct buf *buf, struct slice text, escape_rule rule)
 {
     const unsigned char *bytes = (const unsigned char *)text.data;
     size_t done = 0; /* written so far; what lies between it and `at` goes out as it is */
-    size_t at = 0;
     buf_putc(buf, '"');
+    size_t at = 0;
     while (at < text.len) {
         size_t length = utf8_length(bytes + at, text.len - at);
         uint32_t code = length ? code_point(bytes + at, length) : 0xfffd;

@@ -55,8 +55,9 @@ static inline enum err work_go_on(const struct work *work, struct fault *fault)
 /* Both as a callback, of SQLite for one: anything but 0 ends what calls it. */
 static inline int work_tick(void *ctx)
 {
-    struct fault ignored;
-    return work_go_on(ctx, &ignored) != OK;
+    const struct work *work = ctx;
+    work_tell(work);
+    return watch_is_stopped(work->watch);
 }
 
 #endif

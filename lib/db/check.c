@@ -29,9 +29,9 @@ enum err db_check(struct db *db, const char *pragma, void (*damage)(void *ctx, c
                   struct fault *fault)
 {
     sqlite3_stmt *statement = NULL;
-    bool row = true;
     if (sqlite3_prepare_v2(db->handle, pragma, -1, &statement, NULL) != SQLITE_OK)
         return db_fault(db, pragma, fault);
+    bool row = true;
     enum err err = db_step(db, statement, db->path, &row, fault);
     while (!err && row) {
         const char *words = (const char *)sqlite3_column_text(statement, 0);

@@ -133,9 +133,9 @@ static enum err hold_keys(struct db *keys, const char *data_dir, struct fault *f
 
 static enum err swap_keys(int folder, const char *data_dir, struct fault *fault)
 {
-    struct db keys = {0};
     if (!is_new(folder, FILE_KEYS))
         return OK;
+    struct db keys = {0};
     enum err err = hold_keys(&keys, data_dir, fault);
     if (!err)
         err = swap_one(folder, data_dir, FILE_KEYS, fault);
@@ -148,12 +148,12 @@ static enum err swap_keys(int folder, const char *data_dir, struct fault *fault)
 /* DIR/before-restore-YYYYMMDD-HHMMSS, UTC. An empty folder goes. */
 static bool keep_old(int folder, char ret_kept[STORE_KEPT_NAME_BYTES])
 {
-    char name[STORE_KEPT_NAME_BYTES];
     time_t now = time(NULL);
-    struct tm tm;
     ret_kept[0] = '\0';
     if (unlinkat(folder, KEPT, AT_REMOVEDIR) == 0)
         return true;
+    char name[STORE_KEPT_NAME_BYTES];
+    struct tm tm;
     if (!gmtime_r(&now, &tm) || !strftime(name, sizeof name, "before-restore-%Y%m%d-%H%M%S", &tm))
         return false;
     size_t len = strlen(name);

@@ -166,9 +166,9 @@ static enum csv_event read_some(struct csv *csv, const char *data, size_t len, s
 enum csv_event csv_feed(struct csv *csv, const char *data, size_t len, size_t *ret_used)
 {
     enum csv_event event = csv->state == FAILED ? CSV_ERROR : CSV_MORE;
-    size_t at = 0, used;
     if (csv->ended)
         begin_record(csv);
+    size_t at = 0, used;
     for (; event == CSV_MORE && at < len; at += used)
         event = read_some(csv, data + at, len - at, &used);
     *ret_used = at;

@@ -89,10 +89,10 @@ static enum err read_name(struct csv_logs *reader, size_t column, uint32_t *seen
 
 static enum err read_header(struct csv_logs *reader, struct fault *fault)
 {
-    uint32_t seen = 0;
-    enum err err = OK;
     reader->has_header = true;
     reader->columns = reader->csv.cell_count;
+    uint32_t seen = 0;
+    enum err err = OK;
     for (size_t i = 0; !err && i < reader->columns; i++)
         err = read_name(reader, i, &seen, fault);
     for (size_t i = 0; !err && i < LOG_FIELDS; i++)
@@ -106,8 +106,8 @@ static enum err read_header(struct csv_logs *reader, struct fault *fault)
 
 static enum err read_cells(struct csv_logs *reader)
 {
-    enum err err = OK;
     log_reader_begin(&reader->reader);
+    enum err err = OK;
     for (size_t i = 0; !err && i < reader->columns; i++)
         if (reader->field[i] < IGNORED)
             err = log_reader_put(&reader->reader, reader->field[i], LOG_CELL, csv_cell(&reader->csv, i));
@@ -118,9 +118,9 @@ static enum err read_cells(struct csv_logs *reader)
 
 static enum err read_log(struct csv_logs *reader, struct fault *fault)
 {
-    enum err err = OK;
     reader->bad = (struct log_bad){.line = reader->csv.line};
     reader->reader.refused = false;
+    enum err err = OK;
     if (reader->csv.cell_count != reader->columns)
         log_refuse(&reader->reader, "", "has %zu cells, but the first line has %zu", reader->csv.cell_count,
                    reader->columns);

@@ -85,12 +85,12 @@ static enum err read_member(struct json_log *log, const struct json_member *memb
 
 static enum err read_log(struct json_log *log)
 {
-    struct json_member member;
-    struct json_walk walk;
     if (log->text.failed)
         return ERR_UNAVAILABLE;
     log_reader_begin(&log->reader);
+    struct json_walk walk;
     json_walk_begin(&walk, (struct slice){log->text.data, log->text.len});
+    struct json_member member;
     while (json_walk_next(&walk, &member))
         if (read_member(log, &member))
             return ERR_UNAVAILABLE;

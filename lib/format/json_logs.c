@@ -250,9 +250,9 @@ static enum err begin_body(struct json_logs *reader)
 /* A body's first bytes wait for one another: they tell what it is that is no JSON. */
 static enum err feed_body(struct json_logs *reader, const char *data, size_t len)
 {
-    enum err err = OK;
     for (; len > 0 && reader->first_count < sizeof reader->first; len--)
         reader->first[reader->first_count++] = *data++;
+    enum err err = OK;
     if (!reader->begun && reader->first_count == sizeof reader->first)
         err = begin_body(reader);
     return err ? err : feed(reader, data, len);

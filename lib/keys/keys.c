@@ -82,13 +82,13 @@ struct key_store {
  * owner: the service runs as that user. Only a file that was made here changes hands, never what a link points at. */
 static enum err make_file(const char *data_dir, const char *path, struct fault *fault)
 {
-    struct stat dir;
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0 && errno == EEXIST)
         return OK;
     if (fd < 0)
         return fault_set(fault, ERR_UNAVAILABLE, "%s: %s", path, strerror(errno));
     enum err err = OK;
+    struct stat dir;
     if (geteuid() == 0 && (stat(data_dir, &dir) < 0 || fchown(fd, dir.st_uid, dir.st_gid) < 0)) {
         err = fault_set(fault, ERR_UNAVAILABLE, "%s: %s", path, strerror(errno));
         unlink(path);
@@ -257,12 +257,12 @@ static enum err insert_key(struct db *db, struct api_key *key, const unsigned ch
 static enum err add_key(struct db *db, struct api_key *key, int64_t now, char ret_text[KEY_TEXT_BYTES],
                         struct fault *fault)
 {
-    char text[KEY_TEXT_BYTES];
-    unsigned char hash[KEY_HASH_BYTES];
     enum err err = check_new_key(key, now, fault);
     if (err)
         return err;
+    char text[KEY_TEXT_BYTES];
     make_key_text(text);
+    unsigned char hash[KEY_HASH_BYTES];
     hash_key_text(slice_of(text), hash);
     err = insert_key(db, key, hash, now, fault);
     if (!err)
@@ -283,9 +283,9 @@ enum err key_store_add(struct key_store *store, struct api_key *key, int64_t now
 static enum err select_by_hash(struct db *db, const unsigned char hash[KEY_HASH_BYTES], bool *ret_found,
                                struct api_key *ret_key, struct fault *fault)
 {
-    bool row = false;
     sqlite3_stmt *find = db->statements[SQL_FIND];
     sqlite3_bind_blob(find, 1, hash, KEY_HASH_BYTES, SQLITE_STATIC);
+    bool row = false;
     enum err err = db_step(db, find, "looking up an API key", &row, fault);
     if (!err && row) {
         const void *stored = sqlite3_column_blob(find, COLUMN_HASH);
@@ -310,13 +310,13 @@ static bool is_in_force(const struct api_key *key, int64_t now)
 /* Failing is fine: the file may be read-only, or locked by another process that notes a use. */
 static void note_use(struct db *db, const struct api_key *key, int64_t now)
 {
-    struct fault ignored;
     sqlite3_stmt *note = db->statements[SQL_NOTE_USE];
     if (key->last_used_at > now - WHEN_HOUR)
         return;
     sqlite3_bind_int64(note, 1, key->id);
     sqlite3_bind_int64(note, 2, now);
     sqlite3_busy_timeout(db->handle, KEY_NOTE_BUSY_MS);
+    struct fault ignored;
     db_run(db, note, "noting the use of an API key", &ignored);
     sqlite3_busy_timeout(db->handle, KEY_BUSY_MS);
 }
@@ -330,12 +330,12 @@ static enum err refuse(struct fault *fault)
 enum err key_store_find(struct key_store *store, struct slice text, int64_t now, struct api_key *ret_key,
                         struct fault *fault)
 {
-    bool found = false;
-    struct api_key key;
-    unsigned char hash[KEY_HASH_BYTES];
     if (text.len != KEY_TEXT_BYTES - 1)
         return refuse(fault);
+    unsigned char hash[KEY_HASH_BYTES];
     hash_key_text(text, hash);
+    bool found = false;
+    struct api_key key;
     enum err err = select_by_hash(&store->db, hash, &found, &key, fault);
     if (err)
         return err;
@@ -374,10 +374,10 @@ static enum err check_known_key(const struct api_key *known, const struct api_ke
 static enum err adopt(struct db *db, struct slice text, struct api_key *key, int64_t now, bool *ret_is_new,
                       struct fault *fault)
 {
-    bool found = false;
-    struct api_key known;
     unsigned char hash[KEY_HASH_BYTES];
     hash_key_text(text, hash);
+    bool found = false;
+    struct api_key known;
     enum err err = select_by_hash(db, hash, &found, &known, fault);
     if (!err)
         err = found ? check_known_key(&known, key, now, fault) : insert_key(db, key, hash, now, fault);
@@ -430,9 +430,9 @@ enum err key_store_revoke(struct key_store *store, int64_t id, int64_t now, stru
 
 static enum err read_by_id(struct db *db, int64_t id, struct api_key *ret_key, struct fault *fault)
 {
-    bool row = false;
     sqlite3_stmt *by_id = db->statements[SQL_BY_ID];
     sqlite3_bind_int64(by_id, 1, id);
+    bool row = false;
     enum err err = db_step(db, by_id, "looking up an API key", &row, fault);
     if (!err && row)
         read_key(by_id, ret_key);
@@ -470,9 +470,9 @@ static enum err end_after_grace(struct db *db, const struct api_key *key, int64_
 /* When the newest key of a line ends. The others end with their grace, which is no end that was wanted for the next. */
 static enum err read_end_of_line(struct db *db, int64_t caller_id, int64_t *ret_end, struct fault *fault)
 {
-    bool row = false;
     sqlite3_stmt *end = db->statements[SQL_LINE_END];
     sqlite3_bind_int64(end, 1, caller_id);
+    bool row = false;
     enum err err = db_step(db, end, "looking up an API key", &row, fault);
     if (!err && row)
         *ret_end = sqlite3_column_int64(end, 0);
@@ -545,7 +545,8 @@ enum err key_store_list(struct key_store *store, enum err (*each)(void *ctx, con
     while (!err && row) {
         struct api_key key;
         read_key(all, &key);
-        if ((err = each(ctx, &key)) != OK)
+        err = each(ctx, &key);
+        if (err)
             fault_set(fault, err, "the list of API keys was not read to its end");
         else
             err = db_step(&store->db, all, "listing the API keys", &row, fault);

@@ -254,9 +254,9 @@ bool domain_normalise(struct slice text, char *ret_text, size_t *ret_len, const 
 bool ip_parse(struct slice text, struct ip *ret_ip)
 {
     char copy[INET6_ADDRSTRLEN];
-    struct ip ip = {0};
     if (text.len >= sizeof copy)
         return false;
+    struct ip ip = {0};
     if (text.len > 0) {
         memcpy(copy, text.data, text.len);
         copy[text.len] = '\0';

@@ -39,9 +39,9 @@ _Static_assert(LOG_FIELDS <= 32, "a set of fields is a uint32_t");
 
 void log_refuse(struct log_reader *reader, const char *field, const char *format, ...)
 {
-    char message[LOG_MESSAGE_BYTES];
     va_list arguments;
     va_start(arguments, format);
+    char message[LOG_MESSAGE_BYTES];
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
     reader->refused = true;

@@ -37,7 +37,6 @@ static void put_entry(struct buf *buf, uint64_t numbers[NUMBERS], bool several, 
                       int64_t base)
 {
     char bytes[ENTRY_REACH], *at = bytes;
-    uint64_t tag = 0;
     numbers[COUNT] = (uint64_t)totals->count;
     numbers[SENT] = (uint64_t)totals->bytes_sent;
     numbers[RECEIVED] = (uint64_t)totals->bytes_received;
@@ -45,6 +44,7 @@ static void put_entry(struct buf *buf, uint64_t numbers[NUMBERS], bool several, 
     numbers[MAX_CONCURRENCY] = (uint64_t)totals->max_concurrency;
     numbers[FIRST] = (uint64_t)totals->first - (uint64_t)base;
     numbers[LAST] = (uint64_t)totals->last - (uint64_t)totals->first;
+    uint64_t tag = 0;
     for (int i = 0; i < NUMBERS; i++)
         tag |= (uint64_t)length_of(numbers[i]) << (LENGTH_BITS * i);
     put_bytes(&at, several ? tag | SEVERAL << (LENGTH_BITS * ORDER) : tag, TAG_BYTES);
@@ -84,8 +84,8 @@ size_t pack_group_length(const struct fold_entry *entries, size_t count)
 /* The orders of a group into writer->orders; their sum. */
 static struct totals gather_orders(struct pack_writer *writer, const struct fold_entry *entries, size_t count)
 {
-    struct totals sum = TOTALS_NONE;
     buf_clear(&writer->orders);
+    struct totals sum = TOTALS_NONE;
     for (size_t i = 0; i < count; i++) {
         uint64_t numbers[NUMBERS] = {[ORDER] = (uint64_t)entries[i].key.order_id};
         totals_add(&sum, &entries[i].totals);
@@ -185,12 +185,13 @@ static inline int64_t take_sum(const unsigned char **at, uint64_t *tag, uint64_t
 /* The sums and times of an entry. False when they are none that we write. */
 static inline bool take_totals(const unsigned char **at, uint64_t *tag, int64_t base, struct totals *ret_totals)
 {
-    uint64_t all_bits = 0, all_times = 0;
+    uint64_t all_bits = 0;
     ret_totals->count = take_sum(at, tag, &all_bits);
     ret_totals->bytes_sent = take_sum(at, tag, &all_bits);
     ret_totals->bytes_received = take_sum(at, tag, &all_bits);
     ret_totals->errors = take_sum(at, tag, &all_bits);
     ret_totals->max_concurrency = take_sum(at, tag, &all_bits);
+    uint64_t all_times = 0;
     ret_totals->first = (int64_t)((uint64_t)base + (uint64_t)take_sum(at, tag, &all_times));
     ret_totals->last = (int64_t)((uint64_t)ret_totals->first + (uint64_t)take_sum(at, tag, &all_times));
     return !(all_bits >> 63) && !(all_times >> TIME_BITS);

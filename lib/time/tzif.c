@@ -77,8 +77,8 @@ static bool type_offset(const struct block *block, uint32_t type, int64_t *ret_o
 static bool read_shifts(const struct block *block, struct zone *zone)
 {
     const unsigned char *times = block->data, *types = times + (size_t)block->times * 8;
-    int64_t offset;
     zone->rule.after = INT64_MIN;
+    int64_t offset;
     if (!type_offset(block, 0, &offset) || !zone_push(zone->shifts, ZONE_SHIFTS, &zone->count, INT64_MIN, offset))
         return false;
     for (uint32_t i = 0; i < block->times; i++) {
@@ -138,14 +138,16 @@ static bool skip_name(struct reader *reader)
 /* [+-]h[h[h]][:mm[:ss]] */
 static bool take_seconds(struct reader *reader, int max_hours, int64_t *ret_seconds)
 {
-    int hour, minute = 0, second = 0;
     bool negative = take(reader, '-');
     if (!negative)
-        (void)take(reader, '+');
+        take(reader, '+');
+    int hour;
     if (!take_number(reader, 0, max_hours, &hour))
         return false;
+    int minute = 0;
     if (take(reader, ':') && !take_number(reader, 0, 59, &minute))
         return false;
+    int second = 0;
     if (take(reader, ':') && !take_number(reader, 0, 59, &second))
         return false;
     int64_t seconds = hour * INT64_C(3600) + minute * 60 + second;
@@ -179,11 +181,12 @@ static bool take_day(struct reader *reader, struct zone_day *ret_day)
 static bool take_rule(struct reader *reader, struct zone_rule *ret_rule)
 {
     struct zone_rule rule = {.is_there = true, .after = ret_rule->after};
-    int64_t standard, summer;
+    int64_t standard;
     if (!skip_name(reader) || !take_seconds(reader, 24, &standard))
         return false;
     rule.standard = -standard;
     rule.summer = rule.standard + WHEN_HOUR;
+    int64_t summer;
     if (reader->at == reader->end) {
         *ret_rule = (struct zone_rule){0}; /* no summer time: the last offset stays */
         return true;
@@ -214,7 +217,7 @@ static bool settle_rule(struct zone *zone)
     for (int year = 2000; zone->rule.is_there && year < 2003; year++) {
         zone_rule_year(&zone->rule, year, changes);
         for (int i = 0; i < 2; i++)
-            (void)zone_push(shifts, 6, &count, changes[i].at, changes[i].offset);
+            zone_push(shifts, 6, &count, changes[i].at, changes[i].offset);
     }
     if (count <= 2)
         zone->rule.is_there = false;

@@ -133,13 +133,14 @@ static bool take_fraction(struct reader *reader, bool *ret_nonzero)
 /* HH:MM[:SS[.fraction]] */
 static bool take_time(struct reader *reader, int *ret_seconds, bool *ret_fraction)
 {
-    int hour, minute, second = 0;
-    bool fraction = false;
+    int hour, minute;
     if (!take_number(reader, 2, 0, 23, &hour) || !take(reader, ":") || !take_number(reader, 2, 0, 59, &minute))
         return false;
     bool has_second = take(reader, ":");
+    int second = 0;
     if (has_second && !take_number(reader, 2, 0, 59, &second))
         return false;
+    bool fraction = false;
     if (has_second && take(reader, ".,") && !take_fraction(reader, &fraction))
         return false;
     *ret_seconds = hour * WHEN_HOUR + minute * 60 + second;
@@ -150,14 +151,15 @@ static bool take_time(struct reader *reader, int *ret_seconds, bool *ret_fractio
 /* Nothing, Z, or ±hh[[:]mm]. */
 static bool take_zone(struct reader *reader, int *ret_offset)
 {
-    int hour, minute = 0;
     *ret_offset = 0;
     if (reader->at == reader->end || take(reader, "Zz"))
         return true;
     bool west = *reader->at == '-';
+    int hour;
     if (!take(reader, "+-") || !take_number(reader, 2, 0, 14, &hour))
         return false;
     bool wants_minute = take(reader, ":") || reader->at < reader->end;
+    int minute = 0;
     if (wants_minute && !take_number(reader, 2, 0, 59, &minute))
         return false;
     int offset = hour * WHEN_HOUR + minute * 60;
@@ -168,13 +170,13 @@ static bool take_zone(struct reader *reader, int *ret_offset)
 bool when_parse(struct slice text, struct when *ret_when)
 {
     struct when when = {.date_only = true};
-    struct civil civil;
-    int second_of_day = 0;
     if (text.len == 0)
         return false;
     struct reader reader = {text.data, text.data + text.len};
+    struct civil civil;
     if (!take_date(&reader, &civil))
         return false;
+    int second_of_day = 0;
     if (reader.at < reader.end) {
         when.date_only = false;
         if (!take(&reader, "Tt ") || !take_time(&reader, &second_of_day, &when.has_fraction))
@@ -217,21 +219,23 @@ static const char *date_fault(struct reader *reader)
 /* Of what follows the date. */
 static const char *time_fault(struct reader *reader)
 {
-    int hour, minute, second = 0, offset;
-    bool fraction = false;
+    int hour, minute;
     if (!take(reader, "Tt ") || !take_number(reader, 2, 0, 99, &hour) || !take(reader, ":") ||
         !take_number(reader, 2, 0, 99, &minute))
         return "no time such as 10:15:00 follows the date";
     if (hour == 24)
         return "24:00 is written 00:00 of the next day";
+    int second = 0;
     if (take(reader, ":") && !take_number(reader, 2, 0, 99, &second))
         return "the seconds have no two digits";
     if (second == 60)
         return "second 60 (a leap second) is not accepted";
     if (hour > 23 || minute > 59 || second > 59)
         return "there is no such time of day";
+    bool fraction = false;
     if (take(reader, ".,") && !take_fraction(reader, &fraction))
         return "the fraction of a second has no 1 to 9 digits";
+    int offset;
     if (!take_zone(reader, &offset) || reader->at < reader->end)
         return "the zone is neither Z nor an offset such as +03:00, at most 14:00";
     return "it is before 1970 or after 2999 in UTC";

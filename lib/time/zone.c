@@ -87,7 +87,7 @@ static struct zone_span span_by_rule(const struct zone *zone, int64_t at)
         zone_rule_year(&zone->rule, y, changes);
         for (int i = 0; i < 2; i++)
             if (changes[i].at > after)
-                (void)zone_push(around, 7, &count, changes[i].at, changes[i].offset);
+                zone_push(around, 7, &count, changes[i].at, changes[i].offset);
     }
     return span_in(around, count, at);
 }

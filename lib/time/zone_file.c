@@ -45,10 +45,10 @@ static const char *folder(void)
 /* Opens a regular file; a pipe or a device must not keep us waiting. */
 static int open_file(const char *path, size_t *ret_size)
 {
-    struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return -1;
+    struct stat st;
     if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= 0) {
         *ret_size = (size_t)st.st_size;
         return fd;
@@ -73,11 +73,11 @@ static bool read_whole(int fd, size_t size, unsigned char *ret_bytes)
 /* No such name; or, where even UTC is not there, no database. */
 static enum err missing(const char *path, struct fault *fault)
 {
-    char utc_path[4096];
     int error = errno;
     if (error != ENOENT && error != ENOTDIR && error != EISDIR && error != ENAMETOOLONG)
         return fault_set(fault, ERR_UNAVAILABLE, "%s: %s", path, strerror(error));
-    (void)snprintf(utc_path, sizeof utc_path, "%s/Etc/UTC", folder());
+    char utc_path[4096];
+    snprintf(utc_path, sizeof utc_path, "%s/Etc/UTC", folder());
     if (access(utc_path, R_OK) == 0)
         return ERR_PARAMETER_INVALID;
     return fault_set(fault, ERR_UNAVAILABLE, "%s: no time zones there: install tzdata", folder());
@@ -97,17 +97,17 @@ static enum err read_zone(const char *path, int fd, size_t size, struct zone *re
 
 enum err zone_load(struct slice name, struct zone *ret_zone, struct fault *fault)
 {
-    char path[4096];
-    size_t size;
     if (slice_equals(name, "UTC")) {
         *ret_zone = utc;
         return OK;
     }
     if (!is_name(name))
         return ERR_PARAMETER_INVALID;
+    char path[4096];
     int len = snprintf(path, sizeof path, "%s/%.*s", folder(), (int)name.len, name.data);
     if (len >= (int)sizeof path)
         return fault_set(fault, ERR_UNAVAILABLE, "TZDIR is too long");
+    size_t size;
     int fd = open_file(path, &size);
     if (fd < 0)
         return missing(path, fault);

@@ -89,9 +89,10 @@ static void give_to_folder_owner(const char *data_dir, int fd)
 /* The program's name as it was started, without its folder; "" when that can't be told. */
 static void program_name(const char *pid, char *ret_name, size_t size)
 {
-    char path[64], line[STORE_PATH_BYTES] = "";
+    char path[64];
     snprintf(path, sizeof path, "/proc/%s/cmdline", pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char line[STORE_PATH_BYTES] = "";
     ssize_t n = fd >= 0 ? read(fd, line, sizeof line - 1) : 0;
     line[n > 0 ? n : 0] = '\0'; /* the name ends with the first NUL */
     const char *slash = strrchr(line, '/');
@@ -121,7 +122,7 @@ bool sqlite_lock_holder(const char *data_dir, int64_t *ret_pid, char ret_name[LO
     *ret_pid = 0;
     if (held) {
         read_holder(fd, pid, ret_name);
-        (void)text_to_i64(slice_of(pid), 1, INT64_MAX, ret_pid);
+        text_to_i64(slice_of(pid), 1, INT64_MAX, ret_pid);
     }
     if (fd >= 0)
         close(fd);
@@ -152,9 +153,9 @@ static bool take_lock(int fd)
 /* A restore may have been killed in its last step. */
 static enum err finish_restore(const char *data_dir, int fd, struct fault *fault)
 {
-    char ignored[STORE_KEPT_NAME_BYTES];
     if (!swap_is_pending(data_dir))
         return OK;
+    char ignored[STORE_KEPT_NAME_BYTES];
     enum err err = swap_finish(data_dir, ignored, fault);
     if (err)
         close(fd);

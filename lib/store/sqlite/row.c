@@ -24,9 +24,9 @@ struct totals row_totals_at(sqlite3_stmt *statement, int first, int64_t ts)
 enum err row_read_totals(struct db *db, const char *sql, struct totals *ret_totals, struct fault *fault)
 {
     sqlite3_stmt *statement = NULL;
-    bool row = false;
     if (sqlite3_prepare_v2(db->handle, sql, -1, &statement, NULL) != SQLITE_OK)
         return db_fault(db, db->path, fault);
+    bool row = false;
     enum err err = db_step(db, statement, db->path, &row, fault);
     if (!err)
         *ret_totals = row ? row_totals(statement, 0) : (struct totals){0};

@@ -63,12 +63,12 @@ static enum err count_batches(struct db *db, int64_t now, struct patience *patie
                               struct fault *fault)
 {
     sqlite3_stmt *statement = NULL;
-    bool row = true, over = false;
-    int64_t age = 0;
     if (sqlite3_prepare_v2(db->handle, "SELECT received_at, logs FROM batch ORDER BY id DESC", -1, &statement, NULL) !=
         SQLITE_OK)
         return db_fault(db, db->path, fault);
     enum err err = OK;
+    bool row = true, over = false;
+    int64_t age = 0;
     while (!err && !over && row && age < WHEN_DAY) {
         err = db_step(db, statement, db->path, &row, fault);
         if (err || !row)
@@ -181,10 +181,10 @@ static enum err read_tables(struct db *db, void (*each)(void *ctx, const struct 
                             struct fault *fault)
 {
     sqlite3_stmt *statement = NULL;
-    bool row = true;
     if (sqlite3_prepare_v2(db->handle, tables_sql, -1, &statement, NULL) != SQLITE_OK)
         return db_fault(db, db->path, fault);
     enum err err = OK;
+    bool row = true;
     while (!err && row) {
         err = db_step(db, statement, db->path, &row, fault);
         const char *name = !err && row ? (const char *)sqlite3_column_text(statement, 0) : NULL;
@@ -199,10 +199,10 @@ static enum err read_tables(struct db *db, void (*each)(void *ctx, const struct 
 enum err sqlite_status_tables(const char *data_dir, int64_t bound_ms, const struct watch *watch,
                               void (*each)(void *ctx, const struct sqlite_table *table), void *ctx, struct fault *fault)
 {
-    struct db db = {0};
-    int version = 0;
     struct patience patience = {.work.watch = watch, .until_ms = bound_ms ? mono_ms() + bound_ms : 0};
     work_step(&patience.work, "reading every page", "", 0);
+    struct db db = {0};
+    int version = 0;
     enum err err = open_database(&db, data_dir, &patience, &version, fault);
     if (!err)
         err = read_tables(&db, each, ctx, fault);

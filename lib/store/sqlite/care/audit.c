@@ -282,11 +282,12 @@ static enum err load_batches(struct verifier *verifier, int64_t *ret_newest, int
 
 enum err verify_batches(struct verifier *verifier, struct fault *fault)
 {
-    int64_t newest = 0, logs = 0, counted = 0, before = verifier->result.differences;
+    int64_t newest = 0, logs = 0, before = verifier->result.differences;
     enum err err = load_batches(verifier, &newest, &logs, fault);
     int64_t passes = (newest + BATCHES_AT_ONCE - 1) / BATCHES_AT_ONCE;
     int64_t gone = verifier->kept.logs, due = logs + verifier->kept.batch_logs;
     verify_next_step(verifier, "counting the logs of each batch", (due - gone) * passes);
+    int64_t counted = 0;
     for (int64_t first = 0; !err && first < newest; first += BATCHES_AT_ONCE)
         err = check_batches(verifier, first, newest, &counted, fault);
     if (!err && verifier->result.differences == before)
@@ -319,11 +320,11 @@ static enum err check_order(struct verifier *verifier, int64_t order, int64_t us
 {
     struct fold_key pair = {.order_id = order, .user_id = user};
     size_t known = verifier->orders.count;
-    int64_t there = 0;
     if (fold_add(&verifier->orders, &pair, &(struct totals){.count = 1}))
         return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
     if (verifier->orders.count == known)
         return OK;
+    int64_t there = 0;
     enum err err = verify_i64(verifier, VERIFY_BIND(verifier, V_ORDER_USER, order, user), 0, &there, fault);
     if (!err && !there)
         verify_differs(verifier, "order_user", false, "order %lld of user %lld is missing", (long long)order,
@@ -395,15 +396,18 @@ static void compare_total(struct verifier *verifier, const struct totals *there,
 /* The quarters of everyone, once they were found to be right, add up to the same as the logs, and are few. */
 enum err verify_total(struct verifier *verifier, struct fault *fault)
 {
-    struct totals there = {0}, due = {0}, gone = {0};
-    bool is_there = false, row = false;
+    struct totals there = {0};
+    bool is_there = false;
     enum verify_statement source = verifier->quarters_bad ? V_TOTAL_OF_RAW : V_TOTAL_OF_QUARTERS;
     enum err err = verify_begin(verifier, fault);
     if (!err)
         err = read_total(verifier, V_TOTAL, &there, &is_there, fault);
     VERIFY_BIND(verifier, source, verifier->kept.raw_from);
+    struct totals due = {0};
+    bool row = false;
     if (!err)
         err = read_total(verifier, source, &due, &row, fault);
+    struct totals gone = {0};
     if (!err)
         err = read_total(verifier, V_TOTAL_GONE, &gone, &row, fault);
     verify_end(verifier);

@@ -47,14 +47,15 @@ struct target {
 static enum err open_logs(struct sqlite_backup *backup, const char *data_dir, struct fault *fault)
 {
     struct db *db = &backup->logs;
-    int64_t pages = 0, page_bytes = 0;
     enum err err = sqlite_file_open_any(data_dir, BUSY_MS, db, fault);
     if (!err)
         err = db_exec(db, "BEGIN", fault);
     if (!err)
         err = sqlite_file_version(db, &backup->facts.schema_version, fault);
+    int64_t pages = 0;
     if (!err)
         err = db_get_i64(db, "PRAGMA page_count", 0, &pages, fault);
+    int64_t page_bytes = 0;
     if (!err)
         err = db_get_i64(db, "PRAGMA page_size", 0, &page_bytes, fault);
     backup->facts.bytes = pages * page_bytes;
@@ -91,11 +92,11 @@ static enum err copy_keys(struct sqlite_backup *backup, struct db *db, struct fa
 static enum err read_keys(struct sqlite_backup *backup, const char *data_dir, struct fault *fault)
 {
     char path[STORE_PATH_BYTES];
-    struct db db = {0};
     if (!sqlite_path(data_dir, FILE_KEYS, path))
         return fault_set(fault, ERR_UNAVAILABLE, "the data folder's name is too long");
     if (access(path, F_OK) != 0 && errno == ENOENT)
         return OK;
+    struct db db = {0};
     enum err err = db_open(&db, path, DB_READ_WRITE, BUSY_MS, fault); /* to undo what a killed process left */
     if (!err)
         err = copy_keys(backup, &db, fault);
@@ -176,10 +177,10 @@ static bool is_still(const char *path, const struct stat *opened)
 /* What a killed process left of the file is taken over; what another one writes is not. */
 static enum err open_partial(struct target *target, struct fault *fault)
 {
-    struct stat there;
     target->fd = open(target->partial, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
     if (target->fd < 0)
         return backup_file_fault(target->partial, fault);
+    struct stat there;
     if (fstat(target->fd, &there) != 0)
         return backup_file_fault(target->partial, fault);
     if (flock(target->fd, LOCK_EX | LOCK_NB) != 0 || !is_still(target->partial, &there))
@@ -208,12 +209,12 @@ static enum err open_target(struct target *target, const char *file, struct faul
 
 static enum err copy_pages(struct sqlite_backup *backup, struct db *copy, struct fault *fault)
 {
-    int rc = SQLITE_OK;
-    enum err err = OK;
     sqlite3_backup *pages = sqlite3_backup_init(copy->handle, "main", backup->logs.handle, "main");
     if (!pages)
         return db_fault(copy, copy->path, fault);
     work_step(&backup->work, "copying", "MiB", backup->facts.bytes / MIB);
+    int rc = SQLITE_OK;
+    enum err err = OK;
     while (!err && (rc = sqlite3_backup_step(pages, STEP_PAGES)) == SQLITE_OK) {
         int64_t left = sqlite3_backup_remaining(pages), all = sqlite3_backup_pagecount(pages);
         backup->work.progress.done = backup->facts.bytes / MIB * (all - left) / all;
@@ -265,9 +266,9 @@ static enum err insert_row(struct sqlite_backup *backup, struct db *copy, struct
 /* Makes the copy a backup. */
 static enum err stamp(struct sqlite_backup *backup, struct target *target, struct fault *fault)
 {
-    struct db copy = {0};
     char sql[64];
     snprintf(sql, sizeof sql, "PRAGMA application_id=%d", BACKUP_APPLICATION_ID);
+    struct db copy = {0};
     enum err err = open_copy(&copy, target->partial, fault);
     if (!err)
         err = db_begin(&copy, fault);
@@ -288,9 +289,9 @@ static enum err stamp(struct sqlite_backup *backup, struct target *target, struc
 static enum err check_row(struct sqlite_backup *backup, struct db *copy, struct fault *fault)
 {
     sqlite3_stmt *select = NULL;
-    bool row = false;
     if (sqlite3_prepare_v2(copy->handle, "SELECT keys FROM backup WHERE id = 1", -1, &select, NULL) != SQLITE_OK)
         return db_fault(copy, copy->path, fault);
+    bool row = false;
     enum err err = db_step(copy, select, copy->path, &row, fault);
     const void *keys = !err && row ? sqlite3_column_blob(select, 0) : NULL;
     int64_t bytes = keys ? sqlite3_column_bytes(select, 0) : 0;
@@ -314,13 +315,13 @@ static enum err check_figures(struct sqlite_backup *backup, struct db *copy, str
  * reads fast, so that SQLite then finds it in memory. */
 static enum err read_back(struct sqlite_backup *backup, struct target *target, struct fault *fault)
 {
-    enum err err = OK;
     char *piece = malloc(PIECE_BYTES);
     if (!piece)
         return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+    enum err err = OK;
     if (fsync(target->fd) != 0)
         err = backup_file_fault(target->partial, fault);
-    (void)posix_fadvise(target->fd, 0, 0, POSIX_FADV_DONTNEED);
+    posix_fadvise(target->fd, 0, 0, POSIX_FADV_DONTNEED);
     work_step(&backup->work, "reading it back", "MiB", backup->facts.bytes / MIB);
     for (ssize_t n = 1, at = 0; !err && n > 0; at += n) {
         n = pread(target->fd, piece, PIECE_BYTES, at);
@@ -364,7 +365,6 @@ static enum err put_in_place(struct target *target, bool replace, struct fault *
 
 static enum err write_target(struct sqlite_backup *backup, struct target *target, struct fault *fault)
 {
-    struct stat written;
     enum err err = backup_check_room(target->fd, target->file, backup->facts.bytes + backup->keys_bytes, fault);
     if (!err)
         err = copy_logs(backup, target, fault);
@@ -372,6 +372,7 @@ static enum err write_target(struct sqlite_backup *backup, struct target *target
         err = stamp(backup, target, fault);
     if (!err)
         err = check(backup, target, fault);
+    struct stat written;
     if (!err && fstat(target->fd, &written) == 0)
         backup->facts.bytes = written.st_size;
     return err;
@@ -391,11 +392,11 @@ static void close_target(struct target *target, bool keep)
 enum err sqlite_backup_write(struct sqlite_backup *backup, const char *file, bool replace, int64_t now,
                              struct sqlite_backup_facts *ret_facts, struct fault *fault)
 {
-    struct target target;
     backup->facts.made_at = now;
     enum err err = check_name(file, replace, fault);
     if (err)
         return err;
+    struct target target;
     err = open_target(&target, file, fault);
     bool ours = !err;
     if (!err)

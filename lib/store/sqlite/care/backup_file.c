@@ -43,8 +43,8 @@ static void note_damage(void *ctx, const char *words, int len)
 
 enum err backup_check_file(struct db *db, struct work *work, struct fault *fault)
 {
-    struct fault found = {0};
     work_step(work, "checking the copy", "", 0);
+    struct fault found = {0};
     enum err err = db_check(db, "PRAGMA quick_check(1)", note_damage, &found, fault);
     if (err && watch_is_stopped(work->watch))
         return fault_set(fault, ERR_UNAVAILABLE, "stopped");

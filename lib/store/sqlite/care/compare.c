@@ -177,9 +177,9 @@ static const char *misplaced(const struct packed *packed, const struct chunk *ch
 static const char *compare_orders(struct verifier *verifier, struct packed *packed, const struct chunk *chunk)
 {
     struct pack_reader reader;
-    struct totals totals;
     const char *words = chunk->key.error >> 1 ? "its kind is unknown" : chunk->len ? NULL : "it is empty";
     pack_open(&reader, chunk->bytes, chunk->len, chunk->base, true);
+    struct totals totals;
     for (bool first = true; !words && pack_next(&reader, &totals); first = false) {
         struct fold_key key = reader.key;
         key.tier = chunk->key.tier;
@@ -201,8 +201,8 @@ static const char *compare_sums(struct verifier *verifier, const struct packed *
                                 struct due due)
 {
     struct pack_reader reader;
-    struct totals totals;
     pack_open(&reader, chunk->bytes, chunk->len, chunk->base, false);
+    struct totals totals;
     while (pack_next(&reader, &totals)) {
         struct totals sum = TOTALS_NONE;
         if (reader.key.domain < packed->share->domain_from || reader.key.domain > packed->share->domain_to)

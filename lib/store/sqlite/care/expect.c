@@ -38,9 +38,9 @@ static enum err add_traffic(struct verifier *verifier, const struct share *share
 {
     struct fold_key key = {.tier = tier, .bucket = bucket};
     struct totals totals = part->totals;
-    enum err err = OK;
     if (tier != TIER_QUARTER)
         totals.first = totals.last = 0;
+    enum err err = OK;
     if (share->user_from == 0)
         err = fold_add(&verifier->traffic, &key, &totals);
     if (err || !has_user(share, part->user_id))
@@ -116,8 +116,8 @@ static enum err expect_raw(struct verifier *verifier, const struct share *share,
 {
     int64_t count = tier_width(share->tier) / WHEN_QUARTER, first = share->bucket * count;
     int64_t from = verifier->kept.raw_from * (WHEN_DAY / WHEN_QUARTER); /* older ones wait to be deleted */
-    enum err err = OK;
     verifier->days_due = verifier->kept.raw_from;
+    enum err err = OK;
     for (int64_t quarter = first > from ? first : from; !err && !verifier->too_many && quarter < first + count;
          quarter++)
         err = add_raw_quarter(verifier, share, limited, quarter, fault);
@@ -142,9 +142,9 @@ static enum err add_chunk(struct verifier *verifier, const struct share *share, 
 {
     struct pack_reader reader;
     struct fold_key key = {.tier = share->tier, .bucket = share->bucket, .user_id = sqlite3_column_int64(statement, 0)};
+    pack_open(&reader, sqlite3_column_blob(statement, 3), (size_t)sqlite3_column_bytes(statement, 3), base, true);
     struct totals totals;
     enum err err = OK;
-    pack_open(&reader, sqlite3_column_blob(statement, 3), (size_t)sqlite3_column_bytes(statement, 3), base, true);
     while (!err && pack_next(&reader, &totals)) {
         key.domain = reader.key.domain;
         key.error = reader.key.error;
@@ -194,12 +194,12 @@ static struct fold_entry traffic_entry(sqlite3_stmt *statement)
 /* traffic_day, from traffic_hour. */
 static enum err expect_hours(struct verifier *verifier, const struct share *share, bool limited, struct fault *fault)
 {
-    bool row = true;
     int64_t first = share->bucket * WINDOW_HOURS, end = first + WINDOW_HOURS, closed = verifier->closed_day * 24;
     int64_t from = verifier->kept.hour_from * 24;
     sqlite3_stmt *statement = VERIFY_BIND(verifier, V_HOURS, first > from ? first : from, end < closed ? end : closed,
                                           first_user(share), share->user_to);
     verifier->days_due = verifier->kept.hour_from;
+    bool row = true;
     enum err err = verify_step(verifier, statement, &row, fault);
     while (!err && row && !is_full(verifier, limited)) {
         struct fold_entry entry = traffic_entry(statement);

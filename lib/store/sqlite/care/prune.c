@@ -81,10 +81,10 @@ static bool can_measure(struct db *db)
 /* The rows' share of the table's pages. */
 static enum err measure(struct db *db, int table, int64_t rows, int64_t *ret_bytes, struct fault *fault)
 {
-    int64_t values[2] = {0};
     *ret_bytes = rows * tables[table].row_bytes;
     if (rows == 0 || !can_measure(db))
         return OK;
+    int64_t values[2] = {0};
     enum err err =
         ask(db, "SELECT sum(pgsize), sum(ncell) FROM dbstat WHERE name = ?1", tables[table].name, 0, values, fault);
     if (!err && values[1] > 0)
@@ -132,11 +132,11 @@ enum err sqlite_prune_plan(const char *data_dir, int64_t now, int64_t days, cons
 {
     struct db db = {0};
     struct work work = {.watch = watch};
-    struct sqlite_pruned pruned = {0};
     enum err err = sqlite_file_open_reader(data_dir, &db, fault);
     if (err)
         return err;
     sqlite3_progress_handler(db.handle, 10000, work_tick, &work);
+    struct sqlite_pruned pruned = {0};
     err = plan(&work, &db, now, days, &pruned, fault);
     db_close(&db);
     if (!err)
@@ -174,9 +174,9 @@ static void note_step(struct work *work, const struct sqlite_writer *writer, int
 /* All that is due, and not only what is due of deleting: a day must be closed before it can go. */
 static enum err do_all(struct work *work, struct sqlite_writer *writer, int64_t now, int64_t rows, struct fault *fault)
 {
+    sqlite_set_slice(writer, SLICE_ENTRIES);
     bool more = true;
     enum err err = OK;
-    sqlite_set_slice(writer, SLICE_ENTRIES);
     while (!err && more && !work_tick(work)) {
         err = sqlite_maintain(writer, now, KEEP_KEYS, &more, fault);
         note_step(work, writer, rows);
@@ -209,12 +209,12 @@ enum err sqlite_prune(const char *data_dir, int64_t now, int64_t days, const str
     char path[STORE_PATH_BYTES];
     struct work work = {.watch = watch};
     struct sqlite_writer *writer = NULL;
-    struct sqlite_pruned pruned = {0};
     enum err err = sqlite_file_find(data_dir, path, fault); /* the writer would make it */
     if (!err)
         err = sqlite_writer_open(data_dir, false, &writer, fault);
     if (err)
         return err;
+    struct sqlite_pruned pruned = {0};
     pruned.file_bytes_before = file_bytes(path);
     sqlite3_progress_handler(writer->db.handle, 10000, work_tick, &work);
     err = prune(&work, writer, now, days, &pruned, fault);

@@ -44,8 +44,8 @@ static enum err add_log(struct rebuild *rebuild, int64_t quarter, sqlite3_stmt *
 static enum err add_logs(struct rebuild *rebuild, int64_t quarter, struct fault *fault)
 {
     sqlite3_stmt *statement = sql_of(&rebuild->writer->db, W_RAW_QUARTER);
-    bool row = true;
     BIND_ALL(statement, quarter);
+    bool row = true;
     enum err err = db_step(&rebuild->writer->db, statement, "read raw logs", &row, fault);
     while (!err && row) {
         err = add_log(rebuild, quarter, statement, fault);
@@ -189,9 +189,9 @@ static enum err turn(struct rebuild *rebuild, struct fault *fault)
 
 static enum err close_all(struct rebuild *rebuild, int64_t now, struct fault *fault)
 {
+    sqlite_set_slice(rebuild->writer, SLICE_ENTRIES);
     bool more = true;
     enum err err = OK;
-    sqlite_set_slice(rebuild->writer, SLICE_ENTRIES);
     while (!err && more && !watch_is_stopped(rebuild->work.watch)) {
         err = sqlite_maintain(rebuild->writer, now, KEEP_KEYS, &more, fault);
         rebuild->work.progress.done = rebuild->writer->closed.packing.logs;

@@ -106,8 +106,8 @@ static enum err write_all(int to, const char *path, const char *bytes, size_t le
 
 static enum err copy_bytes(struct restore *restore, int to, char *piece, struct fault *fault)
 {
-    enum err err = OK;
     work_step(&restore->work, "copying", "MiB", restore->bytes / MIB);
+    enum err err = OK;
     for (int64_t at = 0; !err && at < restore->bytes;) {
         ssize_t n = pread(restore->from, piece, PIECE_BYTES, at);
         if (n <= 0 && (n == 0 || errno != EINTR))
@@ -175,10 +175,10 @@ static enum err check_row(struct restore *restore, struct db *db, sqlite3_stmt *
 static enum err read_row(struct restore *restore, struct db *db, struct fault *fault)
 {
     sqlite3_stmt *select = NULL;
-    bool row = false;
     if (sqlite3_prepare_v2(db->handle, "SELECT made_at, figures, keys FROM backup WHERE id = 1", -1, &select, NULL) !=
         SQLITE_OK)
         return db_fault(db, "the backup", fault);
+    bool row = false;
     enum err err = db_step(db, select, "the backup", &row, fault);
     if (!err && !row)
         err = fault_set(fault, ERR_UNAVAILABLE, "the backup is damaged: it does not say what it holds");
@@ -190,11 +190,11 @@ static enum err read_row(struct restore *restore, struct db *db, struct fault *f
 
 static enum err check_logs(struct restore *restore, struct db *db, struct fault *fault)
 {
-    int64_t version = 0;
     sqlite3_progress_handler(db->handle, 10000, work_tick, &restore->work);
     enum err err = backup_check_file(db, &restore->work, fault);
     if (!err)
         err = read_row(restore, db, fault);
+    int64_t version = 0;
     if (!err)
         err = db_get_i64(db, "PRAGMA user_version", 0, &version, fault);
     sqlite3_progress_handler(db->handle, 0, NULL, NULL);
@@ -248,13 +248,13 @@ static enum err make_logs(struct restore *restore, struct fault *fault)
 
 static enum err make_keys(struct restore *restore, struct fault *fault)
 {
-    struct db db = {0};
-    int64_t version = 0;
     if (restore->facts.keys < 0)
         return OK;
+    struct db db = {0};
     enum err err = db_open(&db, restore->keys, DB_READ_WRITE, 0, fault);
     if (!err)
         err = backup_check_file(&db, &restore->work, fault);
+    int64_t version = 0;
     if (!err)
         err = db_read_version(&db, &schema_keys, &version, fault);
     if (!err && version == 0)

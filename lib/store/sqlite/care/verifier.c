@@ -157,12 +157,12 @@ static bool is_told(struct verifier *verifier)
 
 void verify_differs(struct verifier *verifier, const char *table, bool is_fact, const char *format, ...)
 {
-    char words[512];
-    va_list args;
     verifier->result.facts_differ |= is_fact;
     if (!is_told(verifier))
         return;
+    va_list args;
     va_start(args, format);
+    char words[512];
     vsnprintf(words, sizeof words, format, args);
     va_end(args);
     verifier->options->difference(verifier->options->ctx, &(struct sqlite_difference){.table = table, .words = words});

@@ -87,10 +87,10 @@ static enum err try_share(struct verifier *verifier, const struct share *share, 
 /* As a whole if it fits into memory, else cut in two, as often as needed. */
 static enum err check_share(struct verifier *verifier, const struct share *share, struct fault *fault)
 {
-    struct share parts[2];
     enum err err = try_share(verifier, share, true, fault);
     if (err || !verifier->too_many)
         return err;
+    struct share parts[2];
     if (!cut_share(verifier, share, parts))
         return try_share(verifier, share, false, fault);
     err = check_share(verifier, &parts[0], fault);
@@ -179,9 +179,9 @@ static enum err check_tier(struct verifier *verifier, enum tier tier, struct fau
 /* Narrow periods first: wider ones are derived from those that are right. */
 static enum err check_window(struct verifier *verifier, int64_t window, struct fault *fault)
 {
-    enum err err = OK;
     verifier->window = window;
     memset(verifier->bad, 0, sizeof verifier->bad);
+    enum err err = OK;
     for (int tier = TIER_HOUR; !err && tier < TIER_COUNT; tier++)
         err = check_tier(verifier, (enum tier)tier, fault);
     return err ? err : check_period(verifier, TIER_16_DAYS, window, true, false, fault);
@@ -189,9 +189,10 @@ static enum err check_window(struct verifier *verifier, int64_t window, struct f
 
 static enum err check_periods(struct verifier *verifier, struct fault *fault)
 {
-    int64_t logs = 0, window = 0;
+    int64_t logs = 0;
     enum err err = verify_i64(verifier, VERIFY_BIND(verifier, V_LOGS, INT64_MAX), 0, &logs, fault);
     verify_next_step(verifier, "adding up the logs", logs + verifier->kept.batch_logs - verifier->kept.logs);
+    int64_t window = 0;
     if (!err)
         err = next_window(verifier, 0, &window, fault);
     while (!err && window != INT64_MAX) {

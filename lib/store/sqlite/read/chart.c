@@ -106,10 +106,11 @@ static enum err split_day(const struct filling *filling, int64_t day, int64_t cu
 {
     int64_t end = day + WHEN_DAY;
     bool after_is_short = end - cut < cut - day;
-    struct totals whole = TOTALS_NONE, part = TOTALS_NONE, rest = TOTALS_NONE;
+    struct totals whole = TOTALS_NONE, part = TOTALS_NONE;
     enum err err = add_part(filling, day, end, &whole);
     if (!err && !totals_are_none(&whole))
         err = add_part(filling, after_is_short ? cut : day, after_is_short ? end : cut, &part);
+    struct totals rest = TOTALS_NONE;
     if (!err && !subtract(filling->filter, &whole, &part, &rest))
         err = add_part(filling, after_is_short ? day : cut, after_is_short ? cut : end, &rest);
     *ret_before = after_is_short ? rest : part;
@@ -125,9 +126,9 @@ static enum err add_until(const struct filling *filling, int64_t *done, int64_t 
     int64_t day = when_floor(end, WHEN_DAY), day_end = day + WHEN_DAY;
     bool splits = end > day && day >= *done && day_end <= next_end && day_end <= filling->filter->to &&
                   day_end <= filling->scan->closed_day * WHEN_DAY;
-    struct totals before = TOTALS_NONE;
     *ret_after = TOTALS_NONE;
     enum err err = add_part(filling, *done, splits ? day : end, totals);
+    struct totals before = TOTALS_NONE;
     if (!err && splits)
         err = split_day(filling, day, end, &before, ret_after);
     totals_add(totals, &before);

@@ -191,8 +191,8 @@ static enum err give_page(struct sqlite_export *export, store_log_sink sink, voi
 static enum err find_quarter(struct sqlite_export *export, int64_t from, int64_t *ret_quarter, struct fault *fault)
 {
     sqlite3_stmt *statement = export->db.statements[E_NEXT_QUARTER];
-    bool row = false;
     sqlite3_bind_int64(statement, 1, from);
+    bool row = false;
     enum err err = db_step(&export->db, statement, "look for raw logs", &row, fault);
     if (err)
         return err;
@@ -206,7 +206,6 @@ static enum err give_next(struct store_export *base, store_log_sink sink, void *
 {
     struct sqlite_export *export = (struct sqlite_export *)base;
     int64_t next = export->quarter, to = export->filter.to;
-    bool whole = false;
     enum err err = OK;
     if (export->after[0] < 0)
         err = find_quarter(export, export->quarter, &next, fault);
@@ -218,6 +217,7 @@ static enum err give_next(struct store_export *base, store_log_sink sink, void *
         *ret_at = to;
         return OK;
     }
+    bool whole = false;
     err = give_page(export, sink, ctx, &whole, fault);
     if (whole)
         begin_quarter(export, export->quarter + 1);

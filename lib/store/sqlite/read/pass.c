@@ -103,9 +103,9 @@ enum err pass_take_chunk(const struct pass *pass, sqlite3_stmt *statement, int64
 {
     struct pack_reader chunk;
     struct scan_row row = {.at = start};
-    enum err err = OK;
     pack_open(&chunk, sqlite3_column_blob(statement, 0), (size_t)sqlite3_column_bytes(statement, 0), start,
               pass->scan->filter->order_id != 0 || (pass->source == SCAN_VALUES && pass->by == BY_ORDER));
+    enum err err = OK;
     while (!err && pack_next(&chunk, &row.totals)) {
         row.error = chunk.key.error;
         row.domain = chunk.key.domain;

@@ -106,10 +106,10 @@ static enum err take_between(const struct ranking *ranking, int64_t most, int64_
 static enum err rank_rows(const struct ranking *ranking, size_t begin, size_t end, struct ranked_rows *ret_rows)
 {
     struct ranked_rows rows = {.begin = begin, .end = end};
-    int64_t most, least;
     *ret_rows = (struct ranked_rows){0};
     if (begin >= end)
         return OK;
+    int64_t most, least;
     if (find_bounds(ranking, begin, end, &most, &least) || take_between(ranking, most, least, &rows))
         return ERR_UNAVAILABLE;
     qsort(rows.rows, rows.count, sizeof *rows.rows, by_measure);
@@ -220,10 +220,10 @@ static struct totals sum_others(const struct ranking *ranking, const bool *liste
 enum err rank_list(struct sqlite_reader *reader, const struct ranking *ranking, const struct list_ask *ask,
                    const struct list_sink *sink, struct totals *ret_other, struct fault *fault)
 {
-    size_t begin, end;
     struct giving giving = {ranking, sink, calloc(ranking->count + 1, sizeof *giving.listed)};
     if (!giving.listed)
         return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+    size_t begin, end;
     rank_bounds(ranking, ask, &begin, &end);
     reader->deadline_ms = 0;
     enum err err = sink->begin(sink->ctx, ranking->count, fault);

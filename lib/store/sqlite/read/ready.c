@@ -32,8 +32,8 @@ static enum err find_name(struct sqlite_reader *reader, bool is_asked, struct sl
 enum err scan_name(struct sqlite_reader *reader, int64_t id, char **ret_text, struct fault *fault)
 {
     sqlite3_stmt *statement = reader_statement(reader, R_NAME_TEXT);
-    bool row = false;
     sqlite3_bind_int64(statement, 1, id);
+    bool row = false;
     enum err err = db_step(&reader->db, statement, "read a name", &row, fault);
     if (err)
         return err;
@@ -129,8 +129,8 @@ enum err scan_begin(struct sqlite_reader *reader, const struct report_filter *fi
 
 void scan_end(struct sqlite_reader *reader, struct scan *scan)
 {
-    struct fault ignored;
     reader->deadline_ms = 0;
+    struct fault ignored;
     if (!reader->held && db_run(&reader->db, reader_statement(reader, R_END), "end reading", &ignored))
         db_rollback(&reader->db);
     free(scan->users);

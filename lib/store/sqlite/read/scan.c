@@ -12,9 +12,9 @@ static enum err scan_bucket(const struct pass *pass, const struct method *method
 {
     struct db *db = &pass->reader->db;
     sqlite3_stmt *statement = reader_statement(pass->reader, method->statement);
-    bool more = true;
     pass->reader->pass = pass;
     sqlite3_bind_int64(statement, 2, bucket);
+    bool more = true;
     enum err err = db_step(db, statement, "read", &more, pass->fault);
     while (!err && more) {
         err = method->take(pass, statement, start);
@@ -30,9 +30,9 @@ enum err scan_seconds(struct sqlite_reader *reader, int64_t user, int64_t quarte
                       int64_t *ret_last, struct fault *fault)
 {
     sqlite3_stmt *statement = reader_statement(reader, R_SECONDS);
-    bool row = false;
     sqlite3_bind_int64(statement, 2, quarter);
     sqlite3_bind_int64(statement, 3, user);
+    bool row = false;
     enum err err = db_step(&reader->db, statement, "read", &row, fault);
     if (err)
         return err;
@@ -62,9 +62,9 @@ static enum err scan_whole(const struct pass *pass, const struct piece *piece)
 {
     struct method method = method_for(pass, piece);
     int64_t width = tier_width(piece->tier);
-    enum err err = OK;
     method_bind(&method, pass, piece);
     int64_t end = method.whole_run ? piece->begin + 1 : piece->end;
+    enum err err = OK;
     for (int64_t bucket = piece->begin; !err && bucket < end; bucket++) {
         if (scan_is_late(pass->reader))
             return fault_set(pass->fault, ERR_QUERY_TIMEOUT, "the report took longer than allowed");

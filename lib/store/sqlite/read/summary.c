@@ -50,12 +50,12 @@ static struct span clip(const struct report_filter *filter, int64_t at, enum tie
 static enum err ask_quarter(struct sqlite_reader *reader, const struct scan *scan, const struct span *span,
                             struct totals *ret_totals, struct fault *fault)
 {
-    int64_t first = 0, last = -1;
     *ret_totals = TOTALS_NONE;
     bool whole = span->from % WHEN_QUARTER == 0 && span->to - span->from == WHEN_QUARTER;
     bool is_kept = span->from >= scan->hour_from; /* else it may be there still, and waits to be deleted */
     if (scan->filter->order_id || !is_kept || (!whole && span->from >= scan->raw_from))
         return OK;
+    int64_t first = 0, last = -1;
     enum err err = scan_seconds(reader, scan->users[0], span->from / WHEN_QUARTER, &first, &last, fault);
     if (!err && last >= 0) {
         ret_totals->first = span->from + first;

@@ -76,9 +76,9 @@ static enum err add_batch(struct sqlite_writer *writer, uint32_t logs, int64_t c
 static enum err look_up(struct sqlite_writer *writer, struct store_item *item, int64_t caller, struct claim *ret_claim,
                         bool *ret_known, struct fault *fault)
 {
-    struct import_mark begin;
     if (!item->idempotency_key)
         return OK;
+    struct import_mark begin;
     ret_claim->is_import = import_mark_parse(slice_of(item->idempotency_key), &begin);
     if (!ret_claim->is_import)
         return find_key(writer, item, caller, ret_known, fault);
@@ -100,7 +100,7 @@ static enum err claim(struct sqlite_writer *writer, const struct store_item *ite
 enum err sqlite_admit(struct sqlite_writer *writer, struct store_item *item, int64_t now, struct totals *sums,
                       struct fault *fault)
 {
-    int64_t caller = 0, batch_id = 0;
+    int64_t caller = 0;
     bool known = false;
     struct claim key = {0};
     enum err err = sqlite_resolve_text(&writer->names, slice_of(item->caller), &caller, fault);
@@ -115,6 +115,7 @@ enum err sqlite_admit(struct sqlite_writer *writer, struct store_item *item, int
         return OK;
     }
     err = claim(writer, item, &key, caller, now, fault);
+    int64_t batch_id = 0;
     if (!err)
         err = add_batch(writer, item->batch->log_count - item->already, caller, now, &batch_id, fault);
     if (!err)

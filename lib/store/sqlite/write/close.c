@@ -50,8 +50,8 @@ static enum err add_raw(struct sqlite_writer *writer, sqlite3_stmt *statement, i
 static enum err add_quarter(struct sqlite_writer *writer, int64_t quarter, struct fault *fault)
 {
     sqlite3_stmt *statement = sql_of(&writer->db, W_RAW_QUARTER);
-    bool row = true;
     sqlite3_bind_int64(statement, 1, quarter);
+    bool row = true;
     enum err err = db_step(&writer->db, statement, "read raw logs", &row, fault);
     while (!err && row) {
         if (add_raw(writer, statement, quarter / 4))
@@ -86,10 +86,10 @@ static enum err add_chunk(struct sqlite_writer *writer, const struct fold_key *w
                           sqlite3_stmt *statement)
 {
     struct pack_reader reader;
-    struct totals totals;
-    enum err err = OK;
     int64_t base = part * tier_width((enum tier)(whole->tier - 1));
     pack_open(&reader, sqlite3_column_blob(statement, 0), (size_t)sqlite3_column_bytes(statement, 0), base, true);
+    struct totals totals;
+    enum err err = OK;
     while (!err && pack_next(&reader, &totals)) {
         struct fold_key key = reader.key;
         key.tier = whole->tier;
@@ -105,8 +105,8 @@ static enum err add_part(struct sqlite_writer *writer, const struct fold_key *wh
 {
     int64_t tier = whole->tier - 1;
     sqlite3_stmt *statement = sql_of(&writer->db, W_CHUNKS_OF_USER);
-    bool row = true;
     BIND_ALL(statement, tier, part, whole->user_id);
+    bool row = true;
     enum err err = db_step(&writer->db, statement, "read chunks", &row, fault);
     while (!err && row) {
         if (add_chunk(writer, whole, part, statement))
@@ -171,9 +171,9 @@ static int by_value(const void *left, const void *right)
 
 static void sort_users(struct packing *packing)
 {
-    size_t kept = 0;
     if (packing->count > 1)
         qsort(packing->users, packing->count, sizeof *packing->users, by_value);
+    size_t kept = 0;
     for (size_t i = 0; i < packing->count; i++)
         if (kept == 0 || packing->users[kept - 1] != packing->users[i])
             packing->users[kept++] = packing->users[i];
@@ -185,8 +185,8 @@ static enum err list_users(struct sqlite_writer *writer, struct fault *fault)
 {
     struct packing *packing = &writer->closed.packing;
     int64_t count = parts_of(packing->tier), first = packing->bucket * count;
-    enum err err = OK;
     packing->next = packing->count = 0;
+    enum err err = OK;
     for (int64_t part = first; !err && part < first + count; part++)
         err = list_users_of(writer, part, fault);
     sort_users(packing);
@@ -235,9 +235,9 @@ static enum err pack_step(struct sqlite_writer *writer, struct fault *fault)
 /* A slice of packing days before `day_limit`. */
 static enum err pack_days(struct sqlite_writer *writer, int64_t day_limit, struct fault *fault)
 {
+    writer->closed.packing.entries = 0;
     enum err err = OK;
     int steps = 0;
-    writer->closed.packing.entries = 0;
     while (!err && writer->closed.day < day_limit &&
            writer->closed.packing.entries < writer->closed.packing.slice_entries && steps++ < SLICE_STEPS)
         err = pack_step(writer, fault);
@@ -343,9 +343,10 @@ static enum err hour_limit(struct sqlite_writer *writer, int64_t now, int64_t *r
 
 enum err sqlite_close_next(struct sqlite_writer *writer, int64_t now, bool *ret_more, struct fault *fault)
 {
-    int64_t limit = 0, hour = 0;
+    int64_t limit = 0;
     *ret_more = false;
     enum err err = hour_limit(writer, now, &limit, fault);
+    int64_t hour = 0;
     if (!err)
         err = sqlite_lookup(&writer->db, W_NEXT_HOUR, writer->closed.hour, INT64_MAX, &hour, fault);
     if (err)

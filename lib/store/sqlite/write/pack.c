@@ -59,10 +59,10 @@ static enum err unpack(struct writer_pack *pack, const struct fold_key *key, int
                        int column, struct fault *fault)
 {
     struct pack_reader reader;
-    struct totals totals;
-    enum err err = OK;
     pack_open(&reader, sqlite3_column_blob(statement, column), (size_t)sqlite3_column_bytes(statement, column), base,
               true);
+    struct totals totals;
+    enum err err = OK;
     while (!err && pack_next(&reader, &totals)) {
         struct fold_key entry = *key;
         entry.domain = reader.key.domain;
@@ -126,8 +126,8 @@ static enum err put_run(struct writer_pack *pack, const struct run *run, struct 
     struct pack_writer *packer = &pack->packer;
     const struct fold_entry *entries = run->entries;
     size_t first = 0; /* of the chunk being written */
-    enum err err = OK;
     pack_begin(packer, run->base);
+    enum err err = OK;
     for (size_t i = 0, n; !err && i < run->count; i += n) {
         size_t before = packer->bytes.len;
         n = pack_group_length(&entries[i], run->count - i);
@@ -148,14 +148,14 @@ static enum err put_run(struct writer_pack *pack, const struct run *run, struct 
 /* Adds the first entries of the run to the chunk they fall into; *ret_done is how many. */
 static enum err merge_chunk(struct writer_pack *pack, const struct run *run, size_t *ret_done, struct fault *fault)
 {
-    int64_t limit = 0;
-    size_t done = 0;
     fold_clear(&pack->chunk);
     enum err err = take_chunk(pack, &run->entries[0].key, run->base, fault);
+    int64_t limit = 0;
     if (!err)
         err = find_limit(pack, &run->entries[0].key, &limit, fault);
     if (err)
         return err;
+    size_t done = 0;
     while (done < run->count && run->entries[done].key.domain < limit)
         done++;
     *ret_done = done;
@@ -196,8 +196,8 @@ static enum err merge_run(struct writer_pack *pack, struct run run, struct fault
 enum err sqlite_pack(struct writer_pack *pack, bool fresh, struct fault *fault)
 {
     struct fold *fold = &pack->entries;
-    enum err err = OK;
     fold_sort(fold);
+    enum err err = OK;
     for (size_t i = 0, n; !err && i < fold->count; i += n) {
         const struct fold_key *key = &fold->entries[i].key;
         n = run_length(&fold->entries[i], fold->count - i);

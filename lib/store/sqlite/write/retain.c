@@ -141,9 +141,9 @@ static enum err prune_raw(struct sqlite_writer *writer, int64_t *ret_rows, struc
  * wait for the next time: where the clock is far behind the logs, each new batch is old at once. */
 static enum err prune_batches(struct sqlite_writer *writer, int64_t *ret_rows, struct fault *fault)
 {
-    int64_t from = 0;
     sqlite3_stmt *statement = sql_of(&writer->db, W_BATCH_FROM);
     BIND_ALL(statement, writer->closed.horizons.raw_from * WHEN_DAY, slice_rows(writer) + 1);
+    int64_t from = 0;
     enum err err = db_step_i64(&writer->db, statement, "find old batches", 0, &from, fault);
     if (err)
         return err;
@@ -213,11 +213,11 @@ static enum err prune_pair(struct sqlite_writer *writer, int64_t *rows, struct f
 /* The day comes last in the key of traffic_day: every pair is looked at. *ret_rows is 0 only when all were. */
 static enum err prune_days(struct sqlite_writer *writer, int64_t *ret_rows, struct fault *fault)
 {
-    bool row = true;
-    enum err err = OK;
     *ret_rows = 0;
     if (writer->pruning.swept >= writer->closed.horizons.day_from)
         return OK;
+    bool row = true;
+    enum err err = OK;
     for (int pairs = 0; !err && row && pairs < SLICE_PAIRS && *ret_rows < slice_rows(writer); pairs++) {
         err = next_pair(writer, &row, fault);
         if (!err && row)
@@ -251,12 +251,12 @@ static enum err spare_pages(struct sqlite_writer *writer, int64_t *ret_pages, st
 
 static enum err give_back(struct sqlite_writer *writer, int64_t *ret_rows, struct fault *fault)
 {
-    char sql[64];
     int64_t spare = 0, most = max64(1, (int64_t)writer->closed.packing.slice_entries / ENTRIES_PER_PAGE);
     enum err err = spare_pages(writer, &spare, fault);
     *ret_rows = 0;
     if (err || spare == 0)
         return err;
+    char sql[64];
     snprintf(sql, sizeof sql, "PRAGMA incremental_vacuum(%lld)", (long long)min64(spare, most));
     *ret_rows = 1;
     return db_exec(&writer->db, sql, fault);
@@ -299,11 +299,11 @@ static enum err run_slice(struct sqlite_writer *writer, struct fault *fault)
 enum err sqlite_retain_next(struct sqlite_writer *writer, int64_t now, bool *ret_more, struct fault *fault)
 {
     struct pruning *pruning = &writer->pruning;
-    int64_t today = -1;
     bool wanted = pruning->retention.raw_days || pruning->before;
     *ret_more = false;
     if (!wanted && !pruning->pending)
         return OK;
+    int64_t today = -1;
     enum err err = wanted ? sqlite_retain_today(writer, now, &today, fault) : OK;
     if (err)
         return err;

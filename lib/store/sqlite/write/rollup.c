@@ -19,10 +19,9 @@ static enum err fold_packed(struct sqlite_writer *writer, struct fold_key key, i
 static enum err fold_late(struct sqlite_writer *writer, const struct raw_row *row, const struct totals *totals)
 {
     int64_t error = writer->names.ids[row->first_name + row->log->name[NAME_ERROR]];
-    enum err err = OK;
     if (row->log->ts / tier_width(TIER_HOUR) >= writer->closed.hour)
         return OK;
-    err = sqlite_traffic_add(&writer->traffic, row->user_id, row->order_id, totals);
+    enum err err = sqlite_traffic_add(&writer->traffic, row->user_id, row->order_id, totals);
     for (int tier = TIER_HOUR; !err && tier < TIER_COUNT; tier++) {
         struct fold_key key = {
             .tier = tier, .bucket = tier_bucket((enum tier)tier, row->log->ts), .domain = row->domain};
@@ -37,9 +36,9 @@ static enum err fold_late(struct sqlite_writer *writer, const struct raw_row *ro
 
 static enum err fold_rows(struct sqlite_writer *writer, struct fault *fault)
 {
-    enum err err = OK;
     fold_clear(&writer->traffic.sums);
     fold_clear(&writer->pack.entries);
+    enum err err = OK;
     for (size_t i = 0; !err && i < writer->rows.count; i++) {
         struct totals totals = log_totals(writer->rows.rows[i].log);
         if (sqlite_is_kept(&writer->closed, TIER_QUARTER, writer->rows.rows[i].quarter))

@@ -137,9 +137,9 @@ enum err sqlite_spool_rows(struct sqlite_writer *writer, struct fault *fault)
 /* In key order, so that each page is visited once. */
 enum err sqlite_put_rows(struct sqlite_writer *writer, struct fault *fault)
 {
-    size_t first = 0;
     if (writer->rows.count > 1)
         qsort(writer->rows.rows, writer->rows.count, sizeof *writer->rows.rows, compare_rows);
+    size_t first = 0;
     enum err err = count_gone(writer, &first, fault);
     for (size_t i = first; !err && i < writer->rows.count; i++)
         err = put_row(writer, W_RAW_ADD, &writer->rows.rows[i], fault);

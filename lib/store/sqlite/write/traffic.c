@@ -53,9 +53,9 @@ static enum err put_bucket(struct writer_traffic *traffic, enum writer_statement
 static enum err put_traffic(struct writer_traffic *traffic, const struct fold_entry *entry, struct fault *fault)
 {
     int64_t hour = entry->key.bucket, day = hour / 24;
-    enum err err = OK;
     if (entry->key.tier == TIER_QUARTER)
         return put_quarter(traffic, entry, fault);
+    enum err err = OK;
     if (sqlite_is_kept(traffic->closed, TIER_HOUR, hour))
         err = put_bucket(traffic, W_HOUR_ADD, hour, entry, fault);
     if (err || day >= traffic->closed->day || !sqlite_is_kept(traffic->closed, TIER_DAY, day))
@@ -65,8 +65,8 @@ static enum err put_traffic(struct writer_traffic *traffic, const struct fold_en
 
 enum err sqlite_traffic_put(struct writer_traffic *traffic, struct fault *fault)
 {
-    enum err err = OK;
     fold_sort(&traffic->sums); /* in key order each page is visited once */
+    enum err err = OK;
     for (size_t i = 0; !err && i < traffic->sums.count; i++)
         err = put_traffic(traffic, &traffic->sums.entries[i], fault);
     fold_clear(&traffic->sums);

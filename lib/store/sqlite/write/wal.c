@@ -53,9 +53,10 @@ enum err sqlite_wal_begin(struct writer_wal *wal, struct db *db, struct fault *f
  * *ret_anew is false when they took longer. In WAL mode the commits are synced already. */
 static enum err checkpoint(struct writer_wal *wal, int wait_ms, bool *ret_anew, struct fault *fault)
 {
-    int in_wal = 0, moved = 0, mode = wait_ms ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE;
+    int mode = wait_ms ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE;
     int64_t start = mono_us();
     sqlite3_busy_timeout(wal->db->handle, wait_ms);
+    int in_wal = 0, moved = 0;
     int rc = sqlite3_wal_checkpoint_v2(wal->db->handle, NULL, mode, &in_wal, &moved);
     sqlite3_busy_timeout(wal->db->handle, STORE_WRITER_BUSY_MS);
     if (wal->watch.checkpoint)
@@ -74,9 +75,9 @@ static enum err checkpoint(struct writer_wal *wal, int wait_ms, bool *ret_anew, 
 
 enum err sqlite_wal_make_room(struct writer_wal *wal, struct fault *fault)
 {
-    bool anew = true;
     if (!wal->is_old && wal->length * wal->page_bytes < wal->limit_bytes)
         return OK;
+    bool anew = true;
     enum err err = checkpoint(wal, STORE_WRITER_BUSY_MS, &anew, fault);
     if (err)
         return err;
