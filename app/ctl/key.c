@@ -211,7 +211,7 @@ int ctl_key_rotate(const struct ctl *ctl)
 
 #define CELL_BYTES (LIMIT_KEY_NAME_BYTES + 1) /* the name is the longest cell */
 
-enum column { ID, ROLE, USER, NAME, CREATED, EXPIRES, LAST_USED, STATE, COLUMNS };
+enum list_column { ID, ROLE, USER, NAME, CREATED, EXPIRES, LAST_USED, STATE, COLUMNS };
 static const char *const titles[COLUMNS] = {
     [ID] = "ID",           [ROLE] = "ROLE",       [USER] = "USER",           [NAME] = "NAME",
     [CREATED] = "CREATED", [EXPIRES] = "EXPIRES", [LAST_USED] = "LAST USED", [STATE] = "STATE"};

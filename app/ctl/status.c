@@ -21,7 +21,7 @@
 #define TABLES_BOUND_MS 2000
 #define ROLES (ROLE_ADMIN + 1)
 
-struct table {
+struct table_size {
     char name[TABLE_NAME_BYTES];
     int64_t bytes;
     int64_t rows;
@@ -33,7 +33,7 @@ struct key_counts {
 
 struct figures {
     struct sqlite_status store;
-    struct table tables[MAX_TABLES];
+    struct table_size tables[MAX_TABLES];
     size_t table_count;
     bool has_tables;
     struct key_counts keys[ROLES];
@@ -48,7 +48,7 @@ static void take_table(void *ctx, const struct sqlite_table *table)
     struct figures *figures = ctx;
     if (figures->table_count == MAX_TABLES)
         return;
-    struct table *to = &figures->tables[figures->table_count++];
+    struct table_size *to = &figures->tables[figures->table_count++];
     snprintf(to->name, sizeof to->name, "%s", table->name);
     to->bytes = table->bytes;
     to->rows = table->rows;

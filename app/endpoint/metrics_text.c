@@ -150,23 +150,23 @@ static void put_build(const struct scrape *scrape)
 static void put_labels(const struct scrape *scrape, enum metric metric, size_t series)
 {
     switch (metrics_rows[metric].labels) {
-    case BY_NOTHING:
+    case LABELS_NOTHING:
         return;
-    case BY_PROGRAM:
+    case LABELS_PROGRAM:
         put_label(scrape->out, "program", program_label((enum program)series));
         return;
-    case BY_REASON:
-    case BY_FAILURE:
+    case LABELS_REASON:
+    case LABELS_FAILURE:
         put_label(scrape->out, "program", program_label((enum program)(series / METRICS_REASONS)));
         put_reason(scrape->out, metrics_reason(series % METRICS_REASONS));
         return;
-    case BY_ROUTE:
+    case LABELS_ROUTE:
         put_route(scrape, series);
         return;
-    case BY_REQUEST:
+    case LABELS_REQUEST:
         put_request(scrape, series);
         return;
-    case BY_BUILD:
+    case LABELS_BUILD:
         put_build(scrape);
         return;
     }
@@ -208,9 +208,9 @@ static bool is_shown(const struct scrape *scrape, size_t series)
 
 static bool is_left_out(const struct scrape *scrape, enum metric metric, size_t series)
 {
-    if (metrics_rows[metric].labels == BY_REQUEST)
+    if (metrics_rows[metric].labels == LABELS_REQUEST)
         return !is_shown(scrape, series);
-    if (metrics_rows[metric].labels == BY_FAILURE)
+    if (metrics_rows[metric].labels == LABELS_FAILURE)
         return err_status(metrics_reason(series % METRICS_REASONS)) < 500;
     return metrics_rows[metric].kind == METRIC_MEASURED && scrape->measured[metric] == UNKNOWN;
 }

@@ -71,18 +71,18 @@ static void end_asking(struct service *service, const struct asking *asking, enu
 /* ---- charts ---- */
 
 static const struct column traffic_columns[] = {
-    {"bucket", FIELD_BUCKET},     {"total_bytes_sent", FIELD_SENT}, {"total_bytes_received", FIELD_RECEIVED},
-    {"bytes_total", FIELD_BYTES}, {"total_count", FIELD_COUNT},
+    {"bucket", TABLE_BUCKET},     {"total_bytes_sent", TABLE_SENT}, {"total_bytes_received", TABLE_RECEIVED},
+    {"bytes_total", TABLE_BYTES}, {"total_count", TABLE_COUNT},
 };
 static const struct column requests_columns[] = {
-    {"bucket", FIELD_BUCKET},
-    {"total_count", FIELD_COUNT},
-    {"total_errors", FIELD_ERRORS},
+    {"bucket", TABLE_BUCKET},
+    {"total_count", TABLE_COUNT},
+    {"total_errors", TABLE_ERRORS},
 };
 static const struct column concurrency_columns[] = {
-    {"bucket", FIELD_BUCKET},
-    {"max_concurrency", FIELD_CONCURRENCY},
-    {"total_count", FIELD_COUNT},
+    {"bucket", TABLE_BUCKET},
+    {"max_concurrency", TABLE_CONCURRENCY},
+    {"total_count", TABLE_COUNT},
 };
 
 /* `columns`: which measures. */
@@ -129,10 +129,10 @@ enum err reports_concurrency(struct service *service, const struct request *requ
 /* ---- summary ---- */
 
 static const struct column summary_columns[] = {
-    {"total_count", FIELD_COUNT},     {"total_errors", FIELD_ERRORS},
-    {"total_bytes_sent", FIELD_SENT}, {"total_bytes_received", FIELD_RECEIVED},
-    {"bytes_total", FIELD_BYTES},     {"max_concurrency", FIELD_CONCURRENCY},
-    {"first_seen", FIELD_FIRST},      {"last_seen", FIELD_LAST},
+    {"total_count", TABLE_COUNT},     {"total_errors", TABLE_ERRORS},
+    {"total_bytes_sent", TABLE_SENT}, {"total_bytes_received", TABLE_RECEIVED},
+    {"bytes_total", TABLE_BYTES},     {"max_concurrency", TABLE_CONCURRENCY},
+    {"first_seen", TABLE_FIRST},      {"last_seen", TABLE_LAST},
 };
 
 enum err reports_summary(struct service *service, const struct request *request, const struct params *params,
@@ -160,31 +160,31 @@ enum err reports_summary(struct service *service, const struct request *request,
 /* ---- lists ---- */
 
 static const struct column domains_columns[] = {
-    {"domain", FIELD_NAME},
-    {"total_count", FIELD_COUNT},
-    {"bytes_total", FIELD_BYTES},
-    {"total_bytes_sent", FIELD_SENT},
-    {"total_bytes_received", FIELD_RECEIVED},
-    {"total_errors", FIELD_ERRORS},
+    {"domain", TABLE_NAME},
+    {"total_count", TABLE_COUNT},
+    {"bytes_total", TABLE_BYTES},
+    {"total_bytes_sent", TABLE_SENT},
+    {"total_bytes_received", TABLE_RECEIVED},
+    {"total_errors", TABLE_ERRORS},
 };
 static const struct column websites_columns[] = {
-    {"domain", FIELD_NAME},       {"total_count", FIELD_COUNT}, {"bytes_total", FIELD_BYTES},
-    {"first_visit", FIELD_FIRST}, {"last_visit", FIELD_LAST},
+    {"domain", TABLE_NAME},       {"total_count", TABLE_COUNT}, {"bytes_total", TABLE_BYTES},
+    {"first_visit", TABLE_FIRST}, {"last_visit", TABLE_LAST},
 };
 
 static const struct column errors_columns[] = {
-    {"error", FIELD_NAME},     {"total_errors", FIELD_ERRORS},    {"first_seen", FIELD_FIRST},
-    {"last_seen", FIELD_LAST}, {"sample_domains", FIELD_SAMPLES},
+    {"error", TABLE_NAME},     {"total_errors", TABLE_ERRORS},    {"first_seen", TABLE_FIRST},
+    {"last_seen", TABLE_LAST}, {"sample_domains", TABLE_SAMPLES},
 };
 
 static const struct column breakdown_columns[] = {
-    {"value", FIELD_NAME},
-    {"total_count", FIELD_COUNT},
-    {"total_errors", FIELD_ERRORS},
-    {"bytes_total", FIELD_BYTES},
-    {"total_bytes_sent", FIELD_SENT},
-    {"total_bytes_received", FIELD_RECEIVED},
-    {"max_concurrency", FIELD_CONCURRENCY},
+    {"value", TABLE_NAME},
+    {"total_count", TABLE_COUNT},
+    {"total_errors", TABLE_ERRORS},
+    {"bytes_total", TABLE_BYTES},
+    {"total_bytes_sent", TABLE_SENT},
+    {"total_bytes_received", TABLE_RECEIVED},
+    {"max_concurrency", TABLE_CONCURRENCY},
 };
 
 /* What stands beside the rows. */

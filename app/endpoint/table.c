@@ -34,27 +34,27 @@ static struct cell time_of_log(const struct table *table, const struct totals *t
 static struct cell get_cell(const struct table *table, const struct table_row *row, enum table_field field)
 {
     switch (field) {
-    case FIELD_BUCKET:
+    case TABLE_BUCKET:
         return (struct cell){.kind = CELL_TIME, .number = row->bucket};
-    case FIELD_NAME:
+    case TABLE_NAME:
         return (struct cell){.kind = CELL_TEXT, .text = row->name};
-    case FIELD_COUNT:
+    case TABLE_COUNT:
         return decimal(row->totals.count);
-    case FIELD_ERRORS:
+    case TABLE_ERRORS:
         return decimal(row->totals.errors);
-    case FIELD_SENT:
+    case TABLE_SENT:
         return decimal(row->totals.bytes_sent);
-    case FIELD_RECEIVED:
+    case TABLE_RECEIVED:
         return decimal(row->totals.bytes_received);
-    case FIELD_BYTES:
+    case TABLE_BYTES:
         return decimal(totals_bytes(&row->totals));
-    case FIELD_CONCURRENCY:
+    case TABLE_CONCURRENCY:
         return decimal(row->totals.max_concurrency);
-    case FIELD_FIRST:
+    case TABLE_FIRST:
         return time_of_log(table, &row->totals, row->totals.first);
-    case FIELD_LAST:
+    case TABLE_LAST:
         return time_of_log(table, &row->totals, row->totals.last);
-    case FIELD_SAMPLES:
+    case TABLE_SAMPLES:
         return (struct cell){.kind = CELL_TEXTS, .texts = row->samples, .text_count = row->sample_count};
     }
     return (struct cell){.kind = CELL_NULL};
@@ -118,7 +118,7 @@ static void put_json_other(struct table_writer *writer, const struct totals *oth
 {
     struct table measures = *writer->table;
     struct table_row row = {.totals = *other};
-    while (measures.column_count > 0 && measures.columns->field == FIELD_NAME) {
+    while (measures.column_count > 0 && measures.columns->field == TABLE_NAME) {
         measures.columns++;
         measures.column_count--;
     }

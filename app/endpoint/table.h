@@ -22,17 +22,17 @@ struct table_row {
 };
 
 enum table_field {
-    FIELD_BUCKET,
-    FIELD_NAME,
-    FIELD_COUNT,
-    FIELD_ERRORS,
-    FIELD_SENT,
-    FIELD_RECEIVED,
-    FIELD_BYTES,
-    FIELD_CONCURRENCY,
-    FIELD_FIRST, /* null for no logs, as is the next */
-    FIELD_LAST,
-    FIELD_SAMPLES,
+    TABLE_BUCKET,
+    TABLE_NAME,
+    TABLE_COUNT,
+    TABLE_ERRORS,
+    TABLE_SENT,
+    TABLE_RECEIVED,
+    TABLE_BYTES,
+    TABLE_CONCURRENCY,
+    TABLE_FIRST, /* null for no logs, as is the next */
+    TABLE_LAST,
+    TABLE_SAMPLES,
 };
 
 struct column {

@@ -16,7 +16,7 @@
 /* ---- the table ---- */
 
 /* What is read before the rules that join several parameters are applied. */
-struct reading {
+struct param_reading {
     struct params *params;
     struct when from;
     struct when to;
@@ -24,7 +24,7 @@ struct reading {
 };
 
 struct param_row;
-typedef enum err (*param_parse)(const struct param_row *row, struct slice value, struct reading *reading);
+typedef enum err (*param_parse)(const struct param_row *row, struct slice value, struct param_reading *reading);
 
 struct param_choice {
     const char *text; /* NULL ends the list */
@@ -42,12 +42,12 @@ struct param_row {
     const char *accepts; /* "… must be <accepts>" */
 };
 
-static enum err parse_when(const struct param_row *row, struct slice value, struct reading *reading);
-static enum err parse_domain(const struct param_row *row, struct slice value, struct reading *reading);
-static enum err parse_integer(const struct param_row *row, struct slice value, struct reading *reading);
-static enum err parse_choice(const struct param_row *row, struct slice value, struct reading *reading);
-static enum err parse_zone(const struct param_row *row, struct slice value, struct reading *reading);
-static enum err parse_error(const struct param_row *row, struct slice value, struct reading *reading);
+static enum err parse_when(const struct param_row *row, struct slice value, struct param_reading *reading);
+static enum err parse_domain(const struct param_row *row, struct slice value, struct param_reading *reading);
+static enum err parse_integer(const struct param_row *row, struct slice value, struct param_reading *reading);
+static enum err parse_choice(const struct param_row *row, struct slice value, struct param_reading *reading);
+static enum err parse_zone(const struct param_row *row, struct slice value, struct param_reading *reading);
+static enum err parse_error(const struct param_row *row, struct slice value, struct param_reading *reading);
 
 static const struct param_choice granularities[] = {
     {"15m", GRANULARITY_15M},   {"hour", GRANULARITY_HOUR},   {"day", GRANULARITY_DAY},
@@ -128,7 +128,7 @@ static enum err refuse(const struct param_row *row, struct fault *fault)
     return fault_set_parameter(fault, ERR_PARAMETER_INVALID, row->snake, "%s must be %s", row->name, row->accepts);
 }
 
-static enum err parse_when(const struct param_row *row, struct slice value, struct reading *reading)
+static enum err parse_when(const struct param_row *row, struct slice value, struct param_reading *reading)
 {
     struct when *ret_when = row == &param_rows[PARAM_FROM] ? &reading->from : &reading->to;
     if (when_parse(value, ret_when))
@@ -137,7 +137,7 @@ static enum err parse_when(const struct param_row *row, struct slice value, stru
                                row->accepts, when_fault(value));
 }
 
-static enum err parse_domain(const struct param_row *row, struct slice value, struct reading *reading)
+static enum err parse_domain(const struct param_row *row, struct slice value, struct param_reading *reading)
 {
     struct params *params = reading->params;
     const char *why;
@@ -165,7 +165,7 @@ static void set_integer(struct params *params, enum param param, int64_t value)
     }
 }
 
-static enum err parse_integer(const struct param_row *row, struct slice value, struct reading *reading)
+static enum err parse_integer(const struct param_row *row, struct slice value, struct param_reading *reading)
 {
     int64_t number;
     if (!text_to_i64(value, row->min, row->max, &number))
@@ -188,7 +188,7 @@ static void set_choice(struct params *params, enum param param, int value)
         params->by = (enum dimension)value;
 }
 
-static enum err parse_choice(const struct param_row *row, struct slice value, struct reading *reading)
+static enum err parse_choice(const struct param_row *row, struct slice value, struct param_reading *reading)
 {
     for (const struct param_choice *choice = row->choices; choice->text; choice++) {
         if (slice_equals(value, choice->text)) {
@@ -199,7 +199,7 @@ static enum err parse_choice(const struct param_row *row, struct slice value, st
     return refuse(row, reading->fault);
 }
 
-static enum err parse_zone(const struct param_row *row, struct slice value, struct reading *reading)
+static enum err parse_zone(const struct param_row *row, struct slice value, struct param_reading *reading)
 {
     struct params *params = reading->params;
     enum err err = zone_load(value, &params->zone, reading->fault);
@@ -209,7 +209,7 @@ static enum err parse_zone(const struct param_row *row, struct slice value, stru
     return err;
 }
 
-static enum err parse_error(const struct param_row *row, struct slice value, struct reading *reading)
+static enum err parse_error(const struct param_row *row, struct slice value, struct param_reading *reading)
 {
     struct params *params = reading->params;
     if (value.len == 0 || value.len > LIMIT_ERROR_BYTES)
@@ -229,7 +229,7 @@ struct raw {
     bool undecodable;
     struct slice value; /* decoded */
 };
-struct scan {
+struct query_scan {
     const struct param_set *set;
     struct raw raws[PARAM_COUNT];
     char decoded[LIMIT_QUERY_STRING_BYTES]; /* decoding never makes text longer */
@@ -250,7 +250,7 @@ static int hex_value(char c)
 
 /* Percent-decodes, with '+' as a space (the form encoding that browsers use), to the end of scan->decoded. False for a
  * bad %XX, a NUL, or what is not UTF-8. */
-static bool decode(struct scan *scan, struct slice text, struct slice *ret_decoded)
+static bool decode(struct query_scan *scan, struct slice text, struct slice *ret_decoded)
 {
     char *start = scan->decoded + scan->decoded_len;
     size_t len = 0;
@@ -293,7 +293,7 @@ static enum err check_unknown(struct slice name, struct fault *fault)
     return OK;
 }
 
-static enum err scan_pair(struct scan *scan, struct slice pair, struct fault *fault)
+static enum err scan_pair(struct query_scan *scan, struct slice pair, struct fault *fault)
 {
     const char *equals = memchr(pair.data, '=', pair.len);
     size_t name_len = equals ? (size_t)(equals - pair.data) : pair.len;
@@ -314,7 +314,7 @@ static enum err scan_pair(struct scan *scan, struct slice pair, struct fault *fa
     return OK;
 }
 
-static enum err scan_query(struct scan *scan, const char *query, struct fault *fault)
+static enum err scan_query(struct query_scan *scan, const char *query, struct fault *fault)
 {
     if (strlen(query) > LIMIT_QUERY_STRING_BYTES)
         return fault_set(fault, ERR_QUERY_INVALID, "the query string is longer than %u bytes",
@@ -332,7 +332,7 @@ static enum err scan_query(struct scan *scan, const char *query, struct fault *f
     return err;
 }
 
-static enum err read_param(const struct param_row *row, const struct raw *raw, struct reading *reading)
+static enum err read_param(const struct param_row *row, const struct raw *raw, struct param_reading *reading)
 {
     if (raw->times == 0 && row->required)
         return fault_set_parameter(reading->fault, ERR_PARAMETER_REQUIRED, row->snake, "%s is required: %s", row->name,
@@ -420,7 +420,7 @@ static int64_t not_before_1970(int64_t at)
     return at < 0 ? 0 : at;
 }
 
-static enum err join_range(struct reading *reading)
+static enum err join_range(struct param_reading *reading)
 {
     struct report_filter *filter = &reading->params->filter;
     const struct zone *zone = filter->zone;
@@ -451,8 +451,8 @@ static enum err check_limit(const struct param_set *set, const struct params *pa
 enum err params_parse(const char *query_string, const struct param_set *set, struct params *ret_params,
                       struct fault *fault)
 {
-    struct scan scan = {.set = set};
-    struct reading reading = {.params = ret_params, .fault = fault};
+    struct query_scan scan = {.set = set};
+    struct param_reading reading = {.params = ret_params, .fault = fault};
     enum err err = scan_query(&scan, query_string, fault);
     *ret_params = (struct params){.page = 1, .limit = set->default_limit, .filter.sums_only = set->sums_only};
     for (enum param p = 0; !err && p < PARAM_COUNT; p++) {

@@ -65,17 +65,17 @@ size_t metrics_bounds(enum metric metric, const int64_t **ret_bounds)
 size_t metrics_series_count(const struct metrics *metrics, enum metric metric)
 {
     switch (metrics_rows[metric].labels) {
-    case BY_NOTHING:
-    case BY_BUILD:
+    case LABELS_NOTHING:
+    case LABELS_BUILD:
         return 1;
-    case BY_PROGRAM:
+    case LABELS_PROGRAM:
         return PROGRAMS;
-    case BY_REASON:
-    case BY_FAILURE:
+    case LABELS_REASON:
+    case LABELS_FAILURE:
         return PROGRAMS * METRICS_REASONS;
-    case BY_ROUTE:
+    case LABELS_ROUTE:
         return metrics->route_count + PROGRAMS;
-    case BY_REQUEST:
+    case LABELS_REQUEST:
         return (metrics->route_count + PROGRAMS) * METRICS_METHODS * METRICS_STATUSES;
     }
     return 0;

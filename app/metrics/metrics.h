@@ -18,71 +18,71 @@ enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_MEASURED, METRIC_HISTOGR
 enum metric_unit { UNIT_ONE, UNIT_TIME, UNIT_BATCHES, UNIT_LOGS };
 
 enum metric_labels {
-    BY_NOTHING,
-    BY_PROGRAM,
-    BY_REASON,  /* program, reason: the message key */
-    BY_FAILURE, /* the same, but only the reasons of a 5xx */
-    BY_ROUTE,   /* program, route */
-    BY_REQUEST, /* program, route, method, code */
-    BY_BUILD    /* version, schema */
+    LABELS_NOTHING,
+    LABELS_PROGRAM,
+    LABELS_REASON,  /* program, reason: the message key */
+    LABELS_FAILURE, /* the same, but only the reasons of a 5xx */
+    LABELS_ROUTE,   /* program, route */
+    LABELS_REQUEST, /* program, route, method, code */
+    LABELS_BUILD    /* version, schema */
 };
 
 /* X(id, kind, unit, labels, name, help): names as Prometheus wants them; in this order they are shown. docs/metrics.md
  * has the same list; a test compares. */
 #define METRICS_LIST(X)                                                                                                \
-    X(METRIC_BATCHES, COUNTER, ONE, BY_NOTHING, "analytics_batches_total",                                             \
+    X(METRIC_BATCHES, COUNTER, ONE, LABELS_NOTHING, "analytics_batches_total",                                         \
       "Batches stored, those of a repeated Idempotency-Key not among them.")                                           \
-    X(METRIC_LOGS, COUNTER, ONE, BY_NOTHING, "analytics_logs_total", "Logs stored.")                                   \
-    X(METRIC_REPLAYS, COUNTER, ONE, BY_NOTHING, "analytics_replays_total",                                             \
+    X(METRIC_LOGS, COUNTER, ONE, LABELS_NOTHING, "analytics_logs_total", "Logs stored.")                               \
+    X(METRIC_REPLAYS, COUNTER, ONE, LABELS_NOTHING, "analytics_replays_total",                                         \
       "Batches that had been stored before, by their Idempotency-Key.")                                                \
-    X(METRIC_REFUSALS, COUNTER, ONE, BY_REASON, "analytics_refusals_total", "Requests refused, by message key.")       \
-    X(METRIC_LAST_BATCH, GAUGE, ONE, BY_NOTHING, "analytics_last_batch_timestamp_seconds",                             \
+    X(METRIC_REFUSALS, COUNTER, ONE, LABELS_REASON, "analytics_refusals_total", "Requests refused, by message key.")   \
+    X(METRIC_LAST_BATCH, GAUGE, ONE, LABELS_NOTHING, "analytics_last_batch_timestamp_seconds",                         \
       "When a batch was last stored, Unix time; 0: never.")                                                            \
-    X(METRIC_QUEUED, GAUGE, ONE, BY_NOTHING, "analytics_queue_batches", "Batches that wait for the writer.")           \
-    X(METRIC_QUEUE_LIMIT, GAUGE, ONE, BY_NOTHING, "analytics_queue_limit_batches",                                     \
+    X(METRIC_QUEUED, GAUGE, ONE, LABELS_NOTHING, "analytics_queue_batches", "Batches that wait for the writer.")       \
+    X(METRIC_QUEUE_LIMIT, GAUGE, ONE, LABELS_NOTHING, "analytics_queue_limit_batches",                                 \
       "More waiting batches than this are refused.")                                                                   \
-    X(METRIC_IN_FLIGHT, GAUGE, ONE, BY_NOTHING, "analytics_in_flight_batches",                                         \
+    X(METRIC_IN_FLIGHT, GAUGE, ONE, LABELS_NOTHING, "analytics_in_flight_batches",                                     \
       "Batches that wait for the writer or are being written.")                                                        \
-    X(METRIC_QUEUE_WAIT, HISTOGRAM, TIME, BY_NOTHING, "analytics_queue_wait_seconds",                                  \
+    X(METRIC_QUEUE_WAIT, HISTOGRAM, TIME, LABELS_NOTHING, "analytics_queue_wait_seconds",                              \
       "How long a batch waited for the writer.")                                                                       \
-    X(METRIC_GROUP_BATCHES, HISTOGRAM, BATCHES, BY_NOTHING, "analytics_group_batches",                                 \
+    X(METRIC_GROUP_BATCHES, HISTOGRAM, BATCHES, LABELS_NOTHING, "analytics_group_batches",                             \
       "Batches written in one transaction.")                                                                           \
-    X(METRIC_GROUP_LOGS, HISTOGRAM, LOGS, BY_NOTHING, "analytics_group_logs", "Logs written in one transaction.")      \
-    X(METRIC_GROUP_TIME, HISTOGRAM, TIME, BY_NOTHING, "analytics_group_duration_seconds",                              \
+    X(METRIC_GROUP_LOGS, HISTOGRAM, LOGS, LABELS_NOTHING, "analytics_group_logs", "Logs written in one transaction.")  \
+    X(METRIC_GROUP_TIME, HISTOGRAM, TIME, LABELS_NOTHING, "analytics_group_duration_seconds",                          \
       "How long a transaction took, its commit included.")                                                             \
-    X(METRIC_COMMIT, HISTOGRAM, TIME, BY_NOTHING, "analytics_commit_duration_seconds",                                 \
+    X(METRIC_COMMIT, HISTOGRAM, TIME, LABELS_NOTHING, "analytics_commit_duration_seconds",                             \
       "How long a commit took, with its sync.")                                                                        \
-    X(METRIC_CHECKPOINT, HISTOGRAM, TIME, BY_NOTHING, "analytics_checkpoint_duration_seconds",                         \
+    X(METRIC_CHECKPOINT, HISTOGRAM, TIME, LABELS_NOTHING, "analytics_checkpoint_duration_seconds",                     \
       "How long a checkpoint of the write-ahead log took.")                                                            \
-    X(METRIC_FAILED_GROUPS, COUNTER, ONE, BY_NOTHING, "analytics_failed_groups_total",                                 \
+    X(METRIC_FAILED_GROUPS, COUNTER, ONE, LABELS_NOTHING, "analytics_failed_groups_total",                             \
       "Transactions that failed and were rolled back: their batches were refused.")                                    \
-    X(METRIC_FAILED_UPKEEP, COUNTER, ONE, BY_NOTHING, "analytics_failed_upkeep_total",                                 \
+    X(METRIC_FAILED_UPKEEP, COUNTER, ONE, LABELS_NOTHING, "analytics_failed_upkeep_total",                             \
       "Checkpoints and other upkeep that failed.")                                                                     \
-    X(METRIC_HEALTHY, GAUGE, ONE, BY_NOTHING, "analytics_writer_healthy",                                              \
+    X(METRIC_HEALTHY, GAUGE, ONE, LABELS_NOTHING, "analytics_writer_healthy",                                          \
       "1 when batches can be written, 0 when not, or when the writer has not been heard of for 30 seconds.")           \
-    X(METRIC_HEARTBEAT, GAUGE, ONE, BY_NOTHING, "analytics_writer_heartbeat_timestamp_seconds",                        \
+    X(METRIC_HEARTBEAT, GAUGE, ONE, LABELS_NOTHING, "analytics_writer_heartbeat_timestamp_seconds",                    \
       "When the writer was last heard of, Unix time; 0: never.")                                                       \
-    X(METRIC_READABLE, MEASURED, ONE, BY_NOTHING, "analytics_database_readable",                                       \
+    X(METRIC_READABLE, MEASURED, ONE, LABELS_NOTHING, "analytics_database_readable",                                   \
       "1 when the process that answers can read the database, else 0.")                                                \
-    X(METRIC_DATABASE, MEASURED, ONE, BY_NOTHING, "analytics_database_bytes", "The size of the database.")             \
-    X(METRIC_WAL, MEASURED, ONE, BY_NOTHING, "analytics_wal_bytes", "The size of the write-ahead log's file.")         \
-    X(METRIC_WAL_USED, GAUGE, ONE, BY_NOTHING, "analytics_wal_used_bytes",                                             \
+    X(METRIC_DATABASE, MEASURED, ONE, LABELS_NOTHING, "analytics_database_bytes", "The size of the database.")         \
+    X(METRIC_WAL, MEASURED, ONE, LABELS_NOTHING, "analytics_wal_bytes", "The size of the write-ahead log's file.")     \
+    X(METRIC_WAL_USED, GAUGE, ONE, LABELS_NOTHING, "analytics_wal_used_bytes",                                         \
       "How much of the write-ahead log is in use; it grows while reports run.")                                        \
-    X(METRIC_WAL_LIMIT, GAUGE, ONE, BY_NOTHING, "analytics_wal_limit_bytes",                                           \
+    X(METRIC_WAL_LIMIT, GAUGE, ONE, LABELS_NOTHING, "analytics_wal_limit_bytes",                                       \
       "Over this, batches are refused until reports let the write-ahead log begin anew.")                              \
-    X(METRIC_DISK_FREE, MEASURED, ONE, BY_NOTHING, "analytics_disk_free_bytes",                                        \
+    X(METRIC_DISK_FREE, MEASURED, ONE, LABELS_NOTHING, "analytics_disk_free_bytes",                                    \
       "Room that is left to the service on the data folder's file system.")                                            \
-    X(METRIC_DISK, MEASURED, ONE, BY_NOTHING, "analytics_disk_size_bytes", "The size of that file system.")            \
-    X(METRIC_REQUESTS, COUNTER, ONE, BY_REQUEST, "analytics_http_requests_total",                                      \
+    X(METRIC_DISK, MEASURED, ONE, LABELS_NOTHING, "analytics_disk_size_bytes", "The size of that file system.")        \
+    X(METRIC_REQUESTS, COUNTER, ONE, LABELS_REQUEST, "analytics_http_requests_total",                                  \
       "Requests that the programs answered.")                                                                          \
-    X(METRIC_REQUEST_TIME, HISTOGRAM, TIME, BY_ROUTE, "analytics_http_request_duration_seconds",                       \
+    X(METRIC_REQUEST_TIME, HISTOGRAM, TIME, LABELS_ROUTE, "analytics_http_request_duration_seconds",                   \
       "How long an answer took, without nginx.")                                                                       \
-    X(METRIC_STARTS, COUNTER, ONE, BY_PROGRAM, "analytics_process_starts_total", "Processes started.")                 \
-    X(METRIC_LAST_ERROR, GAUGE, ONE, BY_FAILURE, "analytics_last_error_timestamp_seconds",                             \
+    X(METRIC_STARTS, COUNTER, ONE, LABELS_PROGRAM, "analytics_process_starts_total", "Processes started.")             \
+    X(METRIC_LAST_ERROR, GAUGE, ONE, LABELS_FAILURE, "analytics_last_error_timestamp_seconds",                         \
       "When a program last failed, Unix time, by the message key of its answer; 0: never.")                            \
-    X(METRIC_SHARED, MEASURED, ONE, BY_NOTHING, "analytics_metrics_shared",                                            \
+    X(METRIC_SHARED, MEASURED, ONE, LABELS_NOTHING, "analytics_metrics_shared",                                        \
       "1 when these figures are of all processes; 0 when DIR/metrics can't be used, and they are of one alone.")       \
-    X(METRIC_BUILD, MEASURED, ONE, BY_BUILD, "analytics_build_info", "Always 1: the program's version and schema.")
+    X(METRIC_BUILD, MEASURED, ONE, LABELS_BUILD, "analytics_build_info", "Always 1: the program's version and schema.")
 
 enum metric {
 #define METRIC_ENUM(id, kind, unit, labels, name, help) id,
@@ -128,7 +128,7 @@ struct metrics *metrics_open(const char *data_dir, enum program program, const s
                              size_t route_count);
 void metrics_close(struct metrics *metrics);
 
-/* Counters: more of them. `series` counts through the labels' values: see metrics_series_…; 0 for BY_NOTHING. */
+/* Counters: more of them. `series` counts through the labels' values: see metrics_series_…; 0 for LABELS_NOTHING. */
 void metrics_add(struct metrics *metrics, enum metric metric, size_t series, uint64_t more);
 
 /* Gauges: what it is now. */

@@ -173,14 +173,14 @@ static void name_of_option(enum setting which, char ret_name[NAME_BYTES])
 /* ---- what is wrong ---- */
 
 /* One reading of all sources. */
-struct reading {
+struct settings_reading {
     const char *program;
     struct settings *settings;
     bool in_file[SETTING_COUNT]; /* what the file has set so far */
     bool failed;
 };
 
-static void __attribute__((format(printf, 2, 3))) complain(struct reading *reading, const char *format, ...)
+static void __attribute__((format(printf, 2, 3))) complain(struct settings_reading *reading, const char *format, ...)
 {
     va_list args;
 
@@ -221,7 +221,7 @@ static bool parse_value(enum setting which, const char *text, int64_t *ret_numbe
     return text_to_i64(slice_of(text), row->min, row->max, ret_number);
 }
 
-static void set(struct reading *reading, enum setting which, const char *text, const char *origin)
+static void set(struct settings_reading *reading, enum setting which, const char *text, const char *origin)
 {
     char *copy = strdup(text);
     char *origin_copy = strdup(origin);
@@ -238,7 +238,8 @@ static void set(struct reading *reading, enum setting which, const char *text, c
 }
 
 /* `words`: how to name what was set, in a complaint. */
-static void take(struct reading *reading, enum setting which, const char *text, const char *origin, const char *words)
+static void take(struct settings_reading *reading, enum setting which, const char *text, const char *origin,
+                 const char *words)
 {
     char room[NAME_BYTES];
     if (!parse_value(which, text, &reading->settings->values[which].number))
@@ -288,7 +289,7 @@ static void list_settings(char *ret_list, size_t size)
         len += (size_t)snprintf(ret_list + len, size - len, "%s%s", i > 0 ? ", " : "", rows[i].name);
 }
 
-static void take_line(struct reading *reading, const char *path, int number, char *line)
+static void take_line(struct settings_reading *reading, const char *path, int number, char *line)
 {
     char place[PATH_MAX + 16], words[PATH_MAX + 16 + NAME_BYTES], known[1024], room[NAME_BYTES];
     char *equals = strchr(line, '=');
@@ -314,7 +315,7 @@ static void take_line(struct reading *reading, const char *path, int number, cha
     reading->in_file[which] = true;
 }
 
-static void take_lines(struct reading *reading, const char *path, FILE *file)
+static void take_lines(struct settings_reading *reading, const char *path, FILE *file)
 {
     char *line = NULL;
     size_t room = 0;
@@ -334,7 +335,7 @@ static void take_lines(struct reading *reading, const char *path, FILE *file)
     free(line);
 }
 
-static void take_file(struct reading *reading, const char *path, bool must_exist)
+static void take_file(struct settings_reading *reading, const char *path, bool must_exist)
 {
     FILE *file = fopen(path, "re");
     if (!file) {
@@ -349,7 +350,7 @@ static void take_file(struct reading *reading, const char *path, bool must_exist
 
 /* ---- all sources ---- */
 
-static void take_defaults(struct reading *reading)
+static void take_defaults(struct settings_reading *reading)
 {
     for (enum setting i = 0; i < SETTING_COUNT; i++) {
         if (rows[i].fallback)
@@ -364,7 +365,7 @@ static const char *variable(const char *name)
     return value && value[0] != '\0' ? value : NULL;
 }
 
-static void take_environment(struct reading *reading)
+static void take_environment(struct settings_reading *reading)
 {
     for (enum setting i = 0; i < SETTING_COUNT; i++) {
         char name[NAME_BYTES], origin[NAME_BYTES + 1];
@@ -376,7 +377,7 @@ static void take_environment(struct reading *reading)
     }
 }
 
-static void load(struct reading *reading, const char *file)
+static void load(struct settings_reading *reading, const char *file)
 {
     const char *named = file ? file : variable("ANALYTICS_CONFIG");
     take_defaults(reading);
@@ -421,7 +422,7 @@ static bool is_clickhouse(const struct settings *settings)
 }
 
 /* What is right by itself and wrong together. */
-static void check_together(struct reading *reading)
+static void check_together(struct settings_reading *reading)
 {
     struct store_retention retention = settings_retention(reading->settings);
     struct fault fault;
@@ -441,7 +442,7 @@ struct store_retention settings_retention(const struct settings *settings)
 
 bool settings_load(const char *program, const char *file, struct settings *ret_settings)
 {
-    struct reading reading = {.program = program, .settings = ret_settings};
+    struct settings_reading reading = {.program = program, .settings = ret_settings};
     *ret_settings = (struct settings){0};
     load(&reading, file);
     if (!reading.failed)
@@ -530,7 +531,7 @@ static bool match_setting(enum settings_reader reader, char **argv, int *at, enu
 }
 
 /* One argument, and the next where it is its value. With a NULL `ret_file` sets settings, else looks for --config. */
-static void take_argument(struct reading *reading, enum settings_reader reader, char **argv, int *at,
+static void take_argument(struct settings_reading *reading, enum settings_reader reader, char **argv, int *at,
                           const char **ret_file)
 {
     const char *word = argv[*at];
@@ -552,7 +553,7 @@ static void take_argument(struct reading *reading, enum settings_reader reader, 
 }
 
 /* Ends at the first that is wrong: what follows may be its value. */
-static void take_arguments(struct reading *reading, enum settings_reader reader, int argc, char **argv,
+static void take_arguments(struct settings_reading *reading, enum settings_reader reader, int argc, char **argv,
                            const char **ret_file)
 {
     bool failed_before = reading->failed;
@@ -568,7 +569,7 @@ bool settings_of_program(enum settings_reader reader, int argc, char **argv, str
     if (tell(reader, argc, argv))
         return false;
     const char *program = reader == SETTINGS_INGEST ? "analytics-ingest" : "analytics-query";
-    struct reading reading = {.program = program, .settings = ret_settings};
+    struct settings_reading reading = {.program = program, .settings = ret_settings};
     const char *file = NULL;
     take_arguments(&reading, reader, argc, argv, &file);
     load(&reading, file);

@@ -63,9 +63,9 @@ static enum err meant(struct json_log *log, const struct json_text *text, struct
 
 static enum log_value value_of(const struct json_member *member)
 {
-    if (member->kind == JSON_STRING)
+    if (member->kind == JSON_KIND_STRING)
         return member->value.escaped ? LOG_ESCAPED : LOG_STRING;
-    return member->kind == JSON_NUMBER ? LOG_NUMBER : LOG_OTHER;
+    return member->kind == JSON_KIND_NUMBER ? LOG_NUMBER : LOG_OTHER;
 }
 
 static enum err read_member(struct json_log *log, const struct json_member *member)

@@ -8,7 +8,7 @@
 #include "base/banned.h"
 
 /* Where the scanner stands between two bytes. The number states are rows of number_next. */
-enum state {
+enum json_state {
     NUMBER_MINUS,
     NUMBER_MINUS_ZERO,
     NUMBER_ZERO,
@@ -492,7 +492,7 @@ static enum json_event between(struct json_scan *scan, struct input *in)
 {
     if (!skip_blanks(in))
         return JSON_MORE;
-    switch ((enum state)scan->state) {
+    switch ((enum json_state)scan->state) {
     case VALUE:
         return before_value(scan, in);
     case FIRST_ELEMENT:
@@ -513,7 +513,7 @@ static enum json_event between(struct json_scan *scan, struct input *in)
 
 static enum json_event step(struct json_scan *scan, struct input *in)
 {
-    switch ((enum state)scan->state) {
+    switch ((enum json_state)scan->state) {
     case FIRST_BYTE:
         return first_byte(scan, in);
     case STRING:

@@ -71,12 +71,12 @@ bool json_walk_next(struct json_walk *walk, struct json_member *ret_member)
     take_string(walk, &ret_member->name);
     char first = skip_colon(walk);
     ret_member->value = (struct json_text){{"", 0}, false};
-    ret_member->kind = first == '"' ? JSON_STRING : is_number(first) ? JSON_NUMBER : JSON_OTHER;
+    ret_member->kind = first == '"' ? JSON_KIND_STRING : is_number(first) ? JSON_KIND_NUMBER : JSON_KIND_OTHER;
     if (first == '"')
         take_string(walk, &ret_member->value);
     else if (first != '\0') {
         struct slice plain = take_plain(walk);
-        if (ret_member->kind == JSON_NUMBER)
+        if (ret_member->kind == JSON_KIND_NUMBER)
             ret_member->value.raw = plain;
     }
     return true;

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum json_kind { JSON_STRING, JSON_NUMBER, JSON_OTHER }; /* other: true, false, null, [] or {} */
+enum json_kind { JSON_KIND_STRING, JSON_KIND_NUMBER, JSON_KIND_OTHER }; /* other: true, false, null, [] or {} */
 
 /* A string without its quotes, or a number as written. */
 struct json_text {
@@ -20,7 +20,7 @@ struct json_text {
 struct json_member {
     struct json_text name;
     enum json_kind kind;
-    struct json_text value; /* empty for JSON_OTHER */
+    struct json_text value; /* empty for JSON_KIND_OTHER */
 };
 
 struct json_walk {

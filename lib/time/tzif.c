@@ -94,12 +94,12 @@ static bool read_shifts(const struct block *block, struct zone *zone)
 
 /* ---- the TZ string (POSIX, Base Definitions, 8.3; RFC 8536, 3.3.1) ---- */
 
-struct reader {
+struct rule_reader {
     const char *at;
     const char *end;
 };
 
-static bool take(struct reader *reader, char c)
+static bool take(struct rule_reader *reader, char c)
 {
     if (reader->at == reader->end || *reader->at != c)
         return false;
@@ -107,7 +107,7 @@ static bool take(struct reader *reader, char c)
     return true;
 }
 
-static bool take_number(struct reader *reader, int min, int max, int *ret_value)
+static bool take_number(struct rule_reader *reader, int min, int max, int *ret_value)
 {
     int value = 0, digits = 0;
     for (; reader->at < reader->end && *reader->at >= '0' && *reader->at <= '9' && digits < 4; digits++)
@@ -122,7 +122,7 @@ static bool is_letter(char c)
 }
 
 /* An abbreviation: at least three letters, or anything in <>. */
-static bool skip_name(struct reader *reader)
+static bool skip_name(struct rule_reader *reader)
 {
     const char *begin = reader->at;
     if (take(reader, '<')) {
@@ -136,7 +136,7 @@ static bool skip_name(struct reader *reader)
 }
 
 /* [+-]h[h[h]][:mm[:ss]] */
-static bool take_seconds(struct reader *reader, int max_hours, int64_t *ret_seconds)
+static bool take_seconds(struct rule_reader *reader, int max_hours, int64_t *ret_seconds)
 {
     bool negative = take(reader, '-');
     if (!negative)
@@ -156,7 +156,7 @@ static bool take_seconds(struct reader *reader, int max_hours, int64_t *ret_seco
 }
 
 /* ,date[/time]; without a time it is 02:00:00. */
-static bool take_day(struct reader *reader, struct zone_day *ret_day)
+static bool take_day(struct rule_reader *reader, struct zone_day *ret_day)
 {
     struct zone_day day = {.second = 2 * WHEN_HOUR};
     if (!take(reader, ','))
@@ -178,7 +178,7 @@ static bool take_day(struct reader *reader, struct zone_day *ret_day)
 }
 
 /* The rule's offsets count west of Greenwich as positive. */
-static bool take_rule(struct reader *reader, struct zone_rule *ret_rule)
+static bool take_rule(struct rule_reader *reader, struct zone_rule *ret_rule)
 {
     struct zone_rule rule = {.is_there = true, .after = ret_rule->after};
     int64_t standard;
@@ -232,7 +232,7 @@ static bool read_footer(const unsigned char *at, const unsigned char *end, struc
 {
     if (end - at < 2 || at[0] != '\n' || end[-1] != '\n')
         return false;
-    struct reader reader = {(const char *)at + 1, (const char *)end - 1};
+    struct rule_reader reader = {(const char *)at + 1, (const char *)end - 1};
     if (reader.at == reader.end)
         return true;
     return take_rule(&reader, &zone->rule) && settle_rule(zone);

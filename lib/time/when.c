@@ -70,18 +70,18 @@ struct civil when_add_months(struct civil civil, int months)
 }
 
 /* The text still to be read. */
-struct reader {
+struct when_reader {
     const char *at;
     const char *end;
 };
 
-static bool at_digit(const struct reader *reader)
+static bool at_digit(const struct when_reader *reader)
 {
     return reader->at < reader->end && *reader->at >= '0' && *reader->at <= '9';
 }
 
 /* Takes one character if it is one of `wanted`. */
-static bool take(struct reader *reader, const char *wanted)
+static bool take(struct when_reader *reader, const char *wanted)
 {
     if (reader->at == reader->end)
         return false;
@@ -94,7 +94,7 @@ static bool take(struct reader *reader, const char *wanted)
 }
 
 /* Takes exactly `digits` digits whose value is in [min, max]. */
-static bool take_number(struct reader *reader, int digits, int min, int max, int *ret_value)
+static bool take_number(struct when_reader *reader, int digits, int min, int max, int *ret_value)
 {
     int value = 0;
     for (int i = 0; i < digits; i++) {
@@ -106,7 +106,7 @@ static bool take_number(struct reader *reader, int digits, int min, int max, int
     return value >= min && value <= max;
 }
 
-static bool take_date(struct reader *reader, struct civil *ret_civil)
+static bool take_date(struct when_reader *reader, struct civil *ret_civil)
 {
     struct civil civil;
     if (!take_number(reader, 4, FIRST_YEAR, LAST_YEAR, &civil.year) || !take(reader, "-"))
@@ -120,7 +120,7 @@ static bool take_date(struct reader *reader, struct civil *ret_civil)
 }
 
 /* 1 to 9 digits after the point. */
-static bool take_fraction(struct reader *reader, bool *ret_nonzero)
+static bool take_fraction(struct when_reader *reader, bool *ret_nonzero)
 {
     bool nonzero = false;
     int count = 0;
@@ -131,7 +131,7 @@ static bool take_fraction(struct reader *reader, bool *ret_nonzero)
 }
 
 /* HH:MM[:SS[.fraction]] */
-static bool take_time(struct reader *reader, int *ret_seconds, bool *ret_fraction)
+static bool take_time(struct when_reader *reader, int *ret_seconds, bool *ret_fraction)
 {
     int hour, minute;
     if (!take_number(reader, 2, 0, 23, &hour) || !take(reader, ":") || !take_number(reader, 2, 0, 59, &minute))
@@ -149,7 +149,7 @@ static bool take_time(struct reader *reader, int *ret_seconds, bool *ret_fractio
 }
 
 /* Nothing, Z, or ±hh[[:]mm]. */
-static bool take_zone(struct reader *reader, int *ret_offset)
+static bool take_zone(struct when_reader *reader, int *ret_offset)
 {
     *ret_offset = 0;
     if (reader->at == reader->end || take(reader, "Zz"))
@@ -172,7 +172,7 @@ bool when_parse(struct slice text, struct when *ret_when)
     struct when when = {.date_only = true};
     if (text.len == 0)
         return false;
-    struct reader reader = {text.data, text.data + text.len};
+    struct when_reader reader = {text.data, text.data + text.len};
     struct civil civil;
     if (!take_date(&reader, &civil))
         return false;
@@ -196,14 +196,14 @@ bool when_parse(struct slice text, struct when *ret_when)
 
 static bool is_digits(struct slice text)
 {
-    struct reader reader = {text.data, text.data + text.len};
+    struct when_reader reader = {text.data, text.data + text.len};
     while (at_digit(&reader))
         reader.at++;
     return text.len > 0 && reader.at == reader.end;
 }
 
 /* Of a text that begins like a date: "2026-02-30". */
-static const char *date_fault(struct reader *reader)
+static const char *date_fault(struct when_reader *reader)
 {
     int year, month, day;
     if (!take_number(reader, 4, 0, 9999, &year) || !take(reader, "-") || !take_number(reader, 2, 0, 99, &month) ||
@@ -217,7 +217,7 @@ static const char *date_fault(struct reader *reader)
 }
 
 /* Of what follows the date. */
-static const char *time_fault(struct reader *reader)
+static const char *time_fault(struct when_reader *reader)
 {
     int hour, minute;
     if (!take(reader, "Tt ") || !take_number(reader, 2, 0, 99, &hour) || !take(reader, ":") ||
@@ -243,7 +243,7 @@ static const char *time_fault(struct reader *reader)
 
 const char *when_fault(struct slice text)
 {
-    struct reader reader = {text.data, text.data + text.len};
+    struct when_reader reader = {text.data, text.data + text.len};
     if (text.len == 0)
         return "it is empty";
     if (is_digits(text) && text.len >= 9)

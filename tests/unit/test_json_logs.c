@@ -398,7 +398,7 @@ static const struct {
 
 START_TEST(walk)
 {
-    static const char marks[] = {[JSON_STRING] = '$', [JSON_NUMBER] = '#', [JSON_OTHER] = '?'};
+    static const char marks[] = {[JSON_KIND_STRING] = '$', [JSON_KIND_NUMBER] = '#', [JSON_KIND_OTHER] = '?'};
     char told[200] = "";
     struct json_walk at;
     struct json_member member;

@@ -121,7 +121,7 @@ enum err verify_closing(struct verifier *verifier, struct fault *fault)
 
 /* ---- what is no longer kept ---- */
 
-static void compare_kept(struct verifier *verifier, const struct kept *kept, bool row)
+static void compare_kept(struct verifier *verifier, const struct retention_row *kept, bool row)
 {
     if (!row)
         verify_differs(verifier, "retention", true, "its row is missing");
@@ -142,9 +142,9 @@ enum err verify_retention(struct verifier *verifier, struct fault *fault)
         err = verify_step(verifier, statement, &row, fault);
     if (!err)
         compare_kept(verifier,
-                     &(struct kept){.raw_from = row ? sqlite3_column_int64(statement, 0) : 0,
-                                    .hour_from = row ? sqlite3_column_int64(statement, 1) : 0,
-                                    .day_from = row ? sqlite3_column_int64(statement, 2) : 0},
+                     &(struct retention_row){.raw_from = row ? sqlite3_column_int64(statement, 0) : 0,
+                                             .hour_from = row ? sqlite3_column_int64(statement, 1) : 0,
+                                             .day_from = row ? sqlite3_column_int64(statement, 2) : 0},
                      row);
     sqlite3_reset(statement);
     verify_end(verifier);
@@ -197,7 +197,7 @@ static enum err count_logs(struct verifier *verifier, const struct batch_counts 
 /* Once logs are deleted, a batch may have fewer than it had, and an old one may be gone before its last logs. */
 static void compare_batch(struct verifier *verifier, int64_t batch, int64_t due, int64_t there)
 {
-    const struct kept *kept = &verifier->kept;
+    const struct retention_row *kept = &verifier->kept;
     if (batch < kept->batch_from || (due >= 0 && there < due && kept->logs > 0))
         return;
     if (due < 0 && there)

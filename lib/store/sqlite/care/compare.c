@@ -115,7 +115,7 @@ static enum err compare_days(struct verifier *verifier, const struct share *shar
 /* ---- packed entries ---- */
 
 /* One chunk as it stands in the table. */
-struct chunk {
+struct stored_chunk {
     struct fold_key key; /* of its first entry, says the table; error stands for the kind: 0, or not */
     const void *bytes;
     size_t len;
@@ -123,7 +123,7 @@ struct chunk {
 };
 
 /* Chunks come in order. */
-struct packed {
+struct chunk_walk {
     const struct share *share;
     struct due due;
     struct fold_key last; /* of the entry before, in this table */
@@ -131,16 +131,16 @@ struct packed {
     bool lost;            /* … in a chunk that could not be read to its end: what is due next was in it, perhaps */
 };
 
-static struct chunk chunk_of(const struct share *share, sqlite3_stmt *statement)
+static struct stored_chunk chunk_of(const struct share *share, sqlite3_stmt *statement)
 {
-    return (struct chunk){.key = {.tier = share->tier,
-                                  .bucket = share->bucket,
-                                  .user_id = sqlite3_column_int64(statement, 0),
-                                  .error = sqlite3_column_int64(statement, 1),
-                                  .domain = sqlite3_column_int64(statement, 2)},
-                          .bytes = sqlite3_column_blob(statement, 3),
-                          .len = (size_t)sqlite3_column_bytes(statement, 3),
-                          .base = share->bucket * tier_width(share->tier)};
+    return (struct stored_chunk){.key = {.tier = share->tier,
+                                         .bucket = share->bucket,
+                                         .user_id = sqlite3_column_int64(statement, 0),
+                                         .error = sqlite3_column_int64(statement, 1),
+                                         .domain = sqlite3_column_int64(statement, 2)},
+                                 .bytes = sqlite3_column_blob(statement, 3),
+                                 .len = (size_t)sqlite3_column_bytes(statement, 3),
+                                 .base = share->bucket * tier_width(share->tier)};
 }
 
 static bool same_run(const struct fold_key *a, const struct fold_key *b)
@@ -149,32 +149,31 @@ static bool same_run(const struct fold_key *a, const struct fold_key *b)
 }
 
 /* An unreadable chunk is one difference, and not every entry that was in it: on to where the next one begins. */
-static void find_back(struct packed *packed, const struct fold_key *next)
+static void find_back(struct chunk_walk *walk, const struct fold_key *next)
 {
-    struct due *due = &packed->due;
-    while (packed->lost && due->count && same_run(&due->entries->key, &packed->last) &&
-           (!next || !same_run(next, &packed->last) || due->entries->key.domain < next->domain))
+    struct due *due = &walk->due;
+    while (walk->lost && due->count && same_run(&due->entries->key, &walk->last) &&
+           (!next || !same_run(next, &walk->last) || due->entries->key.domain < next->domain))
         skip(due, 1);
-    packed->lost = false;
+    walk->lost = false;
 }
 
 /* Why this can't be the next entry of the chunk; NULL when it can. */
-static const char *misplaced(const struct packed *packed, const struct chunk *chunk, const struct fold_key *key,
-                             bool first)
+static const char *misplaced(const struct chunk_walk *walk, const struct stored_chunk *chunk,
+                             const struct fold_key *key, bool first)
 {
-    bool goes_on = packed->any && same_run(&packed->last, key);
+    bool goes_on = walk->any && same_run(&walk->last, key);
     if (first && key->domain != chunk->key.domain)
         return "its first entry is of another domain";
     if (!same_run(&chunk->key, key))
         return "it mixes entries with and without an error";
-    if (goes_on && fold_order(&packed->last, key) >= 0)
+    if (goes_on && fold_order(&walk->last, key) >= 0)
         return "its entries are out of order";
-    return goes_on && first && packed->last.domain == key->domain ? "its first domain is in the chunk before, too"
-                                                                  : NULL;
+    return goes_on && first && walk->last.domain == key->domain ? "its first domain is in the chunk before, too" : NULL;
 }
 
 /* Order by order. Returns what is wrong with the chunk as such, or NULL. */
-static const char *compare_orders(struct verifier *verifier, struct packed *packed, const struct chunk *chunk)
+static const char *compare_orders(struct verifier *verifier, struct chunk_walk *walk, const struct stored_chunk *chunk)
 {
     struct pack_reader reader;
     const char *words = chunk->key.error >> 1 ? "its kind is unknown" : chunk->len ? NULL : "it is empty";
@@ -185,27 +184,27 @@ static const char *compare_orders(struct verifier *verifier, struct packed *pack
         key.tier = chunk->key.tier;
         key.bucket = chunk->key.bucket;
         key.user_id = chunk->key.user_id;
-        words = misplaced(packed, chunk, &key, first);
+        words = misplaced(walk, chunk, &key, first);
         if (words)
             break;
-        packed->last = key;
-        packed->any = true;
-        if (key.domain >= packed->share->domain_from && key.domain <= packed->share->domain_to)
-            compare_one(verifier, CHUNK_TABLE, &packed->due, &key, &totals);
+        walk->last = key;
+        walk->any = true;
+        if (key.domain >= walk->share->domain_from && key.domain <= walk->share->domain_to)
+            compare_one(verifier, CHUNK_TABLE, &walk->due, &key, &totals);
     }
     return words || !reader.damaged ? words : "its bytes cannot be read";
 }
 
 /* The sums that stand before a group's orders, which are right themselves: `due` is all of the chunk's. */
-static const char *compare_sums(struct verifier *verifier, const struct packed *packed, const struct chunk *chunk,
-                                struct due due)
+static const char *compare_sums(struct verifier *verifier, const struct chunk_walk *walk,
+                                const struct stored_chunk *chunk, struct due due)
 {
     struct pack_reader reader;
     pack_open(&reader, chunk->bytes, chunk->len, chunk->base, false);
     struct totals totals;
     while (pack_next(&reader, &totals)) {
         struct totals sum = TOTALS_NONE;
-        if (reader.key.domain < packed->share->domain_from || reader.key.domain > packed->share->domain_to)
+        if (reader.key.domain < walk->share->domain_from || reader.key.domain > walk->share->domain_to)
             continue;
         if (!due.count || due.entries->key.domain != reader.key.domain || due.entries->key.error != reader.key.error)
             return "its groups of orders do not follow each other";
@@ -221,21 +220,21 @@ static const char *compare_sums(struct verifier *verifier, const struct packed *
     return reader.damaged || due.count ? "its bytes cannot be read" : NULL;
 }
 
-static void compare_chunk(struct verifier *verifier, struct packed *packed, const struct chunk *chunk)
+static void compare_chunk(struct verifier *verifier, struct chunk_walk *walk, const struct stored_chunk *chunk)
 {
-    bool is_ours = chunk->key.domain >= packed->share->domain_from && chunk->key.domain <= packed->share->domain_to;
+    bool is_ours = chunk->key.domain >= walk->share->domain_from && chunk->key.domain <= walk->share->domain_to;
     int64_t before = verifier->result.differences;
-    find_back(packed, &chunk->key);
-    struct due due = packed->due;
-    const char *words = compare_orders(verifier, packed, chunk);
-    due.count -= packed->due.count;
+    find_back(walk, &chunk->key);
+    struct due due = walk->due;
+    const char *words = compare_orders(verifier, walk, chunk);
+    due.count -= walk->due.count;
     if (!words && verifier->result.differences == before)
-        words = compare_sums(verifier, packed, chunk, due);
+        words = compare_sums(verifier, walk, chunk, due);
     if (!words)
         return;
-    packed->lost = true;
-    packed->any = true;
-    packed->last = chunk->key;
+    walk->lost = true;
+    walk->any = true;
+    walk->last = chunk->key;
     struct fold_key key = chunk->key;
     key.error = 0;
     if (is_ours) /* else it is told where the domains are compared that it begins with */
@@ -244,21 +243,21 @@ static void compare_chunk(struct verifier *verifier, struct packed *packed, cons
 
 static enum err compare_entries(struct verifier *verifier, const struct share *share, struct fault *fault)
 {
-    struct packed packed = {.share = share, .due = {verifier->entries.entries, verifier->entries.count}};
+    struct chunk_walk walk = {.share = share, .due = {verifier->entries.entries, verifier->entries.count}};
     bool row = true;
     sqlite3_stmt *statement =
         VERIFY_BIND(verifier, V_CHUNKS, share->tier, share->bucket, first_user(share), share->user_to);
     enum err err = verify_step(verifier, statement, &row, fault);
     while (!err && row) {
-        struct chunk chunk = chunk_of(share, statement);
-        compare_chunk(verifier, &packed, &chunk);
+        struct stored_chunk chunk = chunk_of(share, statement);
+        compare_chunk(verifier, &walk, &chunk);
         err = verify_step(verifier, statement, &row, fault);
     }
     sqlite3_reset(statement);
     if (err)
         return err;
-    find_back(&packed, NULL);
-    compare_end(verifier, CHUNK_TABLE, &packed.due);
+    find_back(&walk, NULL);
+    compare_end(verifier, CHUNK_TABLE, &walk.due);
     return OK;
 }
 

@@ -65,14 +65,15 @@ static enum err read_retention(struct verifier *verifier, struct fault *fault)
     enum err err = verify_step(verifier, statement, &row, fault);
     if (err)
         return err;
-    verifier->kept = (struct kept){0};
+    verifier->kept = (struct retention_row){0};
     if (row)
-        verifier->kept = (struct kept){.raw_from = within(sqlite3_column_int64(statement, 0), VERIFY_END / WHEN_DAY),
-                                       .hour_from = within(sqlite3_column_int64(statement, 1), VERIFY_END / WHEN_DAY),
-                                       .day_from = within(sqlite3_column_int64(statement, 2), VERIFY_END / WHEN_DAY),
-                                       .batch_from = sqlite3_column_int64(statement, 3),
-                                       .batch_logs = sqlite3_column_int64(statement, 4),
-                                       .logs = sqlite3_column_int64(statement, 5)};
+        verifier->kept =
+            (struct retention_row){.raw_from = within(sqlite3_column_int64(statement, 0), VERIFY_END / WHEN_DAY),
+                                   .hour_from = within(sqlite3_column_int64(statement, 1), VERIFY_END / WHEN_DAY),
+                                   .day_from = within(sqlite3_column_int64(statement, 2), VERIFY_END / WHEN_DAY),
+                                   .batch_from = sqlite3_column_int64(statement, 3),
+                                   .batch_logs = sqlite3_column_int64(statement, 4),
+                                   .logs = sqlite3_column_int64(statement, 5)};
     verifier->result.pruned_until = verifier->kept.raw_from * WHEN_DAY;
     sqlite3_reset(statement);
     return OK;

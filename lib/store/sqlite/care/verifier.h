@@ -74,7 +74,7 @@ struct share {
 #define VERIFY_END INT64_C(32503680000) /* 3000-01-01: no log is later */
 
 /* The table retention. */
-struct kept {
+struct retention_row {
     int64_t raw_from; /* days */
     int64_t hour_from;
     int64_t day_from;
@@ -95,7 +95,7 @@ struct verifier {
 
     int64_t closed_hour; /* as of this read transaction */
     int64_t closed_day;
-    struct kept kept; /* likewise */
+    struct retention_row kept; /* likewise */
 
     /* What a share should hold: rows of the traffic tables, and packed entries. */
     struct fold traffic;

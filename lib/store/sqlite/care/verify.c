@@ -56,7 +56,7 @@ static void count_logs(struct verifier *verifier, const struct share *share)
  * own horizon: it may be half deleted, and nobody looks at it. */
 static bool is_checkable(const struct verifier *verifier, const struct share *share)
 {
-    const struct kept *kept = &verifier->kept;
+    const struct retention_row *kept = &verifier->kept;
     if (share->traffic && share->tier != TIER_HOUR)
         return true; /* traffic_day: day by day */
     if (share->tier <= TIER_DAY)

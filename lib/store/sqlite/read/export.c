@@ -49,14 +49,14 @@ static const char *const export_sql[] = {
 #undef EXPORT_TEXT
 };
 
-enum { ORDER_COLUMNS = 6 };
+enum { PLACE_COLUMNS = 6 };
 
 struct sqlite_export {
     struct store_export base;
     struct db db;
     struct store_export_filter filter;
     int64_t quarter;              /* being read */
-    int64_t after[ORDER_COLUMNS]; /* of it, the last log given; all -1 at first */
+    int64_t after[PLACE_COLUMNS]; /* of it, the last log given; all -1 at first */
 };
 
 static enum err prepare(struct sqlite_export *export, const char *data_dir, struct fault *fault)
@@ -70,7 +70,7 @@ static enum err prepare(struct sqlite_export *export, const char *data_dir, stru
 static void begin_quarter(struct sqlite_export *export, int64_t quarter)
 {
     export->quarter = quarter;
-    for (int i = 0; i < ORDER_COLUMNS; i++)
+    for (int i = 0; i < PLACE_COLUMNS; i++)
         export->after[i] = -1;
 }
 
@@ -110,7 +110,7 @@ static sqlite3_stmt *bind_page(struct sqlite_export *export)
     sqlite3_bind_int64(statement, 3, filter->to - begin);
     sqlite3_bind_int64(statement, 4, filter->user_id);
     sqlite3_bind_int64(statement, 5, filter->order_id);
-    for (int i = 0; i < ORDER_COLUMNS; i++)
+    for (int i = 0; i < PLACE_COLUMNS; i++)
         sqlite3_bind_int64(statement, 6 + i, export->after[i]);
     sqlite3_bind_int64(statement, 12, PAGE_LOGS);
     return statement;
@@ -145,7 +145,7 @@ static bool read_row(struct sqlite_export *export, sqlite3_stmt *statement, stru
                      struct log_text *ret_log)
 {
     int column = NAME_FIELDS;
-    for (int i = 0; i < ORDER_COLUMNS; i++)
+    for (int i = 0; i < PLACE_COLUMNS; i++)
         export->after[i] = sqlite3_column_int64(statement, column++);
     ret_record->ts = export->quarter * WHEN_QUARTER + export->after[0];
     ret_record->user_id = export->after[1];

@@ -11,14 +11,14 @@
 #include "base/banned.h"
 
 /* What a struct store_state holds. Without padding: its bytes are compared. */
-struct state {
+struct stored_state {
     int64_t file[4];
     int64_t is_closed; /* the range, so that only late logs change it */
     int64_t changes;
     int64_t batch; /* the newest, unless the range is closed */
     int64_t received_at;
 };
-_Static_assert(sizeof(struct state) <= STORE_STATE_BYTES, "it fits");
+_Static_assert(sizeof(struct stored_state) <= STORE_STATE_BYTES, "it fits");
 
 /* Another file under the same name (a backup put back, an empty start) has numbers of its own, which may be the same as
  * the old one's; but it was made at another moment, or is another file. */
@@ -42,7 +42,7 @@ static enum err read_state(struct sqlite_reader *reader, const struct report_fil
     enum err err = db_step(&reader->db, statement, "read what is stored", &row, fault);
     if (err)
         return err;
-    struct state state = {.is_closed = row && filter->to <= sqlite3_column_int64(statement, 0) * WHEN_HOUR};
+    struct stored_state state = {.is_closed = row && filter->to <= sqlite3_column_int64(statement, 0) * WHEN_HOUR};
     memcpy(state.file, reader->file, sizeof state.file);
     if (row)
         state.changes = sqlite3_column_int64(statement, 1);
