@@ -69,7 +69,7 @@ enum metric_labels {
     X(METRIC_WAL_USED, GAUGE, ONE, LABELS_NOTHING, "analytics_wal_used_bytes",                                         \
       "How much of the write-ahead log is in use; it grows while reports run.")                                        \
     X(METRIC_WAL_LIMIT, GAUGE, ONE, LABELS_NOTHING, "analytics_wal_limit_bytes",                                       \
-      "Over this, batches are refused until reports let the write-ahead log begin anew.")                              \
+      "Over this, batches are refused until reports let the write-ahead log restart.")                                 \
     X(METRIC_DISK_FREE, MEASURED, ONE, LABELS_NOTHING, "analytics_disk_free_bytes",                                    \
       "Room that is left to the service on the data folder's file system.")                                            \
     X(METRIC_DISK, MEASURED, ONE, LABELS_NOTHING, "analytics_disk_size_bytes", "The size of that file system.")        \

@@ -1,5 +1,5 @@
-/* banned.h: functions that parse or copy without saying where they stop. Included last by every source file (a lint
- * checks it), because system headers may name them. */
+/* banned.h: functions that parse or copy without a bound. Every source file includes it last (a lint checks that),
+ * because system headers may name them. */
 #ifndef BASE_BANNED_H
 #define BASE_BANNED_H
 #undef sprintf /* macros of clang's fortified headers */

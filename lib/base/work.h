@@ -52,7 +52,7 @@ static inline enum err work_go_on(const struct work *work, struct fault *fault)
     return watch_is_stopped(work->watch) ? fault_set(fault, ERR_UNAVAILABLE, "stopped") : OK;
 }
 
-/* Both as a callback, of SQLite for one: anything but 0 ends what calls it. */
+/* work_go_on as a callback, for SQLite's progress handler: anything but 0 stops the statement. */
 static inline int work_tick(void *ctx)
 {
     const struct work *work = ctx;

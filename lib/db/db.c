@@ -165,7 +165,7 @@ enum err db_check_version(struct db *db, const struct schema *schema, struct fau
     return OK;
 }
 
-/* First ends a transaction whose rollback failed: that too takes memory. */
+/* First ends a transaction whose rollback failed: a rollback needs memory too. */
 enum err db_begin(struct db *db, struct fault *fault)
 {
     db_rollback(db);

@@ -1,9 +1,9 @@
-/* swap.c: databases change places, by renaming. Knows in which order, so that wherever it is interrupted the next
- * one can tell what is left to do, and so that a write-ahead log or a journal is never beside a database that it does
+/* swap.c: new databases take the place of the old ones, by renaming. Knows the order: wherever it is interrupted, the
+ * next run can tell what is left to do, and no write-ahead log or journal ever stands beside a database that it does
  * not belong to.
  *
- * While the new database stands in STORE_READY, the one in the data folder is the old one, or is gone already; the new
- * one goes into its place only when everything of the old one is away, on the disk too. */
+ * While the new database stands in STORE_READY, the data folder has the old one or none. The new one moves only when
+ * all files of the old one are away, on the disk too. */
 #include "db/swap.h"
 
 #include "db/db.h"
@@ -70,7 +70,7 @@ enum err swap_commit(const char *data_dir, struct fault *fault)
 
 /* ---- one database ---- */
 
-/* Something may have been put into the place of what was moved before an interruption; neither is thrown away. */
+/* Something may have taken the place of a file that was moved before an interruption. Neither is thrown away. */
 static bool move_away(int folder, const char *name)
 {
     char kept[NAME_BYTES + sizeof KEPT + 16];
@@ -80,7 +80,7 @@ static bool move_away(int folder, const char *name)
     return renameat(folder, name, folder, kept) == 0 || errno == ENOENT;
 }
 
-/* The database first: whoever opens it meanwhile finds none, rather than one without its log. */
+/* The database moves first: whoever opens it meanwhile finds none, and not one without its log. */
 static bool move_old(int folder, const char *database)
 {
     static const char *const suffixes[] = {"", "-wal", "-journal"};

@@ -32,7 +32,8 @@ struct csv {
     size_t end[CSV_CELLS]; /* where each ends in it */
 };
 
-/* A record with more than `max_bytes` in its cells is an error: no mark that is never closed takes memory. */
+/* A record with more than `max_bytes` in its cells is an error, so that a quotation mark that is never closed takes no
+ * memory. */
 void csv_init(struct csv *csv, size_t max_bytes);
 void csv_release(struct csv *csv);
 

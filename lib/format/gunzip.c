@@ -78,8 +78,7 @@ static enum err inflate_some(struct gunzip *gunzip, struct fault *fault)
     gunzip->in_member = true;
     int answer = inflate(stream, Z_NO_FLUSH);
     gunzip->in_bytes += given - stream->avail_in;
-    /* What came out before the stream went wrong may be wrong itself, and that is then said, however the body is cut.
-     */
+    /* Output from before the fault may be wrong as well. The fault is reported however the body is split. */
     enum err err = deliver(gunzip, OUT_BYTES - stream->avail_out, fault);
     if (!err)
         err = judge(gunzip, answer, fault);

@@ -87,7 +87,7 @@ static enum err out_of_memory(struct json_logs *reader)
     return fault_set(&reader->fault, ERR_UNAVAILABLE, "no memory to read the body");
 }
 
-/* What a body that is wrong at `offset` seems to be, in words to be appended; "": nothing that is known. */
+/* What a body that is wrong at `offset` seems to be, in words to append; "" when nothing is recognised. */
 static const char *what_it_seems(const struct json_logs *reader, size_t offset)
 {
     const char *first = reader->first;
@@ -247,7 +247,7 @@ static enum err begin_body(struct json_logs *reader)
     return feed(reader, reader->first + reader->mark_bytes, reader->first_count - reader->mark_bytes);
 }
 
-/* A body's first bytes wait for one another: they tell what it is that is no JSON. */
+/* The first bytes of a body are collected: together they show what it is if it is no JSON. */
 static enum err feed_body(struct json_logs *reader, const char *data, size_t len)
 {
     for (; len > 0 && reader->first_count < sizeof reader->first; len--)

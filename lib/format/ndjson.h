@@ -10,8 +10,8 @@
 struct ndjson; /* opaque */
 
 /* Logs go into `batch` and to `sink`, both borrowed until ndjson_close; the batch may be emptied there. A line that is
- * no JSON object is a bad record like any other: the next line begins anew. Blank lines are passed over. NULL when out
- * of memory. `unknown` is borrowed, too. */
+ * no JSON object is a bad record like any other, and the next line is read as usual. Blank lines are passed over. NULL
+ * when out of memory. `unknown` is borrowed, too. */
 struct ndjson *ndjson_open(struct batch *batch, struct log_unknown *unknown, const struct log_sink *sink);
 void ndjson_close(struct ndjson *reader);
 

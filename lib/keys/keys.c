@@ -300,7 +300,7 @@ static enum err select_by_hash(struct db *db, const unsigned char hash[KEY_HASH_
     return err;
 }
 
-/* A row that key_store_add would not have made is no key: with user id 0 it would see every user. */
+/* A row that key_store_add would refuse is no key: with user id 0 it would see every user. */
 static bool is_in_force(const struct api_key *key, int64_t now)
 {
     return key->role != ROLE_NONE && user_id_suits_role(key) && key->revoked_at == 0 &&
@@ -358,7 +358,7 @@ static bool has_key_form(struct slice text)
     return true;
 }
 
-/* May a key that is there already be taken for the one that is wanted? */
+/* May a key that is already stored be used as the key that is asked for? */
 static enum err check_known_key(const struct api_key *known, const struct api_key *wanted, int64_t now,
                                 struct fault *fault)
 {
@@ -467,7 +467,7 @@ static enum err end_after_grace(struct db *db, const struct api_key *key, int64_
     return sooner ? OK : set_end(db, key->id, end, 0, fault);
 }
 
-/* When the newest key of a line ends. The others end with their grace, which is no end that was wanted for the next. */
+/* When the newest key of a line ends. Older ones end with their grace period, which nobody wanted for the new key. */
 static enum err read_end_of_line(struct db *db, int64_t caller_id, int64_t *ret_end, struct fault *fault)
 {
     sqlite3_stmt *end = db->statements[SQL_LINE_END];

@@ -30,7 +30,7 @@ struct key_store; /* opaque; one thread's */
 enum err key_store_open(const char *data_dir, bool create, struct key_store **ret_store, struct fault *fault);
 void key_store_close(struct key_store *store);
 
-/* The file that is open is not DIR/keys.db any more: a restore put another one in its place. Costs a stat(). */
+/* Is the open file no longer DIR/keys.db, because a restore put another one in its place? Costs a stat(). */
 bool key_store_has_moved(struct key_store *store);
 
 /* Makes a key: role, user_id, name and expires_at are taken from *key; id, caller_id and created_at are filled in. The
@@ -58,16 +58,17 @@ enum err key_store_get(struct key_store *store, int64_t id, struct api_key *ret_
 /* In force at once. ERR_NOT_FOUND when there is no such key; revoking twice is fine and keeps the first time. */
 enum err key_store_revoke(struct key_store *store, int64_t id, int64_t now, struct fault *fault);
 
-/* Puts a new key in the place of key `id`, in one transaction: the same role, user, name and caller, so that a batch
- * sent with the old one and again with the new one counts once; good until `expires_at` (0: for ever), or where
- * that is negative as long as the newest key of its line. The old one ends `grace_seconds` from now, if not sooner;
+/* Replaces key `id` by a new one, in one transaction. The new key has the same role, user, name and caller, so that a
+ * batch sent with the old key and again with the new one counts once. It is good until `expires_at` (0: for ever); when
+ * that is negative, until the newest key of its line ends. The old key ends `grace_seconds` from now, if not sooner;
  * with 0 it is revoked. *ret_before is the old key as it was, *ret_key the new one. ERR_NOT_FOUND when there is no such
  * key. */
 enum err key_store_rotate(struct key_store *store, int64_t id, int64_t expires_at, int64_t grace_seconds, int64_t now,
                           struct api_key *ret_before, struct api_key *ret_key, char ret_text[KEY_TEXT_BYTES],
                           struct fault *fault);
 
-/* For a new key that nobody has seen: revokes it, and the old one ends as it would have. */
+/* Undoes a rotation whose new key nobody has seen: revokes the new key, and the old one ends when it would have
+ * ended. */
 enum err key_store_unrotate(struct key_store *store, const struct api_key *before, int64_t new_id, int64_t now,
                             struct fault *fault);
 

@@ -52,7 +52,7 @@ struct log_reader {
     struct log_unknown *unknown; /* borrowed; NULL: they are ignored, as docs/api.md says of batches */
     struct log_record log;
     uint32_t seen;      /* a bit for each field that has come */
-    uint32_t resembled; /* a bit for each field whose name has come in another spelling, which stands below, cut */
+    uint32_t resembled; /* a bit for each field whose name came in another spelling, which is kept below, cut */
     char spelling[LOG_FIELDS][LOG_SPELLING_BYTES];
     size_t guess;   /* the field that is likely next */
     uint32_t names; /* in the batch, before this log */

@@ -89,8 +89,8 @@ static void swap(int64_t *a, int64_t *b)
     *b = kept;
 }
 
-/* Hoare's partition around a pivot that is not to be foreseen, so nobody can send values for which this takes long. The
- * values up to the returned place are at least the pivot, those after it at most. */
+/* Hoare's partition. The pivot is random, so nobody can send values for which this takes long. Values up to the
+ * returned place are at least the pivot, those after it at most. */
 static size_t partition(int64_t *values, size_t low, size_t high, uint64_t random)
 {
     int64_t pivot = values[low + (size_t)(random % (high - low))]; /* never the last one: both parts get something */

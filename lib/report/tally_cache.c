@@ -31,7 +31,8 @@ static size_t bytes_in_use(const struct tally_cache *cache)
     return bytes;
 }
 
-/* The entry that was not used for longest, of those that hold a tally; with `or_free` a free one goes before them. */
+/* The entry that has not been used for longest, among those that hold a tally; with `or_free`, a free one is
+ * preferred. */
 static size_t oldest(const struct tally_cache *cache, bool or_free)
 {
     size_t found = TALLY_CACHE_ENTRIES;

@@ -1,6 +1,6 @@
-/* tally_cache.h: the last few tallies, each under what was asked. A tally of closed hours stays true until a log comes
- * late for one of them, and that has a number: see `changes`. So nothing in here is ever out of date; it only stops
- * being asked for. Knows no SQL. */
+/* tally_cache.h: the last few tallies, each under its question. A tally of closed hours stays true until a late log
+ * comes for one of them; each such change has a number, which is part of the question (see `changes`). So no entry is
+ * ever out of date: it is only no longer asked for. Knows no SQL. */
 #ifndef REPORT_TALLY_CACHE_H
 #define REPORT_TALLY_CACHE_H
 

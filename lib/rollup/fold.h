@@ -42,11 +42,11 @@ void fold_clear(struct fold *fold);
 /* Adds `totals` to the entry of `key`. OK, or ERR_UNAVAILABLE when out of memory. */
 enum err fold_add(struct fold *fold, const struct fold_key *key, const struct totals *totals);
 
-/* Puts the entries in the order of their members, but all entries without an error before all with one. After it only
+/* Sorts the entries by their members in order, but all entries without an error before all with one. Afterwards only
  * fold_clear and fold_release may follow. */
 void fold_sort(struct fold *fold);
 
-/* That order: below, at or above 0, as `a` comes before `b`, is it, or comes after it. */
+/* Compares in that order: negative, 0 or positive, like strcmp. */
 int fold_order(const struct fold_key *a, const struct fold_key *b);
 
 #endif

@@ -30,17 +30,17 @@ struct piece {
 /* True for a part of a quarter: only raw_log can answer it. */
 bool piece_is_partial(const struct piece *piece);
 
-/* Which tiers a report may use: up to when each has its buckets, Unix seconds (0: not at all; INT64_MAX: for all time;
- * TIER_QUARTER is always at hand), and since when: what is older was pruned. */
+/* Which tiers a report may use. `until`: each has its buckets up to this time, Unix seconds (0: none; INT64_MAX: all).
+ * TIER_QUARTER is always there. `from`: what is older was deleted. */
 struct tier_set {
     int64_t until[TIER_COUNT];
     int64_t from[TIER_COUNT]; /* buckets that begin before it are gone. Whole days; never later for a wider tier */
     int64_t raw_from;         /* so are parts of a quarter; not before from[TIER_QUARTER] */
 };
 
-/* An edge of a range, moved to where the range can be cut: what is there no more to be counted log by log counts in
- * whole buckets of the finest tier that is left, and a bucket belongs to the range that holds its start. So ranges that
- * follow each other still count everything once. */
+/* Moves an edge of a range to where the range can be cut. Where the logs are gone, the range counts in whole buckets of
+ * the finest tier that is left, and a bucket belongs to the range that holds its start. So adjacent ranges still count
+ * everything once. */
 int64_t tier_snap(const struct tier_set *tiers, int64_t at);
 
 #define PIECE_MAX                                                                                                      \

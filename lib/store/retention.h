@@ -1,4 +1,4 @@
-/* retention.h: how long what is kept, as it is asked for. Does not know how it is done. */
+/* retention.h: how long logs and sums are kept, as an operator asks for it. Does not know how it is done. */
 #ifndef STORE_RETENTION_H
 #define STORE_RETENTION_H
 
@@ -6,8 +6,8 @@
 
 #include <stdint.h>
 
-/* How long what is kept, in days of 24 hours, as of the newest log (or now, if that is earlier: neither a clock that
- * runs ahead nor an import of old logs makes anything old at once). 0: for ever. */
+/* How long logs, hours and days are kept, in days of 24 hours. The age counts from the newest log, or from now if that
+ * is earlier. So neither a clock that runs ahead nor an import of old logs makes anything old at once. 0: for ever. */
 struct store_retention {
     int64_t raw_days;  /* logs as they came */
     int64_t hour_days; /* sums by the quarter and the hour */
@@ -15,7 +15,7 @@ struct store_retention {
 };
 #define STORE_RETENTION_MAX_DAYS 36500
 
-/* OK when nothing is kept for less time than what is finer; else ERR_PARAMETER_INVALID and words that name the
+/* OK when no sums are kept for a shorter time than finer ones; else ERR_PARAMETER_INVALID and words that name the
  * settings. */
 enum err store_retention_check(const struct store_retention *retention, struct fault *fault);
 

@@ -49,8 +49,8 @@ void store_measure(struct store_place place, struct store_size *ret_size);
 
 struct store_writer; /* opaque */
 
-/* No other process can write to the place until it is closed. ERR_UNAVAILABLE with who does, what is wrong with what is
- * stored, or that a newer program made it. */
+/* No other process can write to the place until the writer is closed. ERR_UNAVAILABLE names the process that writes to
+ * it now, or says what is wrong with what is stored, or that a newer program made it. */
 enum err store_writer_open(struct store_place place, struct store_writer **ret_writer, struct fault *fault);
 void store_writer_close(struct store_writer *writer);
 
@@ -92,8 +92,9 @@ void store_write(struct store_writer *writer, struct store_item *items, size_t c
 enum err store_maintain(struct store_writer *writer, int64_t now, int64_t idempotency_seconds, bool *ret_more,
                         struct fault *fault);
 
-/* From now on store_maintain deletes what is older, a slice at a time: only days that are over, and not again what was
- * kept longer once it is gone. It must have passed store_retention_check. None is set at first. */
+/* From now on store_maintain deletes what is older, a slice at a time. Only days that are over are deleted. What is
+ * deleted does not come back when a longer time is set. It must have passed store_retention_check. At first nothing is
+ * deleted. */
 void store_writer_set_retention(struct store_writer *writer, const struct store_retention *retention);
 
 /* Who is told, from any thread, that store_maintain has something to do. */
@@ -121,22 +122,22 @@ struct store_reader; /* opaque */
 enum err store_reader_open(struct store_place place, struct store_reader **ret_reader, struct fault *fault);
 void store_reader_close(struct store_reader *reader);
 
-/* What it reads is not what stands in its place any more (a restore put something else there): open another one. Cheap
- * enough for each request. Never while a moment is held (store_hold): an answer and its tag are of one store. */
+/* Has something else been put into the place that it reads (by a restore)? Then open another one. Cheap enough for each
+ * request. Not to be called while a moment is held (store_hold): an answer and its tag are of one store. */
 bool store_reader_is_stale(struct store_reader *reader);
 
 /* Ends any report that runs longer: ERR_QUERY_TIMEOUT. 0: no bound. */
 void store_reader_set_timeout(struct store_reader *reader, int64_t milliseconds);
 
-/* What is stored about a range, told from whatever else was stored about it before or will be: from equal states the
- * same program gives equal answers. To be compared byte by byte, not read. */
+/* A fingerprint of what is stored about a range: from equal states the same program gives equal answers. Compare it
+ * byte by byte; do not read it. */
 #define STORE_STATE_BYTES 64
 struct store_state {
     unsigned char bytes[STORE_STATE_BYTES];
 };
 
-/* Reads it in some microseconds, and holds the moment: the reports that follow are of this state, until store_let_go
- * (or the next store_hold). */
+/* Reads the state, in some microseconds, and holds a read transaction: the reports that follow are of this state, until
+ * store_let_go or the next store_hold. */
 enum err store_hold(struct store_reader *reader, const struct report_filter *filter, struct store_state *ret_state,
                     struct fault *fault);
 void store_let_go(struct store_reader *reader);
@@ -175,10 +176,10 @@ void store_export_close(struct store_export *export);
 /* Takes a log, borrowed until it returns; false for enough. */
 typedef bool (*store_log_sink)(void *ctx, const struct log_text *log);
 
-/* Gives the next logs to the sink, some thousands at the most, until it has enough, in order of time; all of them are
- * read in one transaction, which ends before this returns, so a caller that is slow elsewhere is in nobody's way. Logs
- * never change, so all these transactions together show every log that was there at the start, once, and may show later
- * ones. *ret_at: all that is older was given; it is filter->to at the end. */
+/* Gives the next logs to the sink, in order of time, some thousands at the most, until the sink has enough. All of them
+ * are read in one transaction, which ends before this returns, so a slow caller blocks nobody. Logs never change, so
+ * the transactions together give every log that was there at the start once, and may give later ones. *ret_at:
+ * everything older was given; it is filter->to at the end. */
 enum err store_export_next(struct store_export *export, store_log_sink sink, void *ctx, int64_t *ret_at,
                            struct fault *fault);
 

@@ -75,8 +75,8 @@ static struct zone_span span_in(const struct zone_shift *shifts, size_t count, i
     return (struct zone_span){shifts[low].at, high < count ? shifts[high].at : INT64_MAX, shifts[low].offset};
 }
 
-/* Beyond the last listed change: the changes of the year before, this one and the next, of which those that come after
- * it count. */
+/* After the last listed change: the changes that the rule makes in the year before, this year and the next, without
+ * those that come before the last listed one. */
 static struct zone_span span_by_rule(const struct zone *zone, int64_t at)
 {
     struct zone_shift around[7] = {zone->shifts[zone->count - 1]}, changes[2];

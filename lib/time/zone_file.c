@@ -17,8 +17,8 @@
 
 static const struct zone utc = {.count = 1, .shifts = {{INT64_MIN, 0}}};
 
-/* Only what can stand in a name; every part has a name, and what the database holds beside its zones is no zone:
- * posix/ has all of them once more, right/ counts leap seconds, and the others are copies of some zone. */
+/* Is this a zone's name? It has only characters that names have, and no empty part. Folders that the database holds
+ * beside its zones are refused: posix/ repeats all of them, right/ counts leap seconds, and the others are copies. */
 static bool is_name(struct slice name)
 {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/";

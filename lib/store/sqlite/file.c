@@ -138,7 +138,7 @@ static enum err held_by(int fd, const char *path, struct fault *fault)
                      *pid ? pid : "unknown", *name ? ", " : "", name);
 }
 
-/* Who only looks whether the lock is held has a share of it for a moment. */
+/* A process that only asks who holds the lock shares it for a moment. */
 static bool take_lock(int fd)
 {
     const struct timespec nap = {.tv_nsec = 10000000};
@@ -176,7 +176,7 @@ enum err sqlite_lock(const char *data_dir, int *ret_fd, struct fault *fault)
         return err;
     }
     give_to_folder_owner(data_dir, fd);
-    /* The number is for held_by's words only: on a full disk they go without it. */
+    /* The number is only for held_by's message, which does without it on a full disk. */
     bool noted = ftruncate(fd, 0) == 0 && dprintf(fd, "%ld\n", (long)getpid()) >= 0;
     (void)noted;
     enum err err = finish_restore(data_dir, fd, fault);
@@ -185,7 +185,7 @@ enum err sqlite_lock(const char *data_dir, int *ret_fd, struct fault *fault)
     return err;
 }
 
-/* Where shared memory can't be had, SQLite says so only by answering another mode. */
+/* Without shared memory SQLite reports no error: it answers with another journal mode. */
 static enum err set_wal(struct db *db, struct fault *fault)
 {
     sqlite3_stmt *statement = NULL;
@@ -199,8 +199,8 @@ static enum err set_wal(struct db *db, struct fault *fault)
     return err;
 }
 
-/* Page size and auto_vacuum must come before the first table; WAL after them. The limit is what a WAL that has grown
- * under a long report is cut back to. */
+/* Page size and auto_vacuum must be set before the first table, WAL mode after them. The limit is the size to which a
+ * WAL that a long report let grow is cut back. */
 static enum err settle(struct db *db, struct fault *fault)
 {
     enum err err = db_exec(
@@ -253,7 +253,7 @@ static enum err create(const char *data_dir, const char *path, struct fault *fau
     enum err err = sqlite_file_open_writer(data_dir, &db, fault);
     if (err)
         return err;
-    /* The only connection: let it take the WAL and its index with it, so that none of root's files stay. */
+    /* This is the only connection: closing it removes the WAL and its index, so that no file of root's is left. */
     sqlite3_db_config(db.handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
     db_close(&db);
     give_file(data_dir, path);

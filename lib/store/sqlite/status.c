@@ -58,7 +58,7 @@ static void count_batch(struct sqlite_status *status, int64_t age, int64_t logs)
         }
 }
 
-/* Newest first, to the end of a day, or of patience: then the spans that were not reached are unknown. */
+/* Newest first, until a day is counted or time is up. Spans that were not reached are then unknown. */
 static enum err count_batches(struct db *db, int64_t now, struct patience *patience, struct sqlite_status *status,
                               struct fault *fault)
 {
@@ -88,7 +88,7 @@ static enum err count_batches(struct db *db, int64_t now, struct patience *patie
 
 /* ---- one row each ---- */
 
-/* Of the logs themselves, by the sums of their quarters, which know the second. */
+/* The time of a log, from the sums of its quarter, which have the second. */
 #define LOG_TIME(second, order)                                                                                        \
     "SELECT bucket * 900 + " second " FROM traffic_quarter WHERE user_id = 0 AND bucket ="                             \
     " (SELECT quarter FROM raw_log ORDER BY quarter " order " LIMIT 1)"

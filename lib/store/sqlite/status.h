@@ -1,4 +1,4 @@
-/* status.h: what a data folder holds and how it fares, told without being in anybody's way. */
+/* status.h: figures of a data folder, read beside a service without disturbing it. */
 #ifndef STORE_SQLITE_STATUS_H
 #define STORE_SQLITE_STATUS_H
 

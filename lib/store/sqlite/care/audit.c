@@ -1,5 +1,5 @@
-/* audit.c: what verify looks at once, and not for each period: the file, rows outside of all time, up to when is
- * closed, batches, orders, the total. */
+/* audit.c: what verify checks once and not for each period: the file, rows outside of all time, closing, retention,
+ * batches, orders, the total. */
 #include "store/sqlite/care/audit.h"
 
 #include "db/check.h"
@@ -194,7 +194,8 @@ static enum err count_logs(struct verifier *verifier, const struct batch_counts 
     return err;
 }
 
-/* Once logs are deleted, a batch may have fewer than it had, and an old one may be gone before its last logs. */
+/* Once logs have been deleted, a batch may have fewer logs than at first, and an old batch may be deleted before its
+ * last logs. */
 static void compare_batch(struct verifier *verifier, int64_t batch, int64_t due, int64_t there)
 {
     const struct retention_row *kept = &verifier->kept;
@@ -237,8 +238,8 @@ static enum err load_kept(struct verifier *verifier, struct fault *fault)
     return err;
 }
 
-/* Batches that come meanwhile are left out; those that are there have all their logs from the beginning, or some are
- * deleted meanwhile. *counted grows by what was found of them. */
+/* Compares the batches up to `last`, and leaves out those that come meanwhile. Each has all its logs from the
+ * beginning, unless some are deleted meanwhile. Adds the logs that were found to *counted. */
 static enum err check_batches(struct verifier *verifier, int64_t first, int64_t last, int64_t *counted,
                               struct fault *fault)
 {
@@ -259,8 +260,8 @@ static enum err check_batches(struct verifier *verifier, int64_t first, int64_t 
     return err;
 }
 
-/* Each log that came is there, or was deleted. Those that are deleted while they are counted may count twice, or not.
- */
+/* Each log that came is either stored or deleted. A log that is deleted while logs are counted may be counted once or
+ * twice. */
 static void compare_logs(struct verifier *verifier, int64_t due, int64_t counted, int64_t gone_before)
 {
     int64_t gone = verifier->kept.logs;
@@ -297,7 +298,8 @@ enum err verify_batches(struct verifier *verifier, struct fault *fault)
 
 /* ---- whose orders ---- */
 
-/* The pairs in order_user before a log was looked at: by then each of them had one. */
+/* Remembers the pairs in order_user before any log is read. Each log that is read later had its pair by then, or came
+ * later. */
 enum err verify_load_orders(struct verifier *verifier, struct fault *fault)
 {
     bool row = true;
@@ -315,7 +317,7 @@ enum err verify_load_orders(struct verifier *verifier, struct fault *fault)
     return err;
 }
 
-/* A pair that was not in the table then is there by now, if it is new. */
+/* A pair that was not remembered must be in the table by now. */
 static enum err check_order(struct verifier *verifier, int64_t order, int64_t user, struct fault *fault)
 {
     struct fold_key pair = {.order_id = order, .user_id = user};
@@ -393,7 +395,7 @@ static void compare_total(struct verifier *verifier, const struct totals *there,
     compare_sum(verifier, "errors", there->errors, due->errors);
 }
 
-/* The quarters of everyone, once they were found to be right, add up to the same as the logs, and are few. */
+/* The quarters of everyone, if they are right, have the same sum as the logs, and are fewer. */
 enum err verify_total(struct verifier *verifier, struct fault *fault)
 {
     struct totals there = {0};

@@ -11,8 +11,8 @@ enum err verify_retention(struct verifier *verifier, struct fault *fault);
 enum err verify_batches(struct verifier *verifier, struct fault *fault);
 enum err verify_total(struct verifier *verifier, struct fault *fault);
 
-/* Whose orders: the pairs that the table has, before a log is looked at; those of a share's logs, in its read
- * transaction; and in the end those that no log had. */
+/* The table order_user. Its pairs are loaded before any log is read; then the orders of each share are checked, in the
+ * share's read transaction; at the end, pairs that no log had are differences. */
 enum err verify_load_orders(struct verifier *verifier, struct fault *fault);
 enum err verify_share_orders(struct verifier *verifier, struct fault *fault);
 enum err verify_orders(struct verifier *verifier, struct fault *fault);

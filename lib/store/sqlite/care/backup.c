@@ -87,8 +87,8 @@ static enum err copy_keys(struct sqlite_backup *backup, struct db *db, struct fa
     return err;
 }
 
-/* After the log database's moment: so every caller that has batches there has its key here, and its id is not used
- * again. */
+/* Reads keys.db after the log database's transaction has begun. So every caller that has batches there has its key
+ * here, and no id is used twice. */
 static enum err read_keys(struct sqlite_backup *backup, const char *data_dir, struct fault *fault)
 {
     char path[STORE_PATH_BYTES];
@@ -174,7 +174,7 @@ static bool is_still(const char *path, const struct stat *opened)
     return lstat(path, &there) == 0 && there.st_ino == opened->st_ino && there.st_dev == opened->st_dev;
 }
 
-/* What a killed process left of the file is taken over; what another one writes is not. */
+/* A file that a killed process left is taken over; one that another process writes is not. */
 static enum err open_partial(struct target *target, struct fault *fault)
 {
     target->fd = open(target->partial, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
@@ -242,7 +242,7 @@ static enum err copy_logs(struct sqlite_backup *backup, struct target *target, s
     if (!err)
         err = copy_pages(backup, &copy, fault);
     db_close(&copy);
-    db_close(&backup->logs); /* the moment is over: the write-ahead log may begin anew */
+    db_close(&backup->logs); /* the write-ahead log may restart */
     if (!err && pwrite(target->fd, no_wal, sizeof no_wal, HEADER_FORMAT_AT) != sizeof no_wal)
         err = backup_file_fault(target->partial, fault);
     return err;
@@ -311,8 +311,8 @@ static enum err check_figures(struct sqlite_backup *backup, struct db *copy, str
     return err;
 }
 
-/* From the disk, as far as the kernel lets go of what is left in memory of the writing; and in the order that a disk
- * reads fast, so that SQLite then finds it in memory. */
+/* Reads the file back from the disk, as far as the kernel drops what is left of writing it in memory. It reads in the
+ * order that a disk reads fast; SQLite then finds the pages in memory. */
 static enum err read_back(struct sqlite_backup *backup, struct target *target, struct fault *fault)
 {
     char *piece = malloc(PIECE_BYTES);

@@ -21,14 +21,14 @@ struct sqlite_backup_facts {
 
 struct sqlite_backup; /* opaque; one thread's */
 
-/* Opens the databases for reading and holds this moment, which until sqlite_backup_write has copied it keeps the
- * write-ahead log from beginning anew. Beside a service or without one. */
+/* Opens the databases for reading, beside a service or without one, and holds a read transaction. Until
+ * sqlite_backup_write has copied it, the write-ahead log cannot restart. */
 enum err sqlite_backup_begin(const char *data_dir, const struct watch *watch, struct sqlite_backup **ret_backup,
                              struct fault *fault);
 
-/* Writes FILE.partial, checks it and renames it, synced: at every moment FILE is a whole backup or what it was before,
- * and unless the process is killed no other file is left. `replace`: FILE may be an older backup; nothing else is ever
- * overwritten. ERR_UNAVAILABLE: not done. `now`: Unix seconds. */
+/* Writes FILE.partial, checks it, syncs it and renames it. At every moment FILE is a whole backup or what it was
+ * before. No other file is left, unless the process is killed. `replace`: FILE may be an older backup; nothing else is
+ * ever overwritten. ERR_UNAVAILABLE: not done. `now`: Unix seconds. */
 enum err sqlite_backup_write(struct sqlite_backup *backup, const char *file, bool replace, int64_t now,
                              struct sqlite_backup_facts *ret_facts, struct fault *fault);
 void sqlite_backup_end(struct sqlite_backup *backup);

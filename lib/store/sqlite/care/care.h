@@ -44,10 +44,10 @@ struct sqlite_verified {
     int64_t pruned_until; /* Unix seconds; 0: never. Logs before it are gone: rollups were compared with finer ones */
 };
 
-/* Checks the file (PRAGMA quick_check, and integrity_check of the tables with an index), then adds the logs up again
- * and compares with that every rollup, and the tables total, order_user and batch. Only reads, and may run beside a
- * writer: what is compared is read in one transaction, some tenths of a second each but for the file's, so that the WAL
- * can go on. ERR_UNAVAILABLE when it could not be done. */
+/* Checks the file (PRAGMA quick_check, and integrity_check of the tables with an index). Then adds the logs up again
+ * and compares every rollup and the tables total, order_user and batch with the result. Only reads, and may run beside
+ * a writer: each read transaction but the file's takes some tenths of a second, so the WAL can restart in between.
+ * ERR_UNAVAILABLE when it could not be done. */
 enum err sqlite_verify(const char *data_dir, const struct sqlite_verify_options *options, const struct watch *watch,
                        struct sqlite_verified *ret_verified, struct fault *fault);
 
@@ -58,10 +58,10 @@ struct sqlite_rebuilt {
     int64_t closed_until; /* Unix seconds: hours before it are closed; 0: none is */
 };
 
-/* Makes everything that is derived from the logs again, but for what is older than the oldest log that is kept. Takes
- * the writer's lock. Wherever it ends (an error, a stop, the process killed), the database is as right as before: what
- * is not made again yet is as it was, or is not closed and answered from the logs. Running it once more finishes the
- * work, as does the upkeep of a writer. `now`: Unix seconds. */
+/* Makes everything again that is derived from the logs, but for what is older than the oldest log that is kept. Takes
+ * the writer's lock. An error, a stop or a kill leaves the database as right as before: what is not made again yet is
+ * either as it was, or not closed and answered from the logs. Another run finishes the work, and so does the upkeep of
+ * a writer. `now`: Unix seconds. */
 enum err sqlite_rebuild(const char *data_dir, int64_t now, const struct watch *watch,
                         struct sqlite_rebuilt *ret_rebuilt, struct fault *fault);
 
@@ -85,9 +85,8 @@ enum err sqlite_prune_plan(const char *data_dir, int64_t now, int64_t days, cons
                            struct sqlite_pruned *ret_pruned, struct fault *fault);
 
 /* Deletes all logs and sums of days that ended at least `days` days before the newest log (or `now`, if that is
- * earlier), and gives the space back. Takes the writer's lock. Wherever it ends, reports are right: nothing that old is
- * reported any more from its first moment on. Running it once more finishes the work, as does the upkeep of a writer.
- */
+ * earlier), and gives the space back. Takes the writer's lock. From its first moment on, nothing that old is reported;
+ * wherever it ends, reports are right. Another run finishes the work, and so does the upkeep of a writer. */
 enum err sqlite_prune(const char *data_dir, int64_t now, int64_t days, const struct watch *watch,
                       struct sqlite_pruned *ret_pruned, struct fault *fault);
 

@@ -39,7 +39,7 @@ static bool totals_equal(const struct totals *a, const struct totals *b)
            a->last == b->last;
 }
 
-/* What is in the table comes in order too: what should have come before it is missing. */
+/* Rows come in key order. Whatever was due before this row is missing. */
 static void compare_one(struct verifier *verifier, const char *table, struct due *due, const struct fold_key *key,
                         const struct totals *there)
 {
@@ -148,7 +148,8 @@ static bool same_run(const struct fold_key *a, const struct fold_key *b)
     return a->user_id == b->user_id && (a->error != 0) == (b->error != 0);
 }
 
-/* An unreadable chunk is one difference, and not every entry that was in it: on to where the next one begins. */
+/* An unreadable chunk counts as one difference, not as one for each of its entries: skips all that was due before the
+ * next chunk begins. */
 static void find_back(struct chunk_walk *walk, const struct fold_key *next)
 {
     struct due *due = &walk->due;
@@ -172,7 +173,7 @@ static const char *misplaced(const struct chunk_walk *walk, const struct stored_
     return goes_on && first && walk->last.domain == key->domain ? "its first domain is in the chunk before, too" : NULL;
 }
 
-/* Order by order. Returns what is wrong with the chunk as such, or NULL. */
+/* Compares entry by entry. Returns what is wrong with the chunk itself, or NULL. */
 static const char *compare_orders(struct verifier *verifier, struct chunk_walk *walk, const struct stored_chunk *chunk)
 {
     struct pack_reader reader;
@@ -195,7 +196,8 @@ static const char *compare_orders(struct verifier *verifier, struct chunk_walk *
     return words || !reader.damaged ? words : "its bytes cannot be read";
 }
 
-/* The sums that stand before a group's orders, which are right themselves: `due` is all of the chunk's. */
+/* Compares the sums that stand before the orders of a group; the orders themselves were found to be right. `due` has
+ * all entries of the chunk. */
 static const char *compare_sums(struct verifier *verifier, const struct chunk_walk *walk,
                                 const struct stored_chunk *chunk, struct due due)
 {
@@ -237,7 +239,7 @@ static void compare_chunk(struct verifier *verifier, struct chunk_walk *walk, co
     walk->last = chunk->key;
     struct fold_key key = chunk->key;
     key.error = 0;
-    if (is_ours) /* else it is told where the domains are compared that it begins with */
+    if (is_ours) /* the share that this domain belongs to reports it */
         verify_differs_at(verifier, CHUNK_TABLE, &key, NULL, NULL, words);
 }
 

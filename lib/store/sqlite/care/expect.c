@@ -1,5 +1,5 @@
-/* expect.c: what the rollups of a share should hold, by the raw logs, or by narrower rollups that were found to
- * hold what the raw logs say. Knows how logs become rollups. Knows nothing of what the tables do hold. */
+/* expect.c: what the rollups of a share should hold: from the raw logs, or from finer rollups that were found to be
+ * right. Knows how logs become rollups. Does not know what the tables hold. */
 #include "store/sqlite/care/expect.h"
 
 #include "rollup/pack.h"
@@ -32,7 +32,8 @@ static bool has_domain(const struct share *share, int64_t domain)
     return domain >= share->domain_from && domain <= share->domain_to;
 }
 
-/* To the rows of everyone, its user and its order; quarters have none of orders, and alone say when logs came. */
+/* Adds to the rows of everyone, of its user and of its order. Quarters have no rows of orders, and they alone have
+ * times. */
 static enum err add_traffic(struct verifier *verifier, const struct share *share, enum tier tier, int64_t bucket,
                             const struct part *part)
 {
@@ -72,7 +73,7 @@ static struct part raw_part(sqlite3_stmt *statement)
                          .totals = row_totals_at(statement, 4, sqlite3_column_int64(statement, 9))};
 }
 
-/* Hours that are not closed are added up all the same: the orders in them count. */
+/* Open hours are added up too: their orders are compared. */
 static enum err add_raw_traffic(struct verifier *verifier, const struct share *share, int64_t quarter,
                                 const struct part *part)
 {
@@ -126,8 +127,8 @@ static enum err expect_raw(struct verifier *verifier, const struct share *share,
 
 /* ---- from narrower rollups ---- */
 
-/* The share's periods of this tier hold what the raw logs say: no difference was found in them, and none has come
- * since, because a late log is added to all its rollups in one transaction. */
+/* Do the share's periods of this tier hold what the raw logs say? Yes when no difference was found in them. None can
+ * have come since: a late log is added to all its rollups in one transaction. */
 static bool are_right(const struct verifier *verifier, const struct share *share, enum tier tier)
 {
     int64_t count = tier_width(share->tier) / tier_width(tier);

@@ -1,5 +1,5 @@
-/* prune.c: analyticsctl prune: everything older than some days, at once, and what that would be. Knows which
- * tables have an age. Leaves the deleting to write/retain.c. */
+/* prune.c: analyticsctl prune: deletes everything older than some days at once, or plans to. Knows which tables have an
+ * age. Leaves the deleting to write/retain.c. */
 #include "store/sqlite/care/care.h"
 
 #include "store/sqlite/file.h"
@@ -13,8 +13,8 @@
 /* Nobody waits for a batch: larger slices than a service takes. */
 #define SLICE_ENTRIES 1000000
 
-/* Rows before the day ?1, table by table; and about how many bytes a row has where SQLite can't tell. In the order that
- * write/retain.c counts in. */
+/* Rows before the day ?1, table by table, in the order in which write/retain.c counts; and about how many bytes a row
+ * has, where SQLite cannot tell. */
 static const struct {
     const char *name;
     const char *sql;
@@ -68,8 +68,8 @@ static enum err count_rows(struct db *db, int64_t day, struct sqlite_pruned *pru
     return err;
 }
 
-/* Whether SQLite tells how large tables are. dbstat is there in every SQLite of Debian, but not in every SQLite; it
- * stands in no schema, so that only its use shows. */
+/* Can SQLite tell how large tables are? Debian's SQLite has dbstat, but not every SQLite has. No schema lists it, so
+ * only using it shows. */
 static bool can_measure(struct db *db)
 {
     sqlite3_stmt *statement = NULL;
@@ -94,8 +94,8 @@ static enum err measure(struct db *db, int table, int64_t rows, int64_t *ret_byt
 
 /* ---- a plan ---- */
 
-/* What is older than the day goes; 0 when nothing is. As write/retain.c would have it once all that is over is closed.
- */
+/* Everything before the day is deleted; 0 when nothing is. The day that write/retain.c would find once all days that
+ * are over are closed. */
 static enum err find_day(struct db *db, int64_t now, int64_t days, int64_t *ret_day, struct fault *fault)
 {
     int64_t newest = -1, oldest = 0;
@@ -171,7 +171,7 @@ static void note_step(struct work *work, const struct sqlite_writer *writer, int
             (struct progress){.step = "deleting", .unit = "rows", .done = rows_so_far(writer), .total = rows};
 }
 
-/* All that is due, and not only what is due of deleting: a day must be closed before it can go. */
+/* Does all upkeep that is due, not only deleting: a day must be closed before it can be deleted. */
 static enum err do_all(struct work *work, struct sqlite_writer *writer, int64_t now, int64_t rows, struct fault *fault)
 {
     sqlite_set_slice(writer, SLICE_ENTRIES);
@@ -200,7 +200,7 @@ static enum err prune(struct work *work, struct sqlite_writer *writer, int64_t n
         err = do_all(work, writer, now, rows, fault);
     for (int i = 0; i < PRUNED_TABLES; i++)
         pruned->tables[i].rows = writer->pruning.rows[i];
-    return err ? err : sqlite_wal_checkpoint(&writer->wal, fault); /* the file shrinks when the WAL goes home */
+    return err ? err : sqlite_wal_checkpoint(&writer->wal, fault); /* the file shrinks at the checkpoint */
 }
 
 enum err sqlite_prune(const char *data_dir, int64_t now, int64_t days, const struct watch *watch,

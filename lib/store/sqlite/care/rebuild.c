@@ -1,7 +1,7 @@
-/* rebuild.c: makes everything that is derived from raw_log again, and leaves alone what is older than that. First
- * the quarters of an hour, each as right as before or more at every moment. Only when all logs have been read without a
- * fault, the rest is emptied in one transaction that also says that nothing is closed, so that reports are answered
- * from the logs; then all is closed again. Knows in which order. Leaves closing to write/close.c. */
+/* rebuild.c: makes everything again that is derived from raw_log, and leaves alone what is older than the oldest log.
+ * First the quarters of an hour, one by one; at every moment each is the old one or the new one. When all logs have
+ * been read without a fault, one transaction empties the other rollups and says that nothing is closed, so that reports
+ * are answered from the logs. Then all is closed again. Knows this order. Leaves closing to write/close.c. */
 #include "store/sqlite/care/care.h"
 
 #include "base/work.h"
@@ -69,7 +69,7 @@ static enum err redo_quarter(struct rebuild *rebuild, int64_t quarter, struct fa
     return err ? err : db_run(&writer->db, sql_of(&writer->db, W_NOTE_CHANGE), "note a change", fault);
 }
 
-/* The next one with logs, or with rows that should perhaps not be. INT64_MAX: none. */
+/* The next quarter with logs, or with rows that may be wrong. INT64_MAX: none. */
 static enum err next_quarter(struct rebuild *rebuild, int64_t after, int64_t *ret_quarter, struct fault *fault)
 {
     int64_t raw = INT64_MAX, rolled_up = INT64_MAX;
@@ -94,7 +94,7 @@ static enum err redo_slice(struct rebuild *rebuild, int64_t *quarter, struct fau
     return err;
 }
 
-/* In one transaction; and then the WAL goes home. */
+/* In one transaction, with a checkpoint after it when one is due. */
 static enum err in_transaction(struct rebuild *rebuild,
                                enum err (*work)(struct rebuild *rebuild, int64_t *at, struct fault *fault), int64_t *at,
                                struct fault *fault)
@@ -141,11 +141,10 @@ static enum err put_orders(struct rebuild *rebuild, struct fault *fault)
     return err;
 }
 
-/* SQLite empties a whole table without a look at its rows, so the WAL takes little of it. */
+/* SQLite empties a whole table without reading its rows, so the WAL grows little. */
 static const char empty_all[] = "DELETE FROM traffic_hour; DELETE FROM traffic_day; DELETE FROM rollup_chunk";
 
-/* What the logs that are left can make again; a wide period of which they can make the end is made again of its days.
- */
+/* Empties what the remaining logs can make again. A wide period that begins before them is made again from its days. */
 static const char empty_since[] =
     "DELETE FROM traffic_hour WHERE bucket >= (SELECT raw_from * 24 FROM retention);"
     "DELETE FROM traffic_day WHERE bucket >= (SELECT raw_from FROM retention);"

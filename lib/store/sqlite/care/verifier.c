@@ -14,8 +14,8 @@
 
 #include "base/banned.h"
 
-/* What the WAL is cut back to (lib/store/sqlite/file.c), what makes a checkpoint due (lib/store/sqlite/write/wal.c),
- * and how many naps of 10 ms it is waited for. */
+/* The size to which the WAL is cut back (store/sqlite/file.c), the growth that makes a checkpoint due
+ * (store/sqlite/write/wal.c), and the number of naps of 10 ms to wait for one. */
 #define MAX_WAL_BYTES (INT64_C(64) << 20)
 #define MORE_WAL_BYTES (INT64_C(16) << 20)
 #define MAX_NAPS 200
@@ -51,7 +51,7 @@ static enum err read_closing(struct verifier *verifier, struct fault *fault)
     enum err err = verify_step(verifier, statement, &row, fault);
     if (err)
         return err;
-    /* Figures that can't be are verify_closing's to tell of; here they may do no harm. */
+    /* verify_closing reports impossible figures; here they must do no harm. */
     verifier->closed_hour = row ? within(sqlite3_column_int64(statement, 0), VERIFY_END / WHEN_HOUR) : 0;
     verifier->closed_day = row ? within(sqlite3_column_int64(statement, 1), VERIFY_END / WHEN_DAY) : 0;
     sqlite3_reset(statement);
@@ -107,8 +107,9 @@ static int64_t wal_bytes(const struct verifier *verifier)
     return stat(verifier->wal_path, &st) == 0 ? (int64_t)st.st_size : 0;
 }
 
-/* The WAL begins anew, and is cut back, only after a checkpoint that no reader holds back. A writer that has nothing to
- * write makes none: that is not waited for again before the WAL has grown by as much as makes it due. */
+/* The WAL restarts and is cut back only after a checkpoint that no reader prevents. A writer with nothing to write
+ * makes no checkpoint. After waiting in vain, the next wait comes when the WAL has grown by as much as makes a
+ * checkpoint due. */
 static void let_checkpoint(struct verifier *verifier)
 {
     const struct timespec nap = {.tv_nsec = 10000000};

@@ -128,7 +128,8 @@ static inline sqlite3_stmt *verify_bind(const struct verifier *verifier, enum ve
 #define VERIFY_BIND(verifier, which, ...)                                                                              \
     verify_bind(verifier, which, (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]){__VA_ARGS__})
 
-/* Where the users of a share begin in a table: those below 1 that should not be there are everyone's neighbours. */
+/* The first user of a share in a table. Rows of users below 1 should not exist; they are compared with the rows of
+ * everyone (0). */
 static inline int64_t first_user(const struct share *share)
 {
     return share->user_from == 0 ? INT64_MIN : share->user_from;
@@ -144,7 +145,7 @@ static inline bool begins_before(enum tier tier, int64_t bucket, int64_t day)
 enum err verifier_open(struct verifier *verifier, const char *data_dir, struct fault *fault);
 void verifier_close(struct verifier *verifier);
 
-/* Between the two the database stands still, and closed_hour and closed_day are what it says. */
+/* A read transaction. Within it the database does not change, and closed_hour, closed_day and kept are what it says. */
 enum err verify_begin(struct verifier *verifier, struct fault *fault);
 void verify_end(struct verifier *verifier);
 
@@ -158,19 +159,20 @@ enum err verify_i64(struct verifier *verifier, sqlite3_stmt *statement, int64_t 
 /* Begins a step of the progress, whose total is known or 0. */
 void verify_next_step(struct verifier *verifier, const char *step, int64_t total);
 
-/* Between read transactions: gives the writer time for a checkpoint, where the WAL has grown far. ERR_UNAVAILABLE when
- * somebody wants the work to end. */
+/* To be called between read transactions. Gives the writer time for a checkpoint when the WAL has grown far.
+ * ERR_UNAVAILABLE when the work is to stop. */
 enum err verify_pause(struct verifier *verifier, struct fault *fault);
 
-/* Whether readers look at this period's rows yet; or whether it may be half packed, and they do not. */
+/* Do readers use this period's rows already? And may it be half packed, so that they do not? */
 bool verify_is_closed(const struct verifier *verifier, enum tier tier, int64_t bucket);
 bool verify_may_be_half_packed(const struct verifier *verifier, enum tier tier, int64_t bucket);
 
-/* Counts a difference that is told in words, and tells it while there are few. `is_fact`: no rebuild mends it. */
+/* Counts a difference and, while there are few, reports it in words. `is_fact`: a rebuild cannot repair it. */
 void verify_differs(struct verifier *verifier, const char *table, bool is_fact, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* The same of the row or the packed entry of `key`: `there` and `due` are NULL where it is not there, or not due. */
+/* The same for the row or packed entry of `key`. `there` is NULL when the table does not have it, `due` when it should
+ * not. */
 void verify_differs_at(struct verifier *verifier, const char *table, const struct fold_key *key,
                        const struct totals *there, const struct totals *due, const char *words);
 

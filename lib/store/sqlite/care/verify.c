@@ -20,7 +20,7 @@ static int64_t cut_at(int64_t from, int64_t middle)
     return middle > from ? middle : from + 1;
 }
 
-/* What did not fit shows where about half of it is. False when nothing is left to cut. */
+/* The sums that did not fit show where about half of them lies. False when nothing is left to cut. */
 static bool cut_share(const struct verifier *verifier, const struct share *share, struct share ret_parts[2])
 {
     const struct fold *fold =
@@ -43,7 +43,7 @@ static bool cut_share(const struct verifier *verifier, const struct share *share
     return true;
 }
 
-/* However an hour is cut, one share adds up all of its logs for everyone's traffic. */
+/* However an hour is cut, exactly one share adds up all of its logs: the one with everyone's traffic. */
 static void count_logs(struct verifier *verifier, const struct share *share)
 {
     if (share->tier != TIER_HOUR || !share->traffic || share->user_from != 0)
@@ -52,8 +52,8 @@ static void count_logs(struct verifier *verifier, const struct share *share)
     verifier->result.logs += verifier->raw_rows;
 }
 
-/* Of days whose logs are gone, only what finer rollups are left to be compared with; nothing of what is older than its
- * own horizon: it may be half deleted, and nobody looks at it. */
+/* Where logs are gone, rollups are compared with finer rollups. What lies before its own horizon is not compared: it
+ * may be half deleted, and nobody reads it. */
 static bool is_checkable(const struct verifier *verifier, const struct share *share)
 {
     const struct retention_row *kept = &verifier->kept;
@@ -115,8 +115,8 @@ static enum err check_period(struct verifier *verifier, enum tier tier, int64_t 
     return err;
 }
 
-/* The least bucket of `tier`, from `bucket` on, that has a row in a table whose buckets are of tier `rows_of`; kept in
- * *least if that is not less already. Rows outside of all time are strays: not here. */
+/* Lowers *least to the first bucket of `tier`, from `bucket` on, that has a row in a table whose buckets are of tier
+ * `rows_of`. Rows outside of all time are left to verify_strays. */
 static enum err find_next(struct verifier *verifier, enum verify_statement which, enum tier rows_of, enum tier tier,
                           int64_t bucket, int64_t *least, struct fault *fault)
 {
@@ -213,7 +213,7 @@ static enum err run(struct verifier *verifier, bool skip_file, struct fault *fau
     };
     enum err err = skip_file ? OK : verify_file(verifier, fault);
     if (verifier->result.differences)
-        return OK; /* nothing that is read from such a file is worth a comparison, if it can be read at all */
+        return OK; /* a damaged file cannot be compared with anything, if it can be read at all */
     for (size_t i = 0; !err && i < sizeof steps / sizeof *steps; i++)
         err = steps[i](verifier, fault);
     return err;

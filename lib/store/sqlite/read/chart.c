@@ -77,8 +77,8 @@ static enum err add_part(const struct filling *filling, int64_t from, int64_t to
     return scan_part(filling, from, to, sum_sink, totals);
 }
 
-/* What is left of a day without one part of it. False when that can't be told: whether there are logs where nothing is
- * left, and how high max_concurrency is where the part's is the day's. */
+/* A day without one part of it. False when the difference cannot decide it: whether any logs are left when the sums are
+ * 0, and how high max_concurrency is when the part has the day's. */
 static bool subtract(const struct report_filter *filter, const struct totals *day, const struct totals *part,
                      struct totals *ret_rest)
 {
@@ -99,8 +99,8 @@ static bool subtract(const struct report_filter *filter, const struct totals *da
     return true;
 }
 
-/* The two parts of UTC's day `day`, before and after the instant `cut`. Only the shorter one's hours are read, if that
- * will do: a day's row tells the rest. */
+/* The two parts of the UTC day `day`, before and after the instant `cut`. Reads only the hours of the shorter part if
+ * the difference to the day's row gives the other. */
 static enum err split_day(const struct filling *filling, int64_t day, int64_t cut, struct totals *ret_before,
                           struct totals *ret_after)
 {
@@ -118,8 +118,8 @@ static enum err split_day(const struct filling *filling, int64_t day, int64_t cu
     return err;
 }
 
-/* Adds what lies between *done and `end`, where a bucket ends; the next one ends at `next_end`. Where `end` cuts a
- * closed day, the whole day is done at once: *ret_after is what is the next bucket's. */
+/* Adds what lies between *done and `end`, where a bucket ends; the next bucket ends at `next_end`. Where `end` cuts a
+ * closed day, the whole day is done at once, and *ret_after is the next bucket's share. */
 static enum err add_until(const struct filling *filling, int64_t *done, int64_t end, int64_t next_end,
                           struct totals *totals, struct totals *ret_after)
 {

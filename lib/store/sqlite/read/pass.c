@@ -56,7 +56,7 @@ enum err pass_take_traffic(const struct pass *pass, sqlite3_stmt *statement, int
     return give(pass, &row);
 }
 
-/* Is it among the logs that name an error? Where one is asked for, it is the one? */
+/* Does the log name an error, and the one that is asked for, if one is? */
 static bool wanted_error(const struct scan *scan, int64_t error)
 {
     return error != 0 && (scan->error == NAME_ANY || error == scan->error);

@@ -36,7 +36,7 @@ struct scan_row {
     struct totals totals;
 };
 
-/* What tells all logs that the filter lets through, from as few rows as can. */
+/* The source that has all logs of the filter in the fewest rows. */
 static inline enum scan_source scan_source_of(const struct report_filter *filter)
 {
     if (filter->has_error)
@@ -54,7 +54,7 @@ void scan_end(struct sqlite_reader *reader, struct scan *scan);
 /* Has the report under way used up its time? */
 bool scan_is_late(const struct sqlite_reader *reader);
 
-/* Makes the scan one of each user by themselves, where it is of everyone: what is packed knows everyone only as one. */
+/* Turns a scan of everyone into one of each single user: packed entries have everyone only as a whole. */
 enum err scan_split_users(struct sqlite_reader *reader, struct scan *scan, struct fault *fault);
 
 /* The text of a name, to be freed. */

@@ -42,8 +42,8 @@ enum err scan_seconds(struct sqlite_reader *reader, int64_t user, int64_t quarte
     return OK;
 }
 
-/* A part of a quarter: *ret_none when the user's logs of the quarter lie outside of it; the whole quarter when they all
- * lie inside. */
+/* A part of a quarter. *ret_none when all of the user's logs in the quarter lie outside of it. When all lie inside, the
+ * piece becomes the whole quarter. */
 static enum err settle_partial(const struct pass *pass, struct piece *piece, bool *ret_none)
 {
     int64_t first, last;
@@ -81,8 +81,8 @@ static enum err scan_piece(const struct pass *pass, const struct piece *given)
     return err || none ? err : scan_whole(pass, &piece);
 }
 
-/* From when up to when each tier has its rows. Charts need tiers that nest in their buckets, and traffic ends with the
- * day. But where a narrower tier is gone, hours and days stand in for it, whatever is asked. */
+/* The times for which each tier has rows. Charts need tiers that nest in their buckets, and the traffic tables end with
+ * the day. Where a narrower tier is gone, hours and days stand in for it, whatever is asked. */
 static struct tier_set tiers_of(const struct scan *scan, enum scan_source source, enum tier widest)
 {
     bool has_quarters = source == SCAN_TRAFFIC && !scan->filter->order_id; /* else raw logs stand for them */

@@ -20,8 +20,8 @@ struct stored_state {
 };
 _Static_assert(sizeof(struct stored_state) <= STORE_STATE_BYTES, "it fits");
 
-/* Another file under the same name (a backup put back, an empty start) has numbers of its own, which may be the same as
- * the old one's; but it was made at another moment, or is another file. */
+/* Identifies the file. Another file under the same name (a restored backup, an empty start) has its own figures, which
+ * may equal the old one's. Its device, inode or time of birth differs. */
 void state_identify(struct sqlite_reader *reader, const char *path)
 {
     struct statx stx;
@@ -33,7 +33,7 @@ void state_identify(struct sqlite_reader *reader, const char *path)
     reader->file[3] = stx.stx_mask & STATX_BTIME ? stx.stx_btime.tv_nsec : 0;
 }
 
-/* What closed hours hold changes only together with closing.changes; the rest with every batch. */
+/* The contents of closed hours change only together with closing.changes; everything else changes with every batch. */
 static enum err read_state(struct sqlite_reader *reader, const struct report_filter *filter,
                            struct store_state *ret_state, struct fault *fault)
 {

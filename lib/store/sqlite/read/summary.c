@@ -10,7 +10,7 @@ struct span {
     int64_t from, to;
 };
 
-/* Rows of SCAN_TRAFFIC know their bucket: then `first` and `last` are buckets, to be looked into. */
+/* Rows of SCAN_TRAFFIC have only their bucket. `first` and `last` are then buckets in which to look for the log. */
 static enum err bucket_sink(void *ctx, const struct scan_row *row)
 {
     struct totals totals = row->totals;
@@ -45,8 +45,8 @@ static struct span clip(const struct report_filter *filter, int64_t at, enum tie
     return (struct span){at > filter->from ? at : filter->from, end < filter->to ? end : filter->to};
 }
 
-/* What a quarter tells by itself: *ret_totals has its first and its last second; none, where it is not all of the
- * quarter that is asked for (of quarters whose logs are gone, it is always all), or not all of its orders. */
+/* The first and last second as the quarter's row has them, in *ret_totals. None when the range asks for a part of the
+ * quarter or for one order. Where logs are gone, a range always has the whole quarter. */
 static enum err ask_quarter(struct sqlite_reader *reader, const struct scan *scan, const struct span *span,
                             struct totals *ret_totals, struct fault *fault)
 {
@@ -75,8 +75,8 @@ static enum err find_seconds(struct sqlite_reader *reader, const struct scan *sc
     return add_up(reader, scan, SCAN_DOMAINS, tier, span, ret_totals, fault);
 }
 
-/* `at`: the bucket that the log lies in, a day wide at the most. What is wider is looked into for its hours, these for
- * their quarters; where those are not kept, the sums by domain tell. */
+/* `at` is the bucket that the log lies in, at most a day wide. A wider bucket is searched by its hours, and these by
+ * their quarters. Where those are not kept, the sums by domain have the time. */
 static enum err find_log(struct sqlite_reader *reader, const struct scan *scan, bool last, int64_t at,
                          int64_t *ret_second, struct fault *fault)
 {

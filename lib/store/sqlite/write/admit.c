@@ -130,8 +130,8 @@ enum err sqlite_put_total(struct sqlite_writer *writer, const struct totals *sum
     return db_run(&writer->db, statement, "add to total", fault);
 }
 
-/* The marks of imports stay, so each search goes on where the last one ended: they would be looked through each time.
- */
+/* Marks of imports are kept. So each search goes on where the last one ended; otherwise it would look through all marks
+ * again. */
 enum err sqlite_expire_keys(struct sqlite_writer *writer, int64_t before, bool *ret_more, struct fault *fault)
 {
     sqlite3_stmt *statement = sql_of(&writer->db, W_KEY_EXPIRE);

@@ -202,14 +202,15 @@ static enum err begin_period(struct sqlite_writer *writer, enum tier tier, struc
     return list_users(writer, fault);
 }
 
-/* Does a period of the tier end with the day that is being closed? One that began before the horizon never does. */
+/* Does a period of this tier end with the day that is being closed? A period that began before the horizon is never
+ * packed. */
 static bool ends_now(const struct sqlite_writer *writer, enum tier tier)
 {
     int64_t days = tier_width(tier) / WHEN_DAY;
     return (writer->closed.day + 1) % days == 0 && sqlite_is_kept(&writer->closed, tier, writer->closed.day / days);
 }
 
-/* All users of the period are packed: on to the wider one that ends with this day, or the day is closed. */
+/* All users of the period are packed: goes on to the wider period that ends with this day, or closes the day. */
 static enum err end_period(struct sqlite_writer *writer, struct fault *fault)
 {
     enum tier wider = (enum tier)(writer->closed.packing.tier + 1);
@@ -246,7 +247,7 @@ static enum err pack_days(struct sqlite_writer *writer, int64_t day_limit, struc
 
 /* ---- what is due ---- */
 
-/* What a stop or a failure in the middle of a period has left: readers never look at it. */
+/* Drops what a stop or a failure in the middle of a period has left. Readers never look at it. */
 static enum err drop_half_packed(struct sqlite_writer *writer, struct fault *fault)
 {
     enum err err = OK;
@@ -301,7 +302,7 @@ static enum err work(struct sqlite_writer *writer, int64_t hour, int64_t day_lim
         err = pack_hour(writer, hour, fault);
         writer->closed.hour = hour + 1;
     } else {
-        /* First all their hours, empty ones too: a log that comes for one of them from now on is late. */
+        /* First all hours of these days, empty ones too: from now on a log of one of them is late. */
         writer->closed.hour = max64(writer->closed.hour, day_limit * 24);
         err = pack_days(writer, day_limit, fault);
     }
@@ -328,7 +329,8 @@ static enum err run_slice(struct sqlite_writer *writer, int64_t hour, int64_t da
     return err;
 }
 
-/* Hours before it may be closed: by the newest log, so that an import is packed as it goes, but not later than now. */
+/* Hours before *ret_hour may be closed. The newest log decides, so that an import is closed as it goes, but never later
+ * than now. */
 static enum err hour_limit(struct sqlite_writer *writer, int64_t now, int64_t *ret_hour, struct fault *fault)
 {
     int64_t newest = -1;

@@ -24,8 +24,8 @@ static bool is_waiting(const struct packing *packing, int64_t user)
     return low < packing->count && packing->users[low] == user;
 }
 
-/* Of the period that is being packed, those users are whose turn is over or who were not in it until now; and of the
- * narrower ones that end with the same day, all. */
+/* Users of the period that is being packed count as packed once their turn is over, or when they had no logs in it.
+ * Narrower periods that end with the same day are packed for all users. */
 static bool is_packed_so_far(const struct packing *packing, enum tier tier, int64_t bucket, int64_t user)
 {
     if (!packing->active || tier > packing->tier)

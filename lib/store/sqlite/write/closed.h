@@ -1,4 +1,4 @@
-/* closed.h: up to when is closed, how far the period has come that is being packed, and what is kept. */
+/* closed.h: which hours and days are closed, how far the period that is being packed has come, and what is kept. */
 #ifndef STORE_SQLITE_WRITE_CLOSED_H
 #define STORE_SQLITE_WRITE_CLOSED_H
 
@@ -24,7 +24,7 @@ struct horizons {
     int64_t day_from;
 };
 
-/* Hours and days before these are closed: the table closing. And the day that is being packed. */
+/* Hours and days before these are closed (the table closing); and the day that is being packed. */
 struct writer_closed {
     int64_t hour;
     int64_t day;
@@ -38,7 +38,7 @@ bool sqlite_is_kept(const struct writer_closed *closed, enum tier tier, int64_t 
 /* Are this user's entries of this bucket packed, so that a late log must be added to them? */
 bool sqlite_is_packed(const struct writer_closed *closed, enum tier tier, int64_t bucket, int64_t user);
 
-/* Only what is before the horizon of logs is closed from now on. */
+/* From now on only what lies before the horizon of logs is closed. */
 void sqlite_reopen(struct writer_closed *closed);
 
 #endif

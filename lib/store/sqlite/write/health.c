@@ -1,5 +1,5 @@
-/* health.c: whether anything may be written: after a write that failed, again at once; after a failed sync, never
- * again. Knows what a failed transaction leaves behind. Does not know what was written. */
+/* health.c: whether anything may be written. After a write that failed, the next one may be tried at once; after a
+ * failed sync, none. Knows what a failed transaction leaves behind. Does not know what was written. */
 #include "store/sqlite/write/health.h"
 
 #include "base/banned.h"
@@ -30,7 +30,8 @@ bool sqlite_may_write(struct sqlite_writer *writer, struct fault *fault)
     return false;
 }
 
-/* A write of no change, synced like any other. (SQLite writes nothing when a row is set to what it holds already.) */
+/* A transaction that changes nothing, synced like any other. (SQLite writes nothing when a row is set to the value that
+ * it has.) */
 static enum err write_nothing(struct sqlite_writer *writer, struct fault *fault)
 {
     enum err err = db_begin(&writer->db, fault);
@@ -41,7 +42,7 @@ static enum err write_nothing(struct sqlite_writer *writer, struct fault *fault)
     return err ? err : db_commit(&writer->db, fault);
 }
 
-/* Once a sync has failed this is the connection's last write, and it does without: beginning a WAL syncs its header
+/* After a failed sync this is the connection's last write, and it must not sync: restarting a WAL syncs its header
  * before the first frame is written. */
 static enum err overwrite(struct sqlite_writer *writer)
 {

@@ -7,11 +7,12 @@
 /* False, with the reason, after a failed sync and while the WAL is too long. */
 bool sqlite_may_write(struct sqlite_writer *writer, struct fault *fault);
 
-/* Rolls back, and forgets everything that was remembered of a transaction that never was. */
+/* Rolls back, and forgets what was remembered of the transaction. */
 void sqlite_undo(struct sqlite_writer *writer, const struct fault *fault);
 
-/* A group whose commit failed, in its sync or at the very end, may stand in the WAL whole: after a restart it would
- * count as committed. A frame over its first one breaks the chain of checksums, so that nothing of it is left. */
+/* Overwrites the first frame of a group whose commit failed. Such a group may stand in the WAL as a whole, and a
+ * restart would count it as committed. The overwritten frame breaks the chain of checksums, so nothing of the group is
+ * valid. */
 void sqlite_withdraw(struct sqlite_writer *writer);
 
 #endif

@@ -6,9 +6,9 @@
 
 #include "base/banned.h"
 
-/* A chunk is closed before the domain that would take it over this size. A row of a WITHOUT ROWID table spills to
- * overflow pages at about a quarter of a page (sqlite.org/fileformat2.html#cell_payload): 1002 bytes of 4096, keys and
- * all. */
+/* A chunk ends before the domain that would make it larger than this. A row of a WITHOUT ROWID table spills to overflow
+ * pages at about a quarter of a page, here 1002 of 4096 bytes with its key
+ * (sqlite.org/fileformat2.html#cell_payload). */
 #define CHUNK_BYTES 950
 
 /* A domain's entries stay together: as many orders as it has in one bucket. */

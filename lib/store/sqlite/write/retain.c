@@ -1,6 +1,6 @@
-/* retain.c: how long what is kept. A horizon moves first, in one transaction, and from then on nobody looks at
- * what lies before it; then those rows are deleted, and their pages given back, a slice at a time. Knows horizons and
- * tables. Does not know what the rows mean. */
+/* retain.c: retention. First a horizon moves, in one transaction; from then on nobody reads what lies before it. Then
+ * those rows are deleted and their pages given back, a slice at a time. Knows horizons and tables. Does not know what
+ * the rows mean. */
 #include "store/sqlite/write/retain.h"
 
 #include "time/when.h"
@@ -9,15 +9,15 @@
 
 #include "base/banned.h"
 
-/* Of what a slice of packing takes on, a slice of deleting takes on as many rows; a page that is moved costs as much as
- * many of them. docs/bench/studies.md has the figures. */
+/* A slice of deleting takes one row for so many entries of a slice of packing. Moving a page costs as much as many
+ * rows. docs/bench/studies.md has the figures. */
 #define ENTRIES_PER_ROW 50
 #define ENTRIES_PER_PAGE 1000
 
 /* (user, order) pairs that one slice may look at. */
 #define SLICE_PAIRS 500
 
-/* Of the file's pages, one in so many may be free: what comes next takes them. */
+/* One page in so many may stay free in the file: new rows use them. */
 #define FREE_SHARE 8
 
 /* ---- what is wanted ---- */
@@ -137,8 +137,8 @@ static enum err prune_raw(struct sqlite_writer *writer, int64_t *ret_rows, struc
     return db_run(&writer->db, statement, "count deleted logs", fault);
 }
 
-/* The oldest batches; never the newest one, whose id the next goes on from. A few that are left when the rest is done
- * wait for the next time: where the clock is far behind the logs, each new batch is old at once. */
+/* Deletes the oldest batches, but never the newest one: the next id follows from it. A few may be left until the next
+ * time: where the clock is far behind the logs, each new batch is old at once. */
 static enum err prune_batches(struct sqlite_writer *writer, int64_t *ret_rows, struct fault *fault)
 {
     sqlite3_stmt *statement = sql_of(&writer->db, W_BATCH_FROM);
@@ -210,7 +210,7 @@ static enum err prune_pair(struct sqlite_writer *writer, int64_t *rows, struct f
     return err;
 }
 
-/* The day comes last in the key of traffic_day: every pair is looked at. *ret_rows is 0 only when all were. */
+/* The day comes last in the key of traffic_day, so every pair is looked at. *ret_rows is 0 only after the last pair. */
 static enum err prune_days(struct sqlite_writer *writer, int64_t *ret_rows, struct fault *fault)
 {
     *ret_rows = 0;
@@ -236,7 +236,7 @@ static enum err prune_days(struct sqlite_writer *writer, int64_t *ret_rows, stru
 
 /* ---- pages ---- */
 
-/* How many pages are to be given back now: they move from the end of the file to where the free ones are. */
+/* How many free pages are to be given back now. Pages from the end of the file move into their place. */
 static enum err spare_pages(struct sqlite_writer *writer, int64_t *ret_pages, struct fault *fault)
 {
     int64_t free_pages = 0, pages = 0;
@@ -264,7 +264,7 @@ static enum err give_back(struct sqlite_writer *writer, int64_t *ret_rows, struc
 
 /* ---- a slice ---- */
 
-/* One table's, or one step of a table's; or pages, once no rows are left: none come again before a horizon. */
+/* Some rows of one table. Once no rows are left, some pages: rows do not come again before a horizon. */
 static enum err prune_some(struct sqlite_writer *writer, struct fault *fault)
 {
     static enum err (*const works[])(struct sqlite_writer *, int64_t *, struct fault *) = {

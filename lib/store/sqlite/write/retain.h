@@ -1,4 +1,4 @@
-/* retain.h: how long what is kept. */
+/* retain.h: retention: moves horizons, and deletes what lies before them. */
 #ifndef STORE_SQLITE_WRITE_RETAIN_H
 #define STORE_SQLITE_WRITE_RETAIN_H
 

@@ -72,7 +72,7 @@ static enum err put_orders(struct sqlite_writer *writer, struct fault *fault)
     return err;
 }
 
-/* Readers that keep sums of closed hours are told when there were late logs. */
+/* Tells readers that keep sums of closed hours that late logs came. */
 static enum err note_change(struct sqlite_writer *writer, struct fault *fault)
 {
     if (writer->pack.entries.count == 0)

@@ -100,7 +100,8 @@ static bool is_gone(const struct sqlite_writer *writer, const struct raw_row *ro
     return row->quarter < writer->closed.horizons.raw_from * (WHEN_DAY / WHEN_QUARTER);
 }
 
-/* The first rows may be older than what is kept of raw logs: they only count. *ret_first is the first that is not. */
+/* The first rows may be older than the logs that are kept: these are only counted. *ret_first is the first row after
+ * them. */
 static enum err count_gone(struct sqlite_writer *writer, size_t *ret_first, struct fault *fault)
 {
     struct totals gone = {0};

@@ -49,7 +49,7 @@ static enum err put_bucket(struct writer_traffic *traffic, enum writer_statement
     return db_run(traffic->db, statement, "add to traffic", fault);
 }
 
-/* An hour's entry counts for its day too, if that is closed; and for neither that is no longer kept. */
+/* Adds an hour's entry to its hour, and to its day if that is closed; to neither that is no longer kept. */
 static enum err put_traffic(struct writer_traffic *traffic, const struct fold_entry *entry, struct fault *fault)
 {
     int64_t hour = entry->key.bucket, day = hour / 24;

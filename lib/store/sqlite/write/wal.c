@@ -9,16 +9,16 @@
 
 #include "base/banned.h"
 
-/* The WAL's pages that are worth a checkpoint; docs/bench/studies.md has the figures. */
+/* So many new pages make a checkpoint due; docs/bench/studies.md has the figures. */
 #define CHECKPOINT_PAGES 4000
 
-/* A WAL that readers have made this long (64 MiB) is worth a short wait for them at each checkpoint: reports that
- * overlap without a gap would else keep it growing up to its ceiling, as those that take longer than the wait do. */
+/* From this length on (64 MiB), each checkpoint waits a moment for readers. Without that wait, reports that overlap
+ * without a gap would let the WAL grow up to its limit. Reports that take longer than the wait still do. */
 #define INSIST_PAGES 16384
 #define INSIST_MS 10
 
-/* Deleting fills the WAL faster than batches do, so that each wait for a checkpoint would be felt: while a service
- * deletes, checkpoints come by so many pages earlier, and take a fourth of the time. */
+/* Deleting fills the WAL faster than batches do, so each wait for a checkpoint would be felt. While a service deletes,
+ * checkpoints come this many pages earlier and take a quarter of the time. */
 #define EARLIER_PAGES 3000
 
 void sqlite_wal_tell(const struct writer_wal *wal)
@@ -49,9 +49,9 @@ enum err sqlite_wal_begin(struct writer_wal *wal, struct db *db, struct fault *f
     return OK;
 }
 
-/* Moves pages home, and with `wait_ms` makes sure that the next commit begins the WAL anew: waits so long for readers.
- * *ret_anew is false when they took longer. In WAL mode the commits are synced already. */
-static enum err checkpoint(struct writer_wal *wal, int wait_ms, bool *ret_anew, struct fault *fault)
+/* A checkpoint. With `wait_ms` it waits so long for readers, so that the next commit restarts the WAL; *ret_restarts is
+ * false when they took longer. In WAL mode the commits are synced already. */
+static enum err checkpoint(struct writer_wal *wal, int wait_ms, bool *ret_restarts, struct fault *fault)
 {
     int mode = wait_ms ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE;
     int64_t start = mono_us();
@@ -63,9 +63,9 @@ static enum err checkpoint(struct writer_wal *wal, int wait_ms, bool *ret_anew, 
         wal->watch.checkpoint(wal->watch.ctx, mono_us() - start);
     if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY)
         return db_fault(wal->db, "checkpoint", fault);
-    *ret_anew = wait_ms && rc == SQLITE_OK;
-    wal->length = *ret_anew ? 0 : in_wal;
-    /* A reader may hold pages back: then wait for as many new ones again. */
+    *ret_restarts = wait_ms && rc == SQLITE_OK;
+    wal->length = *ret_restarts ? 0 : in_wal;
+    /* Readers may prevent some pages from being checkpointed: then wait for as many new ones again. */
     bool all = moved == in_wal;
     wal->pages = all ? 0 : in_wal;
     wal->checkpoint_at = all ? CHECKPOINT_PAGES : in_wal + CHECKPOINT_PAGES;
@@ -77,15 +77,16 @@ enum err sqlite_wal_make_room(struct writer_wal *wal, struct fault *fault)
 {
     if (!wal->is_old && wal->length * wal->page_bytes < wal->limit_bytes)
         return OK;
-    bool anew = true;
-    enum err err = checkpoint(wal, STORE_WRITER_BUSY_MS, &anew, fault);
+    bool restarts = true;
+    enum err err = checkpoint(wal, STORE_WRITER_BUSY_MS, &restarts, fault);
     if (err)
         return err;
-    wal->is_old &= !anew;
-    if (anew)
+    wal->is_old &= !restarts;
+    if (restarts)
         return OK;
     return fault_set(fault, ERR_UNAVAILABLE,
-                     "the write-ahead log (%lld MiB) can't begin anew, because a reader of " FILE_LOGS " does not end",
+                     "the write-ahead log (%lld MiB) cannot restart: a program that reads " FILE_LOGS
+                     " keeps a transaction open (find it with lsof)",
                      (long long)(wal->length * wal->page_bytes >> 20));
 }
 
@@ -96,12 +97,12 @@ bool sqlite_wal_is_due(const struct writer_wal *wal, bool earlier)
 
 enum err sqlite_wal_checkpoint(struct writer_wal *wal, struct fault *fault)
 {
-    bool anew;
-    return checkpoint(wal, wal->length < INSIST_PAGES ? 0 : INSIST_MS, &anew, fault);
+    bool restarts;
+    return checkpoint(wal, wal->length < INSIST_PAGES ? 0 : INSIST_MS, &restarts, fault);
 }
 
 enum err sqlite_wal_settle(struct writer_wal *wal, struct fault *fault)
 {
-    bool anew;
-    return checkpoint(wal, STORE_WRITER_BUSY_MS, &anew, fault);
+    bool restarts;
+    return checkpoint(wal, STORE_WRITER_BUSY_MS, &restarts, fault);
 }

@@ -7,12 +7,12 @@
 
 struct writer_wal {
     struct db *db;     /* the writer's */
-    int pages;         /* in the WAL after the last commit, unless all of them are home */
-    int checkpoint_at; /* so many are worth a checkpoint */
-    int length;        /* in the WAL, at home or not; 0 when the next commit begins it anew */
-    bool is_old;       /* it is of before this start: nothing may be appended to it */
+    int pages;         /* in the WAL after the last commit; 0 when all are checkpointed */
+    int checkpoint_at; /* so many make a checkpoint due */
+    int length;        /* in the WAL, checkpointed or not; 0 when the next commit restarts it */
+    bool is_old;       /* older than this start: nothing may be appended to it */
     int64_t page_bytes;
-    int64_t limit_bytes; /* over it, nothing is written until it has begun anew */
+    int64_t limit_bytes; /* over it, nothing is written until the WAL has restarted */
     struct sqlite_wal_watch watch;
 };
 
@@ -22,18 +22,19 @@ enum err sqlite_wal_begin(struct writer_wal *wal, struct db *db, struct fault *f
 /* Tells whoever watches the length, at once. */
 void sqlite_wal_tell(const struct writer_wal *wal);
 
-/* May another transaction go into the WAL? Not over the limit, which one may pass, and not into an old WAL: if a sync
- * failed before this start, the WAL as the system shows it may not be the one on the disk, and no later sync would
- * tell. Then it must begin anew first, and a reader may be in the way: ERR_UNAVAILABLE. */
+/* May another transaction go into the WAL? Not when the WAL is over its limit (one transaction may pass it), and not
+ * when it is older than this start. If a sync failed before the start, the kernel may show a WAL that is not the one on
+ * the disk, and no later sync would report it. In both cases the WAL must restart first. ERR_UNAVAILABLE when a reader
+ * prevents that. */
 enum err sqlite_wal_make_room(struct writer_wal *wal, struct fault *fault);
 
-/* Is a checkpoint worth its time? While a service deletes, it comes `earlier`. */
+/* Are there enough new pages for a checkpoint? `earlier`: fewer will do, because a service deletes. */
 bool sqlite_wal_is_due(const struct writer_wal *wal, bool earlier);
 
-/* Moves the WAL's pages home, as far as readers let it; waits a moment for them when the WAL is long. */
+/* A checkpoint, as far as readers allow. Waits a moment for them when the WAL is long. */
 enum err sqlite_wal_checkpoint(struct writer_wal *wal, struct fault *fault);
 
-/* The same, waiting as long for readers as for a lock: the next commit should begin the WAL anew. */
+/* A checkpoint that waits for readers as long as for a lock, so that the next commit restarts the WAL. */
 enum err sqlite_wal_settle(struct writer_wal *wal, struct fault *fault);
 
 #endif
