@@ -9,6 +9,9 @@
 
 #include "base/banned.h"
 
+/* Of SQLite's virtual machine: some tenths of a millisecond. */
+#define TICK_INSTRUCTIONS 10000
+
 enum err db_fault(struct db *db, const char *doing, struct fault *fault)
 {
     int code = db->handle ? sqlite3_errcode(db->handle) : SQLITE_NOMEM;
@@ -79,6 +82,16 @@ bool db_has_moved(struct db *db)
 {
     int moved = 0;
     return sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved;
+}
+
+void db_watch(struct db *db, int (*tick)(void *ctx), void *ctx)
+{
+    sqlite3_progress_handler(db->handle, TICK_INSTRUCTIONS, tick, ctx);
+}
+
+void db_unwatch(struct db *db)
+{
+    sqlite3_progress_handler(db->handle, 0, NULL, NULL);
 }
 
 enum err db_prepare(struct db *db, const char *const *sql, size_t count, struct fault *fault)

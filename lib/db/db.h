@@ -61,6 +61,11 @@ enum err db_check_version(struct db *db, const struct schema *schema, struct fau
 /* The file has lost the name that it was opened by. */
 bool db_has_moved(struct db *db);
 
+/* While a statement runs, SQLite calls `tick` again and again, a few times a millisecond. Anything but 0 ends the
+ * statement with ERR_QUERY_TIMEOUT. */
+void db_watch(struct db *db, int (*tick)(void *ctx), void *ctx);
+void db_unwatch(struct db *db);
+
 /* Runs SQL text of our own (never with values in it). */
 enum err db_exec(struct db *db, const char *sql, struct fault *fault);
 

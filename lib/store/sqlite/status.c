@@ -13,7 +13,6 @@
 
 #include "base/banned.h"
 
-#define TICK_OPS 10000
 #define COUNTING_MS 1000 /* for the batches of a day */
 
 const int64_t sqlite_span_seconds[STORE_SPANS] = {60, WHEN_HOUR, WHEN_DAY};
@@ -43,7 +42,7 @@ static enum err open_database(struct db *db, const char *data_dir, struct patien
     if (!err)
         err = sqlite_file_version(db, ret_version, fault);
     if (!err)
-        sqlite3_progress_handler(db->handle, TICK_OPS, tick, patience);
+        db_watch(db, tick, patience);
     return err;
 }
 
@@ -136,8 +135,7 @@ static void read_files(const char *data_dir, struct sqlite_status *status)
         status->file_bytes = st.st_size;
         status->checkpoint_at = st.st_mtime;
     }
-    if (sqlite_path(data_dir, FILE_LOGS_WAL, path) && stat(path, &st) == 0)
-        status->wal_bytes = st.st_size;
+    status->wal_bytes = sqlite_file_bytes(data_dir, FILE_LOGS_WAL);
 }
 
 enum err sqlite_status_read(const char *data_dir, int64_t now, const struct watch *watch,

@@ -64,10 +64,10 @@ static enum err open_logs(struct sqlite_backup *backup, const char *data_dir, st
 
 static enum err read_figures(struct sqlite_backup *backup, struct fault *fault)
 {
-    sqlite3_progress_handler(backup->logs.handle, 10000, work_tick, &backup->work);
+    db_watch(&backup->logs, work_tick, &backup->work);
     work_step(&backup->work, "counting the logs", "", 0);
     enum err err = backup_figures(&backup->logs, backup->figures, &backup->facts.logs, fault);
-    sqlite3_progress_handler(backup->logs.handle, 0, NULL, NULL);
+    db_unwatch(&backup->logs);
     return err;
 }
 
@@ -339,7 +339,7 @@ static enum err check(struct sqlite_backup *backup, struct target *target, struc
     if (!err)
         err = db_open(&copy, target->partial, DB_READ_ONLY, 0, fault);
     if (!err)
-        sqlite3_progress_handler(copy.handle, 10000, work_tick, &backup->work);
+        db_watch(&copy, work_tick, &backup->work);
     if (!err)
         err = backup_check_file(&copy, &backup->work, fault);
     if (!err)

@@ -2,11 +2,10 @@
  * age. Leaves the deleting to write/retain.c. */
 #include "store/sqlite/care/care.h"
 
+#include "db/files.h"
 #include "store/sqlite/file.h"
 #include "store/sqlite/write/retain.h"
 #include "time/when.h"
-
-#include <sys/stat.h>
 
 #include "base/banned.h"
 
@@ -135,7 +134,7 @@ enum err sqlite_prune_plan(const char *data_dir, int64_t now, int64_t days, cons
     enum err err = sqlite_file_open_reader(data_dir, &db, fault);
     if (err)
         return err;
-    sqlite3_progress_handler(db.handle, 10000, work_tick, &work);
+    db_watch(&db, work_tick, &work);
     struct sqlite_pruned pruned = {0};
     err = plan(&work, &db, now, days, &pruned, fault);
     db_close(&db);
@@ -147,12 +146,6 @@ enum err sqlite_prune_plan(const char *data_dir, int64_t now, int64_t days, cons
 }
 
 /* ---- pruning ---- */
-
-static int64_t file_bytes(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) == 0 ? (int64_t)st.st_size : 0;
-}
 
 static int64_t rows_so_far(const struct sqlite_writer *writer)
 {
@@ -215,12 +208,12 @@ enum err sqlite_prune(const char *data_dir, int64_t now, int64_t days, const str
     if (err)
         return err;
     struct sqlite_pruned pruned = {0};
-    pruned.file_bytes_before = file_bytes(path);
-    sqlite3_progress_handler(writer->db.handle, 10000, work_tick, &work);
+    pruned.file_bytes_before = sqlite_file_bytes(data_dir, FILE_LOGS);
+    db_watch(&writer->db, work_tick, &work);
     err = prune(&work, writer, now, days, &pruned, fault);
-    sqlite3_progress_handler(writer->db.handle, 0, NULL, NULL);
+    db_unwatch(&writer->db);
     sqlite_writer_close(writer);
-    pruned.file_bytes_after = file_bytes(path);
+    pruned.file_bytes_after = sqlite_file_bytes(data_dir, FILE_LOGS);
     if (watch_is_stopped(watch))
         err = fault_set(fault, ERR_UNAVAILABLE, "stopped");
     if (!err)

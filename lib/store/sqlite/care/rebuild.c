@@ -240,11 +240,11 @@ enum err sqlite_rebuild(const char *data_dir, int64_t now, const struct watch *w
         err = sqlite_writer_open(data_dir, false, &rebuild.writer, fault);
     if (err)
         return err;
-    sqlite3_progress_handler(rebuild.writer->db.handle, 10000, work_tick, &rebuild.work);
+    db_watch(&rebuild.writer->db, work_tick, &rebuild.work);
     err = run(&rebuild, now, ret_rebuilt, fault);
     if (err && watch_is_stopped(watch))
         err = fault_set(fault, ERR_UNAVAILABLE, "stopped");
-    sqlite3_progress_handler(rebuild.writer->db.handle, 0, NULL, NULL);
+    db_unwatch(&rebuild.writer->db);
     sqlite_writer_close(rebuild.writer);
     fold_release(&rebuild.orders);
     return err;

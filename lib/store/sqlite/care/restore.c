@@ -190,14 +190,14 @@ static enum err read_row(struct restore *restore, struct db *db, struct fault *f
 
 static enum err check_logs(struct restore *restore, struct db *db, struct fault *fault)
 {
-    sqlite3_progress_handler(db->handle, 10000, work_tick, &restore->work);
+    db_watch(db, work_tick, &restore->work);
     enum err err = backup_check_file(db, &restore->work, fault);
     if (!err)
         err = read_row(restore, db, fault);
     int64_t version = 0;
     if (!err)
         err = db_get_i64(db, "PRAGMA user_version", 0, &version, fault);
-    sqlite3_progress_handler(db->handle, 0, NULL, NULL);
+    db_unwatch(db);
     restore->facts.schema_version = (int)version;
     return err;
 }

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "base/banned.h"
@@ -103,8 +102,7 @@ void verify_next_step(struct verifier *verifier, const char *step, int64_t total
 
 static int64_t wal_bytes(const struct verifier *verifier)
 {
-    struct stat st;
-    return stat(verifier->wal_path, &st) == 0 ? (int64_t)st.st_size : 0;
+    return sqlite_file_bytes(verifier->data_dir, FILE_LOGS_WAL);
 }
 
 /* The WAL restarts and is cut back only after a checkpoint that no reader prevents. A writer with nothing to write
@@ -224,15 +222,14 @@ void verify_differs_at(struct verifier *verifier, const char *table, const struc
 enum err verifier_open(struct verifier *verifier, const char *data_dir, struct fault *fault)
 {
     verifier->wal_bytes = MAX_WAL_BYTES;
-    if (!sqlite_path(data_dir, FILE_LOGS_WAL, verifier->wal_path))
-        return fault_set(fault, ERR_UNAVAILABLE, "the data folder's name is too long");
+    verifier->data_dir = data_dir;
     enum err err = sqlite_file_open_reader(data_dir, &verifier->db, fault);
     if (!err)
         err = db_exec(&verifier->db, "PRAGMA cache_size=-16384", fault);
     if (!err)
         err = db_prepare(&verifier->db, verify_sql, VERIFY_STATEMENTS, fault);
     if (!err)
-        sqlite3_progress_handler(verifier->db.handle, 10000, work_tick, &verifier->work);
+        db_watch(&verifier->db, work_tick, &verifier->work);
     return err;
 }
 

@@ -90,8 +90,8 @@ struct verifier {
     struct sqlite_verified result;
     size_t max_entries;
 
-    char wal_path[STORE_PATH_BYTES];
-    int64_t wal_bytes; /* a WAL of more is waited for */
+    const char *data_dir; /* borrowed */
+    int64_t wal_bytes;    /* a WAL of more is waited for */
 
     int64_t closed_hour; /* as of this read transaction */
     int64_t closed_day;

@@ -6,7 +6,6 @@
 
 #include "base/banned.h"
 
-/* SQLite calls it every few thousand of its instructions; anything but 0 ends the statement. */
 static int tick(void *ctx)
 {
     return scan_is_late(ctx);
@@ -37,7 +36,7 @@ enum err sqlite_reader_open(const char *data_dir, struct sqlite_reader **ret_rea
         sqlite_reader_close(reader);
         return err;
     }
-    sqlite3_progress_handler(reader->db.handle, 10000, tick, reader);
+    db_watch(&reader->db, tick, reader);
     *ret_reader = reader;
     return OK;
 }
