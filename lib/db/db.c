@@ -15,9 +15,9 @@
 enum err db_fault(struct db *db, const char *doing, struct fault *fault)
 {
     int code = db->handle ? sqlite3_errcode(db->handle) : SQLITE_NOMEM;
-    const char *words = db->handle ? sqlite3_errmsg(db->handle) : "out of memory";
     if (code == SQLITE_INTERRUPT)
         return fault_set(fault, ERR_QUERY_TIMEOUT, "the report took longer than allowed");
+    const char *words = db->handle ? sqlite3_errmsg(db->handle) : "out of memory";
     return fault_set(fault, ERR_UNAVAILABLE, "%s: %s", doing, words);
 }
 

@@ -90,11 +90,11 @@ static enum err out_of_memory(struct json_logs *reader)
 /* What a body that is wrong at `offset` seems to be, in words to append; "" when nothing is recognised. */
 static const char *what_it_seems(const struct json_logs *reader, size_t offset)
 {
-    const char *first = reader->first;
     if (offset > 1 && reader->body_end > 0 && !reader->has_logs)
         return "; the body is NDJSON: send {\"logs\": [...]}";
     if (offset > 1 || reader->first_count < 2)
         return "";
+    const char *first = reader->first;
     if (memcmp(first, "\x1f\x8b", 2) == 0)
         return "; the body is gzip: send Content-Encoding: gzip";
     if (memcmp(first, "\xff\xfe", 2) == 0 || memcmp(first, "\xfe\xff", 2) == 0 || !first[0] != !first[1])
@@ -125,9 +125,9 @@ static enum err begin_log(struct json_logs *reader)
 /* Of a file, each log goes on at once, good or bad. */
 static enum err hand_on(struct json_logs *reader)
 {
-    struct log_bad bad = {.line = reader->log_line};
     if (reader->fault_count == 0)
         return reader->sink->take(reader->sink->ctx, reader->log_line, &reader->fault);
+    struct log_bad bad = {.line = reader->log_line};
     memcpy(bad.field, reader->faults[0].field, sizeof bad.field);
     memcpy(bad.message, reader->faults[0].message, sizeof bad.message);
     reader->fault_count = 0;

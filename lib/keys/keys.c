@@ -203,12 +203,12 @@ static bool user_id_suits_role(const struct api_key *key)
 
 static enum err check_new_key(const struct api_key *key, int64_t now, struct fault *fault)
 {
-    struct slice name = {key->name, strnlen(key->name, sizeof key->name)};
     if (key->role == ROLE_NONE)
         return fault_set_parameter(fault, ERR_PARAMETER_INVALID, "role", "the role is worker, user or admin");
     if (!user_id_suits_role(key))
         return fault_set_parameter(fault, ERR_PARAMETER_INVALID, "user_id",
                                    "a key of role user has a user id from 1 to 2^53-1, any other key has none");
+    struct slice name = {key->name, strnlen(key->name, sizeof key->name)};
     if (!name_is_good(name))
         return fault_set_parameter(fault, ERR_PARAMETER_INVALID, "name",
                                    "the name of a key is UTF-8 without control characters, 1 to %u bytes",
@@ -310,9 +310,9 @@ static bool is_in_force(const struct api_key *key, int64_t now)
 /* Failing is fine: the file may be read-only, or locked by another process that notes a use. */
 static void note_use(struct db *db, const struct api_key *key, int64_t now)
 {
-    sqlite3_stmt *note = db->statements[SQL_NOTE_USE];
     if (key->last_used_at > now - WHEN_HOUR)
         return;
+    sqlite3_stmt *note = db->statements[SQL_NOTE_USE];
     sqlite3_bind_int64(note, 1, key->id);
     sqlite3_bind_int64(note, 2, now);
     sqlite3_busy_timeout(db->handle, KEY_NOTE_BUSY_MS);

@@ -81,9 +81,9 @@ static enum err grow_logs(struct batch *batch)
 
 static enum err grow_text(struct batch *batch, size_t len)
 {
-    size_t cap = batch->text_cap ? batch->text_cap : FIRST_TEXT_BYTES;
     if (len > UINT32_MAX - batch->text_len) /* offsets have 32 bits */
         return ERR_UNAVAILABLE;
+    size_t cap = batch->text_cap ? batch->text_cap : FIRST_TEXT_BYTES;
     while (cap < batch->text_len + len)
         cap *= 2;
     void *text = grow(batch, batch->name_text, batch->text_cap, cap);

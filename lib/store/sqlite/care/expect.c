@@ -215,12 +215,12 @@ static enum err expect_hours(struct verifier *verifier, const struct share *shar
 
 static enum err expect(struct verifier *verifier, const struct share *share, bool limited, struct fault *fault)
 {
-    bool from_chunks = share->entries && share->tier > TIER_HOUR;
-    bool from_hours = share->traffic && share->tier > TIER_HOUR;
     if (!share->entries && !share->traffic)
         return OK;
+    bool from_chunks = share->entries && share->tier > TIER_HOUR;
     if (from_chunks && are_right(verifier, share, (enum tier)(share->tier - 1)))
         return expect_chunks(verifier, share, limited, fault);
+    bool from_hours = share->traffic && share->tier > TIER_HOUR;
     if (from_hours && are_right(verifier, share, TIER_HOUR))
         return expect_hours(verifier, share, limited, fault);
     verifier->unknown = share->entries && begins_before(share->tier, share->bucket, verifier->kept.raw_from);

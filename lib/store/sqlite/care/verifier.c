@@ -110,10 +110,10 @@ static int64_t wal_bytes(const struct verifier *verifier)
  * checkpoint due. */
 static void let_checkpoint(struct verifier *verifier)
 {
-    const struct timespec nap = {.tv_nsec = 10000000};
     int64_t bytes = wal_bytes(verifier);
     if (bytes <= verifier->wal_bytes)
         return;
+    const struct timespec nap = {.tv_nsec = 10000000};
     for (int i = 0; i < MAX_NAPS && wal_bytes(verifier) >= bytes && !watch_is_stopped(verifier->work.watch); i++)
         nanosleep(&nap, NULL);
     verifier->wal_bytes = wal_bytes(verifier) < bytes ? MAX_WAL_BYTES : bytes + MORE_WAL_BYTES;

@@ -38,9 +38,9 @@ static bool is_packed_so_far(const struct packing *packing, enum tier tier, int6
 
 bool sqlite_is_packed(const struct writer_closed *closed, enum tier tier, int64_t bucket, int64_t user)
 {
-    int64_t end = (bucket + 1) * tier_width(tier);
     if (!sqlite_is_kept(closed, tier, bucket))
         return false;
+    int64_t end = (bucket + 1) * tier_width(tier);
     if (tier == TIER_HOUR)
         return end <= closed->hour * WHEN_HOUR;
     return end <= closed->day * WHEN_DAY || is_packed_so_far(&closed->packing, tier, bucket, user);

@@ -18,10 +18,10 @@ static enum err fold_packed(struct sqlite_writer *writer, struct fold_key key, i
 /* A late log: its hour is packed already, and perhaps its day and more. */
 static enum err fold_late(struct sqlite_writer *writer, const struct raw_row *row, const struct totals *totals)
 {
-    int64_t error = writer->names.ids[row->first_name + row->log->name[NAME_ERROR]];
     if (row->log->ts / tier_width(TIER_HOUR) >= writer->closed.hour)
         return OK;
     enum err err = sqlite_traffic_add(&writer->traffic, row->user_id, row->order_id, totals);
+    int64_t error = writer->names.ids[row->first_name + row->log->name[NAME_ERROR]];
     for (int tier = TIER_HOUR; !err && tier < TIER_COUNT; tier++) {
         struct fold_key key = {
             .tier = tier, .bucket = tier_bucket((enum tier)tier, row->log->ts), .domain = row->domain};

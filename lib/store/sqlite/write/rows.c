@@ -23,9 +23,9 @@ static enum err reserve_rows(struct sqlite_writer *writer, size_t more, struct f
 enum err sqlite_queue_rows(struct sqlite_writer *writer, const struct batch *batch, uint32_t first, int64_t batch_id,
                            struct fault *fault)
 {
-    size_t first_name = writer->names.count;
     if (batch->log_count == 0)
         return OK;
+    size_t first_name = writer->names.count;
     enum err err = reserve_rows(writer, batch->log_count, fault);
     if (!err)
         err = sqlite_resolve_names(&writer->names, batch, fault);

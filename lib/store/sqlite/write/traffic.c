@@ -52,9 +52,9 @@ static enum err put_bucket(struct writer_traffic *traffic, enum writer_statement
 /* Adds an hour's entry to its hour, and to its day if that is closed; to neither that is no longer kept. */
 static enum err put_traffic(struct writer_traffic *traffic, const struct fold_entry *entry, struct fault *fault)
 {
-    int64_t hour = entry->key.bucket, day = hour / 24;
     if (entry->key.tier == TIER_QUARTER)
         return put_quarter(traffic, entry, fault);
+    int64_t hour = entry->key.bucket, day = hour / 24;
     enum err err = OK;
     if (sqlite_is_kept(traffic->closed, TIER_HOUR, hour))
         err = put_bucket(traffic, W_HOUR_ADD, hour, entry, fault);
