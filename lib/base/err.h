@@ -32,7 +32,7 @@ enum err {
 #undef ERR_ENUM
 };
 
-/* What went wrong, for the person who reads the answer. `detail` is plain English, one line, safe to show. */
+/* The fault in words, for the person who reads the answer. `detail` is plain English, one line, safe to show. */
 struct fault {
     enum err err;
     char parameter[32]; /* snake case, for the two parameter rows, else empty */

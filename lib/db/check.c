@@ -1,5 +1,5 @@
-/* check.c: SQLite's own checks of a file. Knows their words, which are all that SQLite tells: they alone say whether a
- * page is damaged, or could only not be read. Nobody else looks at these words. */
+/* check.c: SQLite's own checks of a file. SQLite reports only words, and these alone show whether a page is damaged or
+ * could not be read. Nobody else looks at these words. */
 #include "db/check.h"
 
 #include <string.h>

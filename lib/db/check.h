@@ -4,8 +4,8 @@
 
 #include "db/db.h"
 
-/* Runs a pragma of the kind of quick_check, and calls `damage` with each thing that is wrong, in SQLite's words.
- * ERR_UNAVAILABLE: the file could not be read to its end, so nothing is known. */
+/* Runs a pragma such as quick_check, and calls `damage` with each fault that SQLite reports, in its words.
+ * ERR_UNAVAILABLE: the file could not be read to its end, so its state is unknown. */
 enum err db_check(struct db *db, const char *pragma, void (*damage)(void *ctx, const char *words, int len), void *ctx,
                   struct fault *fault);
 

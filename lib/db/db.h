@@ -84,8 +84,8 @@ enum err db_run(struct db *db, sqlite3_stmt *statement, const char *doing, struc
 /* Steps: OK with *ret_row true on a row, false at the end (then it is reset). On error it is reset too. */
 enum err db_step(struct db *db, sqlite3_stmt *statement, const char *doing, bool *ret_row, struct fault *fault);
 
-/* The first column of the first row of a statement (its values bound by the caller), or `otherwise` when there is no
- * row or it is NULL; and resets it. */
+/* Runs a statement (its values bound by the caller) and resets it. *ret_value is the first column of the first row, or
+ * `otherwise` when there is no row or the column is NULL. */
 enum err db_step_i64(struct db *db, sqlite3_stmt *statement, const char *doing, int64_t otherwise, int64_t *ret_value,
                      struct fault *fault);
 

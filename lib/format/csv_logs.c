@@ -22,7 +22,7 @@ struct csv_logs {
     struct log_bad bad; /* of this record */
 };
 
-/* What is wrong first is told. */
+/* The first fault is reported. */
 static void note_refusal(void *ctx, const char *field, const char *message)
 {
     struct csv_logs *reader = ctx;

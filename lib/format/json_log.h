@@ -16,7 +16,7 @@ struct json_log {
     struct buf unescaped; /* the name or string being read, where it has escapes */
 };
 
-/* What is wrong with a log goes to `refuse`. */
+/* Faults of a log go to `refuse`. */
 void json_log_init(struct json_log *log, struct batch *batch,
                    void (*refuse)(void *ctx, const char *field, const char *message), void *ctx);
 void json_log_release(struct json_log *log);

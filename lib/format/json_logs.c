@@ -102,7 +102,7 @@ static const char *what_it_seems(const struct json_logs *reader, size_t offset)
     return first[0] == '[' ? "; the body is an array: send {\"logs\": [...]}" : "";
 }
 
-/* In a file, a line tells more than a byte of one of its bodies. */
+/* In a file, the number of the line helps more than that of a byte in one of its bodies. */
 static enum err expected_at(struct json_logs *reader, size_t offset, const char *expected)
 {
     if (reader->sink)
@@ -122,7 +122,7 @@ static enum err begin_log(struct json_logs *reader)
     return OK;
 }
 
-/* Of a file, each log goes on at once, good or bad. */
+/* Gives each log of a file to the sink at once, good or bad. */
 static enum err hand_on(struct json_logs *reader)
 {
     if (reader->fault_count == 0)

@@ -32,8 +32,8 @@ struct json_scan {
 
     char kind; /* first byte of the last watched value begun; it may yet be wrong */
 
-    /* Of the last watched name: its length in bytes, unescaped, and the first of them; a byte that is part of an
-     * escaped non-ASCII character is 0xff. */
+    /* The last watched name: its length in bytes, unescaped, and its first bytes. A byte of an escaped non-ASCII
+     * character is 0xff. */
     size_t name_len;
     char name[JSON_NAME_BYTES];
 

@@ -21,7 +21,7 @@ struct ndjson {
     struct log_bad bad; /* its line is the one being read */
 };
 
-/* What is wrong first is told. */
+/* The first fault is reported. */
 static void note_refusal(void *ctx, const char *field, const char *message)
 {
     struct ndjson *reader = ctx;
@@ -66,7 +66,7 @@ static void refuse_text(struct ndjson *reader, const char *what)
                reader->scan.expected);
 }
 
-/* Of a line that is refused already, the rest is not read. */
+/* The rest of a line that is refused already is not read. */
 static void read_piece(struct ndjson *reader, const char *data, size_t len)
 {
     while (len > 0 && !reader->refused) {

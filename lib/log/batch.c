@@ -210,7 +210,7 @@ static bool is_entry(const void *table, size_t entry, const void *key)
     return entry == *(const uint32_t *)key;
 }
 
-/* What was added last can be taken from an open-addressing table without a trace: nothing was put past it. */
+/* The last entry can be removed from an open-addressing table without a trace: no later entry was moved past it. */
 void batch_drop_names(struct batch *batch, uint32_t count)
 {
     while (batch->name_count > count && batch->name_count > 1) {

@@ -54,8 +54,8 @@ struct store_writer; /* opaque */
 enum err store_writer_open(struct store_place place, struct store_writer **ret_writer, struct fault *fault);
 void store_writer_close(struct store_writer *writer);
 
-/* Whose the marks of imports are (lib/log/import_mark.h). A key that is a mark is no other idempotency key: the batch
- * is the chunk of a file that begins there, whoever sends it, and what of it is stored already is not stored again.
+/* The caller of all marks of imports (lib/log/import_mark.h). A key that is such a mark is special: the batch is the
+ * chunk of a file that begins there, whoever sends it, and logs of it that are stored already are not stored again.
  * Marks are kept for good. */
 #define STORE_IMPORT_CALLER "analyticsctl import"
 

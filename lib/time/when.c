@@ -202,7 +202,7 @@ static bool is_digits(struct slice text)
     return text.len > 0 && reader.at == reader.end;
 }
 
-/* Of a text that begins like a date: "2026-02-30". */
+/* For a text that begins like a date: "2026-02-30". */
 static const char *date_fault(struct when_reader *reader)
 {
     int year, month, day;

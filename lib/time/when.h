@@ -37,8 +37,8 @@ struct when {
  * 00:00:00 UTC. */
 bool when_parse(struct slice text, struct when *ret_when);
 
-/* What is wrong with a text that when_parse refuses, for the words "must be …, but …": "the year is not from 1970 to
- * 2999", "second 60 (a leap second) is not accepted". Static. */
+/* Says what is wrong with a text that when_parse refuses, for messages like "must be …, but …": "the year is not from
+ * 1970 to 2999", "second 60 (a leap second) is not accepted". Static. */
 const char *when_fault(struct slice text);
 
 /* Days since 1970-01-01 of a civil date, and back. */

@@ -86,7 +86,7 @@ static void give_to_folder_owner(const char *data_dir, int fd)
         return; /* its user will be told when it can't open the file */
 }
 
-/* The program's name as it was started, without its folder; "" when that can't be told. */
+/* The name under which the program was started, without its folder; "" when it cannot be found out. */
 static void program_name(const char *pid, char *ret_name, size_t size)
 {
     char path[64];
@@ -103,7 +103,7 @@ static void program_name(const char *pid, char *ret_name, size_t size)
 
 #define PID_BYTES 16
 
-/* As the lock's file has it; "" when it does not say. */
+/* Reads the holder from the lock's file; "" when the file does not name one. */
 static void read_holder(int fd, char pid[PID_BYTES], char name[LOCK_HOLDER_BYTES])
 {
     ssize_t n = pread(fd, pid, PID_BYTES - 1, 0);

@@ -1,4 +1,4 @@
-/* name_cache.c: which id a text has in the database, remembered. Knows hashing and a ceiling. Knows no SQL. */
+/* name_cache.c: remembers the ids that texts have in the database. Knows a ceiling. Knows no SQL. */
 #include "store/sqlite/name_cache.h"
 
 #include <stdlib.h>

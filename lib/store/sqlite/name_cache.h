@@ -1,4 +1,5 @@
-/* name_cache.h: which id a text has in the database, remembered. Bounded: clients choose the texts. Knows no SQL. */
+/* name_cache.h: remembers the ids that texts have in the database. Bounded, because clients choose the texts. Knows no
+ * SQL. */
 #ifndef STORE_SQLITE_NAME_CACHE_H
 #define STORE_SQLITE_NAME_CACHE_H
 
@@ -26,7 +27,7 @@ struct name_cache {
 /* An all-zero struct is an empty cache. */
 void name_cache_release(struct name_cache *cache);
 
-/* Forgets everything: after a rollback, ids that were given in it are not true. */
+/* Forgets everything: ids that were given in a transaction are not valid after its rollback. */
 void name_cache_clear(struct name_cache *cache);
 
 /* The id, or 0 when not remembered. `hash` is any hash of the text, always the same one for a text. */

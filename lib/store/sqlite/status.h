@@ -7,7 +7,7 @@
 enum sqlite_span { SPAN_MINUTE, SPAN_HOUR, SPAN_DAY, STORE_SPANS };
 extern const int64_t sqlite_span_seconds[STORE_SPANS];
 
-/* What came in during the last so many seconds; -1: it would take too long to count. */
+/* What came in during the last minute, hour or day; -1: counting would take too long. */
 struct sqlite_received {
     int64_t batches;
     int64_t logs;

@@ -226,8 +226,8 @@ static enum err copy_pages(struct sqlite_backup *backup, struct db *copy, struct
     return err;
 }
 
-/* Without a journal on the disk: what is not whole is thrown away. (SQLite refuses to do without any, being DEFENSIVE.)
- */
+/* Keeps the journal in memory: a file that is not whole is thrown away. (Being DEFENSIVE, SQLite refuses to do without
+ * a journal.) */
 static enum err open_copy(struct db *db, const char *path, struct fault *fault)
 {
     enum err err = db_open(db, path, DB_READ_WRITE, 0, fault);
@@ -352,7 +352,7 @@ static enum err check(struct sqlite_backup *backup, struct target *target, struc
 
 /* ---- the whole ---- */
 
-/* Where the file system can't rename without replacing, what check_name has seen must do. */
+/* Where the file system cannot rename without replacing, check_name has looked already. */
 static enum err put_in_place(struct target *target, bool replace, struct fault *fault)
 {
     int failed = renameat2(AT_FDCWD, target->partial, AT_FDCWD, target->file, replace ? 0 : RENAME_NOREPLACE);

@@ -7,7 +7,7 @@
 
 /* ---- verify ---- */
 
-/* The periods that a rollup knows. PERIOD_NONE: what is told has no time. */
+/* The periods that a rollup knows. PERIOD_NONE: the difference has no time. */
 enum sqlite_period { PERIOD_NONE, PERIOD_QUARTER, PERIOD_HOUR, PERIOD_DAY, PERIOD_4_DAYS, PERIOD_16_DAYS };
 
 /* Something that is not as it should be. */
@@ -32,7 +32,7 @@ struct sqlite_difference {
 
 struct sqlite_verify_options {
     bool skip_file;         /* leave out SQLite's check of the file */
-    size_t entries_at_once; /* sums held in memory, about 120 bytes each; 0: as is usual. For tests */
+    size_t entries_at_once; /* how many sums are held in memory, about 120 bytes each; 0: the default. For tests */
     void *ctx;
     void (*difference)(void *ctx, const struct sqlite_difference *difference); /* all of it borrowed; or NULL */
 };

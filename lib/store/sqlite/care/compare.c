@@ -1,5 +1,5 @@
-/* compare.c: what the tables of a share hold against what they should, row by row and entry by entry, both in key
- * order. Does not know where the sums come from that should be there, nor how a difference is told. */
+/* compare.c: compares what the tables of a share hold with what they should, row by row and entry by entry, both in key
+ * order. Does not know where the expected sums come from, nor how a difference is reported. */
 #include "store/sqlite/care/compare.h"
 
 #include "rollup/pack.h"
@@ -92,7 +92,7 @@ static enum err compare_traffic(struct verifier *verifier, const struct share *s
     return err;
 }
 
-/* Of an hour: its quarters, and it itself, which has rows only once it is closed. */
+/* Compares an hour: its quarters, and the hour itself, which has rows only once it is closed. */
 static enum err compare_hour(struct verifier *verifier, const struct share *share, struct fault *fault)
 {
     int64_t hour = share->bucket;

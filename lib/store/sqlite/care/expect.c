@@ -52,7 +52,7 @@ static enum err add_traffic(struct verifier *verifier, const struct share *share
     return err || tier == TIER_QUARTER ? err : fold_add(&verifier->traffic, &key, &totals);
 }
 
-/* To everyone's entries, where orders don't count, and its user's. */
+/* Adds to the entries of everyone, which have no orders, and of its user. */
 static enum err add_entry(struct verifier *verifier, const struct share *share, int64_t error, const struct part *part)
 {
     struct fold_key key = {.tier = share->tier, .bucket = share->bucket, .domain = part->domain, .error = error};

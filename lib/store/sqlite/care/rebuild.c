@@ -201,7 +201,7 @@ static enum err close_all(struct rebuild *rebuild, int64_t now, struct fault *fa
 
 /* ---- the whole ---- */
 
-/* Of the logs that are gone, no more is known. */
+/* All that is known of logs that are gone. */
 static const char gone_sql[] = "SELECT count, bytes_sent, bytes_received, errors, 0 FROM retention";
 
 static enum err run(struct rebuild *rebuild, int64_t now, struct sqlite_rebuilt *ret_rebuilt, struct fault *fault)

@@ -47,7 +47,7 @@ static uint32_t big_endian(const unsigned char *bytes)
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
-/* By its first bytes: see sqlite.org/fileformat2.html. A file that lost its end is found out here. */
+/* Checks the first bytes (sqlite.org/fileformat2.html). They also show whether the file has lost its end. */
 static enum err check_header(struct restore *restore, struct fault *fault)
 {
     struct stat file;
@@ -76,7 +76,7 @@ static enum err check_place(const struct restore *restore, bool replace, struct 
     return OK;
 }
 
-/* What a killed restore left, and this one when it fails. */
+/* Removes what a killed restore has left, or this one when it fails. */
 static void remove_partial(const struct restore *restore)
 {
     static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};

@@ -1,5 +1,5 @@
-/* verifier.c: what all of verify stands on: the connection and its read transactions, whoever waits, what is closed as
- * of this transaction, and how a difference is told. Does not know what is compared with what. */
+/* verifier.c: the ground of verify: the connection and its read transactions, progress and pauses, what is closed as of
+ * a transaction, and how a difference is reported. Does not know what is compared with what. */
 #include "store/sqlite/care/verifier.h"
 
 #include "db/files.h"

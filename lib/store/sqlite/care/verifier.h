@@ -1,4 +1,5 @@
-/* verifier.h: what the files of verify stand on: the database as they read it, and how they tell what differs. */
+/* verifier.h: the ground that the files of verify share: the database as they read it, and how they report a
+ * difference. */
 #ifndef STORE_SQLITE_CARE_VERIFIER_H
 #define STORE_SQLITE_CARE_VERIFIER_H
 

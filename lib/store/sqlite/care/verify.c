@@ -14,7 +14,7 @@
 
 /* ---- a share ---- */
 
-/* Where to cut: not at the beginning, so that both parts are smaller. */
+/* Where to cut a range: not at its beginning, so that both parts are smaller. */
 static int64_t cut_at(int64_t from, int64_t middle)
 {
     return middle > from ? middle : from + 1;
@@ -84,7 +84,7 @@ static enum err try_share(struct verifier *verifier, const struct share *share, 
     return err ? err : verify_pause(verifier, fault);
 }
 
-/* As a whole if it fits into memory, else cut in two, as often as needed. */
+/* Checks the share as a whole if it fits into memory, else in two parts, each cut again as often as needed. */
 static enum err check_share(struct verifier *verifier, const struct share *share, struct fault *fault)
 {
     enum err err = try_share(verifier, share, true, fault);

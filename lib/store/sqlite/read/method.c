@@ -27,7 +27,7 @@ static struct method chunk_method(const struct pass *pass)
     return (struct method){pass->scan->domain == NAME_ANY ? R_CHUNKS : R_CHUNK_OF_DOMAIN, false, pass_take_chunk};
 }
 
-/* Of a breakdown: orders and users from what is rolled up, everything else from the logs. */
+/* A breakdown reads orders and users from rollups, everything else from the logs. */
 static struct method value_method(const struct pass *pass, const struct piece *piece)
 {
     bool plain = is_plain(pass->scan), everyone = pass->user == 0;

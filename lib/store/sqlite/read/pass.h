@@ -16,7 +16,7 @@ struct pass {
     struct fault *fault;
 };
 
-/* Gives what one row of a statement holds to the sink. `start` is where the bucket being read begins. */
+/* Gives the contents of one row to the sink. `start` is the beginning of the bucket that is read. */
 typedef enum err (*pass_take)(const struct pass *pass, sqlite3_stmt *statement, int64_t start);
 
 enum err pass_take_traffic(const struct pass *pass, sqlite3_stmt *statement, int64_t start);
@@ -24,11 +24,11 @@ enum err pass_take_raw(const struct pass *pass, sqlite3_stmt *statement, int64_t
 enum err pass_take_owner(const struct pass *pass, sqlite3_stmt *statement, int64_t start);
 enum err pass_take_chunk(const struct pass *pass, sqlite3_stmt *statement, int64_t start);
 
-/* Of statements that use the aggregate: their logs have gone to the sink by then. */
+/* For statements that use the aggregate: it has given their logs to the sink already. */
 enum err pass_take_nothing(const struct pass *pass, sqlite3_stmt *statement, int64_t start);
 
-/* The aggregate "tally" of the statements for breakdowns: a value and the measures of one log. Ten million logs are
- * stepped through inside of SQLite a third faster than row by row out here. */
+/* Registers the aggregate "tally", which the statements for breakdowns use: it takes a value and the measures of one
+ * log. SQLite steps through ten million logs a third faster this way than row by row. */
 enum err pass_make_aggregate(struct sqlite_reader *reader, struct fault *fault);
 
 #endif

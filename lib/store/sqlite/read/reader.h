@@ -20,7 +20,7 @@ struct sqlite_reader {
     const struct pass *pass; /* read/pass.h: the reading under way */
 };
 
-/* What store.h says of the functions of these names. */
+/* store.h documents the functions of these names. */
 
 enum err sqlite_reader_open(const char *data_dir, struct sqlite_reader **ret_reader, struct fault *fault);
 void sqlite_reader_close(struct sqlite_reader *reader);

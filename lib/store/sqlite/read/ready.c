@@ -92,7 +92,7 @@ enum err scan_split_users(struct sqlite_reader *reader, struct scan *scan, struc
     return add_users(reader, scan, R_USERS, fault);
 }
 
-/* The first read: it fixes the moment that the whole transaction sees. */
+/* This first read fixes the state that the whole transaction sees. */
 static enum err read_closing(struct sqlite_reader *reader, struct scan *scan, struct fault *fault)
 {
     sqlite3_stmt *statement = reader_statement(reader, R_CLOSING);

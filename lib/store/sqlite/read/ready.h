@@ -1,4 +1,4 @@
-/* ready.h: a question made ready, and what its rows are. Private to this room. */
+/* ready.h: a question made ready for reading, and the rows that answer it. Private to this room. */
 #ifndef STORE_SQLITE_READ_READY_H
 #define STORE_SQLITE_READ_READY_H
 
@@ -21,7 +21,7 @@ struct scan {
     size_t user_count; /* 0: nothing can match */
 };
 
-/* What a report counts: all logs; all logs, by domain; logs that name an error, by error and domain; all logs, by the
+/* What a report counts: all logs; all logs by domain; logs that name an error, by error and domain; all logs by the
  * value of a dimension. */
 enum scan_source { SCAN_TRAFFIC, SCAN_DOMAINS, SCAN_ERRORS, SCAN_VALUES };
 

@@ -10,7 +10,7 @@
 
 #include "base/banned.h"
 
-/* What a struct store_state holds. Without padding: its bytes are compared. */
+/* The contents of a struct store_state. It has no padding, because its bytes are compared. */
 struct stored_state {
     int64_t file[4];
     int64_t is_closed; /* the range, so that only late logs change it */

@@ -23,13 +23,13 @@ static bool sums_fit(const struct batch *batch, uint32_t first, const struct tot
     return true;
 }
 
-/* What an item's key becomes when the item is let in. */
+/* What is stored for an item's key once the item is let in. */
 struct claim {
     bool is_import;
     struct import_mark end;
 };
 
-/* Looks for the item's key: *ret_known, and then the item's result is set. */
+/* Looks for the item's key. *ret_known: it was there, and the item's result is set. */
 static enum err find_key(struct sqlite_writer *writer, struct store_item *item, int64_t caller, bool *ret_known,
                          struct fault *fault)
 {
@@ -72,7 +72,7 @@ static enum err add_batch(struct sqlite_writer *writer, uint32_t logs, int64_t c
     return err;
 }
 
-/* What an item's key says of it. *ret_known: nothing is to be done, and its result is set. */
+/* Looks the item's key up. *ret_known: the item came before; its result is set and nothing is to be done. */
 static enum err look_up(struct sqlite_writer *writer, struct store_item *item, int64_t caller, struct claim *ret_claim,
                         bool *ret_known, struct fault *fault)
 {

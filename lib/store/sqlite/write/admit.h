@@ -4,15 +4,15 @@
 
 #include "store/sqlite/write/writer.h"
 
-/* Lets an item in: its key is claimed, its batch stored and its logs queued; or sets its result to why not. `sums`
- * become the total with it. An error is the whole group's. */
+/* Lets an item in: claims its key, stores its batch, queues its logs and adds them to `sums`. Or sets the item's result
+ * to the reason why not. An error concerns the whole group. */
 enum err sqlite_admit(struct sqlite_writer *writer, struct store_item *item, int64_t now, struct totals *sums,
                       struct fault *fault);
 
-/* The sums over everything become these. */
+/* Stores the sums over everything. */
 enum err sqlite_put_total(struct sqlite_writer *writer, const struct totals *sums, struct fault *fault);
 
-/* Forgets some keys that came before a time, Unix seconds; *ret_more when there may be others. */
+/* Forgets some keys from before a time, Unix seconds; *ret_more when there may be others. */
 enum err sqlite_expire_keys(struct sqlite_writer *writer, int64_t before, bool *ret_more, struct fault *fault);
 
 #endif

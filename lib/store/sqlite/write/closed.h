@@ -17,7 +17,7 @@ struct packing {
     int64_t logs;         /* raw logs read to close hours, since the start */
 };
 
-/* What is no longer kept: the table retention. Days: buckets of tier 2. */
+/* The days from which logs, hours and days are kept (the table retention): buckets of tier 2. */
 struct horizons {
     int64_t raw_from;
     int64_t hour_from;

@@ -67,7 +67,7 @@ enum err sqlite_resolve_names(struct writer_names *names, const struct batch *ba
 
 enum err sqlite_resolve_text(struct writer_names *names, struct slice text, int64_t *ret_id, struct fault *fault)
 {
-    /* Rare texts (callers) bypass the cache: they have no hash of the batch's kind. */
+    /* Rare texts (callers) bypass the cache: they have no hash from a batch. */
     *ret_id = 0;
     enum err err = text.len ? find(names, text, ret_id, fault) : OK;
     if (!err && !*ret_id && text.len)

@@ -114,7 +114,7 @@ static enum err put_chunk(struct writer_pack *pack, const struct fold_key *first
     return db_run(pack->db, statement, "store a chunk", fault);
 }
 
-/* Where a run is cut: a chunk ends before the group at `entry` when it is full, but never within a domain. */
+/* Does the chunk end before the group at `entry`? When it is full, but never within a domain. */
 static bool ends_chunk(const struct pack_writer *packer, size_t before, const struct fold_entry *entry)
 {
     return before > 0 && packer->bytes.len > CHUNK_BYTES && entry[0].key.domain != entry[-1].key.domain;

@@ -59,7 +59,7 @@ enum err sqlite_retain_today(struct sqlite_writer *writer, int64_t now, int64_t 
     return err;
 }
 
-/* Where a horizon should be: not before where it is, and not later than `most`. */
+/* The day where a horizon should be: never before its place, never after `most`. */
 static int64_t due_from(const struct pruning *pruning, int64_t today, int64_t days, int64_t most, int64_t from)
 {
     int64_t due = days ? today - days : 0;

@@ -14,7 +14,7 @@ enum err sqlite_retain_today(struct sqlite_writer *writer, int64_t now, int64_t 
 /* Everything before the day goes, whatever the retention says, and all free pages are given back. */
 void sqlite_retain_from(struct sqlite_writer *writer, int64_t day);
 
-/* Does a service delete now? */
+/* Is a service deleting now? */
 bool sqlite_retain_is_busy(const struct sqlite_writer *writer);
 
 #endif

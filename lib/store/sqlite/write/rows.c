@@ -135,7 +135,7 @@ enum err sqlite_spool_rows(struct sqlite_writer *writer, struct fault *fault)
     return err;
 }
 
-/* In key order, so that each page is visited once. */
+/* Stores rows in key order, so that each page is visited once. */
 enum err sqlite_put_rows(struct sqlite_writer *writer, struct fault *fault)
 {
     if (writer->rows.count > 1)

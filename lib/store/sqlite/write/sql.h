@@ -7,7 +7,7 @@
 #include "report/report.h"
 #include "store/store.h"
 
-/* What a horizon passes on its way to the day ?1; and some rows of a table, in key order. */
+/* The days that a horizon passes on its way to the day ?1; and the deletion of some rows of a table, in key order. */
 #define GONE_DAYS " FROM traffic_day WHERE user_id = 0 AND order_id = 0 AND bucket >= raw_from AND bucket < ?1"
 #define PRUNE(table, key, which)                                                                                       \
     "DELETE FROM " table " WHERE (" key ") IN (SELECT " key " FROM " table " WHERE " which " ORDER BY " key " LIMIT "  \
@@ -191,7 +191,7 @@ static inline void bind_all(sqlite3_stmt *statement, const int64_t *values, int 
 #define BIND_ALL(statement, ...)                                                                                       \
     bind_all(statement, (const int64_t[]){__VA_ARGS__}, (int)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)))
 
-/* The first column of the first row, for one parameter or none. */
+/* Runs one of the statements that have one parameter or none: the first column of the first row, or `otherwise`. */
 enum err sqlite_lookup(struct db *db, enum writer_statement which, int64_t value, int64_t otherwise, int64_t *ret_value,
                        struct fault *fault);
 

@@ -1,4 +1,4 @@
-/* upkeep.c: what is done between groups, slice by slice. Knows what comes before what. Leaves the work to write/wal.c,
+/* upkeep.c: the upkeep between groups, slice by slice. Knows what comes before what. Leaves the work to write/wal.c,
  * write/close.c, write/admit.c and write/retain.c. */
 #include "store/sqlite/write/upkeep.h"
 

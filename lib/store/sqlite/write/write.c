@@ -17,7 +17,7 @@
 /* About 5 ms of packing. */
 #define SLICE_ENTRIES 50000
 
-/* What the pragma says of a file that gives pages back when it is told to. */
+/* The value of PRAGMA auto_vacuum in a file that gives pages back on request. */
 #define AUTO_VACUUM_INCREMENTAL 2
 
 /* (order, user) pairs remembered before they are forgotten all at once. */
@@ -101,7 +101,7 @@ enum err sqlite_writer_open(const char *data_dir, bool spools, struct sqlite_wri
         sqlite_writer_close(writer);
         return err;
     }
-    sqlite_may_write(writer, fault); /* else later: a full disk, or a reader, keeps from writing, not from starting */
+    sqlite_may_write(writer, fault); /* if not, then later: a full disk or a reader prevents writing, not starting */
     *ret_writer = writer;
     return OK;
 }

@@ -1,6 +1,5 @@
-/* writer.h: the writing side: a part for each of its files, and what it does for the engine. Private to the SQLite
- * engine.
- */
+/* writer.h: the writing side: the part of each of its files, and the operations that it gives the engine. Private to
+ * the SQLite engine. */
 #ifndef STORE_SQLITE_WRITE_WRITER_H
 #define STORE_SQLITE_WRITE_WRITER_H
 
@@ -78,7 +77,7 @@ struct sqlite_writer {
     struct writer_health health;
 };
 
-/* What store.h says of the functions of these names. */
+/* store.h documents the functions of these names. */
 enum err sqlite_writer_open(const char *data_dir, bool spools, struct sqlite_writer **ret_writer, struct fault *fault);
 void sqlite_writer_close(struct sqlite_writer *writer);
 void sqlite_write(struct sqlite_writer *writer, struct store_item *items, size_t count, int64_t now,
