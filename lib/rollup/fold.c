@@ -2,6 +2,7 @@
 #include "rollup/fold.h"
 
 #include "base/hash.h"
+#include "base/int64.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -77,11 +78,6 @@ enum err fold_add(struct fold *fold, const struct fold_key *key, const struct to
     fold->entries[fold->count] = (struct fold_entry){.key = *key, .totals = *totals};
     take_slot(fold, slot, fold->count++);
     return OK;
-}
-
-static int compare64(int64_t a, int64_t b)
-{
-    return (a > b) - (a < b);
 }
 
 int fold_order(const struct fold_key *a, const struct fold_key *b)

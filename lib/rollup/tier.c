@@ -1,6 +1,7 @@
 /* tier.c: rollup arithmetic. Knows buckets of time. Knows no SQL, HTTP, JSON, or what time it is. */
 #include "rollup/tier.h"
 
+#include "base/int64.h"
 #include "time/when.h"
 
 #include <assert.h>
@@ -54,11 +55,6 @@ static enum tier widest(int64_t at, int64_t to, const struct tier_set *tiers)
         if (usable((enum tier)tier, at, to, tiers))
             return (enum tier)tier;
     return TIER_COUNT;
-}
-
-static int64_t min64(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
 }
 
 /* The part of one quarter that begins at `at`. */

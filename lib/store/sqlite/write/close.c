@@ -2,6 +2,7 @@
  * Knows what is due when. Leaves the chunks to write/pack.c. */
 #include "store/sqlite/write/close.h"
 
+#include "base/int64.h"
 #include "rollup/pack.h"
 #include "time/when.h"
 
@@ -14,11 +15,6 @@
 
 /* Users or empty days that one slice may take on, beside writer->closed.packing.slice_entries. */
 #define SLICE_STEPS 1000
-
-static int64_t max64(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
 
 /* ---- an hour ---- */
 
@@ -165,8 +161,7 @@ static enum err list_users_of(struct sqlite_writer *writer, int64_t part, struct
 
 static int by_value(const void *left, const void *right)
 {
-    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
-    return (a > b) - (a < b);
+    return compare64(*(const int64_t *)left, *(const int64_t *)right);
 }
 
 static void sort_users(struct packing *packing)

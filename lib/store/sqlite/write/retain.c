@@ -3,6 +3,7 @@
  * the rows mean. */
 #include "store/sqlite/write/retain.h"
 
+#include "base/int64.h"
 #include "time/when.h"
 
 #include <stdio.h>
@@ -39,16 +40,6 @@ bool sqlite_retain_is_busy(const struct sqlite_writer *writer)
 }
 
 /* ---- horizons ---- */
-
-static int64_t min64(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t max64(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
 
 enum err sqlite_retain_today(struct sqlite_writer *writer, int64_t now, int64_t *ret_day, struct fault *fault)
 {

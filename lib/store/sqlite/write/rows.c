@@ -1,6 +1,7 @@
 /* rows.c: a group's logs as rows of raw_log, in key order. Knows the columns. Does not know which logs are let in. */
 #include "store/sqlite/write/rows.h"
 
+#include "base/int64.h"
 #include "time/when.h"
 
 #include <stdlib.h>
@@ -44,11 +45,6 @@ enum err sqlite_queue_rows(struct sqlite_writer *writer, const struct batch *bat
                                                                    .first_name = first_name};
     }
     return OK;
-}
-
-static int compare64(int64_t a, int64_t b)
-{
-    return (a > b) - (a < b);
 }
 
 static int compare_rows(const void *left, const void *right)
