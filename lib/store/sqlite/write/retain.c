@@ -51,7 +51,7 @@ enum err sqlite_retain_today(struct sqlite_writer *writer, int64_t now, int64_t 
 }
 
 /* The day where a horizon should be: never before its place, never after `most`. */
-static int64_t due_from(const struct pruning *pruning, int64_t today, int64_t days, int64_t most, int64_t from)
+static int64_t due_from(const struct writer_pruning *pruning, int64_t today, int64_t days, int64_t most, int64_t from)
 {
     int64_t due = days ? today - days : 0;
     return max64(min64(max64(due, pruning->before), most), from);
@@ -59,7 +59,7 @@ static int64_t due_from(const struct pruning *pruning, int64_t today, int64_t da
 
 static struct horizons due_horizons(const struct sqlite_writer *writer, int64_t today)
 {
-    const struct pruning *pruning = &writer->pruning;
+    const struct writer_pruning *pruning = &writer->pruning;
     const struct store_retention *keep = &pruning->retention;
     struct horizons due = writer->closed.horizons;
     due.raw_from = due_from(pruning, today, keep->raw_days, writer->closed.day, due.raw_from);
@@ -179,7 +179,7 @@ static enum err prune_chunks(struct sqlite_writer *writer, int64_t *ret_rows, st
 /* The next (user, order) pair; *ret_row is false after the last. */
 static enum err next_pair(struct sqlite_writer *writer, bool *ret_row, struct fault *fault)
 {
-    struct pruning *pruning = &writer->pruning;
+    struct writer_pruning *pruning = &writer->pruning;
     sqlite3_stmt *statement = sql_of(&writer->db, W_DAY_NEXT);
     BIND_ALL(statement, pruning->user, pruning->order);
     enum err err = db_step(&writer->db, statement, "look for old days", ret_row, fault);
@@ -261,7 +261,7 @@ static enum err prune_some(struct sqlite_writer *writer, struct fault *fault)
     static enum err (*const works[])(struct sqlite_writer *, int64_t *, struct fault *) = {
         prune_raw, prune_batches, prune_quarters, prune_hours, prune_chunks, prune_days, give_back,
     };
-    struct pruning *pruning = &writer->pruning;
+    struct writer_pruning *pruning = &writer->pruning;
     int64_t rows = 0;
     size_t count = sizeof works / sizeof *works, i = pruning->vacuuming ? count - 1 : 0;
     enum err err = OK;
@@ -276,7 +276,7 @@ static enum err prune_some(struct sqlite_writer *writer, struct fault *fault)
 
 static enum err run_slice(struct sqlite_writer *writer, struct fault *fault)
 {
-    struct pruning before = writer->pruning;
+    struct writer_pruning before = writer->pruning;
     enum err err = db_begin(&writer->db, fault);
     if (!err)
         err = prune_some(writer, fault);
@@ -289,7 +289,7 @@ static enum err run_slice(struct sqlite_writer *writer, struct fault *fault)
 
 enum err sqlite_retain_next(struct sqlite_writer *writer, int64_t now, bool *ret_more, struct fault *fault)
 {
-    struct pruning *pruning = &writer->pruning;
+    struct writer_pruning *pruning = &writer->pruning;
     bool wanted = pruning->retention.raw_days || pruning->before;
     *ret_more = false;
     if (!wanted && !pruning->pending)

@@ -41,7 +41,7 @@ struct writer_admit {
 #define RETAIN_TABLES 6 /* that have rows to delete */
 
 /* Deleting what is no longer kept. */
-struct pruning {
+struct writer_pruning {
     struct store_retention retention;
     int64_t before;              /* a day: everything older goes, whatever `retention` says; 0: none */
     bool give_back_all;          /* no free page is kept for what comes next */
@@ -72,7 +72,7 @@ struct sqlite_writer {
     struct writer_traffic traffic;
     struct writer_pack pack;
     struct writer_closed closed;
-    struct pruning pruning;
+    struct writer_pruning pruning;
     struct writer_wal wal;
     struct writer_health health;
 };
