@@ -9,38 +9,38 @@
 #include "base/banned.h"
 
 enum variable {
-    REQUEST_METHOD,
-    DOCUMENT_URI,
-    REQUEST_URI,
-    QUERY_STRING,
-    CONTENT_TYPE,
-    CONTENT_LENGTH,
-    HTTP_CONTENT_ENCODING,
-    HTTP_IDEMPOTENCY_KEY,
-    HTTP_ACCEPT,
-    HTTP_IF_NONE_MATCH,
-    ANALYTICS_ROLE,
-    ANALYTICS_USER_ID,
-    ANALYTICS_CALLER,
-    ANALYTICS_API_KEY,
+    CGI_REQUEST_METHOD,
+    CGI_DOCUMENT_URI,
+    CGI_REQUEST_URI,
+    CGI_QUERY_STRING,
+    CGI_CONTENT_TYPE,
+    CGI_CONTENT_LENGTH,
+    CGI_HTTP_CONTENT_ENCODING,
+    CGI_HTTP_IDEMPOTENCY_KEY,
+    CGI_HTTP_ACCEPT,
+    CGI_HTTP_IF_NONE_MATCH,
+    CGI_ANALYTICS_ROLE,
+    CGI_ANALYTICS_USER_ID,
+    CGI_ANALYTICS_CALLER,
+    CGI_ANALYTICS_API_KEY,
     VARIABLES
 };
 
 static const char *const variable_names[VARIABLES] = {
-    [REQUEST_METHOD] = "REQUEST_METHOD",
-    [DOCUMENT_URI] = "DOCUMENT_URI",
-    [REQUEST_URI] = "REQUEST_URI",
-    [QUERY_STRING] = "QUERY_STRING",
-    [CONTENT_TYPE] = "CONTENT_TYPE",
-    [CONTENT_LENGTH] = "CONTENT_LENGTH",
-    [HTTP_CONTENT_ENCODING] = "HTTP_CONTENT_ENCODING",
-    [HTTP_IDEMPOTENCY_KEY] = "HTTP_IDEMPOTENCY_KEY",
-    [HTTP_ACCEPT] = "HTTP_ACCEPT",
-    [HTTP_IF_NONE_MATCH] = "HTTP_IF_NONE_MATCH",
-    [ANALYTICS_ROLE] = "ANALYTICS_ROLE",
-    [ANALYTICS_USER_ID] = "ANALYTICS_USER_ID",
-    [ANALYTICS_CALLER] = "ANALYTICS_CALLER",
-    [ANALYTICS_API_KEY] = "ANALYTICS_API_KEY",
+    [CGI_REQUEST_METHOD] = "REQUEST_METHOD",
+    [CGI_DOCUMENT_URI] = "DOCUMENT_URI",
+    [CGI_REQUEST_URI] = "REQUEST_URI",
+    [CGI_QUERY_STRING] = "QUERY_STRING",
+    [CGI_CONTENT_TYPE] = "CONTENT_TYPE",
+    [CGI_CONTENT_LENGTH] = "CONTENT_LENGTH",
+    [CGI_HTTP_CONTENT_ENCODING] = "HTTP_CONTENT_ENCODING",
+    [CGI_HTTP_IDEMPOTENCY_KEY] = "HTTP_IDEMPOTENCY_KEY",
+    [CGI_HTTP_ACCEPT] = "HTTP_ACCEPT",
+    [CGI_HTTP_IF_NONE_MATCH] = "HTTP_IF_NONE_MATCH",
+    [CGI_ANALYTICS_ROLE] = "ANALYTICS_ROLE",
+    [CGI_ANALYTICS_USER_ID] = "ANALYTICS_USER_ID",
+    [CGI_ANALYTICS_CALLER] = "ANALYTICS_CALLER",
+    [CGI_ANALYTICS_API_KEY] = "ANALYTICS_API_KEY",
 };
 
 /* Stands for a header field that came more than once: no media type, encoding, number, tag or key looks like this. */
@@ -69,7 +69,7 @@ static enum variable gather(const char *const *env, const char *values[VARIABLES
         enum variable v = find_variable(*env, &value);
         if (v == VARIABLES)
             continue;
-        if (values[v] && v >= ANALYTICS_ROLE)
+        if (values[v] && v >= CGI_ANALYTICS_ROLE)
             doubtful = v;
         values[v] = values[v] ? given_twice : value;
     }
@@ -124,7 +124,7 @@ distrust(struct cgi_room *room, struct request *request, const char *format, ...
 /* Sets role, user_id and caller together, or none of them. */
 static void read_identity(const char *values[VARIABLES], struct cgi_room *room, struct request *request)
 {
-    const char *role_text = values[ANALYTICS_ROLE], *user_text = values[ANALYTICS_USER_ID];
+    const char *role_text = values[CGI_ANALYTICS_ROLE], *user_text = values[CGI_ANALYTICS_USER_ID];
     if (!*role_text && !*user_text)
         return;
     char given[48];
@@ -141,7 +141,7 @@ static void read_identity(const char *values[VARIABLES], struct cgi_room *room, 
                  (long long)LIMIT_ID, quote(user_text, given));
         return;
     }
-    struct slice caller = slice_of(values[ANALYTICS_CALLER]);
+    struct slice caller = slice_of(values[CGI_ANALYTICS_CALLER]);
     if (caller.len > LIMIT_CALLER_BYTES || text_has_control(caller.data, caller.len)) {
         distrust(room, request,
                  "ANALYTICS_CALLER must have at most %u bytes and no control character, but has %zu bytes: %s",
@@ -166,25 +166,25 @@ void cgi_request(const char *const *env, struct cgi_room *room, struct request *
 {
     const char *values[VARIABLES] = {NULL};
     enum variable doubtful = gather(env, values);
-    const char *idempotency_key = values[HTTP_IDEMPOTENCY_KEY];
+    const char *idempotency_key = values[CGI_HTTP_IDEMPOTENCY_KEY];
     for (enum variable v = 0; v < VARIABLES; v++) {
         if (!values[v])
             values[v] = "";
     }
     *ret_request = (struct request){
-        .method = method_parse(values[REQUEST_METHOD]),
-        .route = values[DOCUMENT_URI],
-        .path = path_of(values[REQUEST_URI], values[DOCUMENT_URI]),
-        .query_string = values[QUERY_STRING],
-        .content_type = values[CONTENT_TYPE],
-        .content_encoding = values[HTTP_CONTENT_ENCODING],
-        .accept = values[HTTP_ACCEPT],
-        .if_none_match = values[HTTP_IF_NONE_MATCH],
+        .method = method_parse(values[CGI_REQUEST_METHOD]),
+        .route = values[CGI_DOCUMENT_URI],
+        .path = path_of(values[CGI_REQUEST_URI], values[CGI_DOCUMENT_URI]),
+        .query_string = values[CGI_QUERY_STRING],
+        .content_type = values[CGI_CONTENT_TYPE],
+        .content_encoding = values[CGI_HTTP_CONTENT_ENCODING],
+        .accept = values[CGI_HTTP_ACCEPT],
+        .if_none_match = values[CGI_HTTP_IF_NONE_MATCH],
         .idempotency_key = idempotency_key,
-        .content_length = length_parse(values[CONTENT_LENGTH]),
+        .content_length = length_parse(values[CGI_CONTENT_LENGTH]),
         .role = ROLE_NONE,
         .caller = "",
-        .api_key = values[ANALYTICS_API_KEY],
+        .api_key = values[CGI_ANALYTICS_API_KEY],
     };
     if (doubtful != VARIABLES)
         distrust(room, ret_request, "%s must be given once, but the web server gives it more often",
