@@ -3,9 +3,12 @@
 #ifndef BASE_INDEX_H
 #define BASE_INDEX_H
 
+#include "base/text.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Open addressing with linear probing. All-zero is an empty one, which has room for nothing. */
 struct index {
@@ -52,6 +55,17 @@ index_find(const struct index *index, uint64_t hash, bool (*is_it)(const void *t
     while (index->slots[at] && !is_it(table, index->slots[at] - 1, key))
         at = (at + 1) & (index->count - 1);
     return &index->slots[at];
+}
+
+/* A text that is looked for, with its hash. */
+struct index_text {
+    uint32_t hash;
+    struct slice text;
+};
+
+static inline bool index_text_is(const struct index_text *wanted, uint32_t hash, const char *text, size_t len)
+{
+    return wanted->hash == hash && wanted->text.len == len && memcmp(wanted->text.data, text, len) == 0;
 }
 
 #endif

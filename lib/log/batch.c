@@ -152,18 +152,11 @@ static uint32_t hash_of(struct slice text)
     return (uint32_t)(hash ^ hash >> 32);
 }
 
-struct wanted {
-    uint32_t hash;
-    struct slice text;
-};
-
 static bool is_wanted(const void *table, size_t entry, const void *key)
 {
     const struct batch *batch = table;
     const struct batch_name *name = &batch->names[entry];
-    const struct wanted *wanted = key;
-    return name->hash == wanted->hash && name->len == wanted->text.len &&
-           memcmp(batch->name_text + name->offset, wanted->text.data, name->len) == 0;
+    return index_text_is(key, name->hash, batch->name_text + name->offset, name->len);
 }
 
 /* The index of `text`, or 0 when it is not there. */
@@ -171,7 +164,7 @@ static uint32_t find_name(const struct batch *batch, struct slice text, uint32_t
 {
     if (batch->name_index.count == 0)
         return 0;
-    uint32_t number = *index_find(&batch->name_index, hash, is_wanted, batch, &(struct wanted){hash, text});
+    uint32_t number = *index_find(&batch->name_index, hash, is_wanted, batch, &(struct index_text){hash, text});
     return number ? number - 1 : 0;
 }
 

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# test_style.sh: banned.h stands last, functions stay short, everything is built or shipped, what a page links to is
-# installed beside it, and the formatter has nothing to say.
+# test_style.sh: banned.h stands last, functions stay short, a name is one thing, everything is built or shipped, what a
+# page links to is installed beside it, and the formatter has nothing to say.
 #
 # Seen to fail:
+#   struct chunk in lib/store/sqlite/care/compare.c and in app/ctl/import.h -> "FAIL names of structs and enums that
+#     stand for several things: chunk"
 #   docs/operating.md not in nobase_dist_doc_DATA -> "FAIL docs/operating.md: is not in Makefile.am", "… is not in
 #     nobase_dist_doc_DATA", and "FAIL README.md: links to docs/operating.md, which is not in nobase_dist_doc_DATA"
 #   docs/bench/studies.md left out there, a docs/bench/studies.md.old in EXTRA_DIST -> the same of docs/bench/studies.md
@@ -10,6 +12,7 @@
 . "${BASH_SOURCE[0]%/*}/../support/totals.sh"
 
 mapfile -t units < <(find lib app -name '*.c' | sort)
+mapfile -t headers < <(find lib app -name '*.h' | sort)
 for file in "${units[@]}"; do
     verdict "$file" "$(awk '/^#include/ { last = $2 } END { if (last != "\"base/banned.h\"") print "the last include is not banned.h" }' "$file")"
 done
@@ -22,12 +25,17 @@ for file in "${units[@]}"; do
         ' "$file")"
 done
 
+# One name, one thing: no two files have a struct or an enum of one name.
+names_twice() { # FILE…
+    grep -hoE '^(static |const |extern )*(struct|enum|union) [a-z_0-9]+ \{' "$@" | sed -E 's/.* ([a-z_0-9]+) \{/\1/' | sort | uniq -d | xargs
+}
+verdict 'names of structs and enums that stand for several things' "$(names_twice "${units[@]}" "${headers[@]}")"
+
 # ---- built or shipped: the whole name stands in Makefile.am, or that of the program that a test's source makes
 
 declare -A named
 while read -r word; do named[$word]=yes; done < <(tr -s ' \\\t' '\n' <Makefile.am | grep .)
 
-mapfile -t headers < <(find lib app -name '*.h' | sort)
 mapfile -t shipped < <(find docs man examples monitoring nginx systemd config completion -type f | sort)
 for file in "${units[@]}" "${headers[@]}" "${shipped[@]}" schema/*.sql tests/unit/test_*.{c,sh} tests/lint/* tests/support/*.[ch] tests/e2e/*.[ch]; do
     [ ! -e "$file.in" ] || continue # made here by a build

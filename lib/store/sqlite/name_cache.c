@@ -25,25 +25,18 @@ void name_cache_clear(struct name_cache *cache)
     index_clear(&cache->index);
 }
 
-struct wanted {
-    uint32_t hash;
-    struct slice text;
-};
-
 static bool is_wanted(const void *table, size_t entry, const void *key)
 {
     const struct name_cache *cache = table;
     const struct name_cache_entry *there = &cache->entries[entry];
-    const struct wanted *wanted = key;
-    return there->hash == wanted->hash && there->len == wanted->text.len &&
-           memcmp(cache->text + there->offset, wanted->text.data, there->len) == 0;
+    return index_text_is(key, there->hash, cache->text + there->offset, there->len);
 }
 
 int64_t name_cache_find(const struct name_cache *cache, uint32_t hash, struct slice text)
 {
     if (cache->count == 0)
         return 0;
-    uint32_t number = *index_find(&cache->index, hash, is_wanted, cache, &(struct wanted){hash, text});
+    uint32_t number = *index_find(&cache->index, hash, is_wanted, cache, &(struct index_text){hash, text});
     return number ? cache->entries[number - 1].id : 0;
 }
 
@@ -82,7 +75,7 @@ void name_cache_add(struct name_cache *cache, uint32_t hash, struct slice text, 
         return;
     if (!grow_text(cache, text.len))
         return;
-    uint32_t *slot = index_find(&cache->index, hash, is_wanted, cache, &(struct wanted){hash, text});
+    uint32_t *slot = index_find(&cache->index, hash, is_wanted, cache, &(struct index_text){hash, text});
     if (*slot)
         return;
     cache->entries[cache->count] =
