@@ -29,7 +29,7 @@
     X(ip_from, String)                                                                                                 \
     X(block, UInt64)
 
-enum column {
+enum log_column {
 #define COLUMN_ENUM(name, type) COLUMN_##name,
     COLUMNS(COLUMN_ENUM)
 #undef COLUMN_ENUM
