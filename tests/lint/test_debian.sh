@@ -6,6 +6,7 @@
 #
 # Seen to fail:
 #   another version in configure.ac -> "FAIL debian/changelog: is for 0.2.0, the program is 0.2.1"
+#   no heading for 0.1.0 in CHANGES.md, or 0.2.1 in configure.ac -> "FAIL the text of 0.2.1: is not in CHANGES.md"
 #   no zlib1g-dev in Build-Depends -> "FAIL Build-Depends: < zlib1g-dev"
 #   another address in debian/changelog -> "FAIL debian/changelog: its newest entry is not by …"
 #   tls-server.conf in README.Debian -> "FAIL README.Debian: names tls-server.conf, which nginx/ has not"
@@ -16,6 +17,14 @@ changelog=$(sed -n '1s/^fonproxy-analytics (\(.*\)) .*/\1/p' debian/changelog)
 verdict debian/changelog "$([ -n "$version" ] && [ "$changelog" = "$version" ] || echo "is for $changelog, the program is $version")"
 verdict Build-Depends "$(diff <(awk '$1 == "build" && $3 ~ /^pkgconf$|^lib(.*)-dev$|^zlib/ && $3 != "libc6-dev" { print $3 }' packages | sort) \
     <(sed -n '/^Build-Depends:/,/^[A-Z].*:/s/^ \([a-z0-9-]*\).*/\1/p' debian/control | grep -v '^debhelper\|^dh-' | sort) | grep '^[<>]' || true)"
+# ---- each release has the text of its tag, by the command that CONTRIBUTING.md gives
+
+command=$(sed -n "s/^\(awk -v version=\)[0-9.]* \(.* CHANGES.md\) | git tag .*/\1RELEASE \2/p" CONTRIBUTING.md)
+text_of() { bash -c "${command/RELEASE/$1}"; }
+for release in $(sed -n 's/^## \([0-9].*\)/\1/p' CHANGES.md) "$version"; do
+    verdict "the text of $release" "$(text=$(text_of "$release") && [ "$(grep -c '^## ' <<<"$text")" = 1 ] && [ "$(wc -l <<<"$text")" -gt 2 ] || echo 'is not in CHANGES.md')"
+done
+
 maintainer=$(sed -n 's/^Maintainer: //p' debian/control)
 verdict debian/changelog "$(grep -m 1 '^ -- ' debian/changelog | grep -qF -- " -- $maintainer  " || echo "its newest entry is not by $maintainer")"
 verdict SECURITY.md "$(grep -qF "<${maintainer##*<}" SECURITY.md || echo "does not give the address of $maintainer")"
