@@ -29,8 +29,8 @@ void log_unknown_show(struct slice name, char ret_text[UNKNOWN_NAME_BYTES])
 size_t log_unknown_find(struct log_unknown *unknown, struct slice name)
 {
     char shown[UNKNOWN_NAME_BYTES] = "";
-    size_t i = 0;
     log_unknown_show(name, shown);
+    size_t i = 0;
     while (i < unknown->count && strcmp(unknown->names[i].name, shown) != 0)
         i++;
     if (i == unknown->count && i < UNKNOWN_NAMES)

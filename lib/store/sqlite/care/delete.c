@@ -52,9 +52,9 @@ static enum err count_log(struct plan *plan, int64_t quarter, sqlite3_stmt *stat
 static enum err count_quarter(struct plan *plan, int64_t quarter, sqlite3_stmt *statement, struct fault *fault)
 {
     int64_t values[SELECTED_VALUES];
-    bool row = true;
     sqlite_selected_values(&plan->selection, quarter, values);
     bind_all(statement, values, SELECTED_VALUES);
+    bool row = true;
     enum err err = db_step(plan->db, statement, "count logs", &row, fault);
     while (!err && row) {
         if (count_log(plan, quarter, statement))
@@ -69,8 +69,8 @@ static enum err count_quarter(struct plan *plan, int64_t quarter, sqlite3_stmt *
 /* The next quarter of an hour that has logs, from *quarter on; INT64_MAX at the end. */
 static enum err next_quarter(struct plan *plan, sqlite3_stmt *statement, int64_t *quarter, struct fault *fault)
 {
-    bool row = false;
     sqlite3_bind_int64(statement, 1, *quarter);
+    bool row = false;
     enum err err = db_step(plan->db, statement, "look for logs", &row, fault);
     *quarter = !err && row ? sqlite3_column_int64(statement, 0) : INT64_MAX;
     sqlite3_reset(statement);
@@ -91,8 +91,8 @@ static const char *const plan_sql[] = {
 /* Logs before the horizon wait to be deleted anyway. */
 static enum err count_logs(struct plan *plan, struct fault *fault)
 {
-    int64_t quarter = 0;
     work_step(&plan->work, "counting logs", "logs", 0);
+    int64_t quarter = 0;
     enum err err = db_get_i64(plan->db, "SELECT raw_from * 96 FROM retention", 0, &quarter, fault);
     if (quarter < plan->selection.from / WHEN_QUARTER)
         quarter = plan->selection.from / WHEN_QUARTER;
@@ -110,9 +110,9 @@ static enum err tell_batch(struct plan *plan, const struct fold_entry *entry, st
                            struct fault *fault)
 {
     sqlite3_stmt *statement = plan->db->statements[P_BATCH];
-    bool row = false;
     *batch = (struct sqlite_doomed_batch){.id = entry->key.bucket, .logs = entry->totals.count};
     sqlite3_bind_int64(statement, 1, batch->id);
+    bool row = false;
     enum err err = db_step(plan->db, statement, "look for a batch", &row, fault);
     const char *caller = !err && row ? (const char *)sqlite3_column_text(statement, 1) : NULL;
     batch->received_at = caller ? sqlite3_column_int64(statement, 0) : 0;
@@ -123,11 +123,11 @@ static enum err tell_batch(struct plan *plan, const struct fold_entry *entry, st
 
 static enum err tell_batches(struct plan *plan, struct fault *fault)
 {
-    enum err err = OK;
     plan->deleted.batches = plan->batches.count <= MAX_BATCHES ? (int64_t)plan->batches.count : -1;
     if (plan->deleted.batches < 0)
         return OK;
     fold_sort(&plan->batches);
+    enum err err = OK;
     for (size_t i = 0; !err && i < plan->batches.count && i < DELETE_BATCHES_TOLD; i++)
         err = tell_batch(plan, &plan->batches.entries[i], &plan->deleted.batch[i], fault);
     return err;
@@ -147,13 +147,11 @@ static enum err guess_time(struct plan *plan, struct fault *fault)
 
 static enum err make_plan(struct plan *plan, const struct sqlite_delete_options *options, struct fault *fault)
 {
-    struct sums_span ignored;
-    sqlite3_progress_handler(plan->db->handle, 10000, work_tick, &plan->work);
-    enum err err = db_check_version(plan->db, &schema_analytics, fault);
-    if (!err)
-        err = db_prepare(plan->db, plan_sql, PLAN_STATEMENTS, fault);
+    db_watch(plan->db, work_tick, &plan->work);
+    enum err err = db_prepare(plan->db, plan_sql, PLAN_STATEMENTS, fault);
     if (!err)
         err = selection_find(plan->db, options, &plan->selection, fault);
+    struct sums_span ignored;
     if (!err)
         err = selection_of_sums(plan->db, &plan->selection, &ignored, &plan->deleted, fault);
     if (!err)
@@ -166,12 +164,9 @@ static enum err make_plan(struct plan *plan, const struct sqlite_delete_options 
 enum err sqlite_delete_plan(const char *data_dir, const struct sqlite_delete_options *options,
                             const struct watch *watch, struct sqlite_deleted *ret_deleted, struct fault *fault)
 {
-    char path[STORE_PATH_BYTES];
     struct db db = {0};
     struct plan plan = {.db = &db, .work.watch = watch, .deleted = {.totals = TOTALS_NONE, .sums = TOTALS_NONE}};
-    enum err err = sqlite_file_find(data_dir, path, fault);
-    if (!err)
-        err = db_open(&db, path, DB_READ_ONLY, 1000, fault);
+    enum err err = sqlite_file_open_reader(data_dir, &db, fault);
     if (err)
         return err;
     err = make_plan(&plan, options, fault);
@@ -199,10 +194,10 @@ static enum err delete_logs(struct deletion *deletion, struct fault *fault)
 {
     struct taken taken = {.totals = TOTALS_NONE};
     int64_t quarter = deletion->writer->closed.horizons.raw_from * 96;
-    enum err err = OK;
     if (quarter < deletion->selection.from / WHEN_QUARTER)
         quarter = deletion->selection.from / WHEN_QUARTER;
     work_step(&deletion->work, "deleting", "logs", 0);
+    enum err err = OK;
     while (!err && quarter != INT64_MAX) {
         err = sqlite_take_logs(deletion->writer, &deletion->selection, &quarter, &taken, fault);
         deletion->work.progress.done = taken.logs;
@@ -298,9 +293,9 @@ enum err sqlite_delete(const char *data_dir, const struct sqlite_delete_options 
         err = sqlite_writer_open(data_dir, false, &deletion.writer, fault);
     if (err)
         return err;
-    sqlite3_progress_handler(deletion.writer->db.handle, 10000, work_tick, &deletion.work);
+    db_watch(&deletion.writer->db, work_tick, &deletion.work);
     err = delete_all(&deletion, fault);
-    sqlite3_progress_handler(deletion.writer->db.handle, 0, NULL, NULL);
+    db_unwatch(&deletion.writer->db);
     sqlite_writer_close(deletion.writer);
     if (err && watch_is_stopped(watch))
         err = fault_set(fault, ERR_UNAVAILABLE, "stopped");

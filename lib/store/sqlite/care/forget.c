@@ -41,8 +41,8 @@ static void note_columns(struct names *names, sqlite3_stmt *statement)
 static void note_chunk(struct names *names, sqlite3_stmt *statement)
 {
     struct pack_reader reader;
-    struct totals ignored;
     pack_open(&reader, sqlite3_column_blob(statement, 0), (size_t)sqlite3_column_bytes(statement, 0), 0, false);
+    struct totals ignored;
     while (pack_next(&reader, &ignored)) {
         note(names, reader.key.domain);
         note(names, reader.key.error);
@@ -54,9 +54,9 @@ static enum err read_all(struct names *names, const char *sql, void (*each)(stru
 {
     struct db *db = &names->writer->db;
     sqlite3_stmt *statement = NULL;
-    bool row = true;
     if (sqlite3_prepare_v2(db->handle, sql, -1, &statement, NULL) != SQLITE_OK)
         return db_fault(db, sql, fault);
+    bool row = true;
     enum err err = db_step(db, statement, "look for names", &row, fault);
     while (!err && row) {
         each(names, statement);
@@ -111,9 +111,9 @@ static enum err forget_some(struct sqlite_writer *writer, struct names *names, i
 static enum err forget_unused(struct names *names, struct fault *fault)
 {
     struct sqlite_writer *writer = names->writer;
+    name_cache_clear(&writer->names.cache);
     enum err err = OK;
     int64_t id = 1;
-    name_cache_clear(&writer->names.cache);
     while (!err && id < names->count) {
         err = sqlite_wal_make_room(&writer->wal, fault);
         if (!err)
@@ -129,8 +129,8 @@ static enum err forget_unused(struct names *names, struct fault *fault)
 enum err forget_names(struct sqlite_writer *writer, struct work *work, int64_t *ret_names, struct fault *fault)
 {
     struct names names = {.writer = writer, .work = work};
-    int64_t newest = 0;
     work_step(work, "looking for names that no log has any more", "rows", 0);
+    int64_t newest = 0;
     enum err err = db_get_i64(&writer->db, "SELECT max(id) FROM name", 0, &newest, fault);
     if (err)
         return err;

@@ -16,14 +16,14 @@ static const struct id_range nobody = {-1, -1};
 
 static enum err find_name(struct db *db, const char *text, struct id_range *ret_range, struct fault *fault)
 {
-    sqlite3_stmt *statement = NULL;
-    bool row = false;
     *ret_range = just(0, 0);
     if (!text)
         return OK;
+    sqlite3_stmt *statement = NULL;
     if (sqlite3_prepare_v2(db->handle, "SELECT id FROM name WHERE text = ?1", -1, &statement, NULL) != SQLITE_OK)
         return db_fault(db, "find a name", fault);
     sqlite3_bind_text(statement, 1, text, -1, SQLITE_STATIC);
+    bool row = false;
     enum err err = db_step(db, statement, "find a name", &row, fault);
     int64_t id = !err && row ? sqlite3_column_int64(statement, 0) : -1;
     *ret_range = row ? (struct id_range){id, id} : nobody;
@@ -76,10 +76,11 @@ static int64_t known_until(const struct selection *selection, int64_t raw_from, 
 enum err selection_of_sums(struct db *db, const struct selection *selection, struct sums_span *ret_span,
                            struct sqlite_deleted *ret_deleted, struct fault *fault)
 {
-    int64_t raw_from = 0, hour_from = 0, day_from = 0;
+    int64_t raw_from = 0, hour_from = 0;
     enum err err = db_get_i64(db, "SELECT raw_from FROM retention", 0, &raw_from, fault);
     if (!err)
         err = db_get_i64(db, "SELECT hour_from FROM retention", 0, &hour_from, fault);
+    int64_t day_from = 0;
     if (!err)
         err = db_get_i64(db, "SELECT day_from FROM retention", 0, &day_from, fault);
     if (err)

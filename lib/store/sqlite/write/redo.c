@@ -127,8 +127,8 @@ static enum err add_quarter(struct sqlite_writer *writer, const struct loss *los
                             struct fault *fault)
 {
     sqlite3_stmt *statement = sql_of(&writer->db, W_RAW_QUARTER);
-    bool row = true;
     BIND_ALL(statement, quarter);
+    bool row = true;
     enum err err = db_step(&writer->db, statement, "read raw logs", &row, fault);
     while (!err && row) {
         if (add_log(writer, loss, is_closed, quarter, statement))
@@ -264,10 +264,10 @@ static enum err note_change(struct sqlite_writer *writer, struct fault *fault)
 
 enum err sqlite_redo(struct sqlite_writer *writer, struct fold *gone, struct fault *fault)
 {
-    struct fold pairs = {0};
     if (gone->count == 0)
         return OK;
     fold_sort(gone);
+    struct fold pairs = {0};
     enum err err = list_pairs(gone, &pairs) ? fault_set(fault, ERR_UNAVAILABLE, "out of memory")
                                             : redo(writer, gone, &pairs, fault);
     fold_release(&pairs);

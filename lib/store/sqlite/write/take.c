@@ -68,10 +68,10 @@ static enum err take_quarter(struct sqlite_writer *writer, struct slice_of_logs 
 {
     sqlite3_stmt *statement = sql_of(&writer->db, W_TAKE);
     int64_t values[SELECTED_VALUES + 1];
-    bool row = true;
     sqlite_selected_values(slice->selection, slice->quarter, values);
     values[SELECTED_VALUES] = SLICE_LOGS - slice->taken.logs;
     bind_all(statement, values, SELECTED_VALUES + 1);
+    bool row = true;
     enum err err = db_step(&writer->db, statement, "delete logs", &row, fault);
     while (!err && row) {
         if (note_log(slice, statement))

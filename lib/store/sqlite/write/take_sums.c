@@ -37,11 +37,11 @@ static enum err read_chunk(struct sqlite_writer *writer, struct period *period, 
                            entry_sink sink)
 {
     struct pack_reader reader;
-    struct totals totals;
-    enum err err = OK;
     int64_t user = sqlite3_column_int64(statement, 0);
     pack_open(&reader, sqlite3_column_blob(statement, 1), (size_t)sqlite3_column_bytes(statement, 1),
               period->bucket * tier_width(period->tier), true);
+    struct totals totals;
+    enum err err = OK;
     while (!err && pack_next(&reader, &totals))
         err = sink(writer, period, user, &reader.key, &totals);
     return reader.damaged ? ERR_INTERNAL : err;
@@ -52,8 +52,8 @@ static enum err read_chunks(struct sqlite_writer *writer, struct period *period,
                             entry_sink sink, struct fault *fault)
 {
     sqlite3_stmt *statement = sql_of(&writer->db, W_CHUNKS_OF_BUCKET);
-    bool row = true;
     BIND_ALL(statement, period->tier, period->bucket, users->from, users->to);
+    bool row = true;
     enum err err = db_step(&writer->db, statement, "read chunks", &row, fault);
     while (!err && row) {
         if (read_chunk(writer, period, statement, sink))
@@ -132,9 +132,9 @@ static enum err take_period(struct sqlite_writer *writer, struct period *period,
 static enum err take_hours(struct sqlite_writer *writer, const struct selection *selection, int64_t day,
                            struct fault *fault)
 {
-    enum err err = OK;
     if (!sqlite_is_kept(&writer->closed, TIER_HOUR, day * 24))
         return OK;
+    enum err err = OK;
     for (int64_t hour = day * 24; !err && hour < (day + 1) * 24; hour++) {
         struct period period = {.tier = TIER_HOUR, .bucket = hour, .selection = selection};
         err = take_period(writer, &period, fault);

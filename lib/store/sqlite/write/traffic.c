@@ -82,8 +82,8 @@ static enum err put_alone(struct writer_traffic *traffic, const struct fold_entr
 
 enum err sqlite_traffic_put_alone(struct writer_traffic *traffic, struct fault *fault)
 {
-    enum err err = OK;
     fold_sort(&traffic->sums);
+    enum err err = OK;
     for (size_t i = 0; !err && i < traffic->sums.count; i++)
         err = put_alone(traffic, &traffic->sums.entries[i], fault);
     fold_clear(&traffic->sums);
