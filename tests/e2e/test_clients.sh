@@ -8,6 +8,7 @@
 #   ship.py without fingerprints, as it was -> "FAIL ship.py, truncated: 7 stored, 7 of them different, not 12; exit 0, not 1"
 #   keys made of inode and offset, as they were -> "FAIL ship.py, two hosts: 0 stored, 0 of them different, not 5"
 #   a refused batch put aside as a whole, as it was -> "FAIL ship.py, bad lines: 0 stored, 0 of them different, not 10"
+#   STATE.refused not cut to what STATE knows -> "FAIL ship.py, killed at each step: grown, step 8: … 9 put aside"
 #   post.sh without its look at the batch -> "FAIL sh: no batch: exit 1"
 . "${BASH_SOURCE[0]%/*}/../support/totals.sh"
 SOURCE=$PWD
@@ -183,6 +184,9 @@ one=$!
 ship follow
 wait $one
 expect 'two at once' follow $((written + 1500)) 0
+
+killed=$(python3 tests/e2e/killed.py 2>&1) || killed+=" it ended with $?"
+verdict 'ship.py, killed at each step' "$([[ $killed =~ ^steps:\ [1-9][0-9]+$ ]] || echo "$killed")"
 
 front ''
 # copytruncate without a copy, grown to less and to more than was read; the lines that were written before it are gone.
