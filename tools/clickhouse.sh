@@ -10,6 +10,7 @@ Usage: clickhouse.sh COMMAND DIR [ARGUMENT]…
   start DIR [N|zookeeper]…   starts these (servers count from 1), or all
   stop DIR [N|zookeeper]…    ends them, in order
   kill DIR [N|zookeeper]…    ends them by SIGKILL
+  hold DIR                   starts all, waits to be told to stop (SIGTERM), and stops all
   urls DIR                   what clickhouse_urls is to be
 The databases' user is "analytics", that for reports "analytics_reports"; their passwords are in DIR/password and
 DIR/reports.password.
@@ -148,6 +149,9 @@ make_cluster() { # SHARDSxREPLICAS
 
 # ---- start and stop ----
 
+# Before a program's name: the program ends when this script does. Only for `hold`, which lasts.
+TIED=
+
 zookeeper_answers() {
     local port
     port=$(sed -n 's/^clientPort=//p' "$DIR/zookeeper/zoo.cfg")
@@ -162,7 +166,7 @@ server_answers() { # N
 run_zookeeper() {
     local jars=/usr/share/java
     cd "$DIR/zookeeper"
-    exec java -Xmx96m -XX:+UseSerialGC -Djava.awt.headless=true -Dzookeeper.jmx.log4j.disable=true \
+    exec $TIED java -Xmx96m -XX:+UseSerialGC -Djava.awt.headless=true -Dzookeeper.jmx.log4j.disable=true \
         -Dzookeeper.admin.enableServer=false -Dzookeeper.4lw.commands.whitelist=srvr \
         "-Dlog4j.configuration=file:$DIR/zookeeper/log4j.properties" \
         -cp "$jars/zookeeper.jar:$jars/slf4j-log4j12.jar:$jars/log4j-1.2.jar" \
@@ -171,7 +175,7 @@ run_zookeeper() {
 
 run_server() { # N
     cd "$DIR/server$1"
-    exec /usr/sbin/clickhouse-server "--config-file=$DIR/server$1/config.xml" "--pid-file=$DIR/server$1/own.pid"
+    exec $TIED /usr/sbin/clickhouse-server "--config-file=$DIR/server$1/config.xml" "--pid-file=$DIR/server$1/own.pid"
 }
 
 home_of() { if [ "$1" = zookeeper ]; then echo "$DIR/zookeeper"; else echo "$DIR/server$1"; fi; }
@@ -212,6 +216,22 @@ end_part() { # SIGNAL N|zookeeper
     rm -f "$home/pid"
 }
 
+# Parts that end by themselves are left: the service is to live with that.
+hold() {
+    local part
+    TIED='setpriv --pdeathsig TERM'
+    trap 'exit 143' TERM HUP INT
+    trap 'trap "" TERM HUP INT; for part in "${parts[@]}"; do end_part TERM "$part"; done' EXIT
+    mapfile -t starting < <(all_parts)
+    mapfile -t parts < <(all_parts | tac)
+    for part in "${starting[@]}"; do start_part "$part"; done
+    : >"$DIR/is_up"
+    while :; do
+        sleep 1 &
+        wait $!
+    done
+}
+
 all_parts() { # in the order in which they start
     local home
     echo zookeeper
@@ -249,6 +269,7 @@ stop | kill)
     [ "$command" = stop ] && signal=TERM || signal=KILL
     for part in "${parts[@]}"; do end_part "$signal" "$part"; done
     ;;
+hold) rm -f "$DIR/is_up" && hold ;;
 urls) print_urls ;;
 *) usage >&2 && exit 2 ;;
 esac

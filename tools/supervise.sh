@@ -75,7 +75,7 @@ render() {
 # stops them in order. If this script dies, the kernel tells them to stop.
 
 CHILDREN=() # process ids, in the order they are to be stopped
-declare -A ORDER=([nginx]=0 [analytics-ingest]=1 [analytics-query]=2)
+declare -A ORDER=([nginx]=0 [analytics-ingest]=1 [analytics-query]=2 [clickhouse]=3)
 declare -A NAME=()
 
 # A signal ends the shell, and with it everything, but not between the start of a child and the line that notes its
@@ -135,6 +135,7 @@ start() { # NAME…
         nginx) child nginx "$NGINX" -p "$RUN" -c "$RUN/nginx.conf" ;;
         analytics-ingest) pool ingest 1 analytics-ingest ;;
         analytics-query) pool query "$QUERY_PROCESSES" analytics-query ;;
+        clickhouse) child clickhouse bash "$CLICKHOUSE_TOOL" hold "$SERVERS" ;;
         esac
     done
 }
@@ -160,7 +161,7 @@ stop_all() {
     local pid
     DEADLINE=$((SECONDS + STOP_SECONDS))
     # nginx first: no new requests, the running ones may end
-    [ ${#CHILDREN[@]} -eq 0 ] || end "${CHILDREN[0]}" QUIT
+    [ -z "${CHILDREN[0]:-}" ] || end "${CHILDREN[0]}" QUIT
     for pid in "${CHILDREN[@]:1}"; do signal "$pid" TERM; done
     for pid in "${CHILDREN[@]:1}"; do end "$pid" TERM; done
     for pid in "${CHILDREN[@]}"; do
@@ -224,9 +225,29 @@ watch() {
     die "$GONE ended; stopping the rest"
 }
 
+# ---- the engine "clickhouse", for a try: two servers of our own, unless there are others
+
+SERVERS=$DATA/clickhouse
+use_clickhouse() {
+    export ANALYTICS_ENGINE=clickhouse ANALYTICS_CLICKHOUSE_URLS=$CLICKHOUSE_URLS
+    [ -z "$CLICKHOUSE_URLS" ] || return 0
+    [ -e "$SERVERS/shape" ] || "$CLICKHOUSE_TOOL" make "$SERVERS" 1x2
+    rm -f "$SERVERS/is_up"
+    start clickhouse
+    until [ -e "$SERVERS/is_up" ]; do
+        ! anyone_gone || die "the ClickHouse servers do not start (see above)"
+        nap 0.1
+    done
+    "$CLICKHOUSE_TOOL" urls "$SERVERS" >"$SERVERS/urls"
+    ANALYTICS_CLICKHOUSE_URLS=$(<"$SERVERS/urls")
+    export ANALYTICS_CLICKHOUSE_PASSWORD_FILE=$SERVERS/password
+    export ANALYTICS_CLICKHOUSE_REPORTS_PASSWORD_FILE=$SERVERS/reports.password
+}
+
 run() {
     trap stop_all EXIT
     trap note_signal INT TERM HUP
+    [ "${ENGINE:-sqlite}" = sqlite ] || use_clickhouse
     start nginx analytics-ingest analytics-query
     wait_until_healthy
     printf '%s\n' "$READY"
