@@ -45,7 +45,7 @@ static void put_body(const struct chunk *chunk, struct buf *body)
     for (uint32_t i = 0; i < batch->log_count; i++) {
         struct log_text log = {.record = &batch->logs[i]};
         for (int name = 0; name < NAME_FIELDS; name++)
-            log.name[name] = batch_name(batch, batch->logs[i].name[name]);
+            log.name[name] = batch_as_sent(batch, &batch->logs[i], (enum name_field)name);
         if (i > 0)
             buf_putc(body, ',');
         log_put_json(body, &log);

@@ -2,7 +2,7 @@
  * Knows no route, no request, no role. */
 #include "http/params.h"
 
-#include "log/batch.h"
+#include "log/domain.h"
 #include "report/bucket.h"
 #include "base/text.h"
 #include "time/when.h"

@@ -1,5 +1,5 @@
-/* batch.c: log records and their texts in growing arrays, under a shared memory budget; the rules for domains and
- * addresses. Knows no JSON, no SQL. */
+/* batch.c: log records and their texts in growing arrays, under a shared memory budget; the rules for addresses.
+ * Knows no JSON, no SQL. */
 #include "log/batch.h"
 
 #include "base/hash.h"
@@ -213,35 +213,28 @@ void batch_drop_names(struct batch *batch, uint32_t count)
     }
 }
 
+enum err batch_set_aside(struct batch *batch, struct slice text, struct batch_text *ret_text)
+{
+    if (batch->text_cap - batch->text_len < text.len && grow_text(batch, text.len))
+        return ERR_UNAVAILABLE;
+    memcpy(batch->name_text + batch->text_len, text.data, text.len);
+    *ret_text = (struct batch_text){(uint32_t)batch->text_len, (uint32_t)text.len};
+    batch->text_len += text.len;
+    return OK;
+}
+
+struct slice batch_as_sent(const struct batch *batch, const struct log_record *log, enum name_field field)
+{
+    if (field == NAME_DOMAIN && log->domain_sent.len > 0)
+        return (struct slice){batch->name_text + log->domain_sent.offset, log->domain_sent.len};
+    return batch_name(batch, log->name[field]);
+}
+
 struct slice batch_name(const struct batch *batch, uint32_t index)
 {
     if (index == 0)
         return (struct slice){"", 0};
     return (struct slice){batch->name_text + batch->names[index].offset, batch->names[index].len};
-}
-
-bool domain_normalise(struct slice text, char *ret_text, size_t *ret_len, const char **ret_why)
-{
-    size_t len = text.len;
-    while (len > 0 && text.data[len - 1] == '.')
-        len--;
-    const char *why = NULL;
-    if (len > LIMIT_DOMAIN_BYTES)
-        why = "must be at most 253 bytes, not counting a dot at the end";
-    else if (text_has_control(text.data, len))
-        why = "must not contain control characters";
-    else if (!text_is_utf8(text.data, len))
-        why = "must be valid UTF-8";
-    if (why) {
-        *ret_why = why;
-        return false;
-    }
-    if (len > 0)
-        memcpy(ret_text, text.data, len);
-    text_lower(ret_text, len);
-    ret_text[len] = '\0';
-    *ret_len = len;
-    return true;
 }
 
 bool ip_parse(struct slice text, struct ip *ret_ip)

@@ -21,6 +21,12 @@ struct ip {
     uint8_t bytes[16];
 };
 
+/* A text that lies aside of the names. */
+struct batch_text {
+    uint32_t offset;
+    uint32_t len;
+};
+
 struct log_record {
     int64_t ts; /* Unix seconds */
     int64_t user_id;
@@ -31,7 +37,8 @@ struct log_record {
     int64_t error_count;
     int64_t duration_ms;
     int64_t max_concurrency;
-    uint32_t name[NAME_FIELDS]; /* indexes into struct batch names; 0 is always "" */
+    uint32_t name[NAME_FIELDS];    /* indexes into struct batch names; 0 is always "" */
+    struct batch_text domain_sent; /* as versions up to 0.2.0 kept the domain, if they kept another; else none */
     uint16_t port;
     struct ip ip_out;
     struct ip ip_from;
@@ -77,13 +84,15 @@ enum err batch_intern(struct batch *batch, struct slice text, uint32_t *ret_inde
 /* Forgets the names from index `count` on, the last to be added; no log may have them. */
 void batch_drop_names(struct batch *batch, uint32_t count);
 
+/* Keeps a text that is no name. OK, or ERR_UNAVAILABLE. */
+enum err batch_set_aside(struct batch *batch, struct slice text, struct batch_text *ret_text);
+
+/* What an import is known by: the field as versions up to 0.2.0 kept it, so that what they imported is found. Borrowed
+ * until the batch changes. */
+struct slice batch_as_sent(const struct batch *batch, const struct log_record *log, enum name_field field);
+
 /* Borrowed until the batch changes. */
 struct slice batch_name(const struct batch *batch, uint32_t index);
-
-/* Lower-cases (ASCII) and drops trailing dots, into `ret_text` of LIMIT_DOMAIN_BYTES + 1 bytes; *ret_len without the
- * NUL. False, with *ret_why in plain English (static), when it is too long, has control characters, or is not UTF-8.
- * The rule for logs and for the `domain` filter alike (docs/api.md). */
-bool domain_normalise(struct slice text, char *ret_text, size_t *ret_len, const char **ret_why);
 
 /* Parses "" or an IPv4 dotted quad or an IPv6 address without zone. */
 bool ip_parse(struct slice text, struct ip *ret_ip);

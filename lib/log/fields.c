@@ -1,6 +1,7 @@
 /* fields.c: the table of a log's members, and the checks of their values. Knows no JSON, no CSV, and no store. */
 #include "log/fields.h"
 
+#include "log/domain.h"
 #include "time/when.h"
 
 #include <inttypes.h>
@@ -101,16 +102,29 @@ static enum err read_text(struct log_reader *reader, const struct log_field *fie
     return OK;
 }
 
+/* Where versions up to 0.2.0 would have kept another domain, that is set aside: marks of imports have it. */
+static enum err set_old_aside(struct log_reader *reader, struct slice text, struct slice domain)
+{
+    char old[LIMIT_DOMAIN_BYTES + 1];
+    size_t len;
+    const char *why;
+    if (!domain_fold(text, old, &len, &why) || (len == domain.len && memcmp(old, domain.data, len) == 0))
+        return OK;
+    return batch_set_aside(reader->batch, (struct slice){old, len}, &reader->log.domain_sent);
+}
+
 static enum err read_domain(struct log_reader *reader, const struct log_field *field, struct slice text,
                             uint32_t *ret_index)
 {
-    char domain[LIMIT_DOMAIN_BYTES + 1];
-    size_t len;
+    char room[LIMIT_DOMAIN_BYTES + 1];
+    struct slice domain = {.data = room};
     const char *why;
-    if (domain_normalise(text, domain, &len, &why))
-        return intern(reader, (struct slice){domain, len}, ret_index);
-    log_refuse(reader, field->name, "%s", why);
-    return OK;
+    if (!domain_normalise(text, room, &domain.len, &why)) {
+        log_refuse(reader, field->name, "%s", why);
+        return OK;
+    }
+    enum err err = intern(reader, domain, ret_index);
+    return err || reader->refused ? err : set_old_aside(reader, text, domain);
 }
 
 /* Are these bytes a text at all? JSON's strings without escapes are: the scanner took them. */

@@ -68,7 +68,7 @@ size_t import_mark_add(struct import_mark *mark, const struct batch *batch, uint
     crypto_generichash_update(&state, mark->hash, IMPORT_HASH_BYTES);
     crypto_generichash_update(&state, packed.bytes, packed.len);
     for (int i = 0; i < NAME_FIELDS; i++)
-        bytes += hash_text(&state, batch_name(batch, log->name[i]));
+        bytes += hash_text(&state, batch_as_sent(batch, log, (enum name_field)i));
     crypto_generichash_final(&state, mark->hash, IMPORT_HASH_BYTES);
     mark->logs++;
     return bytes;

@@ -1,5 +1,6 @@
 /* test_batch.c: the batch in memory, its budget, domains and addresses. */
 #include "log/batch.h"
+#include "log/domain.h"
 #include "support/runner.h"
 
 #include <stdio.h>
@@ -33,7 +34,37 @@ static const struct {
     {BYTES("google.com.."), "google.com"},
     {BYTES(".google.com"), ".google.com"},
     {BYTES("a b"), "a b"},
-    {BYTES("[::1]:443"), "[::1]:443"},
+    {BYTES(" google.com  "), "google.com"},
+    {BYTES("   "), ""},
+    {BYTES("\tgoogle.com"), NULL},
+    {BYTES("google.com:443"), "google.com"},
+    {BYTES("google.com.:443"), "google.com"},
+    {BYTES("google.com:"), "google.com"},
+    {BYTES("google.com:65535"), "google.com"},
+    {BYTES("google.com:65536"), "google.com:65536"},
+    {BYTES("google.com:000443"), "google.com:000443"},
+    {BYTES("google.com:4x"), "google.com:4x"},
+    {BYTES("1.2.3.4:80"), "1.2.3.4"},
+    {BYTES(":443"), ":443"},
+    {BYTES("::1"), "::1"}, /* no port 1 */
+    {BYTES("2001:DB8::443"), "2001:db8::443"},
+    {BYTES("::"), "::"},
+    {BYTES("[::1]:443"), "::1"},
+    {BYTES("[2001:db8::1]"), "2001:db8::1"},
+    {BYTES("[]:443"), "[]"},
+    {BYTES("[a]b]:443"), "[a]b]"},
+    {BYTES("https://Google.COM"), "google.com"},
+    {BYTES("HTTPS://google.com:8443/a/b?c=d#e"), "google.com"},
+    {BYTES("http://user:p@ss@google.com./"), "google.com"},
+    {BYTES("https://[::1]:443/"), "::1"},
+    {BYTES("https://google.com?x=https://b.com"), "google.com"},
+    {BYTES("https://"), ""},
+    {BYTES(" https:// google.com /"), "google.com"},
+    {BYTES("https:/google.com"), "https:/google.com"},
+    {BYTES("1https://google.com"), "1https://google.com"},
+    {BYTES("google.com/path"), "google.com/path"}, /* no URL */
+    {BYTES("user@google.com"), "user@google.com"},
+    {BYTES("\0://a"), NULL},
     {BYTES("XN--E1AFMKFD.XN--P1AI"), "xn--e1afmkfd.xn--p1ai"},
     {BYTES("\xd0\x9a\xd0\x98.UA"), "\xd0\x9a\xd0\x98.ua"}, /* ASCII only */
 };

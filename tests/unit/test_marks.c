@@ -5,6 +5,7 @@
  * Planted to see it fail, and found: a number hashed with its bytes turned round; texts without their lengths; marks
  * found by their place alone; marks that are forgotten like other keys, and other keys that are kept like marks; a
  * search for old keys that goes on from the last one though the clock was set back. */
+#include "format/ndjson.h"
 #include "log/batch.h"
 #include "log/import_mark.h"
 #include "store/store.h"
@@ -111,6 +112,50 @@ START_TEST(hashes_are_as_described)
 END_TEST
 
 /* Names that were dropped leave no trace, whatever was there before: the next text takes the next index. */
+static enum err take(void *ctx, int64_t line, struct fault *fault)
+{
+    (void)ctx;
+    (void)line;
+    (void)fault;
+    return OK;
+}
+
+static enum err take_bad(void *ctx, const struct log_bad *bad, struct fault *fault)
+{
+    (void)ctx;
+    (void)fault;
+    ck_abort_msg("line %d: %s", (int)bad->line, bad->message);
+    return OK;
+}
+
+/* What versions up to 0.2.0 imported is found, though they kept another domain: they left ports where they were. */
+START_TEST(a_mark_has_the_domain_of_old)
+{
+    static const char line[] = "{\"ts\":\"1970-01-01 00:00:07\",\"user_id\":1,\"order_id\":3,\"count\":12,"
+                               "\"domain\":\" https://Google.com.:443 \"}";
+    const struct log_sink sink = {.take = take, .bad = take_bad};
+    struct log_unknown unknown = {.is_ignored = false};
+    struct batch old, now;
+    struct import_mark expected = {0}, mark = {0};
+    struct fault fault;
+    batch_init(&old, NULL);
+    batch_init(&now, NULL);
+    struct log_record log = {.ts = 7, .user_id = 1, .order_id = 3, .count = 12};
+    log.name[NAME_DOMAIN] = intern(&old, " https://google.com.:443 ");
+    ck_assert_int_eq(batch_add(&old, &log), OK);
+    struct ndjson *reader = ndjson_open(&now, &unknown, &sink);
+    ck_assert_int_eq(ndjson_feed(reader, line, sizeof line - 1, &fault), OK);
+    ck_assert_int_eq(ndjson_finish(reader, &fault), OK);
+    ndjson_close(reader);
+    import_mark_add(&expected, &old, 0);
+    import_mark_add(&mark, &now, 0);
+    ck_assert_mem_eq(mark.hash, expected.hash, sizeof mark.hash);
+    ck_assert(slice_equals(batch_name(&now, now.logs[0].name[NAME_DOMAIN]), "google.com"));
+    batch_release(&old);
+    batch_release(&now);
+}
+END_TEST
+
 START_TEST(names_are_dropped)
 {
     struct batch batch;
@@ -237,6 +282,7 @@ int main(void)
     TCase *plain = suite_case(suite, "hashes"), *stored = suite_case(suite, "stored");
     tcase_add_test(plain, hashes_are_as_described);
     tcase_add_test(plain, names_are_dropped);
+    tcase_add_test(plain, a_mark_has_the_domain_of_old);
     tcase_add_checked_fixture(stored, setup, teardown);
     tcase_add_test(stored, what_is_stored_is_not_stored_again);
     tcase_add_test(stored, marks_outlive_other_keys);
