@@ -15,6 +15,9 @@ enum err health_get(struct service *service, const struct request *request, cons
 /* auth.c */
 enum err auth_check(struct service *service, const struct request *request, const struct params *params,
                     struct response *response, struct fault *fault);
+/* whoami.c */
+enum err whoami_get(struct service *service, const struct request *request, const struct params *params,
+                    struct response *response, struct fault *fault);
 /* openapi.c */
 enum err openapi_get(struct service *service, const struct request *request, const struct params *params,
                      struct response *response, struct fault *fault);

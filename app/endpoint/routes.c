@@ -55,6 +55,7 @@ static const struct route routes[] = {
     {"/analytics/summary", PROGRAM_QUERY, METHODS_READ, RIGHT_READ, reports_summary, &summary_params},
     {"/analytics/breakdown", PROGRAM_QUERY, METHODS_READ, RIGHT_READ, reports_breakdown, &breakdown_params},
     {"/analytics/health", PROGRAM_QUERY, METHODS_READ, RIGHT_NONE, health_get, NULL},
+    {"/analytics/whoami", PROGRAM_QUERY, METHODS_READ, RIGHT_WHOAMI, whoami_get, NULL},
     {"/analytics/openapi.json", PROGRAM_QUERY, METHODS_READ, RIGHT_NONE, openapi_get, NULL},
     {"/analytics/metrics", PROGRAM_QUERY, METHODS_READ, RIGHT_METRICS, metrics_get, NULL},
     /* Asked before the body of a batch is read. Batches do not wait behind reports, so analytics-ingest knows the keys.

@@ -5,18 +5,20 @@
 
 bool access_allows(enum role role, enum right right)
 {
-    static const bool allowed[][4] = {
+    static const bool allowed[][RIGHTS] = {
         [ROLE_NONE] = {[RIGHT_NONE] = true},
-        [ROLE_WORKER] = {[RIGHT_NONE] = true, [RIGHT_INGEST] = true},
-        [ROLE_USER] = {[RIGHT_NONE] = true, [RIGHT_READ] = true},
-        [ROLE_ADMIN] = {[RIGHT_NONE] = true, [RIGHT_READ] = true, [RIGHT_INGEST] = true, [RIGHT_METRICS] = true},
+        [ROLE_WORKER] = {[RIGHT_INGEST] = true},
+        [ROLE_USER] = {[RIGHT_READ] = true},
+        [ROLE_ADMIN] = {[RIGHT_READ] = true, [RIGHT_INGEST] = true, [RIGHT_METRICS] = true},
     };
-    return allowed[role][right];
+    bool is_anyones = right == RIGHT_NONE || (right == RIGHT_WHOAMI && role != ROLE_NONE);
+    return is_anyones || allowed[role][right];
 }
 
 const char *access_what(enum right right)
 {
     static const char *const words[] = {[RIGHT_NONE] = "",
+                                        [RIGHT_WHOAMI] = "ask who it is",
                                         [RIGHT_READ] = "read reports",
                                         [RIGHT_INGEST] = "send batches",
                                         [RIGHT_METRICS] = "read the metrics"};

@@ -53,6 +53,7 @@ static const struct row {
     {"/analytics/health", RIGHT_NONE, "\"ok\"", NULL},
     {"/analytics/openapi.json", RIGHT_NONE, "\"openapi\"", NULL},
     {"/analytics/metrics", RIGHT_METRICS, "", "analytics_batches_total "},
+    {"/analytics/whoami", RIGHT_WHOAMI, "\"role\":", NULL},
     {"/analytics/traffic", RIGHT_READ, "\"301\"", "\"4321\""},
     {"/analytics/requests", RIGHT_READ, "\"301\"", "\"4321\""},
     {"/analytics/concurrency", RIGHT_READ, "\"301\"", "\"4321\""},
@@ -100,13 +101,18 @@ static char identity[ROLES][128]; /* the header that says so, with its line's en
 
 static _Atomic unsigned *asked; /* by all the tests, each of which is a process */
 
+/* An operator's own service is asked about two rights: to send batches, and to read, which is all else. */
+static bool has_two_rights;
+
 static bool may(int role, enum right right)
 {
-    static const bool allowed[ROLES][4] = {
+    static const bool allowed[ROLES][RIGHTS] = {
         [WORKER] = {[RIGHT_INGEST] = true},
         [USER] = {[RIGHT_READ] = true},
         [ADMIN] = {[RIGHT_INGEST] = true, [RIGHT_READ] = true, [RIGHT_METRICS] = true},
     };
+    if (right == RIGHT_WHOAMI)
+        return role != NOBODY && (role != WORKER || !has_two_rights);
     return right == RIGHT_NONE || allowed[role][right];
 }
 
@@ -375,6 +381,7 @@ END_TEST
 /* A service that says yes to all: the programs look at the role themselves. */
 START_TEST(the_programs_check_the_role_again)
 {
+    has_two_rights = false;
     for (int role = 0; role < NOBODY; role++) {
         char as[128];
         snprintf(as, sizeof as, "X-Script: 200|X-Analytics-Role: %s%s\r\n", role_words[role],
@@ -429,7 +436,7 @@ END_TEST
 
 /* ---- paths. @: the route's last part; ^: the same with its first letter as %hh; !: in capitals ---- */
 
-enum outcome { SAME, ELSEWHERE, OUTSIDE, BAD };
+enum outcome { SAME, ELSEWHERE, OUTSIDE, BAD, DASHBOARD };
 
 static const struct {
     const char *target;
@@ -457,7 +464,7 @@ static const struct {
     {"/analytics/@/", ELSEWHERE},
     {"/analytics/@.", ELSEWHERE},
     {"/analytics/@/.", ELSEWHERE},
-    {"/analytics/@/..", ELSEWHERE},
+    {"/analytics/@/..", DASHBOARD},
     {"/analytics/@//", ELSEWHERE},
     {"/analytics/@/x", ELSEWHERE},
     {"/analytics/x/@", ELSEWHERE},
@@ -538,6 +545,8 @@ static long status_at(const struct row *row, int role, enum outcome outcome)
         return 404;
     case BAD:
         return 400;
+    case DASHBOARD:
+        return 308;
     }
     return 0;
 }
@@ -745,6 +754,7 @@ static void start_own(void)
     stack_folder(&shared);
     auth_service_start();
     auth_service_file(&shared, LET_ALL_HEADERS_IN, path);
+    has_two_rights = true;
     start_with(path);
     for (int role = 0; role < NOBODY; role++)
         snprintf(identity[role], sizeof identity[role], "X-Script: role %s%s\r\n", role_words[role],

@@ -428,7 +428,7 @@ static const struct {
     {"/analytics/ingest", 401, 405, 403},
     {"/analytics/domains/", 401, 403, 404},
     {"/analytics/domains/x", 401, 403, 404},
-    {"/analytics/domains/..", 401, 403, 404},
+    {"/analytics/domains/..", 308, 308, 308},
     {"/analytics/Domains", 401, 403, 404},
     {"/analytics/domains;x=1", 401, 403, 404},
     {"/analytics/domains%3bx", 401, 403, 404},
@@ -443,7 +443,7 @@ static const struct {
     {"/analytics/health;/../x", 401, 403, 404},
     {"/analytics/..%5cdomains", 401, 403, 404},
     {"/analytics/ingest/", 401, 403, 404},
-    {"/analytics/", 401, 403, 404},
+    {"/analytics/", 308, 308, 308}, /* to the dashboard */
     {"/analytics/domains%00", 400, 400, 400},
     {"/analytics/domains%", 400, 400, 400},
     {"/../analytics/domains", 400, 400, 400},
@@ -488,7 +488,7 @@ START_TEST(no_path_leads_around)
                       caller_names[caller], status, reply.status, reply.body);
         if (status >= 400)
             ck_assert_ptr_nonnull(strstr(reply.body, message_of(status)));
-        else if (caller == USER)
+        else if (caller == USER && status == 200)
             expect_own_rows(&reply);
         reply_release(&reply);
     }

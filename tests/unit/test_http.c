@@ -357,7 +357,7 @@ END_TEST
 
 static bool may(enum role role, enum right right)
 {
-    if (role == ROLE_ADMIN || right == RIGHT_NONE)
+    if (role == ROLE_ADMIN || right == RIGHT_NONE || (right == RIGHT_WHOAMI && role != ROLE_NONE))
         return true;
     return (role == ROLE_WORKER && right == RIGHT_INGEST) || (role == ROLE_USER && right == RIGHT_READ);
 }

@@ -414,15 +414,20 @@ static const struct {
     {PROGRAM_INGEST, "/_analytics/auth", ROLE_ADMIN, 204},
 };
 
-static void add_key(enum role role, char ret_text[KEY_TEXT_BYTES])
+static void add_key_until(enum role role, int64_t expires_at, char ret_text[KEY_TEXT_BYTES])
 {
     struct key_store *keys = NULL;
-    struct api_key key = {.role = role, .user_id = role == ROLE_USER ? 7 : 0, .name = "test"};
+    struct api_key key = {.role = role, .user_id = role == ROLE_USER ? 7 : 0, .name = "test", .expires_at = expires_at};
 
     ck_assert_msg(key_store_open(dir, true, &keys, &fault) == OK, "%s", fault.detail);
     ck_assert_int_eq(key_store_add(keys, &key, MAR_15, ret_text, &fault), OK);
     ck_assert_int_eq(key.id, 1);
     key_store_close(keys);
+}
+
+static void add_key(enum role role, char ret_text[KEY_TEXT_BYTES])
+{
+    add_key_until(role, 0, ret_text);
 }
 
 /* `role` as the server gives it. */
@@ -474,6 +479,43 @@ START_TEST(authenticates)
 }
 END_TEST
 
+static const struct {
+    enum role role;
+    int64_t expires_at;
+    const char *body;
+} identities[] = {
+    {ROLE_WORKER, 0, "{\"role\":\"worker\",\"user_id\":null,\"key\":{\"id\":1,\"name\":\"test\",\"expires\":null}}"},
+    {ROLE_ADMIN, 0, "{\"role\":\"admin\",\"user_id\":null,\"key\":{\"id\":1,\"name\":\"test\",\"expires\":null}}"},
+    {ROLE_USER, INT64_C(1796256000),
+     "{\"role\":\"user\",\"user_id\":7,\"key\":{\"id\":1,\"name\":\"test\",\"expires\":\"2026-12-03 00:00:00\"}}"},
+};
+
+START_TEST(a_key_says_whose_it_is)
+{
+    char key[KEY_TEXT_BYTES];
+    add_key_until(identities[_i].role, identities[_i].expires_at, key);
+    struct request request = {.method = HTTP_GET,
+                              .route = "/analytics/whoami",
+                              .path = slice_of("/analytics/whoami"),
+                              .query_string = "",
+                              .accept = "",
+                              .caller = "",
+                              .api_key = key,
+                              .now_ms = INT64_C(1775044800123)};
+    response_release(&response);
+    response_init(&response);
+    routes_answer(&service, &request, &response);
+    ck_assert_int_eq(response.status, 200);
+    ck_assert_str_eq(buf_cstr(&response.body), identities[_i].body);
+    ck_assert_str_eq(header("Cache-Control"), "no-store");
+    remove_keys();
+    get("/analytics/whoami", "", identities[_i].role, 7); /* the server says who it is, and knows no key */
+    ck_assert_msg(strstr(buf_cstr(&response.body), "\"key\":null}"), "%s", buf_cstr(&response.body));
+    get("/analytics/whoami", "", ROLE_NONE, 0);
+    ck_assert_int_eq(response.status, 401);
+}
+END_TEST
+
 /* Where the server says who it is, a key says nothing. */
 START_TEST(the_servers_word_counts)
 {
@@ -511,6 +553,7 @@ static void add_reports(Suite *suite, const char *engine, void (*set_up_engine)(
     tcase_add_checked_fixture(tcase, set_up_engine, tear_down);
     tcase_add_loop_test(tcase, answers_exactly, 0, ROWS(answers));
     tcase_add_loop_test(tcase, authenticates, 0, ROWS(rights));
+    tcase_add_loop_test(tcase, a_key_says_whose_it_is, 0, ROWS(identities));
     tcase_add_test(tcase, the_servers_word_counts);
     tcase_add_test(tcase, a_key_sees_its_own);
     tcase_add_test(tcase, longest_answer_fits);
