@@ -95,11 +95,14 @@ static bool has_control(const char *text)
     return false;
 }
 
-/* docs/api.md: lower case, ASCII only, and without trailing dots. */
+/* docs/api.md: lower case, ASCII only, without spaces around it and without trailing dots. */
 static const char *as_domain(const char *text)
 {
     static char domain[512];
+    text += strspn(text, " ");
     size_t len = strlen(text);
+    while (len && text[len - 1] == ' ')
+        len--;
     while (len && text[len - 1] == '.')
         len--;
     for (size_t i = 0; i < len; i++)

@@ -102,7 +102,8 @@ static bool is_sanitized(void)
     return sanitized && *sanitized;
 }
 
-/* A page of one row costs the sums; all rows cost no more than a small part of the answer on top. */
+/* A page of one row costs the sums. All rows cost their order on top, 16 bytes a row and as much to sort them, but not
+ * the answer's text: 90 bytes a row. */
 START_TEST(csv_has_all_rows)
 {
     pid_t program = query_program();
@@ -121,7 +122,7 @@ START_TEST(csv_has_all_rows)
     for (int64_t place = 0; place < ORDERS; place++, line = strchr(line, '\n') + 1)
         expect_line(line, place);
     ck_assert_str_eq(line, "");
-    ck_assert_msg(is_sanitized() || after < before + reply.body_len / 2, "%zu bytes of memory, %zu before", after,
+    ck_assert_msg(is_sanitized() || after < before + reply.body_len * 3 / 4, "%zu bytes of memory, %zu before", after,
                   before);
     free(total);
     free(length);
