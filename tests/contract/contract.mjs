@@ -43,12 +43,19 @@ function placeOf(path, method, status) {
   return response.$ref ? response.$ref.slice(1) : `/paths/${escape(path)}/${method}/responses/${status}`;
 }
 
+/** Beside the JSON of a report stands how it looks as CSV: its first line. */
+function checkHeader(exchange, example, what) {
+  const end = example.indexOf("\r\n") + 2;
+  return exchange.body.startsWith(example.slice(0, end)) ? null : `${what}: CSV begins with ${exchange.body.slice(0, 60)}`;
+}
+
 function checkBody(exchange, path, method, response, what) {
   const type = (exchange.type ?? "").split(";")[0];
   const content = response.content ?? {};
   if (exchange.method === "HEAD") return null;
   if (Object.keys(content).length === 0)
     return exchange.body ? `${what}: has a body, and should have none` : null;
+  if (type === "text/csv" && response["x-csv"]) return checkHeader(exchange, response["x-csv"], what);
   if (!content[type]) return `${what}: content type ${type} is not documented`;
   if (type !== "application/json") return null;
   let body;

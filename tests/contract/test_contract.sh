@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # test_contract.sh: the description of the API is sound, says what docs/api.md says, and is true: a public linter has
-# nothing to say about it, and every answer that the end-to-end tests got is one that it describes. Runs after them.
+# nothing to say about it, a typed client made from it compiles, and every answer that the end-to-end tests got is one
+# that it describes. Runs after them.
 #
 # Seen to fail:
 #   "minProperties": 9 for a point of traffic -> "FAIL GET /analytics/traffic 200: /data/N must NOT have fewer than 9 properties"
 #   no 415 for ingest -> "FAIL POST /analytics/ingest 415 is not documented"
+#   a default for bytes_sent of a log -> "FAIL a client compiles: client.ts(10,7): error TS2741: Property 'bytes_sent' is missing"
+#   text/csv as a content of traffic -> "FAIL a client compiles: client.ts(27,23): error TS2339: Property 'data' does not exist on type 'string'"
 #   no license -> "FAIL redocly lint: … warning … info-license"
 . "${BASH_SOURCE[0]%/*}/../support/totals.sh"
 BUILD=${ANALYTICS_BUILDDIR:?is not set: run the tests through make check}
@@ -23,6 +26,12 @@ fi
 verdict 'redocly lint' "$(cd "$tools" && REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true \
     node_modules/.bin/redocly lint --format=stylish --max-problems=20 "$(realpath "$OLDPWD")/docs/openapi.json" 2>&1 |
     grep -E 'error|warning' || true)"
+
+# ---- a typed client made from it
+
+cp $here/client.ts $here/tsconfig.json "$tools/"
+verdict 'openapi-typescript' "$(cd "$tools" && node_modules/.bin/openapi-typescript "$(realpath "$OLDPWD")/docs/openapi.json" -o api.d.ts 2>&1 >/dev/null | head -5)"
+verdict 'a client compiles' "$(cd "$tools" && node_modules/.bin/tsc -p tsconfig.json 2>&1 | head -20)"
 
 # ---- every path of the reference stands in it, and the reverse
 

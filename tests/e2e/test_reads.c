@@ -556,6 +556,7 @@ static const struct {
     {"/analytics/domains?" RANGE "&format=csv&limit=0", "analytics.limit_invalid"}, /* in JSON */
     {"/analytics/summary?" RANGE "&limit=0&by=x&granularity=x", NULL},
     {"/analytics/summary?from=2026-01-01", "analytics.to_required"},
+    {"/analytics/whoami", NULL}, /* has none */
     {"/analytics/breakdown?" RANGE, "analytics.by_required"},
     {"/analytics/breakdown?" RANGE "&by=", "analytics.by_invalid"},
     {"/analytics/breakdown?" RANGE "&by=ip_from", "analytics.by_invalid"},
