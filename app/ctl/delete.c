@@ -5,6 +5,7 @@
 #include "ctl/json.h"
 #include "ctl/text.h"
 #include "db/files.h"
+#include "log/domain.h"
 #include "log/batch.h"
 #include "store/sqlite/care/care.h"
 #include "store/sqlite/sqlite.h"
@@ -36,13 +37,14 @@ static int parse_batches(const char *text, struct sqlite_delete_options *options
         "--batch is the number of a batch, as --dry-run shows it, or the first and the last of several: 17-40");
 }
 
+/* As it is stored: an older version may have stored google.com:443, which is not to be taken for google.com. */
 static int parse_domain(const char *text, char buffer[LIMIT_DOMAIN_BYTES + 1], struct sqlite_delete_options *options)
 {
     size_t len = 0;
     const char *why = NULL;
     if (!text)
         return CTL_OK;
-    if (!domain_normalise(slice_of(text), buffer, &len, &why))
+    if (!domain_fold(slice_of(text), buffer, &len, &why))
         return ctl_misuse("--domain: %s", why);
     options->domain = buffer;
     return CTL_OK;
