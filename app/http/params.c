@@ -2,6 +2,7 @@
  * Knows no route, no request, no role. */
 #include "http/params.h"
 
+#include "log/batch.h"
 #include "log/domain.h"
 #include "report/bucket.h"
 #include "base/text.h"
@@ -48,16 +49,22 @@ static enum err parse_integer(const struct param_row *row, struct slice value, s
 static enum err parse_choice(const struct param_row *row, struct slice value, struct param_reading *reading);
 static enum err parse_zone(const struct param_row *row, struct slice value, struct param_reading *reading);
 static enum err parse_error(const struct param_row *row, struct slice value, struct param_reading *reading);
+static enum err parse_term(const struct param_row *row, struct slice value, struct param_reading *reading);
 
 static const struct param_choice granularities[] = {
-    {"15m", GRANULARITY_15M},   {"hour", GRANULARITY_HOUR},   {"day", GRANULARITY_DAY},
-    {"week", GRANULARITY_WEEK}, {"month", GRANULARITY_MONTH}, {NULL, 0},
+    {"1m", GRANULARITY_1M},   {"5m", GRANULARITY_5M},     {"15m", GRANULARITY_15M},     {"hour", GRANULARITY_HOUR},
+    {"day", GRANULARITY_DAY}, {"week", GRANULARITY_WEEK}, {"month", GRANULARITY_MONTH}, {NULL, 0},
 };
 static const struct param_choice fills[] = {{"zero", true}, {"none", false}, {NULL, 0}};
-static const struct param_choice sorts[] = {{"bytes", ORDER_BYTES}, {"count", ORDER_COUNT}, {NULL, 0}};
-static const struct param_choice dimensions[] = {
-    {"worker", BY_WORKER}, {"peer", BY_PEER}, {"protocol", BY_PROTOCOL}, {"port", BY_PORT},     {"ip_out", BY_IP_OUT},
-    {"order", BY_ORDER},   {"user", BY_USER}, {"error", BY_ERROR},       {"domain", BY_DOMAIN}, {NULL, 0},
+static const struct param_choice sorts[] = {{"bytes", ORDER_BYTES},
+                                            {"count", ORDER_COUNT},
+                                            {"errors", ORDER_ERRORS},
+                                            {"error_rate", ORDER_ERROR_RATE},
+                                            {NULL, 0}};
+static const struct param_choice bys[] = {
+#define BY_CHOICE(x, by, name, ...) {name, BY_##by},
+    DIMENSION_LIST(BY_CHOICE, ){NULL, 0},
+#undef BY_CHOICE
 };
 static const struct param_choice formats[] = {{"json", FORMAT_JSON}, {"csv", FORMAT_CSV}, {NULL, 0}};
 
@@ -85,11 +92,14 @@ static const struct param_row param_rows[PARAM_COUNT] = {
                            .snake = "granularity",
                            .parse = parse_choice,
                            .choices = granularities,
-                           .accepts = "one of 15m, hour, day, week, month"},
+                           .accepts = "one of 1m, 5m, 15m, hour, day, week, month"},
     [PARAM_FILL] =
         {.name = "fill", .snake = "fill", .parse = parse_choice, .choices = fills, .accepts = "zero or none"},
-    [PARAM_SORT_BY] =
-        {.name = "sortBy", .snake = "sort_by", .parse = parse_choice, .choices = sorts, .accepts = "bytes or count"},
+    [PARAM_SORT_BY] = {.name = "sortBy",
+                       .snake = "sort_by",
+                       .parse = parse_choice,
+                       .choices = sorts,
+                       .accepts = "bytes, count, errors or error_rate"},
     [PARAM_LIMIT] = {.name = "limit",
                      .snake = "limit",
                      .parse = parse_integer,
@@ -108,8 +118,8 @@ static const struct param_row param_rows[PARAM_COUNT] = {
                   .snake = "by",
                   .required = true,
                   .parse = parse_choice,
-                  .choices = dimensions,
-                  .accepts = "one of worker, peer, protocol, port, ip_out, order, user, error, domain"},
+                  .choices = bys,
+                  .accepts = "one of worker, peer, protocol, port, ip_out, ip_from, order, user, error, domain"},
     [PARAM_TIMEZONE] = {.name = "timezone",
                         .snake = "timezone",
                         .parse = parse_zone,
@@ -119,6 +129,18 @@ static const struct param_row param_rows[PARAM_COUNT] = {
                      .snake = "error",
                      .parse = parse_error,
                      .accepts = "an error's text, 1 to 256 bytes"},
+    [PARAM_WORKER] = {.name = "worker", .snake = "worker", .parse = parse_term, .accepts = "at most 128 bytes"},
+    [PARAM_PEER] = {.name = "peer", .snake = "peer", .parse = parse_term, .accepts = "at most 128 bytes"},
+    [PARAM_PROTOCOL] = {.name = "protocol", .snake = "protocol", .parse = parse_term, .accepts = "at most 32 bytes"},
+    [PARAM_PORT] = {.name = "port", .snake = "port", .parse = parse_term, .accepts = "an integer from 0 to 65535"},
+    [PARAM_IP_OUT] = {.name = "ip_out",
+                      .snake = "ip_out",
+                      .parse = parse_term,
+                      .accepts = "an IPv4 or IPv6 address, or empty"},
+    [PARAM_IP_FROM] = {.name = "ip_from",
+                       .snake = "ip_from",
+                       .parse = parse_term,
+                       .accepts = "an IPv4 or IPv6 address, or empty"},
 };
 
 /* ---- one value ---- */
@@ -207,6 +229,29 @@ static enum err parse_zone(const struct param_row *row, struct slice value, stru
         return refuse(row, reading->fault);
     params->filter.zone = &params->zone;
     return err;
+}
+
+/* The value of a dimension that is filtered by. */
+static bool read_term(enum dimension by, struct slice value, char *text, struct report_term *ret_term)
+{
+    const struct dimension_row *row = &dimensions[by];
+    *ret_term = (struct report_term){.is_set = true};
+    if (row->kind == VALUE_NUMBER)
+        return text_to_i64(value, 0, row->max, &ret_term->number);
+    if (row->kind == VALUE_ADDRESS)
+        return ip_parse(value, &ret_term->ip);
+    if (value.len > (size_t)row->max)
+        return false;
+    memcpy(text, value.data, value.len);
+    ret_term->text = (struct slice){text, value.len};
+    return true;
+}
+
+static enum err parse_term(const struct param_row *row, struct slice value, struct param_reading *reading)
+{
+    enum dimension by = BY_WORKER + (enum dimension)(row - param_rows - PARAM_WORKER);
+    struct params *params = reading->params;
+    return read_term(by, value, params->terms[by], &params->filter.terms[by]) ? OK : refuse(row, reading->fault);
 }
 
 static enum err parse_error(const struct param_row *row, struct slice value, struct param_reading *reading)
@@ -448,6 +493,17 @@ static enum err check_limit(const struct param_set *set, const struct params *pa
                                (long long)max);
 }
 
+/* Minutes are for short ranges: an answer of two months would have 87,000 rows. */
+static enum err check_granularity(const struct params *params, struct fault *fault)
+{
+    const struct report_filter *filter = &params->filter;
+    if (params->granularity >= GRANULARITY_15M ||
+        bucket_granularity(filter->zone, filter->from, filter->to) == GRANULARITY_15M)
+        return OK;
+    return fault_set_parameter(fault, ERR_PARAMETER_INVALID, "granularity",
+                               "granularity may be 1m or 5m for ranges of at most 24 hours");
+}
+
 enum err params_parse(const char *query_string, const struct param_set *set, struct params *ret_params,
                       struct fault *fault)
 {
@@ -466,5 +522,5 @@ enum err params_parse(const char *query_string, const struct param_set *set, str
     if (!err && scan.raws[PARAM_GRANULARITY].times == 0)
         ret_params->granularity =
             bucket_granularity(ret_params->filter.zone, ret_params->filter.from, ret_params->filter.to);
-    return err;
+    return err ? err : check_granularity(ret_params, fault);
 }

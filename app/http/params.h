@@ -24,6 +24,12 @@ enum param {
     PARAM_BY,
     PARAM_TIMEZONE,
     PARAM_ERROR,
+    PARAM_WORKER, /* from here in the order of the dimensions */
+    PARAM_PEER,
+    PARAM_PROTOCOL,
+    PARAM_PORT,
+    PARAM_IP_OUT,
+    PARAM_IP_FROM,
     PARAM_COUNT
 };
 
@@ -54,6 +60,7 @@ struct params {
     enum dimension by;
     char domain[LIMIT_DOMAIN_BYTES + 1];
     char error[LIMIT_ERROR_BYTES + 1];
+    char terms[TERMS][LIMIT_PEER_BYTES + 1]; /* of filter.terms */
     struct zone zone;
 };
 

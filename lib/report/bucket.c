@@ -24,6 +24,10 @@ static int64_t week_start(int64_t seconds)
 static int64_t floor_of(enum granularity granularity, int64_t seconds)
 {
     switch (granularity) {
+    case GRANULARITY_1M:
+        return when_floor(seconds, 60);
+    case GRANULARITY_5M:
+        return when_floor(seconds, 300);
     case GRANULARITY_15M:
         return when_floor(seconds, WHEN_QUARTER);
     case GRANULARITY_HOUR:
@@ -41,6 +45,10 @@ static int64_t floor_of(enum granularity granularity, int64_t seconds)
 static int64_t next_of(enum granularity granularity, int64_t bucket)
 {
     switch (granularity) {
+    case GRANULARITY_1M:
+        return bucket + 60;
+    case GRANULARITY_5M:
+        return bucket + 300;
     case GRANULARITY_15M:
         return bucket + WHEN_QUARTER;
     case GRANULARITY_HOUR:
@@ -55,7 +63,7 @@ static int64_t next_of(enum granularity granularity, int64_t bucket)
     return bucket;
 }
 
-/* Quarters and hours. Where the clocks are changed, one ends and another begins. */
+/* Minutes, quarters and hours. Where the clocks are changed, one ends and another begins. */
 static struct bucket narrow(const struct zone *zone, enum granularity granularity, int64_t at)
 {
     struct zone_span span = zone_span_at(zone, at);
@@ -79,7 +87,7 @@ static struct bucket wide(const struct zone *zone, enum granularity granularity,
 
 struct bucket bucket_at(const struct zone *zone, enum granularity granularity, int64_t at)
 {
-    if (granularity == GRANULARITY_15M || granularity == GRANULARITY_HOUR)
+    if (granularity <= GRANULARITY_HOUR)
         return narrow(zone, granularity, at);
     return wide(zone, granularity, at);
 }

@@ -48,6 +48,25 @@ int64_t totals_bytes(const struct totals *totals)
     return sum(totals->bytes_sent, totals->bytes_received);
 }
 
+int64_t totals_error_rate(const struct totals *totals)
+{
+    __extension__ typedef unsigned __int128 wide;
+    if (totals->errors <= 0)
+        return 0;
+    if (totals->count <= 0)
+        return INT64_MAX;
+    wide rate = (wide)totals->errors * 1000000000u / (wide)totals->count;
+    return rate < INT64_MAX ? (int64_t)rate : INT64_MAX;
+}
+
+bool filter_has_terms(const struct report_filter *filter)
+{
+    for (size_t i = 0; i < TERMS; i++)
+        if (filter->terms[i].is_set)
+            return true;
+    return false;
+}
+
 void chart_release(struct chart *chart)
 {
     free(chart->points);

@@ -5,28 +5,50 @@
 #include "base/err.h"
 #include "base/limit.h"
 #include "base/text.h"
+#include "log/batch.h"
+#include "report/dimension.h"
 #include "time/zone.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+/* Only logs with this value: the member of the dimension's kind counts. */
+struct report_term {
+    bool is_set;
+    struct slice text; /* borrowed; may be empty, for logs without a value */
+    int64_t number;
+    struct ip ip;
+};
+
 /* Which logs count. */
 struct report_filter {
     int64_t from; /* Unix seconds; from <= ts < to */
     int64_t to;
-    int64_t user_id;         /* 0: everyone */
-    int64_t order_id;        /* 0: every order */
-    bool has_domain;         /* false: every domain */
-    struct slice domain;     /* normalised by domain_normalise; borrowed */
-    bool has_error;          /* false: every log, with an error or without */
-    struct slice error;      /* not empty; borrowed */
+    int64_t user_id;     /* 0: everyone */
+    int64_t order_id;    /* 0: every order */
+    bool has_domain;     /* false: every domain */
+    struct slice domain; /* normalised by domain_normalise; borrowed */
+    bool has_error;      /* false: every log, with an error or without */
+    struct slice error;  /* not empty; borrowed */
+    struct report_term terms[TERMS];
     const struct zone *zone; /* whose clocks cut a chart into buckets; NULL: UTC; borrowed */
     bool sums_only;          /* a chart's max_concurrency is not looked at, and may be too high */
 };
 
+/* Is it filtered by what only single logs know? */
+bool filter_has_terms(const struct report_filter *filter);
+
 /* How wide a chart's buckets are. Weeks start on Monday. */
-enum granularity { GRANULARITY_15M, GRANULARITY_HOUR, GRANULARITY_DAY, GRANULARITY_WEEK, GRANULARITY_MONTH };
+enum granularity {
+    GRANULARITY_1M,
+    GRANULARITY_5M,
+    GRANULARITY_15M,
+    GRANULARITY_HOUR,
+    GRANULARITY_DAY,
+    GRANULARITY_WEEK,
+    GRANULARITY_MONTH
+};
 
 /* The measures of a group of logs. All but max_concurrency, first and last are sums. */
 struct totals {
@@ -69,21 +91,11 @@ struct chart {
 };
 void chart_release(struct chart *chart);
 
-/* What a list has a row for each value of. */
-enum dimension {
-    BY_WORKER,
-    BY_PEER,
-    BY_PROTOCOL,
-    BY_PORT,
-    BY_IP_OUT,
-    BY_ORDER,
-    BY_USER,
-    BY_ERROR,
-    BY_DOMAIN,
-    DIMENSIONS
-};
+enum list_order { ORDER_BYTES, ORDER_COUNT, ORDER_ERRORS, ORDER_ERROR_RATE };
 
-enum list_order { ORDER_BYTES, ORDER_COUNT, ORDER_ERRORS };
+/* Errors for a thousand million requests, rounded down; INT64_MAX for errors without requests. What lists by error rate
+ * are ranked by. */
+int64_t totals_error_rate(const struct totals *totals);
 
 #define LIST_ALL UINT64_MAX
 

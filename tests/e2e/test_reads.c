@@ -76,8 +76,9 @@ static void print_log(FILE *file, int step)
     print_time(file, pick(2) ? at - at % 900 : at);
     fprintf(file, "\",\"domain\":\"");
     print_domain(file, pick(DOMAINS) * pick(DOMAINS) / DOMAINS);
-    fprintf(file, "\",\"user_id\":%d,\"order_id\":%d,\"error\":\"%s\",\"ip_out\":\"%s\",", (int)(1 + pick(USERS)),
-            (int)(1 + pick(ORDERS)), errors[pick(6)], ips[pick(3)]);
+    fprintf(file, "\",\"user_id\":%d,\"order_id\":%d,\"error\":\"%s\",\"ip_out\":\"%s\",\"ip_from\":\"%s\",",
+            (int)(1 + pick(USERS)), (int)(1 + pick(ORDERS)), errors[pick(6)], ips[pick(3)],
+            pick(3) ? "78.100.50.12" : "2001:db8::7");
     fprintf(file,
             "\"count\":%" PRId64 ",\"bytes_sent\":%" PRId64 ",\"bytes_received\":%" PRId64
             ",\"error_count\":%d,\"max_concurrency\":%d,\"worker\":\"%s\",\"peer_id\":\"p%d\",\"protocol\":\"%s\","
@@ -186,6 +187,35 @@ static void pick_question(struct question *q)
         add(query, "&error=%s", errors[error][0]);
         add(where, " AND error = %s", errors[error][1]);
     }
+}
+
+static const struct {
+    const char *query;
+    const char *where; /* in SQL over the view `log` */
+} terms[] = {
+    {"&worker=worker-01", " AND worker = 'worker-01'"},
+    {"&worker=%3D1%2B1", " AND worker = '=1+1'"},
+    {"&worker=", " AND worker = ''"},
+    {"&worker=unknown", " AND worker = 'unknown'"},
+    {"&peer=p7", " AND peer_id = 'p7'"},
+    {"&protocol=HTTPS", " AND protocol = 'HTTPS'"},
+    {"&port=40", " AND port = 40"},
+    {"&port=0&protocol=HTTP", " AND port = 0 AND protocol = 'HTTP'"},
+    {"&ip_out=2001:DB8::10", " AND ip_out = '20010DB8000000000000000000000010'"},
+    {"&ip_out=&worker=worker-01", " AND ip_out = '' AND worker = 'worker-01'"},
+    {"&ip_from=78.100.50.12", " AND ip_from = '4E64320C'"},
+    {"&ip_from=78.100.50.12&ip_out=185.199.100.10&port=40",
+     " AND ip_from = '4E64320C' AND ip_out = 'B9C7640A' AND port = 40"},
+};
+
+/* What only single logs know. */
+static void add_terms(struct question *q)
+{
+    size_t i = (size_t)pick(2 * ROWS(terms));
+    if (i >= (size_t)ROWS(terms))
+        return;
+    strcat(q->query, terms[i].query);
+    strcat(q->where, terms[i].where);
 }
 
 static char *expect(const char *sql)
@@ -430,6 +460,7 @@ static const struct {
     {"port", "cast(port AS TEXT)"},
     {"ip_out", "CASE ip_out WHEN '' THEN '' WHEN 'B9C7640A' THEN '185.199.100.10'"
                " WHEN '20010DB8000000000000000000000010' THEN '2001:db8::10' END"},
+    {"ip_from", "CASE ip_from WHEN '4E64320C' THEN '78.100.50.12' ELSE '2001:db8::7' END"},
     {"order", "cast(order_id AS TEXT)"},
     {"user", "cast(user_id AS TEXT)"},
     {"error", "error"},
@@ -452,10 +483,15 @@ static void check_breakdown(struct question *q)
 {
     char path[1024], sql[4096];
     size_t row = (size_t)pick(ROWS(dimensions));
-    bool by_count = pick(2);
+    static const char *const orders[][2] = {{"", "s + r"},
+                                            {"&sortBy=count", "n"},
+                                            {"&sortBy=errors", "x"},
+                                            {"&sortBy=error_rate", "CASE x WHEN 0 THEN 0 ELSE"
+                                                                   " coalesce(x * 1000000000 / n, 9e18) END"}};
+    size_t order = (size_t)pick(ROWS(orders));
     int limit = 1 + (int)pick(100), page = 1 + (int)pick(3), before = limit * (page - 1), end = limit * page;
     snprintf(path, sizeof path, "/analytics/breakdown?%s&by=%s&limit=%d&page=%d%s", q->query, dimensions[row].by, limit,
-             page, by_count ? "&sortBy=count" : "");
+             page, orders[order][0]);
     snprintf(sql, sizeof sql,
              "WITH sums AS (SELECT %s AS v, sum(count) AS n, sum(error_count) AS x, sum(bytes_sent) AS s,"
              " sum(bytes_received) AS r, max(max_concurrency) AS m FROM log WHERE %s GROUP BY v),"
@@ -465,8 +501,8 @@ static void check_breakdown(struct question *q)
              " ORDER BY place)), '[]')), 'other', json((SELECT json_object(" MEASURES
              ") FROM ranked WHERE place <= %d OR place > %d)), 'page', %d, 'limit', %d,"
              " 'total', (SELECT count(*) FROM sums), 'totalPages', (SELECT (count(*) + %d) / %d FROM sums))",
-             dimensions[row].value, q->where, by_count ? "n" : "s + r", before, end, before, end, page, limit,
-             limit - 1, limit);
+             dimensions[row].value, q->where, orders[order][1], before, end, before, end, page, limit, limit - 1,
+             limit);
     compare(path, q, sql);
 }
 
@@ -481,6 +517,7 @@ START_TEST(answers_equal_a_recount)
     rng = (uint64_t)_i * 7919 + 1;
     for (int i = 0; i < QUESTIONS_PER_TEST; i++) {
         pick_question(&question);
+        add_terms(&question);
         checks[i % ROWS(checks)](&question);
     }
 }
@@ -559,7 +596,16 @@ static const struct {
     {"/analytics/whoami", NULL}, /* has none */
     {"/analytics/breakdown?" RANGE, "analytics.by_required"},
     {"/analytics/breakdown?" RANGE "&by=", "analytics.by_invalid"},
-    {"/analytics/breakdown?" RANGE "&by=ip_from", "analytics.by_invalid"},
+    {"/analytics/breakdown?" RANGE "&by=colour", "analytics.by_invalid"},
+    {"/analytics/summary?" RANGE "&port=65536", "analytics.port_invalid"},
+    {"/analytics/summary?" RANGE "&port=", "analytics.port_invalid"},
+    {"/analytics/summary?" RANGE "&ip_out=1.2.3", "analytics.ip_out_invalid"},
+    {"/analytics/summary?" RANGE "&ip_from=x", "analytics.ip_from_invalid"},
+    {"/analytics/summary?" RANGE "&protocol=123456789012345678901234567890123", "analytics.protocol_invalid"},
+    {"/analytics/summary?" RANGE "&ipOut=1.2.3.4", "analytics.query_invalid"},
+    {"/analytics/summary?" RANGE "&worker=a&worker=a", "analytics.worker_invalid"},
+    {"/analytics/traffic?from=2026-01-01&to=2026-01-01&granularity=1m", NULL},
+    {"/analytics/traffic?from=2026-01-01&to=2026-01-02&granularity=5m", "analytics.granularity_invalid"},
     {"/analytics/breakdown?" RANGE "&by=Worker", "analytics.by_invalid"},
     {"/analytics/breakdown?" RANGE "&by=worker,peer", "analytics.by_invalid"},
     {"/analytics/breakdown?" RANGE "&by=worker&by=peer", "analytics.by_invalid"},

@@ -41,7 +41,7 @@ static void check_taken(const struct answer *answer, const struct param_set *set
     CHECK(params->limit == set->default_limit ||
           (params->limit >= 1 && params->limit <= (params->has_page ? 1000 : 100)));
     CHECK(params->page >= 1 && params->page <= INT64_C(2147483648));
-    CHECK(params->granularity <= GRANULARITY_MONTH && params->sort <= ORDER_COUNT);
+    CHECK(params->granularity <= GRANULARITY_MONTH && params->sort <= ORDER_ERROR_RATE);
     CHECK(params->format <= FORMAT_CSV && params->by < DIMENSIONS);
     CHECK(!filter->zone || filter->zone == &params->zone);
     if (filter->has_error)

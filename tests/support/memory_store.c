@@ -197,6 +197,22 @@ static bool is_text(const char *text, struct slice wanted)
     return strlen(text) == wanted.len && memcmp(text, wanted.data, wanted.len) == 0;
 }
 
+static bool is_ip(const struct ip *ip, const struct ip *wanted)
+{
+    return ip->len == wanted->len && memcmp(ip->bytes, wanted->bytes, ip->len) == 0;
+}
+
+static bool matches_terms(const struct kept_log *log, const struct report_filter *filter)
+{
+    const struct report_term *terms = filter->terms;
+    return (!terms[BY_WORKER].is_set || is_text(log->name[NAME_WORKER], terms[BY_WORKER].text)) &&
+           (!terms[BY_PEER].is_set || is_text(log->name[NAME_PEER], terms[BY_PEER].text)) &&
+           (!terms[BY_PROTOCOL].is_set || is_text(log->name[NAME_PROTOCOL], terms[BY_PROTOCOL].text)) &&
+           (!terms[BY_PORT].is_set || log->record.port == terms[BY_PORT].number) &&
+           (!terms[BY_IP_OUT].is_set || is_ip(&log->record.ip_out, &terms[BY_IP_OUT].ip)) &&
+           (!terms[BY_IP_FROM].is_set || is_ip(&log->record.ip_from, &terms[BY_IP_FROM].ip));
+}
+
 static bool matches(const struct kept_log *log, const struct report_filter *filter)
 {
     const struct log_record *record = &log->record;
@@ -204,7 +220,7 @@ static bool matches(const struct kept_log *log, const struct report_filter *filt
            (!filter->user_id || record->user_id == filter->user_id) &&
            (!filter->order_id || record->order_id == filter->order_id) &&
            (!filter->has_domain || is_text(log->name[NAME_DOMAIN], filter->domain)) &&
-           (!filter->has_error || is_text(log->name[NAME_ERROR], filter->error));
+           (!filter->has_error || is_text(log->name[NAME_ERROR], filter->error)) && matches_terms(log, filter);
 }
 
 static void add_log(struct totals *totals, const struct log_record *record)
@@ -259,7 +275,10 @@ static void sort(struct groups *groups, enum list_order order)
         const struct totals *totals = &groups->rows[i].totals;
         int64_t measures[] = {[ORDER_BYTES] = totals->bytes_sent + totals->bytes_received,
                               [ORDER_COUNT] = totals->count,
-                              [ORDER_ERRORS] = totals->errors};
+                              [ORDER_ERRORS] = totals->errors,
+                              [ORDER_ERROR_RATE] = totals->count    ? totals->errors * 1000000000 / totals->count
+                                                   : totals->errors ? INT64_MAX
+                                                                    : 0};
         groups->rows[i].measure = measures[order];
     }
     if (groups->count)
@@ -369,8 +388,8 @@ static const char *value_of(const struct kept_log *log, enum dimension by, char 
                                                        [BY_PROTOCOL] = NAME_PROTOCOL,
                                                        [BY_ERROR] = NAME_ERROR,
                                                        [BY_DOMAIN] = NAME_DOMAIN};
-    if (by == BY_IP_OUT)
-        ip_format(&log->record.ip_out, number);
+    if (by == BY_IP_OUT || by == BY_IP_FROM)
+        ip_format(by == BY_IP_OUT ? &log->record.ip_out : &log->record.ip_from, number);
     else if (by == BY_PORT)
         snprintf(number, 64, "%d", log->record.port);
     else if (by == BY_ORDER || by == BY_USER)
@@ -444,7 +463,7 @@ static enum err list(struct store_reader *reader, const struct report_filter *fi
 /* As SQLite's, so that an answer that tells it is the same. */
 static int schema_version(void)
 {
-    return 2;
+    return 3;
 }
 
 static enum err reader_health(struct store_reader *reader, int *ret_schema_version, struct fault *fault)

@@ -116,6 +116,7 @@ static void add_log(struct batch *batch, int64_t newest)
     intern(batch, &log, NAME_ERROR, errors[pick(ROWS(errors))]);
     intern(batch, &log, NAME_PEER, peers[pick(ROWS(peers))]);
     ck_assert(ip_parse(slice_of(addresses[pick(ROWS(addresses))]), &log.ip_out));
+    ck_assert(ip_parse(slice_of(addresses[pick(ROWS(addresses))]), &log.ip_from));
     ck_assert_int_eq(batch_add(batch, &log), OK);
 }
 
@@ -197,6 +198,21 @@ static struct report_filter random_filter(void)
                                   .zone = &zones[pick(ROWS(zone_names))]};
 }
 
+/* Often none; else one or several, of values that are there or not. */
+static void add_terms(struct report_filter *filter)
+{
+    struct report_term *terms = filter->terms;
+    if (pick(2))
+        return;
+    for (int by = 0; by < TERMS; by++)
+        terms[by].is_set = pick(3) == 0;
+    terms[BY_PEER].text = slice_of(peers[pick(ROWS(peers))]);
+    terms[BY_WORKER].text = slice_of(pick(4) ? "" : "unknown");
+    terms[BY_PORT].number = pick(4) ? 443 : 81;
+    ck_assert(ip_parse(slice_of(addresses[pick(ROWS(addresses))]), &terms[BY_IP_OUT].ip));
+    ck_assert(ip_parse(slice_of(addresses[pick(ROWS(addresses))]), &terms[BY_IP_FROM].ip));
+}
+
 static void compare_summaries(const struct report_filter *filter)
 {
     struct totals totals[ENGINES];
@@ -212,7 +228,7 @@ static void compare_charts(const struct report_filter *filter)
 {
     struct chart charts[ENGINES];
     struct fault fault;
-    enum granularity granularity = (enum granularity)pick(GRANULARITY_MONTH + 1);
+    enum granularity granularity = (enum granularity)(GRANULARITY_15M + pick(5));
     bool fill_zero = pick(2);
     for (int i = 0; i < ENGINES; i++)
         must(store_chart(readers[i], filter, granularity, fill_zero, &charts[i], &fault), &fault);
@@ -230,7 +246,7 @@ static void compare_breakdowns(const struct report_filter *filter)
     struct list lists[ENGINES];
     struct fault fault;
     enum dimension by = (enum dimension)pick(DIMENSIONS);
-    enum list_order order = pick(2) ? ORDER_BYTES : ORDER_COUNT;
+    enum list_order order = (enum list_order)pick(ORDER_ERROR_RATE + 1);
     size_t limit = 1 + (size_t)pick(4);
     for (int i = 0; i < ENGINES; i++)
         must(list_read(readers[i], filter, &(struct list_ask){.by = by, .order = order, .limit = limit}, &lists[i],
@@ -251,7 +267,7 @@ static void compare_domains(const struct report_filter *filter)
 {
     struct list lists[ENGINES];
     struct fault fault;
-    enum list_order order = pick(2) ? ORDER_BYTES : ORDER_COUNT;
+    enum list_order order = (enum list_order)pick(ORDER_ERROR_RATE + 1);
     uint64_t offset = (uint64_t)pick(3);
     for (int i = 0; i < ENGINES; i++)
         must(list_domains(readers[i], filter, order, offset, 2, &lists[i], &fault), &fault);
@@ -360,6 +376,7 @@ void two_engines_ask(int questions)
 {
     for (int i = 0; i < questions; i++) {
         struct report_filter filter = random_filter();
+        add_terms(&filter);
         compare_summaries(&filter);
         compare_charts(&filter);
         compare_breakdowns(&filter);

@@ -109,6 +109,7 @@ static void add_log(struct batch *batch, int step, int steps)
     log.name[NAME_PEER] = intern(batch, peers[pick((int64_t)ROWS(peers))]);
     log.name[NAME_PROTOCOL] = intern(batch, protocols[pick((int64_t)ROWS(protocols))]);
     ck_assert(ip_parse(slice_of(addresses[pick((int64_t)ROWS(addresses))].text), &log.ip_out));
+    ck_assert(ip_parse(slice_of(addresses[pick((int64_t)ROWS(addresses))].text), &log.ip_from));
     ck_assert_int_eq(batch_add(batch, &log), OK);
 }
 
@@ -148,7 +149,8 @@ static void run_sql(const char *sql)
 static void copy_facts(void)
 {
     run_sql("DROP TABLE IF EXISTS temp.fact; CREATE TEMP TABLE fact AS"
-            " SELECT quarter * 900 + second AS t, user_id, order_id, port, hex(ip_out) AS ip, count AS c,"
+            " SELECT quarter * 900 + second AS t, user_id, order_id, port, hex(ip_out) AS ip, hex(ip_from) AS ip_from, "
+            "count AS c,"
             " bytes_sent AS s, bytes_received AS r, error_count AS x, max_concurrency AS m,"
             " (SELECT text FROM name WHERE id = domain) AS domain, (SELECT text FROM name WHERE id = error) AS error,"
             " (SELECT text FROM name WHERE id = worker) AS worker, (SELECT text FROM name WHERE id = peer) AS peer,"
@@ -185,7 +187,7 @@ static void tear_down(void)
 
 struct question {
     struct report_filter filter;
-    char where[320];
+    char where[1024];
 };
 
 static int64_t edge(void)
@@ -219,6 +221,52 @@ static void pick_question(struct question *question)
                              domain, filter->has_error ? " AND error = " : " AND 'x' <> ", error);
     snprintf(question->where, sizeof question->where, "%s", quoted);
     sqlite3_free(quoted);
+}
+
+static void add_where(struct question *question, const char *format, const char *text)
+{
+    size_t len = strlen(question->where);
+    char *more = sqlite3_mprintf(format, text);
+    snprintf(question->where + len, sizeof question->where - len, "%s", more);
+    sqlite3_free(more);
+}
+
+static void add_name_term(struct question *question, enum dimension by, const char *format, const char *text)
+{
+    question->filter.terms[by] = (struct report_term){.is_set = true, .text = slice_of(text)};
+    add_where(question, format, text);
+}
+
+static void add_ip_term(struct question *question, enum dimension by, const char *format)
+{
+    size_t i = (size_t)pick((int64_t)ROWS(addresses));
+    struct report_term *term = &question->filter.terms[by];
+    term->is_set = true;
+    ck_assert(ip_parse(slice_of(addresses[i].text), &term->ip));
+    add_where(question, format, addresses[i].hex);
+}
+
+/* What only single logs know: each by itself, and some together. */
+static void pick_terms(struct question *question)
+{
+    char port[16];
+    if (pick(2) == 0)
+        add_name_term(question, BY_WORKER, " AND worker = %Q",
+                      pick(8) ? workers[pick((int64_t)ROWS(workers))] : "unknown");
+    if (pick(4) == 0)
+        add_name_term(question, BY_PEER, " AND peer = %Q", peers[pick((int64_t)ROWS(peers))]);
+    if (pick(4) == 0)
+        add_name_term(question, BY_PROTOCOL, " AND protocol = %Q", protocols[pick((int64_t)ROWS(protocols))]);
+    if (pick(4) == 0) {
+        struct report_term *term = &question->filter.terms[BY_PORT];
+        *term = (struct report_term){.is_set = true, .number = ports[pick((int64_t)ROWS(ports))]};
+        snprintf(port, sizeof port, "%d", (int)term->number);
+        add_where(question, " AND port = %s", port);
+    }
+    if (pick(4) == 0)
+        add_ip_term(question, BY_IP_OUT, " AND ip = %Q");
+    if (pick(4) == 0)
+        add_ip_term(question, BY_IP_FROM, " AND ip_from = %Q");
 }
 
 #define SUMS "coalesce(sum(c), 0), coalesce(sum(x), 0), coalesce(sum(s), 0), coalesce(sum(r), 0), coalesce(max(m), 0)"
@@ -314,19 +362,20 @@ static const struct {
     enum dimension by;
     const char *name;
     const char *value; /* in SQL, as text */
-} dimensions[] = {
+} breakdowns[] = {
     {BY_WORKER, "worker", "worker"},
     {BY_PEER, "peer", "peer"},
     {BY_PROTOCOL, "protocol", "protocol"},
     {BY_PORT, "port", "cast(port AS TEXT)"},
     {BY_IP_OUT, "ip_out", "(SELECT text FROM temp.address WHERE hex = ip)"},
+    {BY_IP_FROM, "ip_from", "(SELECT text FROM temp.address WHERE hex = ip_from)"},
     {BY_ORDER, "order", "cast(order_id AS TEXT)"},
     {BY_USER, "user", "cast(user_id AS TEXT)"},
     {BY_ERROR, "error", "error"},
     {BY_DOMAIN, "domain", "domain"},
 };
 
-/* Is it in the rollups? Other dimensions are in the logs alone. */
+/* Is it in the rollups? Other breakdowns are in the logs alone. */
 static bool is_rolled_up(enum dimension by)
 {
     return by == BY_ORDER || by == BY_USER || by == BY_DOMAIN;
@@ -345,19 +394,23 @@ static void know_addresses(void)
 /* The rows as SQL ranks them; the sums over rows and `other`; how many values there are. */
 static void check_breakdown(const struct question *question, size_t dimension, const struct totals *summary)
 {
-    const char *name = dimensions[dimension].name;
-    enum list_order order = pick(2) ? ORDER_BYTES : ORDER_COUNT;
+    const char *name = breakdowns[dimension].name;
+    static const char *const ranks[] = {[ORDER_BYTES] = "GROUP BY value ORDER BY sum(s) + sum(r) DESC, value",
+                                        [ORDER_COUNT] = "GROUP BY value ORDER BY sum(c) DESC, value",
+                                        [ORDER_ERRORS] = "GROUP BY value ORDER BY sum(x) DESC, value",
+                                        [ORDER_ERROR_RATE] =
+                                            "GROUP BY value ORDER BY CASE sum(x) WHEN 0 THEN 0 ELSE"
+                                            " coalesce(sum(x) * 1000000000 / sum(c), 9e18) END DESC, value"};
+    enum list_order order = (enum list_order)pick((int64_t)ROWS(ranks));
     size_t limit = pick(2) ? 100 : 1 + (size_t)pick(5), listed = 0;
     struct list breakdown = {0};
     struct totals sum = {0};
     struct fault fault;
     uint64_t total = 0;
-    char *before = sqlite3_mprintf("SELECT %s AS value, " SUMS, dimensions[dimension].value);
-    sqlite3_stmt *row = ask(before, question,
-                            order == ORDER_BYTES ? "GROUP BY value ORDER BY sum(s) + sum(r) DESC, value"
-                                                 : "GROUP BY value ORDER BY sum(c) DESC, value");
+    char *before = sqlite3_mprintf("SELECT %s AS value, " SUMS, breakdowns[dimension].value);
+    sqlite3_stmt *row = ask(before, question, ranks[order]);
     ck_assert_msg(list_read(reader, &question->filter,
-                            &(struct list_ask){.by = dimensions[dimension].by, .order = order, .limit = limit},
+                            &(struct list_ask){.by = breakdowns[dimension].by, .order = order, .limit = limit},
                             &breakdown, &fault) == OK,
                   "%s: %s", name, fault.detail);
     for (; sqlite3_step(row) == SQLITE_ROW; total++) {
@@ -401,10 +454,10 @@ static void check_refused(const struct question *question, size_t dimension)
     struct list breakdown = {0};
     struct fault fault = {0};
     enum err err = list_read(reader, &question->filter,
-                             &(struct list_ask){.by = dimensions[dimension].by, .order = ORDER_BYTES, .limit = 5},
+                             &(struct list_ask){.by = breakdowns[dimension].by, .order = ORDER_BYTES, .limit = 5},
                              &breakdown, &fault);
     ck_assert_msg(err == ERR_LOGS_PRUNED && strstr(fault.detail, " no longer kept"), "%s: %d %s: %s",
-                  dimensions[dimension].name, err, fault.detail, question->where);
+                  breakdowns[dimension].name, err, fault.detail, question->where);
 }
 
 /* Before raw_from, ranges of whole days; the facts are of before the pruning. */
@@ -419,23 +472,50 @@ static void check_pruned_question(void)
     check_summary(&question, &summary);
     check_charts(&question, &summary);
     check_domains(&question, &summary);
-    for (size_t i = 0; i < ROWS(dimensions); i++)
-        if (question.filter.from >= raw_from || is_rolled_up(dimensions[i].by))
+    for (size_t i = 0; i < ROWS(breakdowns); i++)
+        if (question.filter.from >= raw_from || is_rolled_up(breakdowns[i].by))
             check_breakdown(&question, i, &summary);
         else
             check_refused(&question, i);
 }
 
-static void check_question(void)
+/* Up to a day, by minutes: every bucket. */
+static void check_minutes(const struct question *question)
+{
+    struct question day = *question;
+    struct chart chart = {0};
+    struct fault fault;
+    int minutes = pick(2) ? 1 : 5;
+    size_t i = 0;
+    if (day.filter.to - day.filter.from > WHEN_DAY)
+        return;
+    char *before = sqlite3_mprintf("SELECT t / %d * %d AS b, " SUMS, minutes * 60, minutes * 60);
+    sqlite3_stmt *row = ask(before, &day, "GROUP BY b ORDER BY b");
+    ck_assert_int_eq(
+        store_chart(reader, &day.filter, minutes == 1 ? GRANULARITY_1M : GRANULARITY_5M, false, &chart, &fault), OK);
+    for (; sqlite3_step(row) == SQLITE_ROW; i++)
+        ck_assert_msg(i < chart.count && chart.points[i].bucket == sqlite3_column_int64(row, 0) &&
+                          sums_are(&chart.points[i].totals, row, 1),
+                      "minutes: row %zu: %s", i, day.where);
+    ck_assert_uint_eq(chart.count, i);
+    sqlite3_finalize(row);
+    sqlite3_free(before);
+    chart_release(&chart);
+}
+
+static void check_question(bool has_terms)
 {
     struct question question;
     struct totals summary;
     pick_question(&question);
+    if (has_terms)
+        pick_terms(&question);
+    check_minutes(&question);
     check_summary(&question, &summary);
     check_charts(&question, &summary);
     check_domains(&question, &summary);
     check_other_error(&question);
-    for (size_t i = 0; i < ROWS(dimensions); i++)
+    for (size_t i = 0; i < ROWS(breakdowns); i++)
         check_breakdown(&question, i, &summary);
 }
 
@@ -443,7 +523,7 @@ static void check_questions(int count)
 {
     copy_facts();
     for (int i = 0; i < count; i++)
-        check_question();
+        check_question(i % 3 == 0);
 }
 
 #define SEEDS 3

@@ -335,7 +335,7 @@ static void check_instant(const char *name, const struct zone *z, int64_t at)
 static void check_buckets(const char *name, const struct zone *z, int64_t at)
 {
     static const int cut[] = {[GRANULARITY_15M] = 14, [GRANULARITY_HOUR] = 13, [GRANULARITY_DAY] = 10};
-    enum granularity granularity = (enum granularity)pick(GRANULARITY_MONTH + 1);
+    enum granularity granularity = (enum granularity)(GRANULARITY_15M + pick(5));
     struct bucket bucket = bucket_at(z, granularity, at), next = bucket_at(z, granularity, bucket.end);
     char label[WHEN_TEXT_BYTES], shown[32];
     long offset;

@@ -55,7 +55,7 @@ static enum err value_sink(void *ctx, const struct scan_row *row)
     struct value_sums *sums = ctx;
     struct tally_key key = {.domain = row->value};
     size_t index;
-    enum err err = sums->by == BY_IP_OUT ? address_key(sums, row->ip, &key) : OK;
+    enum err err = dimensions[sums->by].kind == VALUE_ADDRESS ? address_key(sums, row->ip, &key) : OK;
     return err ? err : tally_add(&sums->values, key, &row->totals, &index);
 }
 
@@ -68,30 +68,19 @@ static enum tier widest_tier(enum dimension by, bool is_packed)
     return is_packed ? TIER_16_DAYS : TIER_DAY;
 }
 
-/* What only raw logs tell can't be told of a time when there are none any more: part of an answer would look like all
- * of it. */
-static enum err check_kept(const struct scan *scan, enum tier widest, struct fault *fault)
-{
-    char from[WHEN_TEXT_BYTES];
-    if (widest != TIER_QUARTER || scan->filter->from >= scan->raw_from)
-        return OK;
-    when_format(scan->raw_from, from);
-    return fault_set(fault, ERR_LOGS_PRUNED,
-                     "logs before %s are no longer kept, and only they tell that: ask from then on", from);
-}
-
 static enum err add_up_values(struct sqlite_reader *reader, struct scan *scan, struct value_sums *sums,
                               struct fault *fault)
 {
     const struct report_filter *filter = scan->filter;
-    struct scan_order order = {.source = SCAN_VALUES,
-                               .by = sums->by,
-                               .widest = widest_tier(sums->by, filter->has_domain || filter->has_error),
-                               .from = filter->from,
-                               .to = filter->to,
-                               .sink = value_sink,
-                               .ctx = sums};
-    enum err err = check_kept(scan, order.widest, fault);
+    struct scan_order order = {
+        .source = SCAN_VALUES,
+        .by = sums->by,
+        .widest = scan->has_terms ? TIER_QUARTER : widest_tier(sums->by, filter->has_domain || filter->has_error),
+        .from = filter->from,
+        .to = filter->to,
+        .sink = value_sink,
+        .ctx = sums};
+    enum err err = order.widest == TIER_QUARTER ? scan_check_kept(scan, fault) : OK;
     if (!err && order.widest == TIER_16_DAYS)
         err = scan_split_users(reader, scan, fault);
     return err ? err : scan_run(reader, scan, &order, fault);
@@ -115,20 +104,13 @@ static enum err value_text(struct sqlite_reader *reader, const void *ctx, const 
 {
     const struct value_sums *sums = ctx;
     char text[ADDRESS_TEXT_BYTES];
-    switch (sums->by) {
-    case BY_WORKER:
-    case BY_PEER:
-    case BY_PROTOCOL:
-    case BY_ERROR:
+    switch (dimensions[sums->by].kind) {
+    case VALUE_NAME:
         return scan_name(reader, key->domain, ret_text, fault);
-    case BY_IP_OUT:
+    case VALUE_ADDRESS:
         address_text(sums, key, text);
         break;
-    case BY_PORT:
-    case BY_ORDER:
-    case BY_USER:
-    case BY_DOMAIN: /* lists.c */
-    case DIMENSIONS:
+    case VALUE_NUMBER:
         snprintf(text, sizeof text, "%" PRId64, key->domain);
         break;
     }

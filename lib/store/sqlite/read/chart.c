@@ -22,7 +22,7 @@ struct filling {
 /* The widest tier whose buckets nest in a chart's. */
 static enum tier widest_tier(enum granularity granularity)
 {
-    if (granularity == GRANULARITY_15M)
+    if (granularity <= GRANULARITY_15M)
         return TIER_QUARTER;
     return granularity == GRANULARITY_HOUR ? TIER_HOUR : TIER_DAY;
 }
@@ -174,6 +174,13 @@ static enum err fill(struct filling *filling)
     return filling->granularity < GRANULARITY_DAY ? fill_narrow(filling) : fill_wide(filling);
 }
 
+/* A bucket narrower than a quarter is cut out of single logs. */
+static enum scan_source chart_source(const struct report_filter *filter, enum granularity granularity)
+{
+    enum scan_source source = scan_source_of(filter);
+    return source == SCAN_TRAFFIC && granularity < GRANULARITY_15M ? SCAN_DOMAINS : source;
+}
+
 enum err sqlite_chart(struct sqlite_reader *reader, const struct report_filter *filter, enum granularity granularity,
                       bool fill_zero, struct chart *ret_chart, struct fault *fault)
 {
@@ -182,9 +189,11 @@ enum err sqlite_chart(struct sqlite_reader *reader, const struct report_filter *
                               .scan = &scan,
                               .filter = filter,
                               .granularity = granularity,
-                              .source = scan_source_of(filter),
+                              .source = chart_source(filter, granularity),
                               .fault = fault};
     enum err err = scan_begin(reader, filter, &scan, fault);
+    if (!err && granularity < GRANULARITY_15M)
+        err = scan_check_kept(&scan, fault);
     if (!err)
         err = chart_make(filter, granularity, &filling.chart, fault);
     if (!err)

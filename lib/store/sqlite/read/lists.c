@@ -61,7 +61,7 @@ static enum err add_up_all(struct sqlite_reader *reader, const struct scan *scan
 {
     int64_t closed_from, closed_to;
     scan_closed_part(scan, &closed_from, &closed_to);
-    if (closed_from == closed_to)
+    if (closed_from == closed_to || scan->has_terms)
         return add_up(reader, scan, source, scan->filter->from, scan->filter->to, tally, fault);
     enum err err = add_up_closed(reader, scan, source, closed_from, closed_to, tally, fault);
     if (!err)

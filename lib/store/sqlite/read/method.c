@@ -12,14 +12,11 @@ static bool is_plain(const struct scan *scan)
 
 static enum reader_statement value_statement(const struct pass *pass, const struct piece *piece)
 {
-    static const enum reader_statement first[DIMENSIONS] = {
-        [BY_WORKER] = R_BY_WORKER, [BY_PEER] = R_BY_PEER,   [BY_PROTOCOL] = R_BY_PROTOCOL, [BY_PORT] = R_BY_PORT,
-        [BY_IP_OUT] = R_BY_IP_OUT, [BY_ORDER] = R_BY_ORDER, [BY_USER] = R_BY_USER,         [BY_ERROR] = R_BY_ERROR,
-    };
+    enum reader_statement first = R_BY_WORKER + (VALUES_OF_USER_DOMAIN + 1) * (enum reader_statement)pass->by;
     bool any_domain = pass->scan->domain == NAME_ANY;
     if (pass->user)
-        return first[pass->by] + (any_domain ? VALUES_OF_USER : VALUES_OF_USER_DOMAIN);
-    return first[pass->by] + (is_plain(pass->scan) && !piece_is_partial(piece) ? VALUES_OF_RUN : VALUES_OF_PART);
+        return first + (any_domain ? VALUES_OF_USER : VALUES_OF_USER_DOMAIN);
+    return first + (is_plain(pass->scan) && !piece_is_partial(piece) ? VALUES_OF_RUN : VALUES_OF_PART);
 }
 
 static struct method chunk_method(const struct pass *pass)
@@ -45,6 +42,8 @@ static struct method value_method(const struct pass *pass, const struct piece *p
 struct method method_for(const struct pass *pass, const struct piece *piece)
 {
     bool any_domain = pass->scan->domain == NAME_ANY;
+    if (pass->scan->has_terms)
+        return (struct method){pass->user ? R_LOGS_OF_USER : R_LOGS, !pass->user, pass_take_log};
     if (pass->source == SCAN_VALUES)
         return value_method(pass, piece);
     if (piece->tier == TIER_DAY && pass->source == SCAN_TRAFFIC)
@@ -66,6 +65,21 @@ static void bind(sqlite3_stmt *statement, int index, int64_t value)
         sqlite3_bind_int64(statement, index, value);
 }
 
+/* NULL for what is not asked. An address that is none is a blob of no bytes. */
+static void bind_term(sqlite3_stmt *statement, const struct scan *scan, enum dimension by)
+{
+    const struct report_term *term = &scan->filter->terms[by];
+    int index = PARAMETER_OF_TERMS + (int)by;
+    if (!term->is_set)
+        sqlite3_bind_null(statement, index);
+    else if (dimensions[by].kind == VALUE_NAME)
+        sqlite3_bind_int64(statement, index, scan->names[by]);
+    else if (dimensions[by].kind == VALUE_NUMBER)
+        sqlite3_bind_int64(statement, index, term->number);
+    else
+        sqlite3_bind_blob(statement, index, term->ip.bytes, term->ip.len, SQLITE_TRANSIENT);
+}
+
 void method_bind(const struct method *method, const struct pass *pass, const struct piece *piece)
 {
     sqlite3_stmt *statement = reader_statement(pass->reader, method->statement);
@@ -78,4 +92,6 @@ void method_bind(const struct method *method, const struct pass *pass, const str
     bind(statement, 8, pass->source == SCAN_ERRORS || pass->scan->error != NAME_ANY);
     bind(statement, 9, piece->end);
     bind(statement, 10, pass->scan->error);
+    for (enum dimension by = 0; pass->scan->has_terms && by < TERMS; by++)
+        bind_term(statement, pass->scan, by);
 }

@@ -4,6 +4,7 @@
 
 #include "rollup/pack.h"
 #include "store/sqlite/row.h"
+#include "time/when.h"
 
 #include "base/banned.h"
 
@@ -25,7 +26,7 @@ static void add_value(sqlite3_context *context, int count, sqlite3_value **value
                                       .errors = sqlite3_value_int64(values[4]),
                                       .max_concurrency = sqlite3_value_int64(values[5])}};
     (void)count;
-    if (reader->pass->by == BY_IP_OUT)
+    if (dimensions[reader->pass->by].kind == VALUE_ADDRESS)
         row.ip = (struct slice){sqlite3_value_blob(values[0]), (size_t)sqlite3_value_bytes(values[0])};
     else
         row.value = sqlite3_value_int64(values[0]);
@@ -71,6 +72,24 @@ enum err pass_take_raw(const struct pass *pass, sqlite3_stmt *statement, int64_t
     if (pass->source == SCAN_ERRORS && !wanted_error(pass->scan, row.error))
         return OK;
     row.totals = row_totals_at(statement, 2, row.at);
+    return give(pass, &row);
+}
+
+/* A row of raw_log with all that it holds. */
+enum err pass_take_log(const struct pass *pass, sqlite3_stmt *statement, int64_t start)
+{
+    int value = LOG_FIRST_VALUE + (int)pass->by;
+    struct scan_row row = {.at = sqlite3_column_int64(statement, 8) * WHEN_QUARTER + sqlite3_column_int64(statement, 7),
+                           .error = sqlite3_column_int64(statement, 0),
+                           .domain = sqlite3_column_int64(statement, 1)};
+    (void)start;
+    if (pass->source == SCAN_ERRORS && !wanted_error(pass->scan, row.error))
+        return OK;
+    row.totals = row_totals_at(statement, 2, row.at);
+    if (dimensions[pass->by].kind == VALUE_ADDRESS)
+        row.ip = (struct slice){sqlite3_column_blob(statement, value), (size_t)sqlite3_column_bytes(statement, value)};
+    else
+        row.value = sqlite3_column_int64(statement, value);
     return give(pass, &row);
 }
 

@@ -32,6 +32,8 @@ rank_measure_fn rank_measure(enum list_order order)
         return measure_count;
     case ORDER_ERRORS:
         return measure_errors;
+    case ORDER_ERROR_RATE:
+        return totals_error_rate;
     }
     return measure_bytes;
 }

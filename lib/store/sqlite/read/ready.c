@@ -25,7 +25,7 @@ static enum err find_name(struct sqlite_reader *reader, bool is_asked, struct sl
     if (!is_asked)
         return OK;
     sqlite3_stmt *statement = reader_statement(reader, R_NAME_FIND);
-    sqlite3_bind_text(statement, 1, text.data, (int)text.len, SQLITE_TRANSIENT);
+    sqlite3_bind_text(statement, 1, text.len ? text.data : "", (int)text.len, SQLITE_TRANSIENT);
     return db_step_i64(&reader->db, statement, "find a name", INT64_MIN, ret_id, fault);
 }
 
@@ -110,6 +110,27 @@ static enum err read_closing(struct sqlite_reader *reader, struct scan *scan, st
     return OK;
 }
 
+enum err scan_check_kept(const struct scan *scan, struct fault *fault)
+{
+    char from[WHEN_TEXT_BYTES];
+    if (scan->filter->from >= scan->raw_from)
+        return OK;
+    when_format(scan->raw_from, from);
+    return fault_set(fault, ERR_LOGS_PRUNED,
+                     "logs before %s are no longer kept, and only they tell that: ask from then on", from);
+}
+
+static enum err find_terms(struct sqlite_reader *reader, struct scan *scan, struct fault *fault)
+{
+    enum err err = OK;
+    scan->has_terms = filter_has_terms(scan->filter);
+    for (size_t i = 0; !err && i < TERMS; i++) {
+        const struct report_term *term = &scan->filter->terms[i];
+        err = find_name(reader, term->is_set && dimensions[i].kind == VALUE_NAME, term->text, &scan->names[i], fault);
+    }
+    return err || !scan->has_terms ? err : scan_check_kept(scan, fault);
+}
+
 enum err scan_begin(struct sqlite_reader *reader, const struct report_filter *filter, struct scan *ret_scan,
                     struct fault *fault)
 {
@@ -122,6 +143,8 @@ enum err scan_begin(struct sqlite_reader *reader, const struct report_filter *fi
         err = find_name(reader, filter->has_domain, filter->domain, &ret_scan->domain, fault);
     if (!err)
         err = find_name(reader, filter->has_error, filter->error, &ret_scan->error, fault);
+    if (!err)
+        err = find_terms(reader, ret_scan, fault);
     if (!err)
         err = find_users(reader, ret_scan, fault);
     return err;

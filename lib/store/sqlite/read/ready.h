@@ -9,9 +9,11 @@
 /* A question made ready: names resolved, users known, and what the file holds at this moment. */
 struct scan {
     const struct report_filter *filter;
-    int64_t domain;      /* name.id, or NAME_ANY */
-    int64_t error;       /* the same; the sources that know errors are SCAN_ERRORS and SCAN_VALUES */
-    int64_t closed_hour; /* as of this read transaction */
+    int64_t domain;       /* name.id, or NAME_ANY */
+    int64_t error;        /* the same; the sources that know errors are SCAN_ERRORS and SCAN_VALUES */
+    bool has_terms;       /* only single logs know what is asked: all is read from them */
+    int64_t names[TERMS]; /* of terms that are texts: name.id */
+    int64_t closed_hour;  /* as of this read transaction */
     int64_t closed_day;
     int64_t changes;  /* of closed hours, ever */
     int64_t raw_from; /* what is older is gone, Unix seconds: raw logs, … */
@@ -41,8 +43,11 @@ static inline enum scan_source scan_source_of(const struct report_filter *filter
 {
     if (filter->has_error)
         return SCAN_ERRORS;
-    return filter->has_domain ? SCAN_DOMAINS : SCAN_TRAFFIC;
+    return filter->has_domain || filter_has_terms(filter) ? SCAN_DOMAINS : SCAN_TRAFFIC;
 }
+
+/* ERR_LOGS_PRUNED where single logs have to tell, and some are gone: part of an answer would look like all of it. */
+enum err scan_check_kept(const struct scan *scan, struct fault *fault);
 
 typedef enum err (*scan_sink)(void *ctx, const struct scan_row *row);
 

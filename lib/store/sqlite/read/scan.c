@@ -85,6 +85,8 @@ static enum err scan_piece(const struct pass *pass, const struct piece *given)
  * the day. Where a narrower tier is gone, hours and days stand in for it, whatever is asked. */
 static struct tier_set tiers_of(const struct scan *scan, enum scan_source source, enum tier widest)
 {
+    if (scan->has_terms)
+        widest = TIER_QUARTER;
     bool has_quarters = source == SCAN_TRAFFIC && !scan->filter->order_id; /* else raw logs stand for them */
     struct tier_set set = {.from = {has_quarters ? scan->hour_from : scan->raw_from, scan->hour_from, scan->day_from,
                                     scan->day_from, scan->day_from},

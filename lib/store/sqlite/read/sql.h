@@ -3,6 +3,7 @@
 #define STORE_SQLITE_READ_SQL_H
 
 #include "db/db.h"
+#include "report/dimension.h"
 
 /* Parameters, the same in every statement: ?1 tier, ?2 bucket, ?3 user, ?4 domain (-1: any), ?5 order (0: any), ?6 and
  * ?7 seconds of the quarter, ?8 kind of chunk, ?9 the bucket after a run that begins with ?2, ?10 error (-1: any). */
@@ -27,6 +28,21 @@ enum value_statement { VALUES_OF_RUN, VALUES_OF_PART, VALUES_OF_USER, VALUES_OF_
     X(name##_OF_USER, VALUE_ROWS(value) "quarter = ?2 AND user_id = ?3" ANY_ORDER RAW_CUT ANY_ERROR)                   \
     X(name##_OF_USER_DOMAIN,                                                                                           \
       VALUE_ROWS(value) "quarter = ?2 AND user_id = ?3 AND domain = ?4" ANY_ORDER RAW_CUT ANY_ERROR)
+
+#define DIMENSION_SQL(X, name, url, member, ...) VALUE_SQL(X, R_BY_##name, member)
+
+/* Single logs, filtered by whatever they hold (?11 on: struct report_term, in the order of the dimensions; NULL: any);
+ * and the value of each dimension. For everyone in one run, for a user quarter by quarter. */
+#define LOG_VALUE(x, name, url, member, ...) ", " member
+#define LOG_ROWS                                                                                                       \
+    "SELECT error, domain, count, bytes_sent, bytes_received, error_count, max_concurrency, second, "                  \
+    "quarter" DIMENSION_LIST(LOG_VALUE, ) " FROM raw_log WHERE "
+#define LOG_TERMS                                                                                                      \
+    RAW_CUT " AND (?4 = -1 OR domain = ?4)" ANY_ERROR " AND (?11 IS NULL OR worker = ?11)"                             \
+            " AND (?12 IS NULL OR peer = ?12) AND (?13 IS NULL OR protocol = ?13) AND (?14 IS NULL OR port = ?14)"     \
+            " AND (?15 IS NULL OR ip_out = ?15) AND (?16 IS NULL OR ip_from = ?16)"
+#define LOG_FIRST_VALUE 9 /* the column of the first dimension */
+#define PARAMETER_OF_TERMS 11
 
 #define READER_SQL(X)                                                                                                  \
     X(R_BEGIN, "BEGIN")                                                                                                \
@@ -58,14 +74,9 @@ enum value_statement { VALUES_OF_RUN, VALUES_OF_PART, VALUES_OF_USER, VALUES_OF_
                         " FROM order_user AS o CROSS JOIN traffic_day AS t ON t.user_id = o.user_id AND"               \
                         " t.order_id = o.order_id AND t.bucket >= ?2 AND t.bucket < ?9"                                \
                         " WHERE (?3 = 0 OR o.user_id = ?3) AND (?5 = 0 OR o.order_id = ?5)")                           \
-    VALUE_SQL(X, R_BY_WORKER, "worker")                                                                                \
-    VALUE_SQL(X, R_BY_PEER, "peer")                                                                                    \
-    VALUE_SQL(X, R_BY_PROTOCOL, "protocol")                                                                            \
-    VALUE_SQL(X, R_BY_PORT, "port")                                                                                    \
-    VALUE_SQL(X, R_BY_IP_OUT, "ip_out")                                                                                \
-    VALUE_SQL(X, R_BY_ORDER, "order_id")                                                                               \
-    VALUE_SQL(X, R_BY_USER, "user_id")                                                                                 \
-    VALUE_SQL(X, R_BY_ERROR, "error")
+    X(R_LOGS, LOG_ROWS RUN LOG_TERMS)                                                                                  \
+    X(R_LOGS_OF_USER, LOG_ROWS "quarter = ?2 AND user_id = ?3" ANY_ORDER LOG_TERMS)                                    \
+    DIMENSION_LIST(DIMENSION_SQL, X)
 
 enum reader_statement {
 #define READER_ENUM(name, sql) name,

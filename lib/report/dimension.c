@@ -1,0 +1,10 @@
+/* dimension.c: the list of dimensions as a table. */
+#include "report/dimension.h"
+
+#include "base/banned.h"
+
+const struct dimension_row dimensions[DIMENSIONS] = {
+#define DIMENSION_ROW(x, by, name, member, kind, max) [BY_##by] = {name, kind, max},
+    DIMENSION_LIST(DIMENSION_ROW, )
+#undef DIMENSION_ROW
+};
