@@ -6,9 +6,16 @@
 #include "base/banned.h"
 
 static const char *const value_of[DIMENSIONS] = {
-    [BY_WORKER] = "worker",          [BY_PEER] = "peer_id",  [BY_PROTOCOL] = "protocol",
-    [BY_PORT] = "toString(port)",    [BY_IP_OUT] = "ip_out", [BY_ORDER] = "toString(order_id)",
-    [BY_USER] = "toString(user_id)", [BY_ERROR] = "error",   [BY_DOMAIN] = "domain",
+    [BY_WORKER] = "worker",
+    [BY_PEER] = "peer_id",
+    [BY_PROTOCOL] = "protocol",
+    [BY_PORT] = "toString(port)",
+    [BY_IP_OUT] = "ip_out",
+    [BY_IP_FROM] = "ip_from",
+    [BY_ORDER] = "toString(order_id)",
+    [BY_USER] = "toString(user_id)",
+    [BY_ERROR] = "error",
+    [BY_DOMAIN] = "domain",
 };
 
 static const char *measure_of(enum list_order order)
@@ -20,6 +27,9 @@ static const char *measure_of(enum list_order order)
         return "c";
     case ORDER_ERRORS:
         return "e";
+    case ORDER_ERROR_RATE: /* totals_error_rate */
+        return "multiIf(e <= 0, toInt128(0), c <= 0, toInt128(9223372036854775807),"
+               " intDiv(toInt128(e) * 1000000000, toInt128(greatest(c, 1))))";
     }
     return "c";
 }

@@ -34,6 +34,29 @@ static void put_name(struct buf *sql, const char *column, bool is_asked, struct 
     sql_put_text(sql, text);
 }
 
+/* Addresses are stored as text. */
+static void put_term(struct buf *sql, enum dimension by, const struct report_term *term)
+{
+    static const char *const columns[TERMS] = {
+        [BY_WORKER] = "worker", [BY_PEER] = "peer_id",  [BY_PROTOCOL] = "protocol",
+        [BY_PORT] = "port",     [BY_IP_OUT] = "ip_out", [BY_IP_FROM] = "ip_from"};
+    char address[46];
+    if (!term->is_set)
+        return;
+    switch (dimensions[by].kind) {
+    case VALUE_NAME:
+        put_name(sql, columns[by], true, term->text);
+        return;
+    case VALUE_NUMBER:
+        buf_printf(sql, " AND %s = %" PRId64, columns[by], term->number);
+        return;
+    case VALUE_ADDRESS:
+        ip_format(&term->ip, address);
+        put_name(sql, columns[by], true, slice_of(address));
+        return;
+    }
+}
+
 /* The day leads the table's key. */
 void sql_put_where(struct buf *sql, const struct report_filter *filter)
 {
@@ -43,4 +66,6 @@ void sql_put_where(struct buf *sql, const struct report_filter *filter)
     put_number(sql, "order_id", filter->order_id);
     put_name(sql, "domain", filter->has_domain, filter->domain);
     put_name(sql, "error", filter->has_error, filter->error);
+    for (enum dimension by = 0; by < TERMS; by++)
+        put_term(sql, by, &filter->terms[by]);
 }
