@@ -26,6 +26,7 @@ enum { CTL_DIFFERENT = 1, CTL_UNDONE = 2 };
     X(CTL_DRY_RUN, "dry-run", no_argument)                                                                             \
     X(CTL_EXPIRES, "expires", required_argument)                                                                       \
     X(CTL_FORCE, "force", no_argument)                                                                                 \
+    X(CTL_FORGET_KEYS, "forget-keys", no_argument)                                                                     \
     X(CTL_FORMAT, "format", required_argument)                                                                         \
     X(CTL_FROM, "from", required_argument)                                                                             \
     X(CTL_GRACE, "grace", required_argument)                                                                           \

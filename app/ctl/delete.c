@@ -70,6 +70,19 @@ static bool selects(const struct ctl *ctl)
     return false;
 }
 
+/* A key stands for all of its batch. */
+static int parse_forget(const struct ctl *ctl, struct sqlite_delete_options *options)
+{
+    static const enum ctl_option others[] = {CTL_USER_ID, CTL_ORDER_ID, CTL_DOMAIN, CTL_WORKER, CTL_FROM, CTL_TO};
+    options->forget_keys = ctl->option[CTL_FORGET_KEYS] != NULL;
+    bool whole = ctl->option[CTL_BATCH] != NULL;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        whole &= !ctl->option[others[i]];
+    return !options->forget_keys || whole
+               ? CTL_OK
+               : ctl_misuse("--forget-keys needs --batch and no other condition: a key stands for its whole batch");
+}
+
 static int parse(const struct ctl *ctl, char domain[LIMIT_DOMAIN_BYTES + 1], struct sqlite_delete_options *options)
 {
     if (!selects(ctl))
@@ -82,6 +95,8 @@ static int parse(const struct ctl *ctl, char domain[LIMIT_DOMAIN_BYTES + 1], str
         status = parse_batches(ctl->option[CTL_BATCH], options);
     if (!status)
         status = parse_domain(ctl->option[CTL_DOMAIN], domain, options);
+    if (!status)
+        status = parse_forget(ctl, options);
     options->worker = ctl->option[CTL_WORKER];
     options->vacuum = ctl->option[CTL_VACUUM] != NULL;
     return status ? status : parse_span(ctl, options);
@@ -138,6 +153,7 @@ static int say_json(const struct sqlite_deleted *deleted, bool is_plan)
         ctl_json_number(json, "about_seconds", deleted->seconds);
     } else {
         put_totals(ctl_json_object(json, "sums"), &deleted->sums);
+        ctl_json_number(json, "keys_left", deleted->keys_left);
         ctl_json_number(json, "names", deleted->names);
         ctl_json_bool(json, "wal_is_empty", deleted->wal_is_empty);
     }
@@ -218,6 +234,9 @@ static void say_deed(const struct sqlite_deleted *deleted)
         say_totals(&deleted->sums);
     }
     say_left(deleted);
+    if (deleted->keys_left)
+        ctl_say("%s idempotency %s: the same caller sent another batch in the same second.",
+                ctl_count_text(deleted->keys_left, text), deleted->keys_left == 1 ? "key stays" : "keys stay");
     if (deleted->names)
         ctl_say("%s %s that no log has any more.", ctl_count_text(deleted->names, text),
                 deleted->names == 1 ? "name is deleted" : "names are deleted");

@@ -444,6 +444,7 @@ done <<'END'
 --from 2026-13-01|--from is a date
 --to yesterday|--to is a date
 --from 2026-03-02 --to 2026-02-01|--from is after --to
+--user-id 1 --forget-keys|--forget-keys needs --batch and no other condition
 --user-id 1 --older-than 3d|delete does not take --older-than
 END
 cat >"$tmp/wrong.ndjson" <<'END'
@@ -485,7 +486,7 @@ out_has '^1 name is deleted that no log has any more\.'
 run 0 'verify after that' --data "$tmp/delete" verify
 out_has '^All is well: the rollups hold what the 2 logs say\.$'
 run 0 'delete, in JSON' --data "$tmp/delete" delete --user 1 --vacuum --yes --json
-out_has '^\{"ok":true,"dry_run":false,"logs":1,.*"sums":\{"count":0,"bytes_sent":0,"bytes_received":0,"errors":0,"first":null,"last":null\},"names":1,"wal_is_empty":true\}$'
+out_has '^\{"ok":true,"dry_run":false,"logs":1,.*"sums":\{"count":0,"bytes_sent":0,"bytes_received":0,"errors":0,"first":null,"last":null\},"keys_left":0,"names":1,"wal_is_empty":true\}$'
 run 0 'delete once more' --data "$tmp/delete" delete --user-id 1 </dev/null
 out_has '^No log is deleted: none is as described\.$'
 run 0 'what was deleted is stored already' --data "$tmp/delete" import "$tmp/wrong.ndjson"

@@ -483,6 +483,55 @@ END_TEST
 
 /* ---- random deletes ---- */
 
+/* ---- keys ---- */
+
+/* Batch 1 has a second to itself, 2 and 3 share one. */
+static bool write_with_key(const char *key, int64_t now)
+{
+    struct store_writer *writer = open_writer(folder);
+    struct batch batch;
+    struct store_times times;
+    rng = (unsigned long)key[1];
+    make_batch(&batch, 0);
+    struct store_item item = {.batch = &batch, .caller = "worker", .idempotency_key = key};
+    store_write(writer, &item, 1, now, &times);
+    ck_assert_int_eq(item.result, OK);
+    batch_release(&batch);
+    store_writer_close(writer);
+    return item.replayed;
+}
+
+static const struct {
+    struct sqlite_delete_options options;
+    int64_t keys_left;
+    bool is_replay[3]; /* what was deleted, when it comes again */
+} key_rows[] = {
+    {{.first_batch = 1, .last_batch = 1}, 0, {true, true, true}},
+    {{.first_batch = 1, .last_batch = 1, .forget_keys = true}, 0, {false, true, true}},
+    {{.first_batch = 2, .last_batch = 2, .forget_keys = true}, 2, {true, true, true}},
+    {{.first_batch = 1, .last_batch = 2, .forget_keys = true}, 2, {false, true, true}},
+    {{.first_batch = 2, .last_batch = 3, .forget_keys = true}, 0, {true, false, false}},
+    {{.first_batch = 1, .last_batch = 3, .forget_keys = true}, 0, {false, false, false}},
+};
+
+START_TEST(keys_of_whole_batches_are_forgotten)
+{
+    static const char *const keys[] = {"k1", "k2", "k3"};
+    struct sqlite_deleted deleted;
+    struct fault fault = {0};
+    struct sqlite_delete_options options = key_rows[_i].options;
+    options.to = INT64_MAX;
+    for (int i = 0; i < 3; i++)
+        ck_assert(!write_with_key(keys[i], BEGIN + (i > 0)));
+    ck_assert_msg(sqlite_delete(folder, &options, BEGIN + 9, &(struct watch){0}, &deleted, &fault) == OK, "%s",
+                  fault.detail);
+    ck_assert_int_eq(deleted.keys_left, key_rows[_i].keys_left);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(write_with_key(keys[i], BEGIN + 10 + i), key_rows[_i].is_replay[i]);
+    check_verify("keys");
+}
+END_TEST
+
 static const struct store_retention keeps[] = {{0, 0, 0}, {0, 0, 0}, {10, 20, 0}, {15, 15, 0}, {5, 30, 0}};
 
 START_TEST(what_is_deleted_is_gone_and_nothing_else)
@@ -518,6 +567,7 @@ int main(void)
     TCase *tcase = suite_case(suite, "delete");
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_loop_test(tcase, what_is_deleted_is_gone_and_nothing_else, 0, 20);
+    tcase_add_loop_test(tcase, keys_of_whole_batches_are_forgotten, 0, ROWS(key_rows));
     tcase_add_test(tcase, no_byte_of_an_erased_name_is_left);
     return suite_run(suite);
 }

@@ -101,6 +101,8 @@ struct sqlite_delete_options {
     const char *domain;              /* normalised; NULL: any */
     const char *worker;              /* NULL: any */
 
+    bool forget_keys; /* of the batches too, where whole batches are selected; a key that may be of another one stays */
+
     bool vacuum; /* write the file anew: pages have copies of rows in their gaps, from when their neighbours moved */
 };
 
@@ -131,6 +133,7 @@ struct sqlite_deleted {
     struct sqlite_doomed_batch batch[DELETE_BATCHES_TOLD];
 
     /* Not of a plan. */
+    int64_t keys_left; /* of forget_keys: the same caller sent another batch in the same second */
     int64_t names;     /* texts that no log has any more */
     bool wal_is_empty; /* else a reader was in the way: deleted logs can still be found in the write-ahead log */
 };

@@ -225,6 +225,30 @@ static enum err delete_sums(struct deletion *deletion, struct fault *fault)
     return err;
 }
 
+/* Which batch a key came with is known by caller and second alone. */
+static enum err forget_keys(struct sqlite_writer *writer, void *ctx, struct fault *fault)
+{
+    struct deletion *deletion = ctx;
+    const struct id_range *batches = &deletion->selection.batches;
+    sqlite3_stmt *forget = sql_of(&writer->db, W_KEYS_FORGET), *shared = sql_of(&writer->db, W_KEYS_SHARED);
+    bool row = false;
+    BIND_ALL(forget, batches->from, batches->to);
+    BIND_ALL(shared, batches->from, batches->to);
+    enum err err = db_run(&writer->db, forget, "forget idempotency keys", fault);
+    if (!err)
+        err = db_step(&writer->db, shared, "count idempotency keys", &row, fault);
+    deletion->deleted.keys_left = row ? sqlite3_column_int64(shared, 0) : 0;
+    sqlite3_reset(shared);
+    return err;
+}
+
+static enum err delete_keys(struct deletion *deletion, struct fault *fault)
+{
+    if (!deletion->options->forget_keys)
+        return OK;
+    return sqlite_take_in_transaction(deletion->writer, forget_keys, deletion, fault);
+}
+
 /* ---- no trace ---- */
 
 /* Of other writers, pages were freed and rows moved without that. */
@@ -273,6 +297,8 @@ static enum err delete_all(struct deletion *deletion, struct fault *fault)
         err = delete_logs(deletion, fault);
     if (!err)
         err = delete_sums(deletion, fault);
+    if (!err)
+        err = delete_keys(deletion, fault);
     if (!err)
         err = forget_names(deletion->writer, &deletion->work, &deletion->deleted.names, fault);
     if (!err)

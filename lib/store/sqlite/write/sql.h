@@ -159,6 +159,12 @@
     X(W_NAME_DROP, "DELETE FROM name WHERE id = ?1")                                                                   \
     X(W_TAKE, "DELETE FROM raw_log WHERE (" LOG_KEY ") IN (SELECT " LOG_KEY " FROM raw_log WHERE " SELECTED            \
               " LIMIT ?14) RETURNING user_id, order_id, second, count, bytes_sent, bytes_received, error_count")       \
+    X(W_KEYS_FORGET,                                                                                                   \
+      "DELETE FROM batch_key WHERE (caller, received_at) IN (SELECT caller, received_at FROM batch"                    \
+      " WHERE id BETWEEN ?1 AND ?2 EXCEPT SELECT caller, received_at FROM batch WHERE id < ?1 OR id > ?2)")            \
+    X(W_KEYS_SHARED,                                                                                                   \
+      "SELECT count(*) FROM batch_key WHERE (caller, received_at) IN (SELECT caller, received_at FROM batch"           \
+      " WHERE id BETWEEN ?1 AND ?2)")                                                                                  \
     X(W_CHUNKS_OF_BUCKET, "SELECT user_id, entries FROM rollup_chunk WHERE tier = ?1 AND bucket = ?2"                  \
                           " AND user_id BETWEEN ?3 AND ?4")                                                            \
     X(W_QUARTERS_OF_ALL,                                                                                               \
