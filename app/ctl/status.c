@@ -8,6 +8,7 @@
 #include "ctl/json.h"
 #include "ctl/text.h"
 #include "keys/keys.h"
+#include "store/sqlite/spool/spool.h"
 #include "store/sqlite/status.h"
 #include "time/when.h"
 
@@ -38,6 +39,7 @@ struct figures {
     bool has_tables;
     struct key_counts keys[ROLES];
     bool has_keys;
+    struct spool_position spool; /* is_used: batches go to another engine */
     int64_t now;
 };
 
@@ -80,6 +82,18 @@ static void count_keys(const struct ctl *ctl, struct figures *figures)
     key_store_close(keys);
 }
 
+/* A database of an older schema has none. */
+static void read_spool(const struct ctl *ctl, struct figures *figures)
+{
+    struct spool_reader *reader = NULL;
+    struct fault fault;
+    if (spool_reader_open(ctl->data_dir, &reader, &fault))
+        return;
+    if (spool_position(reader, &figures->spool, &fault))
+        figures->spool.is_used = false;
+    spool_reader_close(reader);
+}
+
 static int read_figures(const struct ctl *ctl, struct figures *figures)
 {
     struct watch watch = {.progress = ctl_watch_progress};
@@ -94,6 +108,7 @@ static int read_figures(const struct ctl *ctl, struct figures *figures)
         return ctl_fault(&fault);
     figures->has_tables = !err;
     count_keys(ctl, figures);
+    read_spool(ctl, figures);
     return CTL_OK;
 }
 
@@ -188,12 +203,27 @@ static void say_tables(const struct figures *figures)
                 ctl_count_text(figures->tables[i].rows, rows));
 }
 
+static void say_spool(const struct spool_position *spool, int64_t now)
+{
+    char logs[CTL_FIGURE_BYTES];
+    if (!spool->is_used)
+        return;
+    ctl_say("Spool        %s logs wait for ClickHouse", ctl_count_text(spool->waiting_logs, logs));
+    if (spool->waiting_logs > 0)
+        ctl_say("             the oldest came %lld s ago", (long long)(now - spool->waiting_since));
+    if (spool->aside > 0)
+        ctl_say("             %lld blocks were refused and put aside", (long long)spool->aside);
+    if (spool->target.trouble[0])
+        ctl_say("             %s", spool->target.trouble);
+}
+
 static int say_words(const struct ctl *ctl, const struct figures *figures)
 {
     say_service(&figures->store);
     say_files(ctl, figures);
     say_logs(figures);
     say_received(&figures->store);
+    say_spool(&figures->spool, figures->now);
     say_keys(figures);
     say_tables(figures);
     return CTL_OK;
@@ -261,11 +291,23 @@ static void put_tables(struct json_object *json, const struct figures *figures)
     }
 }
 
+static void put_spool(struct json_object *json, const struct spool_position *spool)
+{
+    if (!spool->is_used)
+        return;
+    struct json_object *object = ctl_json_object(json, "spool");
+    ctl_json_count(object, "waiting_logs", spool->waiting_logs);
+    ctl_json_time(object, "waiting_since", spool->waiting_since < 0 ? 0 : spool->waiting_since);
+    ctl_json_count(object, "blocks_put_aside", spool->aside);
+    ctl_json_text(object, "trouble", spool->target.trouble);
+}
+
 static int say_json(const struct figures *figures)
 {
     struct json_object *json = ctl_json_new();
     put_store(json, &figures->store);
     put_received(json, &figures->store);
+    put_spool(json, &figures->spool);
     put_keys(json, figures);
     put_tables(json, figures);
     return ctl_say_json(json);

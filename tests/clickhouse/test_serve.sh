@@ -69,6 +69,19 @@ is 'a batch for servers that run already' 204 "$(post "$tmp/b" k1)"
 is 'its report' "$one" "$(count "$tmp/b")"
 tools/clickhouse.sh stop "$tmp/own"
 is 'a batch while they are away' 204 "$(post "$tmp/b" k2)"
+ctl() { "$BUILD/analyticsctl" --data "$tmp/b" "$@" 2>&1 || true; }
+for _ in {1..600}; do
+    status=$(ctl status)
+    [[ $status != *'no answer of ClickHouse'* ]] || break
+    sleep 0.1
+done
+verdict 'status says what waits' "$([[ $status =~ Spool\ +[1-9][0-9]*\ logs\ wait ]] || echo "$status")"
+verdict 'status says why' "$([[ $status == *'no answer of ClickHouse'* ]] || echo "$status")"
+for command in verify "export --format csv --from 2026-03-15 --to 2026-03-15"; do
+    # shellcheck disable=SC2086 # split on purpose
+    words=$(ctl $command)
+    verdict "$command refuses a spool" "$([[ $words == *'is the spool of the engine clickhouse'* ]] || echo "$words")"
+done
 is 'a report while they are away' 503 "$(curl -s -o /dev/null -w '%{http_code}' -H "x-api-key: $(<"$tmp/b/keys/admin.key")" \
     "http://127.0.0.1:$PORT/analytics/requests?from=2026-03-15&to=2026-03-15")"
 tools/clickhouse.sh start "$tmp/own"

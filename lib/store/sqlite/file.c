@@ -56,6 +56,21 @@ enum err sqlite_file_open_reader(const char *data_dir, struct db *ret_db, struct
     return err;
 }
 
+enum err sqlite_file_open_logs(const char *data_dir, struct db *ret_db, struct fault *fault)
+{
+    int64_t is_spool = 0;
+    enum err err = sqlite_file_open_reader(data_dir, ret_db, fault);
+    if (err)
+        return err;
+    err = db_get_i64(ret_db, "SELECT is_spool FROM spool", 0, &is_spool, fault);
+    if (!err && is_spool)
+        err = fault_set(fault, ERR_UNAVAILABLE, "%s is the spool of the engine clickhouse, which has the logs",
+                        ret_db->path);
+    if (err)
+        db_close(ret_db);
+    return err;
+}
+
 enum err sqlite_file_version(struct db *db, int *ret_version, struct fault *fault)
 {
     int64_t version = 0;

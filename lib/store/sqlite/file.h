@@ -23,6 +23,10 @@ enum err sqlite_file_open_any(const char *data_dir, int busy_ms, struct db *ret_
 /* The same, for those who need the newest schema: ERR_UNAVAILABLE when it is another. */
 enum err sqlite_file_open_reader(const char *data_dir, struct db *ret_db, struct fault *fault);
 
+/* The same, for those who look for logs and rollups: ERR_UNAVAILABLE when it is another engine's spool, which has none.
+ */
+enum err sqlite_file_open_logs(const char *data_dir, struct db *ret_db, struct fault *fault);
+
 /* Which step the schema is at. ERR_UNAVAILABLE when it has no tables yet, or is newer than this program. */
 enum err sqlite_file_version(struct db *db, int *ret_version, struct fault *fault);
 

@@ -166,7 +166,7 @@ enum err sqlite_delete_plan(const char *data_dir, const struct sqlite_delete_opt
 {
     struct db db = {0};
     struct plan plan = {.db = &db, .work.watch = watch, .deleted = {.totals = TOTALS_NONE, .sums = TOTALS_NONE}};
-    enum err err = sqlite_file_open_reader(data_dir, &db, fault);
+    enum err err = sqlite_file_open_logs(data_dir, &db, fault);
     if (err)
         return err;
     err = make_plan(&plan, options, fault);

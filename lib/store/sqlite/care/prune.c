@@ -131,7 +131,7 @@ enum err sqlite_prune_plan(const char *data_dir, int64_t now, int64_t days, cons
 {
     struct db db = {0};
     struct work work = {.watch = watch};
-    enum err err = sqlite_file_open_reader(data_dir, &db, fault);
+    enum err err = sqlite_file_open_logs(data_dir, &db, fault);
     if (err)
         return err;
     db_watch(&db, work_tick, &work);

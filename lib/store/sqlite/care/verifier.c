@@ -223,7 +223,7 @@ enum err verifier_open(struct verifier *verifier, const char *data_dir, struct f
 {
     verifier->wal_bytes = MAX_WAL_BYTES;
     verifier->data_dir = data_dir;
-    enum err err = sqlite_file_open_reader(data_dir, &verifier->db, fault);
+    enum err err = sqlite_file_open_logs(data_dir, &verifier->db, fault);
     if (!err)
         err = db_exec(&verifier->db, "PRAGMA cache_size=-16384", fault);
     if (!err)

@@ -61,7 +61,7 @@ struct sqlite_export {
 
 static enum err prepare(struct sqlite_export *export, const char *data_dir, struct fault *fault)
 {
-    enum err err = sqlite_file_open_reader(data_dir, &export->db, fault);
+    enum err err = sqlite_file_open_logs(data_dir, &export->db, fault);
     if (!err)
         err = db_exec(&export->db, "PRAGMA cache_size=-8192", fault);
     return err ? err : db_prepare(&export->db, export_sql, EXPORT_STATEMENTS, fault);

@@ -13,7 +13,7 @@ static int tick(void *ctx)
 
 static enum err prepare(struct sqlite_reader *reader, const char *data_dir, struct fault *fault)
 {
-    enum err err = sqlite_file_open_reader(data_dir, &reader->db, fault);
+    enum err err = sqlite_file_open_logs(data_dir, &reader->db, fault);
     if (!err)
         state_identify(reader, reader->db.path);
     if (!err)

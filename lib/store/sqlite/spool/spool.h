@@ -77,6 +77,7 @@ bool spool_reader_is_stale(struct spool_reader *reader);
 
 /* How far it has come, at one moment. */
 struct spool_position {
+    bool is_used;            /* batches go there */
     int64_t newest_batch;    /* 0: there is none */
     int64_t newest_block;    /* likewise */
     int64_t shipped_until;   /* all batches up to this one were acknowledged or put aside */
