@@ -27,9 +27,9 @@ static const char *measure_of(enum list_order order)
         return "c";
     case ORDER_ERRORS:
         return "e";
-    case ORDER_ERROR_RATE: /* totals_error_rate */
-        return "multiIf(e <= 0, toInt128(0), c <= 0, toInt128(9223372036854775807),"
-               " intDiv(toInt128(e) * 1000000000, toInt128(greatest(c, 1))))";
+    case ORDER_ERROR_RATE: /* totals_error_rate, in 128 bits as versions without Int128 have them */
+        return "(c <= 0 AND e > 0) DESC, toDecimal128(e * (c > 0), 0) * toDecimal128(1000000000, 0)"
+               " / toDecimal128(greatest(c, toInt64(1)), 0)";
     }
     return "c";
 }
