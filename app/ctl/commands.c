@@ -184,39 +184,45 @@ const struct command ctl_commands[] = {
     },
     {
         .name = "import",
-        .usage = "[--format json|ndjson|csv] [--skip-bad] [--ignore-unknown] [--json]\n"
-                 "         [--url URL --key-file FILE [--retry-seconds N]] FILE...",
+        .usage = "[--format json|ndjson|csv] [--source NAME] [--overlap skip|count] [--skip-bad]\n"
+                 "         [--ignore-unknown] [--json] [--url URL --key-file FILE [--retry-seconds N]] FILE...",
         .operand = "FILE",
-        .about = "Store the logs of files, or of standard input (FILE is -), each once however often it is run.",
-        .more =
-            "Formats, told by the name (.json, .ndjson, .jsonl, .csv, each with .gz or without) or by --format:\n"
-            "json    bodies as POST /analytics/ingest takes them, one after the other,\n"
-            "        of any length\n"
-            "ndjson  one log on each line\n"
-            "csv     the first line names the members, in any order (RFC 4180,\n"
-            "        comma, UTF-8). An empty cell leaves a number or a time out.\n"
-            "What is compressed with gzip is inflated. Logs are checked as the service checks them. "
-            "A member or column that no log has is refused, since it may be a misspelt one; with --ignore-unknown it "
-            "is ignored, and each such name is told once, with the number of records that had it.\n"
-            "\n"
-            "A record that is no log ends the import with its line and what is wrong; --skip-bad counts it and "
-            "goes on. Text that is not the format at all ends it in any case. Until then logs are stored by the "
-            "5000, those of a file's last part when its end is read.\n"
-            "\n"
-            "Run it again after an error, a signal, or a crash, with the same file or with one to which logs were "
-            "added at the end: what is stored is found and not counted again, under whatever name or format the "
-            "same logs come, by either way. A log that was changed, put in or taken out makes all after it new, so "
-            "import what --skip-bad left out from a file of its own; and a file that lost logs at its end since it "
-            "was imported counts up to 4999 of its last ones again. Only what was imported is known: logs that "
-            "came in otherwise, from workers or by demo, count twice when an export of them is imported here.\n"
-            "\n"
-            "Without --url the data folder's database is written, and analytics-ingest must not run. With --url "
-            "(http://127.0.0.1:8080) the logs go through that service, with the API key (role worker or admin) on "
-            "the first line of --key-file. While it can't be reached or answers 429 or 5xx, it is tried again for "
-            "--retry-seconds (300) before the import ends. Exit status: 0 all is stored, 1 not all of it.\n"
-            "--json: the result as one JSON object on standard output.",
-        .options = CTL_BIT(CTL_FORMAT) | CTL_BIT(CTL_SKIP_BAD) | CTL_BIT(CTL_IGNORE_UNKNOWN) | CTL_BIT(CTL_JSON) |
-                   CTL_BIT(CTL_URL) | CTL_BIT(CTL_KEY_FILE) | CTL_BIT(CTL_RETRY_SECONDS),
+        .about = "Store the logs of files, or of standard input (FILE is -), each once however often it is imported.",
+        .more = "Formats, told by the name (.json, .ndjson, .jsonl, .csv, each with .gz or without) or by --format:\n"
+                "json    bodies as POST /analytics/ingest takes them, one after the other,\n"
+                "        of any length\n"
+                "ndjson  one log on each line\n"
+                "csv     the first line names the members, in any order (RFC 4180,\n"
+                "        comma, UTF-8). An empty cell leaves a number or a time out.\n"
+                "What is compressed with gzip is inflated. Logs are checked as the service checks them. "
+                "A member or column that no log has is refused, since it may be a misspelt one; with --ignore-unknown "
+                "it is ignored, and each such name is told once, with the number of records that had it.\n"
+                "\n"
+                "A log is known by its time and its content, so it counts once in whatever file, order or format it "
+                "comes: files that overlap, that grew, that were rotated, concatenated or compressed, and the same "
+                "file again after an error, a signal or a crash. Equal logs of one second count as often as one file "
+                "has them. --source NAME tells programs apart that write equal logs: what is imported under one name "
+                "is not compared with what is imported under another. Only what was imported is known: logs that came "
+                "in otherwise, from workers or by demo, count twice when an export of them is imported here.\n"
+                "\n"
+                "It can't always be told whether a log was imported before. A file may end, and the next one begin, "
+                "within a second, with equal logs on both sides. Or a second has logs in common with what is stored, "
+                "and others in either. Then the import names the time, stores nothing of the file, and ends with "
+                "status 1. --overlap=skip takes equal logs for the same ones, --overlap=count for others, for these "
+                "seconds alone.\n"
+                "\n"
+                "A file is read to its end before any of it is stored, and lies meanwhile in a temporary file in "
+                "TMPDIR (/var/tmp). A record that is no log ends the import with its line and what is wrong; "
+                "--skip-bad counts it and goes on. Text that is not the format at all ends it in any case.\n"
+                "\n"
+                "Without --url the data folder's database is written, and analytics-ingest must not run. With --url "
+                "(http://127.0.0.1:8080) the logs go through that service, with the API key (role worker or admin) on "
+                "the first line of --key-file. While it can't be reached or answers 429 or 5xx, it is tried again for "
+                "--retry-seconds (300) before the import ends. Exit status: 0 all is stored, 1 not all of it.\n"
+                "--json: the result as one JSON object on standard output.",
+        .options = CTL_BIT(CTL_FORMAT) | CTL_BIT(CTL_SOURCE) | CTL_BIT(CTL_OVERLAP) | CTL_BIT(CTL_SKIP_BAD) |
+                   CTL_BIT(CTL_IGNORE_UNKNOWN) | CTL_BIT(CTL_JSON) | CTL_BIT(CTL_URL) | CTL_BIT(CTL_KEY_FILE) |
+                   CTL_BIT(CTL_RETRY_SECONDS),
         .min_operands = 1,
         .max_operands = INT_MAX,
         .run = ctl_import,

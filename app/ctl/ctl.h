@@ -38,6 +38,7 @@ enum { CTL_DIFFERENT = 1, CTL_UNDONE = 2 };
     X(CTL_NAME, "name", required_argument)                                                                             \
     X(CTL_OLDER_THAN, "older-than", required_argument)                                                                 \
     X(CTL_ORDER_ID, "order-id", required_argument)                                                                     \
+    X(CTL_OVERLAP, "overlap", required_argument)                                                                       \
     X(CTL_OWNER, "owner", required_argument)                                                                           \
     X(CTL_RETRY_SECONDS, "retry-seconds", required_argument)                                                           \
     X(CTL_ROLE, "role", required_argument)                                                                             \
@@ -46,6 +47,7 @@ enum { CTL_DIFFERENT = 1, CTL_UNDONE = 2 };
     X(CTL_SKIP_BAD, "skip-bad", no_argument)                                                                           \
     X(CTL_SKIP_FILE_CHECK, "skip-file-check", no_argument)                                                             \
     X(CTL_SOCKETS, "sockets", required_argument)                                                                       \
+    X(CTL_SOURCE, "source", required_argument)                                                                         \
     X(CTL_TO, "to", required_argument)                                                                                 \
     X(CTL_UNTIL, "until", required_argument)                                                                           \
     X(CTL_URL, "url", required_argument)                                                                               \

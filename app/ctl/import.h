@@ -1,20 +1,22 @@
-/* import.h: what the files of analyticsctl import share: the chunks that a file is cut into, and where they go. */
+/* import.h: what the files of analyticsctl import share: the chunks that the logs of a file are cut into, and where
+ * they go. */
 #ifndef CTL_IMPORT_H
 #define CTL_IMPORT_H
 
-#include "log/batch.h"
 #include "ctl/ctl.h"
-#include "log/import_mark.h"
+#include "ctl/import_spool.h"
+#include "log/batch.h"
+#include "log/import_key.h"
 
 #include <stddef.h>
 
-/* A run of logs of one file (lib/log/import_mark.h). */
+/* A run of logs of one file, in order of time. */
 struct chunk {
     struct batch batch;
-    struct import_mark begin;
-    const char *file;              /* for messages */
-    int64_t first_line, last_line; /* of it */
-    uint32_t already;              /* so many of its logs were stored before */
+    struct import_batch piece;       /* what is said of them */
+    const char *file;                /* for messages */
+    int64_t lines[SPOOL_BATCH_LOGS]; /* of the file: where each log stands */
+    uint32_t already;                /* so many of its logs were stored before */
 };
 
 /* So many chunks are stored in one transaction. */
@@ -24,8 +26,8 @@ struct chunk {
 struct import_target {
     void *ctx;
 
-    /* Stores chunks that follow one another, in order, each whole or not at all, and sets `already` in each.
-     * *ret_stored: how many are stored, on a failure too. */
+    /* Stores (or checks) chunks, in order, each whole or not at all, and sets `already` in each. *ret_stored: how many
+     * are stored, on a failure too. */
     int (*put)(void *ctx, struct chunk *chunks, size_t count, size_t *ret_stored);
 
     int (*finish)(void *ctx);
@@ -37,5 +39,10 @@ int ctl_offline_open(const struct ctl *ctl, struct import_target *ret_target);
 
 /* ctl/post.c: the service at --url, with the key in --key-file. */
 int ctl_post_open(const struct ctl *ctl, struct import_target *ret_target);
+
+/* ctl/import.c: says that a chunk was refused, in the words of the store: all of it, or ERR_IMPORT_UNCLEAR. Returns
+ * CTL_FAILED. */
+int ctl_chunk_refused(const struct chunk *chunk, const char *words);
+int ctl_chunk_unclear(const struct chunk *chunk, const char *words);
 
 #endif

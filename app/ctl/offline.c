@@ -20,8 +20,9 @@ static int say_refused(const struct chunk *chunk, const struct store_item *item)
 {
     if (item->result == ERR_UNAVAILABLE)
         return ctl_fail("%s", item->fault.detail);
-    return ctl_fail("%s: lines %lld to %lld: %s", chunk->file, (long long)chunk->first_line,
-                    (long long)chunk->last_line, item->fault.detail);
+    if (item->result == ERR_IMPORT_UNCLEAR)
+        return ctl_chunk_unclear(chunk, item->fault.detail);
+    return ctl_chunk_refused(chunk, item->fault.detail);
 }
 
 /* What the service does after each group. */
@@ -36,10 +37,10 @@ static int put(void *ctx, struct chunk *chunks, size_t count, size_t *ret_stored
 {
     struct offline *offline = ctx;
     struct store_item items[IMPORT_GROUP];
-    char keys[IMPORT_GROUP][IMPORT_KEY_BYTES];
+    char keys[IMPORT_GROUP][IMPORT_BATCH_KEY_BYTES];
     struct store_times times;
     for (size_t i = 0; i < count; i++) {
-        import_mark_format(&chunks[i].begin, keys[i]);
+        import_batch_format(&chunks[i].piece, keys[i]);
         items[i] =
             (struct store_item){.batch = &chunks[i].batch, .caller = STORE_IMPORT_CALLER, .idempotency_key = keys[i]};
     }

@@ -45,7 +45,7 @@ static void put_body(const struct chunk *chunk, struct buf *body)
     for (uint32_t i = 0; i < batch->log_count; i++) {
         struct log_text log = {.record = &batch->logs[i]};
         for (int name = 0; name < NAME_FIELDS; name++)
-            log.name[name] = batch_as_sent(batch, &batch->logs[i], (enum name_field)name);
+            log.name[name] = batch_name(batch, batch->logs[i].name[name]);
         if (i > 0)
             buf_putc(body, ',');
         log_put_json(body, &log);
@@ -69,7 +69,7 @@ static size_t take_header(char *data, size_t size, size_t count, void *ctx)
     while (len > 0 && (data[len - 1] == '\n' || data[len - 1] == '\r'))
         len--;
     if (len > skip && strncasecmp(data, name, skip) == 0)
-        text_to_i64((struct slice){data + skip, len - skip}, 0, IMPORT_CHUNK_LOGS, &post->already);
+        text_to_i64((struct slice){data + skip, len - skip}, 0, SPOOL_BATCH_LOGS, &post->already);
     return size * count;
 }
 
@@ -81,10 +81,10 @@ static int is_stopped(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_
 
 static struct curl_slist *make_headers(const struct post *post, const struct chunk *chunk)
 {
-    char key[sizeof "Idempotency-Key: " + IMPORT_KEY_BYTES] = "Idempotency-Key: ";
+    char key[sizeof "Idempotency-Key: " + IMPORT_BATCH_KEY_BYTES] = "Idempotency-Key: ";
     const char *lines[] = {post->api_key, key, "Content-Type: application/json", "Expect:"};
     struct curl_slist *headers = NULL;
-    import_mark_format(&chunk->begin, key + strlen(key));
+    import_batch_format(&chunk->piece, key + strlen(key));
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         struct curl_slist *more = curl_slist_append(headers, lines[i]);
         if (!more) {
@@ -123,29 +123,29 @@ static bool is_passing(CURLcode code, long status)
     return code == CURLE_OK && (status == 429 || status == 500 || status == 502 || status == 503 || status == 504);
 }
 
-/* A log stands in the line that its index tells, unless lines between hold none. */
+#define STATUS_UNCLEAR 409
+
 static int say_refusal(struct post *post, const struct chunk *chunk, long status)
 {
     struct answer answer;
+    char words[ANSWER_WORDS_BYTES + 256];
     answer_read(&post->answer, &answer);
-    bool is_whole = chunk->last_line - chunk->first_line + 1 == chunk->batch.log_count;
-    if (answer.index < 0)
-        return ctl_fail("%s: lines %lld to %lld: %s answered %ld: %s", chunk->file, (long long)chunk->first_line,
-                        (long long)chunk->last_line, post->url, status, answer.words);
-    if (is_whole)
-        return ctl_fail("%s: line %lld: %s: %s (%s answered %ld)", chunk->file,
-                        (long long)(chunk->first_line + answer.index), answer.field, answer.words, post->url, status);
-    return ctl_fail("%s: log %lld of lines %lld to %lld: %s: %s (%s answered %ld)", chunk->file,
-                    (long long)answer.index + 1, (long long)chunk->first_line, (long long)chunk->last_line,
-                    answer.field, answer.words, post->url, status);
+    if (status == STATUS_UNCLEAR)
+        return ctl_chunk_unclear(chunk, answer.words);
+    if (answer.index >= 0 && answer.index < chunk->batch.log_count)
+        return ctl_fail("%s: line %lld: %s: %s (%s answered %ld)", chunk->file, (long long)chunk->lines[answer.index],
+                        answer.field, answer.words, post->url, status);
+    snprintf(words, sizeof words, "%.200s answered %ld: %s", post->url, status, answer.words);
+    return ctl_chunk_refused(chunk, words);
 }
 
 static int say_failure(struct post *post, const struct chunk *chunk, CURLcode code, long status)
 {
-    if (code != CURLE_OK)
-        return ctl_fail("%s: lines %lld to %lld: %s: %s", chunk->file, (long long)chunk->first_line,
-                        (long long)chunk->last_line, post->url, curl_easy_strerror(code));
-    return say_refusal(post, chunk, status);
+    char words[512];
+    if (code == CURLE_OK)
+        return say_refusal(post, chunk, status);
+    snprintf(words, sizeof words, "%.200s: %s", post->url, curl_easy_strerror(code));
+    return ctl_chunk_refused(chunk, words);
 }
 
 /* Sleeps, unless a signal ends the program. */

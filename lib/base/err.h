@@ -16,6 +16,7 @@
     X(ERR_FORBIDDEN, "auth.forbidden", 403)                                                                            \
     X(ERR_NOT_FOUND, "analytics.not_found", 404)                                                                       \
     X(ERR_METHOD_NOT_ALLOWED, "analytics.method_not_allowed", 405)                                                     \
+    X(ERR_IMPORT_UNCLEAR, "analytics.import_unclear", 409)                                                             \
     X(ERR_BODY_TOO_LARGE, "analytics.body_too_large", 413)                                                             \
     X(ERR_CONTENT_TYPE_UNSUPPORTED, "analytics.content_type_unsupported", 415)                                         \
     X(ERR_CONTENT_ENCODING_UNSUPPORTED, "analytics.content_encoding_unsupported", 415)                                 \

@@ -1,5 +1,5 @@
-/* import_mark.c: the running hash over the logs of an import. Knows what of a log is hashed. Knows no file and no
- * store.
+/* import_mark.c: the running hash over the logs of an import, and the hash of one. Knows what of a log is hashed. Knows
+ * no file and no store.
  */
 #include "log/import_mark.h"
 
@@ -57,21 +57,57 @@ static size_t hash_text(crypto_generichash_state *state, struct slice text)
     return len.len + text.len;
 }
 
+/* Everything of a log; returns how many bytes that are. */
+static size_t hash_log(crypto_generichash_state *state, const struct log_text *log)
+{
+    struct packed packed;
+    pack(log->record, &packed);
+    size_t bytes = packed.len;
+    crypto_generichash_update(state, packed.bytes, packed.len);
+    for (int i = 0; i < NAME_FIELDS; i++)
+        bytes += hash_text(state, log->name[i]);
+    return bytes;
+}
+
+static struct log_text text_as_sent(const struct batch *batch, uint32_t line)
+{
+    struct log_text log = {.record = &batch->logs[line]};
+    for (int i = 0; i < NAME_FIELDS; i++)
+        log.name[i] = batch_as_sent(batch, log.record, (enum name_field)i);
+    return log;
+}
+
 size_t import_mark_add(struct import_mark *mark, const struct batch *batch, uint32_t line)
 {
-    const struct log_record *log = &batch->logs[line];
     crypto_generichash_state state;
-    struct packed packed;
-    pack(log, &packed);
-    size_t bytes = packed.len;
+    struct log_text log = text_as_sent(batch, line);
     crypto_generichash_init(&state, NULL, 0, IMPORT_HASH_BYTES);
     crypto_generichash_update(&state, mark->hash, IMPORT_HASH_BYTES);
-    crypto_generichash_update(&state, packed.bytes, packed.len);
-    for (int i = 0; i < NAME_FIELDS; i++)
-        bytes += hash_text(&state, batch_as_sent(batch, log, (enum name_field)i));
+    size_t bytes = hash_log(&state, &log);
     crypto_generichash_final(&state, mark->hash, IMPORT_HASH_BYTES);
     mark->logs++;
     return bytes;
+}
+
+int64_t import_text_hash(const struct log_text *log)
+{
+    unsigned char hash[crypto_generichash_BYTES_MIN];
+    uint64_t number = 0;
+    crypto_generichash_state state;
+    crypto_generichash_init(&state, NULL, 0, sizeof hash);
+    hash_log(&state, log);
+    crypto_generichash_final(&state, hash, sizeof hash);
+    for (int i = 0; i < 8; i++)
+        number |= (uint64_t)hash[i] << 8 * i;
+    return (int64_t)number;
+}
+
+int64_t import_log_hash(const struct batch *batch, uint32_t line)
+{
+    struct log_text log = {.record = &batch->logs[line]};
+    for (int i = 0; i < NAME_FIELDS; i++)
+        log.name[i] = batch_name(batch, log.record->name[i]);
+    return import_text_hash(&log);
 }
 
 void import_mark_format(const struct import_mark *mark, char ret_key[IMPORT_KEY_BYTES])

@@ -8,6 +8,7 @@
 #define LOG_IMPORT_MARK_H
 
 #include "log/batch.h"
+#include "log/text.h"
 #include "base/text.h"
 
 #include <stdbool.h>
@@ -31,6 +32,11 @@ struct import_mark {
  * hash is BLAKE2b-256 of the hash before and of the log: its numbers (64 bits, little-endian), addresses and texts,
  * each after its length. Returns how many bytes that were; they count towards IMPORT_CHUNK_BYTES. */
 size_t import_mark_add(struct import_mark *mark, const struct batch *batch, uint32_t line);
+
+/* The hash of a log by itself: the first 64 bits, little-endian, of BLAKE2b-128 of the same bytes. Like marks it must
+ * never change. */
+int64_t import_log_hash(const struct batch *batch, uint32_t line);
+int64_t import_text_hash(const struct log_text *log);
 
 /* The mark as an idempotency key: that of the chunk that begins there, and of what is stored up to there. Keys of marks
  * sort by the number of logs. */

@@ -131,11 +131,38 @@ START_TEST(a_file_that_grows_by_either_way)
             online("part.ndjson", 0, "logs stored");
         }
     }
-    /* 9999 is a file that lost logs at its end: they are in a chunk that was stored whole, from log 7000 on, and which
-     * nobody can take apart. That is said in import's help. */
-    ck_assert_int_eq(stack_i64(&shared, "SELECT count(*) FROM raw_log"), COUNT + 2999);
+    expect_once(COUNT); /* 9999 is a file that lost logs at its end */
     snprintf(says, sizeof says, "0 logs stored, %d were there already", COUNT);
     online("all.ndjson", 0, says);
+}
+END_TEST
+
+/* Pieces that overlap, through the service and without it; what can't be told, and a source's name. */
+START_TEST(pieces_of_one_source)
+{
+    static const char
+        ends[] = "{\"ts\":\"2026-04-01 00:00:01\",\"user_id\":1,\"order_id\":1,\"domain\":\"a\",\"count\":1}\n"
+                 "{\"ts\":\"2026-04-01 00:00:02\",\"user_id\":1,\"order_id\":1,\"domain\":\"a\",\"count\":1}\n",
+        begins[] = "{\"ts\":\"2026-04-01 00:00:02\",\"user_id\":1,\"order_id\":1,\"domain\":\"a\",\"count\":1}\n"
+                   "{\"ts\":\"2026-04-01 00:00:02\",\"user_id\":1,\"order_id\":1,\"domain\":\"a\",\"count\":1}\n"
+                   "{\"ts\":\"2026-04-01 00:00:03\",\"user_id\":1,\"order_id\":1,\"domain\":\"a\",\"count\":1}\n";
+    write_logs("early.ndjson", 0, 7000);
+    write_logs("late.ndjson", 6950, 12000);
+    online("early.ndjson", 0, "7000 logs stored, 0 were there already");
+    online("late.ndjson", 0, "5000 logs stored, 50 were there already");
+    expect_once(12000);
+    write_text("ends.ndjson", ends);
+    write_text("begins.ndjson", begins);
+    online("ends.ndjson", 0, "2 logs stored");
+    online("begins.ndjson", 1,
+           "begins.ndjson: of 2026-04-01 00:00:02 to 2026-04-01 00:00:02 this source has brought logs before");
+    online("--overlap skip begins.ndjson", 0, "2 logs stored, 1 were there already");
+    online("--source 'a node: \xc3\xa9' begins.ndjson", 0, "3 logs stored, 0 were there already");
+    stack_end(&shared, SIGTERM);
+    end(begin("begins.ndjson all.ndjson"), 0, "0 logs stored, 3 were there already");
+    end(begin("--source 'a node: \xc3\xa9' begins.ndjson"), 0, "0 logs stored, 3 were there already");
+    stack_launch(&shared, (const char *const[]){"--keep-going", NULL});
+    ck_assert_int_eq(stack_i64(&shared, "SELECT count(*) FROM raw_log"), COUNT + 2 + 2 + 3);
 }
 END_TEST
 
@@ -182,7 +209,7 @@ END_TEST
 START_TEST(the_service_does_not_come)
 {
     stack_end(&shared, SIGTERM);
-    online("--retry-seconds 1 all.ndjson", 1, "all.ndjson: lines 1 to 5000: http://127.0.0.1:");
+    online("--retry-seconds 1 all.ndjson", 1, "all.ndjson: lines 1 to 2500: http://127.0.0.1:");
     FILE *import = begin_online("all.ndjson");
     stack_nap(300);
     pid_t pids[STACK_MAX_PROCESSES];
@@ -312,6 +339,7 @@ int main(void)
     Suite *suite = suite_create("import");
     add_case(suite, "once", a_file_counts_once, 1);
     add_case(suite, "growing", a_file_that_grows_by_either_way, 3);
+    add_case(suite, "pieces", pieces_of_one_source, 1);
     add_case(suite, "two at once", two_at_once, 1);
     add_case(suite, "killed service", the_program_is_killed_meanwhile, 1);
     add_case(suite, "late service", the_service_is_not_there_yet, 1);

@@ -1,17 +1,21 @@
-/* test_upgrade.c: a database of the first released schema becomes one of the newest and answers as before; an upgrade
+/* test_upgrade.c: a database of each released schema becomes one of the newest and answers as before; an upgrade
  * that is interrupted anywhere goes on; a file of a newer program is refused in plain words. schema1.db.gz was written
- * by version 0.1.0 (make_schema1.sh). What is in it is known to tests/support/ledger.c by its numbers alone, and what
- * it must answer is asked of its raw logs in plain SQL.
+ * by version 0.1.0 (make_schema1.sh), schema2.db.gz by 0.2.0 (make_schema2.sh). What is in the first is known to
+ * tests/support/ledger.c by its numbers alone, and what it must answer is asked of its raw logs in plain SQL; what is
+ * in the second, to schema2.h: its imports stay known.
  *
  * Planted to see it fail: a step that commits before it says its version ("table retention already exists", at the
- * first cut between the two), and a program that knows schema 3. */
+ * first cut between the two), and a program that knows the next schema; imports through the service that are not taken
+ * over; logs of workers that are; logs taken over twice. */
 #include "support/disk.h"
 #include "support/ledger.h"
 #include "support/runner.h"
 #include "support/tape.h"
 #include "support/recount.h"
 #include "schema1.h"
+#include "schema2.h"
 
+#include "log/import_key.h"
 #include "service/service.h"
 #include "db/db.h"
 #include "store/sqlite/sqlite.h"
@@ -24,15 +28,23 @@
 #include <unistd.h>
 #include <zlib.h>
 
+/* A file of an old version, and what must be found of it after an upgrade. */
+struct fixture {
+    const char *file;
+    int version;
+    void (*check)(const char *about);
+};
+
+static const struct fixture *fixture;
 static char folder[64];
-static struct image ground; /* the file of version 0.1.0 */
+static struct image ground; /* the fixture's file */
 
 static void inflate_fixture(void)
 {
     char path[512], bytes[65536];
     const char *source = getenv("ANALYTICS_SRCDIR");
     int n;
-    snprintf(path, sizeof path, "%s/tests/upgrade/schema1.db.gz", source ? source : ".");
+    snprintf(path, sizeof path, "%s/tests/upgrade/%s", source ? source : ".", fixture->file);
     gzFile in = gzopen(path, "rb");
     ck_assert_msg(in != NULL, "%s", path);
     snprintf(path, sizeof path, "%s/analytics.db", folder);
@@ -45,8 +57,9 @@ static void inflate_fixture(void)
     gzclose(in);
 }
 
-static void set_up(void)
+static void set_up(const struct fixture *which)
 {
+    fixture = which;
     strcpy(folder, access("/dev/shm", W_OK) == 0 ? "/dev/shm/test_upgrade.XXXXXX" : "/tmp/test_upgrade.XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(folder));
     inflate_fixture();
@@ -103,7 +116,31 @@ static void check_verify(void)
     struct watch watch = {0};
     ck_assert_msg(sqlite_verify(folder, &options, &watch, &verified, &fault) == OK, "%s", fault.detail);
     ck_assert_int_eq(verified.differences, 0);
-    ck_assert_int_gt(verified.logs, 200);
+    ck_assert_int_eq(verified.logs, ask("SELECT count(*) FROM raw_log"));
+}
+
+/* The logs are there, and which batches imports have brought. */
+static void check_imports(const char *about)
+{
+    sqlite3 *db = open_plain(folder);
+    ck_assert_msg(recount_i64(db, "SELECT count(*) FROM raw_log") == SCHEMA2_LOGS, "%s: the logs", about);
+    ck_assert_msg(recount_i64(db, "SELECT count(*) FROM import_batch WHERE is_old AND source = 0") == 3 &&
+                      recount_i64(db, "SELECT sum(batch_id) FROM import_batch") == 1 + 2 + 4,
+                  "%s: the batches", about);
+    ck_assert_msg(recount_i64(db, "SELECT has_old FROM import_state") == 1, "%s: the state", about);
+    sqlite3_close(db);
+}
+
+static const struct fixture first = {"schema1.db.gz", 1, check_ledger}, second = {"schema2.db.gz", 2, check_imports};
+
+static void set_up_first(void)
+{
+    set_up(&first);
+}
+
+static void set_up_second(void)
+{
+    set_up(&second);
 }
 
 /* ---- old to new ---- */
@@ -124,14 +161,14 @@ static char *schema_of(const char *in)
     return text;
 }
 
-START_TEST(the_first_schema_becomes_the_newest)
+START_TEST(an_old_schema_becomes_the_newest)
 {
     char fresh[] = "/tmp/test_upgrade_fresh.XXXXXX";
     struct fault fault;
-    ck_assert_int_eq(ask("PRAGMA user_version"), 1);
+    ck_assert_int_eq(ask("PRAGMA user_version"), fixture->version);
     ck_assert_int_eq(ask("PRAGMA auto_vacuum"), 2);
     store_writer_close(open_writer("upgrade"));
-    check_ledger("upgraded");
+    fixture->check("upgraded");
     check_verify();
     ck_assert_ptr_nonnull(mkdtemp(fresh));
     ck_assert_int_eq(sqlite_create(fresh, &fault), OK);
@@ -187,13 +224,122 @@ START_TEST(a_reader_waits_for_the_upgrade)
 }
 END_TEST
 
+/* ---- imports of old versions stay known ---- */
+
+/* Logs `from` … `to` - 1 of a file, as a piece by itself. */
+static struct store_item import(struct store_writer *writer, const char *file, int from, int to,
+                                const struct import_batch *about, struct fault *ret_fault)
+{
+    struct batch batch;
+    struct store_times times;
+    char key[IMPORT_BATCH_KEY_BYTES];
+    struct import_batch piece = *about;
+    struct store_item item = {.batch = &batch, .caller = "whoever", .idempotency_key = key};
+    piece.repeats = true;
+    piece.begins_until = SCHEMA2_BEGIN + from / 3;
+    piece.ends_from = SCHEMA2_BEGIN + (to - 1) / 3;
+    import_batch_format(&piece, key);
+    batch_init(&batch, NULL);
+    for (int i = from; i < to; i++)
+        schema2_add(&batch, file, i);
+    store_write(writer, &item, 1, LEDGER_NOW, &times);
+    batch_release(&batch);
+    *ret_fault = item.fault;
+    return item;
+}
+
+START_TEST(imported_logs_are_known)
+{
+    static const struct {
+        const char *file, *source;
+        int from, to;
+        uint32_t already;
+    } rows[] = {
+        {"b", "", 0, SCHEMA2_B, SCHEMA2_B},
+        {"a", "", 10, 30, 20},
+        {"a", "", 40, 60, 10}, /* what a worker sent is not known */
+        {"a", "", 0, 60, 60},
+        {"a", "node", 0, 50, 0}, /* old versions knew no sources */
+        {"a", "node", 0, 50, 50},
+    };
+    struct fault fault;
+    struct store_writer *writer = open_writer("upgrade");
+    int64_t logs = SCHEMA2_LOGS;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct import_batch about = {.check = false};
+        ck_assert(import_source_parse(slice_of(rows[i].source), about.source));
+        struct store_item item = import(writer, rows[i].file, rows[i].from, rows[i].to, &about, &fault);
+        ck_assert_msg(item.result == OK && item.already == rows[i].already, "row %zu: %u %s", i, item.already,
+                      fault.detail);
+        logs += rows[i].to - rows[i].from - (int64_t)rows[i].already;
+        ck_assert_int_eq(ask("SELECT count(*) FROM raw_log"), logs);
+    }
+    store_writer_close(writer);
+    check_verify();
+}
+END_TEST
+
+/* An old analyticsctl goes on beside a new one. */
+START_TEST(an_old_program_goes_on)
+{
+    struct fault fault;
+    struct batch batch;
+    struct store_times times;
+    char key[IMPORT_KEY_BYTES];
+    struct store_writer *writer = open_writer("upgrade");
+    struct import_mark mark = schema2_mark("a", 40);
+    struct store_item item = {.batch = &batch, .caller = "key 7", .idempotency_key = key};
+    import_mark_format(&mark, key);
+    batch_init(&batch, NULL);
+    for (int i = 40; i < 60; i++)
+        schema2_add(&batch, "a", i);
+    store_write(writer, &item, 1, LEDGER_NOW, &times);
+    ck_assert_int_eq(item.result, OK);
+    ck_assert_uint_eq(item.already, 10);
+    batch_release(&batch);
+    ck_assert_uint_eq(import(writer, "a", 0, 60, &(struct import_batch){.check = true}, &fault).already, 60);
+    ck_assert_uint_eq(import(writer, "a", 50, 70, &(struct import_batch){.check = true}, &fault).already, 10);
+    ck_assert_int_eq(ask("SELECT count(*) FROM raw_log"), SCHEMA2_LOGS + 10);
+    store_writer_close(writer);
+    check_verify();
+}
+END_TEST
+
+/* Of time whose single logs are gone, nobody knows what an old version imported: that is said. */
+START_TEST(what_is_pruned_cannot_be_told)
+{
+    struct fault fault;
+    bool more = true;
+    struct store_writer *writer = open_writer("upgrade");
+    struct ledger ledger = SCHEMA1_LEDGER;
+    ck_assert_int_eq(ledger_write(writer, &ledger, 1).result, OK); /* logs of a later day */
+    store_writer_set_retention(writer, &(struct store_retention){.raw_days = 3});
+    while (more)
+        ck_assert_int_eq(store_maintain(writer, LEDGER_NOW, LEDGER_KEEP, &more, &fault), OK);
+    ck_assert_int_eq(import(writer, "a", 0, 50, &(struct import_batch){.check = true}, &fault).result,
+                     ERR_IMPORT_UNCLEAR);
+    ck_assert_msg(strstr(fault.detail, "logs of 2026-03-15 10:15:00 to 2026-03-15 10:15:16 may have been imported by an"
+                                       " earlier version of this program") != NULL,
+                  "%s", fault.detail);
+    struct import_batch skip = {.overlap = IMPORT_SKIP}, count = {.overlap = IMPORT_COUNT}, refuse = {.check = false};
+    ck_assert_uint_eq(import(writer, "a", 0, 50, &skip, &fault).already, 50);
+    ck_assert_uint_eq(import(writer, "a", 0, 50, &count, &fault).already, 0);
+    ck_assert_uint_eq(import(writer, "a", 0, 50, &count, &fault).already, 50);
+    ck_assert_uint_eq(import(writer, "a", 0, 50, &refuse, &fault).already, 50);
+    struct import_batch named = {.source = "node"};
+    ck_assert_int_eq(import(writer, "a", 0, 50, &named, &fault).result, OK);
+    store_writer_close(writer);
+    check_verify();
+}
+END_TEST
+
 /* ---- interrupted ---- */
 
 static void finish(const char *about)
 {
     store_writer_close(open_writer(about));
-    check_ledger(about);
-    ck_assert_int_gt(ask("PRAGMA user_version"), 1);
+    fixture->check(about);
+    ck_assert_int_gt(ask("PRAGMA user_version"), fixture->version);
 }
 
 /* After each operation: a kill, which leaves all that was done, and power cuts, which do not. */
@@ -337,16 +483,25 @@ START_TEST(a_newer_file_is_refused)
 }
 END_TEST
 
+static TCase *add_case(Suite *suite, const char *name, SFun set_up_case)
+{
+    TCase *tcase = suite_case(suite, name);
+    tcase_add_checked_fixture(tcase, set_up_case, tear_down);
+    tcase_add_test(tcase, an_old_schema_becomes_the_newest);
+    tcase_add_test(tcase, each_cut_of_an_upgrade);
+    tcase_add_loop_test(tcase, each_fault_of_an_upgrade, 0, 6);
+    return tcase;
+}
+
 int main(void)
 {
     Suite *suite = suite_create("upgrade");
-    TCase *tcase = suite_case(suite, "upgrade");
-    tcase_add_checked_fixture(tcase, set_up, tear_down);
-    tcase_add_test(tcase, the_first_schema_becomes_the_newest);
-    tcase_add_test(tcase, an_upgraded_file_is_used_on);
-    tcase_add_test(tcase, a_reader_waits_for_the_upgrade);
-    tcase_add_test(tcase, each_cut_of_an_upgrade);
-    tcase_add_loop_test(tcase, each_fault_of_an_upgrade, 0, 6);
-    tcase_add_loop_test(tcase, a_newer_file_is_refused, 0, TRIES);
+    TCase *schema1 = add_case(suite, "schema 1", set_up_first), *schema2 = add_case(suite, "schema 2", set_up_second);
+    tcase_add_test(schema1, an_upgraded_file_is_used_on);
+    tcase_add_test(schema1, a_reader_waits_for_the_upgrade);
+    tcase_add_loop_test(schema1, a_newer_file_is_refused, 0, TRIES);
+    tcase_add_test(schema2, imported_logs_are_known);
+    tcase_add_test(schema2, an_old_program_goes_on);
+    tcase_add_test(schema2, what_is_pruned_cannot_be_told);
     return suite_run(suite);
 }

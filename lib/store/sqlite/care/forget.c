@@ -1,5 +1,5 @@
-/* forget.c: deletes texts that no log, no sum, no batch and no idempotency key has any more. Knows where names stand.
- * Keeps a bit for each name in memory. */
+/* forget.c: deletes texts that no log, no sum, no batch, no idempotency key and no import has any more. Knows where
+ * names stand. Keeps a bit for each name in memory. */
 #include "store/sqlite/care/forget.h"
 
 #include "store/sqlite/write/upkeep.h"
@@ -77,6 +77,7 @@ static enum err find_used(struct names *names, struct fault *fault)
         {"SELECT domain, protocol, peer, worker, error FROM raw_log", note_columns},
         {"SELECT caller FROM batch", note_columns},
         {"SELECT caller FROM batch_key", note_columns},
+        {"SELECT source FROM import_batch", note_columns},
         {"SELECT entries FROM rollup_chunk, retention WHERE raw_from > 0 AND bucket * (CASE tier WHEN 1 THEN 1 WHEN 2"
          " THEN 24 WHEN 3 THEN 96 ELSE 384 END) < raw_from * 24",
          note_chunk},

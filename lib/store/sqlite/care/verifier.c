@@ -227,6 +227,8 @@ enum err verifier_open(struct verifier *verifier, const char *data_dir, struct f
     if (!err)
         err = db_exec(&verifier->db, "PRAGMA cache_size=-16384", fault);
     if (!err)
+        err = sqlite_log_hash_register(&verifier->db, fault);
+    if (!err)
         err = db_prepare(&verifier->db, verify_sql, VERIFY_STATEMENTS, fault);
     if (!err)
         db_watch(&verifier->db, work_tick, &verifier->work);

@@ -9,6 +9,7 @@
 #include "rollup/tier.h"
 #include "store/sqlite/care/care.h"
 #include "store/sqlite/file.h"
+#include "store/sqlite/log_hash.h"
 
 /* Sums of a traffic table as struct fold_entry: bucket, user, order, sums, first and last. */
 #define TRAFFIC_ROWS(order, first, last)                                                                               \
@@ -48,7 +49,16 @@
     X(V_LOGS, "SELECT sum(logs) FROM batch WHERE id <= ?1")                                                            \
     X(V_NEWEST_BATCH, "SELECT max(id) FROM batch")                                                                     \
     X(V_BATCHES, "SELECT id, logs FROM batch WHERE id > ?1 AND id <= ?2 ORDER BY id")                                  \
-    X(V_RAW_BATCHES, "SELECT batch_id FROM raw_log WHERE quarter = ?1")
+    X(V_RAW_BATCHES, "SELECT batch_id FROM raw_log WHERE quarter = ?1")                                                \
+    X(V_ANY_IMPORT, "SELECT 1 FROM import_batch LIMIT 1")                                                              \
+    X(V_IMPORTS_DAMAGED, "SELECT count(*) FROM import_log WHERE count < 1 OR edges NOT BETWEEN 0 AND 3"                \
+                         " OR source NOT IN (SELECT id FROM name)")                                                    \
+    X(V_NOT_KNOWN,                                                                                                     \
+      "SELECT (SELECT text FROM name WHERE id = source), ts, sum(missing) FROM (SELECT source, ts, n - (SELECT"        \
+      " ifnull(sum(count), 0) FROM import_log AS l WHERE l.source = i.source AND l.second = ts AND l.hash = i.hash)"   \
+      " AS missing FROM (SELECT b.source AS source, r.quarter * 900 + r.second AS ts, " LOG_HASH " AS hash,"           \
+      " count(*) AS n " IMPORTED_LOGS " AND (NOT b.is_old OR ?1 IN (SELECT quarter FROM import_read))"                 \
+      " GROUP BY 1, 2, 3) AS i) WHERE missing > 0 GROUP BY source, ts")
 
 enum verify_statement {
 #define VERIFY_ENUM(name, sql) name,

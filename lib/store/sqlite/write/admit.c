@@ -1,35 +1,51 @@
-/* admit.c: which batches of a group are let in: not what came before by its idempotency key or an import's marks, and
- * not what would make a total pass 2^63-1. Knows keys, batches and the total. Leaves marks to write/import.c, rows to
- * write/rows.c. */
+/* admit.c: which batches of a group are let in: not what came before by its idempotency key or by an import, and not
+ * what would make a total pass 2^63-1. Knows keys, batches and the total. Leaves imports to write/import_log.c and
+ * their marks to write/import.c, rows to write/rows.c. */
 #include "store/sqlite/write/admit.h"
 
 #include "store/sqlite/write/import.h"
+#include "store/sqlite/write/import_log.h"
 #include "store/sqlite/write/rows.h"
 
 #include <string.h>
 
 #include "base/banned.h"
 
-/* *ret_sums becomes `before` with the batch added, from log `first` on. */
-static bool sums_fit(const struct batch *batch, uint32_t first, const struct totals *before, struct totals *ret_sums)
+/* *ret_sums becomes `before` with the batch added, but for logs that are known. */
+static bool sums_fit(const struct batch *batch, const bool *known, const struct totals *before, struct totals *ret_sums)
 {
     struct totals sums = *before;
-    for (uint32_t i = first; i < batch->log_count; i++) {
+    for (uint32_t i = 0; i < batch->log_count; i++) {
         struct totals log = log_totals(&batch->logs[i]);
-        if (!totals_add_within(&sums, &log))
+        if (!(known && known[i]) && !totals_add_within(&sums, &log))
             return false;
     }
     *ret_sums = sums;
     return true;
 }
 
-/* What is stored for an item's key once the item is let in. */
+/* What an item's key is, and what becomes of it when the item is let in. */
+enum key_kind { KEY_NONE, KEY_PLAIN, KEY_MARK, KEY_IMPORT };
+
 struct claim {
-    bool is_import;
-    struct import_mark end;
+    enum key_kind kind;
+    struct import_batch batch; /* of KEY_IMPORT */
+    struct import_mark mark;   /* of KEY_MARK: where it begins, and then where it ends */
 };
 
-/* Looks for the item's key. *ret_known: it was there, and the item's result is set. */
+static struct claim claim_of(const struct store_item *item)
+{
+    struct claim claim = {.kind = KEY_NONE};
+    if (!item->idempotency_key)
+        return claim;
+    struct slice key = slice_of(item->idempotency_key);
+    claim.kind = import_batch_parse(key, &claim.batch) ? KEY_IMPORT
+                 : import_mark_parse(key, &claim.mark) ? KEY_MARK
+                                                       : KEY_PLAIN;
+    return claim;
+}
+
+/* Looks for the item's key: *ret_known, and then the item's result is set. */
 static enum err find_key(struct sqlite_writer *writer, struct store_item *item, int64_t caller, bool *ret_known,
                          struct fault *fault)
 {
@@ -72,55 +88,84 @@ static enum err add_batch(struct sqlite_writer *writer, uint32_t logs, int64_t c
     return err;
 }
 
-/* Looks the item's key up. *ret_known: the item came before; its result is set and nothing is to be done. */
-static enum err look_up(struct sqlite_writer *writer, struct store_item *item, int64_t caller, struct claim *ret_claim,
-                        bool *ret_known, struct fault *fault)
+static enum err look_up_mark(struct sqlite_writer *writer, struct store_item *item, struct claim *claim, bool *ret_done,
+                             struct fault *fault)
 {
-    if (!item->idempotency_key)
+    struct import_mark begin = claim->mark;
+    enum err err = sqlite_import_find(writer, item, &begin, &claim->mark, fault);
+    *ret_done = item->replayed = !err && item->already == item->batch->log_count;
+    return err || *ret_done ? err : sqlite_import_note(writer, item, fault);
+}
+
+/* Of a batch that brings nothing new, only how its logs are remembered may change. */
+static enum err look_up_import(struct sqlite_writer *writer, struct store_item *item, const struct claim *claim,
+                               bool *ret_done, struct fault *fault)
+{
+    enum err err = sqlite_import_compare(writer, item, &claim->batch, fault);
+    if (err || item->result)
+        return err;
+    item->replayed = item->already == item->batch->log_count;
+    *ret_done = item->replayed || claim->batch.check;
+    return *ret_done && !claim->batch.check ? sqlite_import_record(writer, 0, fault) : OK;
+}
+
+/* What an item's key says of it. *ret_done: nothing more is to be done, and its result is set. */
+static enum err look_up(struct sqlite_writer *writer, struct store_item *item, int64_t caller, struct claim *claim,
+                        bool *ret_done, struct fault *fault)
+{
+    switch (claim->kind) {
+    case KEY_NONE:
         return OK;
-    struct import_mark begin;
-    ret_claim->is_import = import_mark_parse(slice_of(item->idempotency_key), &begin);
-    if (!ret_claim->is_import)
-        return find_key(writer, item, caller, ret_known, fault);
-    enum err err = sqlite_import_find(writer, item, &begin, &ret_claim->end, fault);
-    *ret_known = item->replayed = !err && item->already == item->batch->log_count;
+    case KEY_PLAIN:
+        return find_key(writer, item, caller, ret_done, fault);
+    case KEY_MARK:
+        return look_up_mark(writer, item, claim, ret_done, fault);
+    case KEY_IMPORT:
+        return look_up_import(writer, item, claim, ret_done, fault);
+    }
+    return OK;
+}
+
+static enum err keep_claim(struct sqlite_writer *writer, const struct store_item *item, const struct claim *claim,
+                           int64_t caller, int64_t batch_id, int64_t now, struct fault *fault)
+{
+    enum err err = OK;
+    if (claim->kind == KEY_PLAIN)
+        return claim_key(writer, item, caller, now, fault);
+    if (claim->kind == KEY_MARK)
+        err = sqlite_import_mark(writer, &claim->mark, now, fault);
+    if (!err && claim->kind != KEY_NONE)
+        err = sqlite_import_record(writer, batch_id, fault);
     return err;
 }
 
-static enum err claim(struct sqlite_writer *writer, const struct store_item *item, const struct claim *claim,
-                      int64_t caller, int64_t now, struct fault *fault)
+static enum err store_item(struct sqlite_writer *writer, struct store_item *item, const struct claim *claim,
+                           int64_t caller, int64_t now, struct totals *sums, struct fault *fault)
 {
-    if (!item->idempotency_key)
+    int64_t batch_id = 0;
+    const bool *known = claim->kind >= KEY_MARK ? writer->import.known : NULL;
+    if (!sums_fit(item->batch, known, sums, sums)) {
+        item->result =
+            fault_set(&item->fault, ERR_LOGS_INVALID,
+                      "with these logs a total would pass 9223372036854775807, the most that can be counted");
         return OK;
-    if (claim->is_import)
-        return sqlite_import_mark(writer, &claim->end, now, fault);
-    return claim_key(writer, item, caller, now, fault);
+    }
+    enum err err = add_batch(writer, item->batch->log_count - item->already, caller, now, &batch_id, fault);
+    if (!err)
+        err = keep_claim(writer, item, claim, caller, batch_id, now, fault);
+    return err ? err : sqlite_queue_rows(writer, item->batch, known, batch_id, fault);
 }
 
 enum err sqlite_admit(struct sqlite_writer *writer, struct store_item *item, int64_t now, struct totals *sums,
                       struct fault *fault)
 {
     int64_t caller = 0;
-    bool known = false;
-    struct claim key = {0};
+    bool done = false;
+    struct claim claim = claim_of(item);
     enum err err = sqlite_resolve_text(&writer->names, slice_of(item->caller), &caller, fault);
     if (!err)
-        err = look_up(writer, item, caller, &key, &known, fault);
-    if (err || known)
-        return err;
-    if (!sums_fit(item->batch, item->already, sums, sums)) {
-        item->result =
-            fault_set(&item->fault, ERR_LOGS_INVALID,
-                      "with these logs a total would pass 9223372036854775807, the most that can be counted");
-        return OK;
-    }
-    err = claim(writer, item, &key, caller, now, fault);
-    int64_t batch_id = 0;
-    if (!err)
-        err = add_batch(writer, item->batch->log_count - item->already, caller, now, &batch_id, fault);
-    if (!err)
-        err = sqlite_queue_rows(writer, item->batch, item->already, batch_id, fault);
-    return err;
+        err = look_up(writer, item, caller, &claim, &done, fault);
+    return err || done || item->result ? err : store_item(writer, item, &claim, caller, now, sums, fault);
 }
 
 enum err sqlite_put_total(struct sqlite_writer *writer, const struct totals *sums, struct fault *fault)

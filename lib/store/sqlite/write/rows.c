@@ -21,7 +21,7 @@ static enum err reserve_rows(struct sqlite_writer *writer, size_t more, struct f
     return OK;
 }
 
-enum err sqlite_queue_rows(struct sqlite_writer *writer, const struct batch *batch, uint32_t first, int64_t batch_id,
+enum err sqlite_queue_rows(struct sqlite_writer *writer, const struct batch *batch, const bool *known, int64_t batch_id,
                            struct fault *fault)
 {
     if (batch->log_count == 0)
@@ -33,14 +33,17 @@ enum err sqlite_queue_rows(struct sqlite_writer *writer, const struct batch *bat
     if (err)
         return err;
     const int64_t *ids = writer->names.ids + first_name;
-    for (uint32_t i = first; i < batch->log_count; i++) {
+    uint32_t line = 0;
+    for (uint32_t i = 0; i < batch->log_count; i++) {
         const struct log_record *log = &batch->logs[i];
+        if (known && known[i])
+            continue;
         writer->rows.rows[writer->rows.count++] = (struct raw_row){.quarter = tier_bucket(TIER_QUARTER, log->ts),
                                                                    .user_id = log->user_id,
                                                                    .domain = ids[log->name[NAME_DOMAIN]],
                                                                    .order_id = log->order_id,
                                                                    .batch_id = batch_id,
-                                                                   .line = i - first,
+                                                                   .line = line++,
                                                                    .log = log,
                                                                    .first_name = first_name};
     }

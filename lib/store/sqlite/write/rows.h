@@ -4,8 +4,8 @@
 
 #include "store/sqlite/write/writer.h"
 
-/* Queues the batch's logs in writer->rows, from log `first` on. */
-enum err sqlite_queue_rows(struct sqlite_writer *writer, const struct batch *batch, uint32_t first, int64_t batch_id,
+/* Queues the batch's logs in writer->rows, but for those that are known. NULL: none is. */
+enum err sqlite_queue_rows(struct sqlite_writer *writer, const struct batch *batch, const bool *known, int64_t batch_id,
                            struct fault *fault);
 
 /* Stores what is queued, and leaves it queued, sorted. */

@@ -13,7 +13,8 @@ static const char *const writer_sql[] = {
 
 enum err sqlite_writer_prepare(struct db *db, struct fault *fault)
 {
-    return db_prepare(db, writer_sql, WRITER_STATEMENTS, fault);
+    enum err err = sqlite_log_hash_register(db, fault);
+    return err ? err : db_prepare(db, writer_sql, WRITER_STATEMENTS, fault);
 }
 
 enum err sqlite_lookup(struct db *db, enum writer_statement which, int64_t value, int64_t otherwise, int64_t *ret_value,

@@ -5,6 +5,7 @@
 
 #include "db/db.h"
 #include "report/report.h"
+#include "store/sqlite/log_hash.h"
 #include "store/store.h"
 
 /* The days that a horizon passes on its way to the day ?1; and the deletion of some rows of a table, in key order. */
@@ -47,6 +48,19 @@
       " AND received_at < ?1 AND caller IS NOT " IMPORT_CALLER " ORDER BY received_at LIMIT 500)")                     \
     X(W_MARKS_FIND, "SELECT key FROM batch_key WHERE caller = " IMPORT_CALLER " AND key >= ?1 AND key < ?2"            \
                     " ORDER BY key")                                                                                   \
+    X(W_IMPORT_FIND, "SELECT hash, edges, count FROM import_log WHERE source = ?1 AND second = ?2"                     \
+                     " AND hash BETWEEN ?3 AND ?4 ORDER BY hash, edges")                                               \
+    X(W_IMPORT_ADD, "INSERT INTO import_log (source, second, hash, edges, count) VALUES (?1, ?2, ?3, ?4, ?5)"          \
+                    " ON CONFLICT DO UPDATE SET count = count + ?5")                                                   \
+    X(W_IMPORT_DROP, "DELETE FROM import_log WHERE source = ?1 AND second = ?2 AND hash = ?3 AND edges = ?4"           \
+                     " AND count <= 0")                                                                                \
+    X(W_IMPORT_BATCH_ADD, "INSERT INTO import_batch (batch_id, source, is_old) VALUES (?1, ?2, 0)")                    \
+    X(W_IMPORT_IS_READ, "SELECT 1 FROM import_read WHERE quarter = ?1")                                                \
+    X(W_IMPORT_SET_READ, "INSERT INTO import_read (quarter) VALUES (?1)")                                              \
+    X(W_IMPORT_READ,                                                                                                   \
+      "INSERT INTO import_log (source, second, hash, edges, count) SELECT b.source, r.quarter * 900 + r.second,"       \
+      " " LOG_HASH " AS hash, 0, count(*) " IMPORTED_LOGS " AND b.is_old GROUP BY 1, 2, 3"                             \
+      " ON CONFLICT DO UPDATE SET count = count + excluded.count")                                                     \
     X(W_BATCH_ADD, "INSERT INTO batch (received_at, caller, logs) VALUES (?1, ?2, ?3)")                                \
     X(W_RAW_ADD, "INSERT INTO raw_log " RAW_COLUMNS)                                                                   \
     X(W_SPOOL_ADD, "INSERT INTO spool_log " RAW_COLUMNS)                                                               \

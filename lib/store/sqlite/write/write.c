@@ -2,6 +2,7 @@
  * ends. Knows no HTTP and no threads. */
 #include "store/sqlite/write/admit.h"
 #include "store/sqlite/write/health.h"
+#include "store/sqlite/write/import_log.h"
 #include "store/sqlite/write/rollup.h"
 #include "store/sqlite/write/rows.h"
 
@@ -27,7 +28,7 @@
 
 static enum err load_state(struct sqlite_writer *writer, struct fault *fault)
 {
-    int64_t auto_vacuum = 0;
+    int64_t auto_vacuum = 0, has_old_imports = 0;
     const struct {
         const char *sql;
         int64_t *value;
@@ -38,12 +39,14 @@ static enum err load_state(struct sqlite_writer *writer, struct fault *fault)
         {"SELECT hour_from FROM retention", &writer->closed.horizons.hour_from},
         {"SELECT day_from FROM retention", &writer->closed.horizons.day_from},
         {"SELECT days_swept FROM retention", &writer->pruning.swept},
+        {"SELECT has_old FROM import_state", &has_old_imports},
         {"PRAGMA auto_vacuum", &auto_vacuum},
     };
     static const char total_sql[] = "SELECT count, bytes_sent, bytes_received, errors, 0 FROM total";
     enum err err = row_read_totals(&writer->db, total_sql, &writer->admit.grand, fault);
     for (size_t i = 0; !err && i < sizeof rows / sizeof *rows; i++)
         err = db_get_i64(&writer->db, rows[i].sql, 0, rows[i].value, fault);
+    writer->import.has_old = has_old_imports != 0;
     writer->pruning.gives_back = auto_vacuum == AUTO_VACUUM_INCREMENTAL;
     writer->pruning.user = writer->pruning.order = -1;
     writer->pruning.pending = writer->closed.horizons.raw_from > 0; /* perhaps it was stopped in the middle */
@@ -119,6 +122,7 @@ void sqlite_writer_close(struct sqlite_writer *writer)
     sqlite_pack_release(&writer->pack);
     free(writer->closed.packing.users);
     free(writer->rows.rows);
+    sqlite_import_release(&writer->import);
     free(writer->names.ids);
     free(writer);
 }

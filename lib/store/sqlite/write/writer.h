@@ -37,6 +37,23 @@ struct writer_admit {
     int64_t keys_expired_until; /* of keys that are older, only marks of imports are left */
 };
 
+/* write/import_log.c: of the batch that is being let in; the memory is kept. */
+struct writer_import {
+    bool has_old;   /* versions without import_log imported before */
+    int64_t source; /* name.id */
+    bool *known;    /* of each log: it is stored already */
+    struct import_line *lines;
+    struct import_entry *now; /* of one second */
+    int64_t *known_of;        /* of each of `now` */
+    size_t cap;               /* of all four */
+
+    struct import_entry *stored; /* of that second */
+    size_t stored_cap;
+
+    struct import_record *records; /* what is to be remembered */
+    size_t record_count, record_cap;
+};
+
 /* write/retain.c */
 #define RETAIN_TABLES 6 /* that have rows to delete */
 
@@ -68,6 +85,7 @@ struct sqlite_writer {
     struct writer_admit admit;
     struct writer_names names;
     struct writer_rows rows;
+    struct writer_import import;
     struct fold orders; /* write/rollup.c: (order, user) pairs known to be in order_user */
     struct writer_traffic traffic;
     struct writer_pack pack;
