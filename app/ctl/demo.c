@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -113,6 +114,32 @@ static int make_folder(const struct ctl *ctl)
     return status ? status : ctl_init(&init);
 }
 
+/* All that stands in the folder, and in those below it. */
+static void empty_folder(int folder)
+{
+    DIR *entries = folder >= 0 ? fdopendir(folder) : NULL;
+    for (struct dirent *entry; entries && (entry = readdir(entries));) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+            unlinkat(folder, entry->d_name, 0) == 0)
+            continue;
+        empty_folder(openat(folder, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+        unlinkat(folder, entry->d_name, AT_REMOVEDIR);
+    }
+    if (entries)
+        closedir(entries);
+    else if (folder >= 0)
+        close(folder);
+}
+
+/* What a demo that failed has made is worth nothing, and would be in the way of the next. The folder itself stays where
+ * it was there before, or where its owner may not remove it. */
+static void take_back(const struct ctl *ctl, bool was_there)
+{
+    empty_folder(open(ctl->data_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!was_there)
+        rmdir(ctl->data_dir);
+}
+
 static int check_empty(struct store_writer *writer, const char *data_dir)
 {
     struct fault fault;
@@ -199,16 +226,12 @@ static int fill(const struct ctl *ctl, const struct demo_plan *plan, struct stor
     struct demo_traffic *traffic = demo_open(plan);
     if (!traffic)
         return ctl_fail("out of memory");
-    ctl_watch_begin(false);
     int status = write_logs(ctl, plan, traffic, writer);
     if (!status)
         status = settle(ctl, writer);
     ctl_watch_end();
     demo_close(traffic);
-    if (!ctl_watch_is_stopped(NULL))
-        return status;
-    ctl_fail("stopped; %s has a part of the logs: remove it before the next demo", ctl->data_dir);
-    return ctl_watch_status();
+    return ctl_watch_is_stopped(NULL) ? ctl_watch_status() : status;
 }
 
 static void say_how_to_look(const struct ctl *ctl, const struct demo_plan *plan)
@@ -221,23 +244,37 @@ static void say_how_to_look(const struct ctl *ctl, const struct demo_plan *plan)
     ctl_say("and open http://127.0.0.1:8080/analytics/dashboard/ with the key in %s/keys/admin.key", ctl->data_dir);
 }
 
-int ctl_demo(const struct ctl *ctl)
+static int make_logs(const struct ctl *ctl, const struct demo_plan *plan)
 {
-    struct demo_plan plan;
-    int status = parse_plan(ctl, &plan);
-    if (!status)
-        status = make_folder(ctl);
-    if (status)
-        return status;
     struct fault fault;
     struct store_writer *writer = NULL;
     if (store_writer_open(store_in(ctl->data_dir), &writer, &fault))
         return ctl_fault(&fault);
-    status = check_empty(writer, ctl->data_dir);
+    int status = check_empty(writer, ctl->data_dir);
     if (!status)
-        status = fill(ctl, &plan, writer);
+        status = fill(ctl, plan, writer);
     store_writer_close(writer);
+    return status;
+}
+
+int ctl_demo(const struct ctl *ctl)
+{
+    struct demo_plan plan;
+    int status = parse_plan(ctl, &plan);
+    if (status)
+        return status;
+    ctl_watch_begin(false);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like a full disk */
+    bool was_there = is_there(ctl->data_dir);
+    bool is_ours = !was_there || is_empty_folder(ctl->data_dir);
+    status = make_folder(ctl);
+    if (!status)
+        status = make_logs(ctl, &plan);
     if (!status)
         say_how_to_look(ctl, &plan);
+    else if (is_ours)
+        take_back(ctl, was_there);
+    if (status && ctl_watch_is_stopped(NULL))
+        ctl_fail("stopped; %s", is_ours ? "what was made is removed again" : "the folder has a part of the logs");
     return status;
 }

@@ -168,6 +168,8 @@ static void check_room(struct doctor *doctor)
     int64_t bytes = (int64_t)(room.f_bavail * room.f_frsize);
     char left[CTL_FIGURE_BYTES];
     ctl_size_text(bytes, left);
+    if (room.f_flag & ST_RDONLY)
+        find(doctor, TROUBLE, "disk", "mount it for writing", "%s is mounted read-only", doctor->ctl->data_dir);
     if (bytes < FEW_BYTES)
         find(doctor, TROUBLE, "disk", "make room: batches are refused when there is none", "%s are free", left);
     else if (bytes < LIMIT_WAL_BYTES)

@@ -6,6 +6,7 @@
 #include "db/files.h"
 #include "store/sqlite/sqlite.h"
 #include "keys/keys.h"
+#include "process/settings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -54,8 +55,12 @@ static bool give_folder(const char *path, const struct passwd *owner)
 
 static int make_folder(const char *path, const struct passwd *owner)
 {
-    if (mkdir(path, 0700) < 0)
-        return errno == EEXIST ? CTL_OK : ctl_fail("can't make folder %s: %s", path, strerror(errno));
+    bool made = mkdir(path, 0700) == 0;
+    if (!made && errno == EEXIST)
+        return CTL_OK;
+    if (!made)
+        return errno == EROFS ? ctl_fail(SETTINGS_READ_ONLY, path)
+                              : ctl_fail("can't make folder %s: %s", path, strerror(errno));
     if (owner && !give_folder(path, owner))
         return ctl_fail("can't give %s to user %s: %s", path, owner->pw_name, strerror(errno));
     ctl_say("made %s", path);
@@ -215,12 +220,20 @@ static int make_keys(const struct ctl *ctl)
     return status;
 }
 
+/* What SQLite says of it does not tell what to do. */
+static int check_writable(const char *path)
+{
+    return settings_is_read_only(path) ? ctl_fail(SETTINGS_READ_ONLY, path) : CTL_OK;
+}
+
 int ctl_init(const struct ctl *ctl)
 {
     const struct passwd *owner = NULL;
     int status = find_owner(ctl, &owner);
     if (!status)
         status = make_folder(ctl->data_dir, owner);
+    if (!status)
+        status = check_writable(ctl->data_dir);
     if (!status)
         status = check_owner(ctl->data_dir, owner);
     if (!status)

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "base/banned.h"
 
@@ -561,6 +562,23 @@ static void take_arguments(struct settings_reading *reading, enum settings_reade
         take_argument(reading, reader, argv, &i, ret_file);
 }
 
+bool settings_is_read_only(const char *data_dir)
+{
+    struct statvfs about;
+    return statvfs(data_dir, &about) == 0 && (about.f_flag & ST_RDONLY);
+}
+
+/* Reports are read from a read-only folder, too. */
+static void check_data(struct settings_reading *reading, enum settings_reader reader)
+{
+    const char *data_dir = reading->settings->values[SETTING_DATA].text;
+    if (!data_dir)
+        complain(reading, "no data folder is set: give --data DIR, set ANALYTICS_DATA, or write data = DIR into the "
+                          "file of settings");
+    else if (reader == SETTINGS_INGEST && settings_is_read_only(data_dir))
+        complain(reading, SETTINGS_READ_ONLY, data_dir);
+}
+
 bool settings_of_program(enum settings_reader reader, int argc, char **argv, struct settings *ret_settings,
                          int *ret_exit)
 {
@@ -576,8 +594,8 @@ bool settings_of_program(enum settings_reader reader, int argc, char **argv, str
     take_arguments(&reading, reader, argc, argv, NULL);
     if (!reading.failed)
         check_together(&reading);
-    if (!reading.failed && !ret_settings->values[SETTING_DATA].text)
-        complain(&reading, "where are the databases? Give --data DIR, set ANALYTICS_DATA, or name them in the file");
+    if (!reading.failed)
+        check_data(&reading, reader);
     if (reading.failed) {
         *ret_exit = 2;
         return false;

@@ -73,6 +73,13 @@ void settings_release(struct settings *settings);
 /* Where the logs are. Borrows from the settings. */
 struct store_place settings_place(const struct settings *settings);
 
+/* The folder is on a file system that is mounted read-only, as systemd mounts whatever a unit may not write. False
+ * where there is no folder. SETTINGS_READ_ONLY is what to say of it: a printf format that takes the folder's name. */
+bool settings_is_read_only(const char *data_dir);
+#define SETTINGS_READ_ONLY                                                                                             \
+    "%s is mounted read-only; under systemd, name it in ReadWritePaths= of analytics-ingest.service and "              \
+    "analytics-query@.service (analytics.conf(5) shows how)"
+
 /* raw_days, hour_days and day_days, which fit together once settings_load or settings_of_program was content. */
 struct store_retention settings_retention(const struct settings *settings);
 

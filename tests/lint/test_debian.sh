@@ -39,5 +39,13 @@ done < <(grep -o '/usr/share/fonproxy-analytics/nginx/[a-z.-]*[a-z]' debian/fonp
 while read -r unit; do
     verdict README.Debian "$([ -e "systemd/$unit" ] || [ -e "systemd/$unit.in" ] || echo "names $unit, which systemd/ has not")"
 done < <(grep -oE '(analytics-[a-z]+(@[0-9])?|fonproxy-analytics)\.(service|socket|target)' debian/*.README.Debian debian/postinst debian/prerm | sed 's/.*://; s/@[0-9]/@/' | sort -u)
+etc=$(mktemp -d)
+trap 'rm -rf "$etc"' EXIT
+mkdir -p "$etc/etc/nginx/sites-enabled"
+echo '# include /usr/share/fonproxy-analytics/nginx/analytics.conf;' >"$etc/etc/nginx/nginx.conf"
+verdict 'prerm without our files in nginx' "$(DPKG_ROOT=$etc sh debian/prerm remove 2>&1)"
+echo '    include /usr/share/fonproxy-analytics/nginx/analytics.conf;' >"$etc/etc/nginx/sites-enabled/site"
+verdict 'prerm with them' "$(DPKG_ROOT=$etc sh debian/prerm remove 2>&1 | grep -qxF "    $etc/etc/nginx/sites-enabled/site" || echo 'does not name the file')"
+verdict 'prerm of an upgrade' "$(DPKG_ROOT=$etc sh debian/prerm upgrade 0.3.0 2>&1)"
 verdict 'the data' "$(grep -nE 'rm .*/var/lib|deluser|userdel' debian/post* debian/pre* | sed 's/$/: the package takes data or its user away/')"
 finish

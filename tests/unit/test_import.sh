@@ -507,6 +507,26 @@ verdict 'demo: an order has one user' "$(sqlite3 demo/one/analytics.db 'SELECT o
 verdict 'demo: keys' "$([ -s demo/one/keys/admin.key ] && [ -s demo/one/keys/worker.key ] || echo 'are not there')"
 run 1 --data demo/one demo
 says err 'demo/one has logs already'
+verdict 'demo: what was there is as it was' "$(stored demo/one | diff - <(stored demo/two) | head -n 3)"
+
+# A demo that fails leaves no half-made folder: it can be tried again as if it had not been.
+mkdir demo/empty
+for folder in demo/new demo/empty; do
+    verdict "demo: $folder on a full disk" "$( (ulimit -f 2000 && "$CTL" --data "$folder" demo --logs 2000000) >out 2>err && echo 'is made')"
+    says err '(disk|full|File too large|disk I/O error)'
+done
+left() { # FOLDER: what is left of it; root, who goes on as its owner, may leave it empty
+    [ ! -d "$1" ] || [ "$(id -u)" = 0 ] || echo "$1"
+    find "$1" -mindepth 1 2>/dev/null || true
+}
+verdict 'demo: no folder is left' "$(left demo/new)"
+verdict 'demo: an empty folder stays empty' "$(find demo/empty -mindepth 1)"
+"$CTL" --data demo/new demo --logs 1000000000 >out 2>err &
+until [ -e demo/new/analytics.db ]; do sleep 0.05; done
+kill -TERM $!
+wait $! && got=0 || got=$?
+verdict 'demo: stopped' "$([ "$got" = 143 ] && [ -z "$(left demo/new)" ] || { echo "exit $got:" && cat err && left demo/new; })"
+says err 'stopped; what was made is removed again'
 
 # ---- command lines that make no sense
 

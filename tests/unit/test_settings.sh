@@ -74,7 +74,7 @@ in_file 'a NUL byte' 'data = /x\nthreads = \0008\n' 'analytics-ingest: FILE:2: t
 in_file 'a control character' 'data = /x\n\033[2J = 1\n' 'analytics-ingest: FILE:2: there is no setting "?[2J": there are '"$known"
 in_file 'all that is wrong at once' 'data = /x\nthreads = 0\nwal_limit_mib = x\n' 'analytics-ingest: FILE:2: threads must be an integer from 1 to 256, not "0"
 analytics-ingest: FILE:3: wal_limit_mib must be an integer from 1 to 65536, not "x"'
-in_file 'no data folder' 'threads = 8\n' 'analytics-ingest: where are the databases? Give --data DIR, set ANALYTICS_DATA, or name them in the file'
+in_file 'no data folder' 'threads = 8\n' 'analytics-ingest: no data folder is set: give --data DIR, set ANALYTICS_DATA, or write data = DIR into the file of settings'
 in_file 'what is wrong together' 'data = /x\nraw_days = 30\nhour_days = 7\n' 'analytics-ingest: hour_days (7) must not be less than raw_days (30): that is finer'
 in_file 'a very long line' "data = /x\nthreads = $(printf '%05000d' 0)\n" "analytics-ingest: FILE:2: threads must be an integer from 1 to 256, not \"$(printf '%060d' 0)…\""
 printf 'data = /x\n' >"$conf"
@@ -89,6 +89,29 @@ refuse 'a folder' "analytics-query: can't read $tmp: Is a directory" "$query" --
 printf 'data = x\n' >"$conf"
 refuse 'analyticsctl says it too' 'analyticsctl: FILE:1: data must be an absolute path here, not "x"' "$ctl" --config "$conf" key list
 refuse 'and analyticsctl config' 'analyticsctl: FILE:1: data must be an absolute path here, not "x"' "$ctl" --config "$conf" config
+
+# ---- a data folder that may not be written, as a unit sees it without ReadWritePaths=
+
+mkdir "$tmp/ro"
+read_only() { # COMMAND…: the folder is read-only for it alone
+    # shellcheck disable=SC2016 # that shell expands them
+    unshare --mount --propagation private bash -c 'mount -t tmpfs -o ro none "$1" && shift && exec "$@"' - "$tmp/ro" "$@"
+}
+words="$tmp/ro is mounted read-only; under systemd, name it in ReadWritePaths= of analytics-ingest.service and analytics-query@.service (analytics.conf(5) shows how)"
+if read_only true 2>/dev/null; then
+    refuse 'a read-only data folder' "analytics-ingest: $words" read_only "$ingest" --data "$tmp/ro" --check-config
+    verdict 'reports are read there' "$(read_only "$query" --data "$tmp/ro" --check-config 2>&1 | grep -v 'the settings are good')"
+    says_read_only() { # WHAT LINE COMMAND…: among what it says
+        local what=$1 line=$2
+        shift 2
+        verdict "$what" "$({ read_only "$@" || true; } 2>&1 | grep -qF -- "$line" || echo 'has other words')"
+    }
+    says_read_only 'init says it too' "analyticsctl: $words" "$ctl" --data "$tmp/ro" init
+    says_read_only 'and of a folder to make' "analyticsctl: ${words/ is//new is}" "$ctl" --data "$tmp/ro/new" init
+    says_read_only 'and doctor' "FAIL  disk      $tmp/ro is mounted read-only" "$ctl" --data "$tmp/ro" doctor
+else
+    echo 'skipped: a read-only folder needs root'
+fi
 
 # ---- what is right
 
