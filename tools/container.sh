@@ -23,7 +23,7 @@ die() {
 
 # number VARIABLE VALUE MAX
 number() {
-    [[ $2 =~ ^[1-9][0-9]{0,6}$ ]] && [ "$2" -le "$3" ] || die "\$$1 must be an integer from 1 to $3, not \"$2\""
+    [[ $2 =~ ^[1-9][0-9]{0,6}$ ]] && [ "$2" -le "$3" ] || die "\$$1 must be an integer from 1 to $3, but is \"$2\""
 }
 
 check_settings() {

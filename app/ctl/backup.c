@@ -205,7 +205,7 @@ int ctl_backup(const struct ctl *ctl)
 {
     struct watch watch = {.is_stopped = ctl_watch_is_stopped, .progress = ctl_watch_progress};
     if (!*ctl->operand[0])
-        return ctl_misuse("FILE is empty");
+        return ctl_misuse("FILE must be the name of a file, but is empty");
     sqlite_setup(true);
     ctl_watch_begin(false);
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like a full disk */

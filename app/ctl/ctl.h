@@ -103,6 +103,19 @@ int ctl_become_owner(const char *path);
 /* For root that is another user for a while (seteuid): lets it through to the folder, as ctl_become_owner does. */
 void ctl_pass_closed(const char *path);
 
+/* ---- ctl/parse.c: values of options; CTL_OK, or what was misused is said. NULL leaves *ret as it is ---- */
+
+/* A date, or an instant. As an end, a date is its end. */
+int ctl_parse_time(const char *text, const char *option, bool is_end, int64_t *ret_seconds);
+struct when;
+int ctl_parse_when(const char *text, const char *option, struct when *ret_when);
+
+int ctl_parse_integer(const char *text, const char *option, int64_t min, int64_t max, int64_t *ret_value);
+int ctl_parse_id(const char *text, const char *option, int64_t *ret_id);
+
+/* Says "OPTION must be RULE, but is "TEXT"", and returns CTL_USAGE. The format is that of the rule. */
+int ctl_must_be(const char *option, const char *text, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
 /* ---- ctl/path.c ---- */
 
 #define CTL_PATH_BYTES 4096
@@ -114,14 +127,6 @@ int ctl_path_in(const struct ctl *ctl, const char *name, char ret_path[CTL_PATH_
 
 /* "keys/admin.key": where init writes the key that it makes for a role. Returns `ret_name`. */
 const char *ctl_key_file(enum role role, char ret_name[CTL_KEY_FILE_BYTES]);
-
-/* ---- ctl/parse.c: values of options; CTL_OK, or what was misused is said ---- */
-
-/* A date, or an instant. As an end, a date is its end. */
-int ctl_parse_time(const char *text, const char *option, bool is_end, int64_t *ret_seconds);
-
-/* NULL leaves it as it is. */
-int ctl_parse_id(const char *text, const char *option, int64_t *ret_id);
 
 /* ---- ctl/watch.c: a long command while it works ---- */
 

@@ -33,8 +33,9 @@ static int parse_batches(const char *text, struct sqlite_delete_options *options
     if (text_to_i64((struct slice){text, len}, 1, INT64_MAX, &options->first_batch) &&
         text_to_i64(slice_of(last), 1, INT64_MAX, &options->last_batch) && options->first_batch <= options->last_batch)
         return CTL_OK;
-    return ctl_misuse(
-        "--batch is the number of a batch, as --dry-run shows it, or the first and the last of several: 17-40");
+    return ctl_must_be(
+        "--batch", text,
+        "the number of a batch, as --dry-run shows it, or the first and the last of several, as in 17-40");
 }
 
 /* As it is stored: an older version may have stored google.com:443, which is not to be taken for google.com. */
@@ -45,7 +46,7 @@ static int parse_domain(const char *text, char buffer[LIMIT_DOMAIN_BYTES + 1], s
     if (!text)
         return CTL_OK;
     if (!domain_fold(slice_of(text), buffer, &len, &why))
-        return ctl_misuse("--domain: %s", why);
+        return ctl_misuse("--domain %s", why);
     options->domain = buffer;
     return CTL_OK;
 }
@@ -54,10 +55,11 @@ static int parse_span(const struct ctl *ctl, struct sqlite_delete_options *optio
 {
     const char *from = ctl->option[CTL_FROM], *to = ctl->option[CTL_TO];
     options->to = INT64_MAX;
-    int status = from ? ctl_parse_time(from, "--from", false, &options->from) : CTL_OK;
-    if (!status && to)
+    int status = ctl_parse_time(from, "--from", false, &options->from);
+    if (!status)
         status = ctl_parse_time(to, "--to", true, &options->to);
-    return status || options->from <= options->to ? status : ctl_misuse("--from is after --to");
+    return status || options->from <= options->to ? status
+                                                  : ctl_misuse("--from (%s) must not be after --to (%s)", from, to);
 }
 
 static bool selects(const struct ctl *ctl)

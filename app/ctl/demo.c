@@ -28,22 +28,13 @@
 
 /* ---- the command line ---- */
 
-static int parse_number(const struct ctl *ctl, enum ctl_option option, const char *name, int64_t max,
-                        int64_t *ret_value)
-{
-    const char *text = ctl->option[option];
-    if (!text || text_to_i64(slice_of(text), 1, max, ret_value))
-        return CTL_OK;
-    return ctl_misuse("%s is an integer from 1 to %lld", name, (long long)max);
-}
-
 /* To the end of the quarter of an hour in which --until lies; a date alone goes to the end of its day. */
 static int parse_until(const struct ctl *ctl, int64_t *ret_until)
 {
     struct when when = {.seconds = ctl->now};
-    const char *text = ctl->option[CTL_UNTIL];
-    if (text && !when_parse(slice_of(text), &when))
-        return ctl_misuse("--until is a date, YYYY-MM-DD, or an ISO 8601 date-time");
+    int status = ctl_parse_when(ctl->option[CTL_UNTIL], "--until", &when);
+    if (status)
+        return status;
     *ret_until = when_ceil(when.seconds + (when.date_only ? WHEN_DAY : 0), WHEN_QUARTER);
     return CTL_OK;
 }
@@ -52,17 +43,17 @@ static int parse_plan(const struct ctl *ctl, struct demo_plan *ret_plan)
 {
     int64_t days = DEFAULT_DAYS, seed = 1;
     ret_plan->logs = DEFAULT_LOGS;
-    int status = parse_number(ctl, CTL_DAYS, "--days", MOST_DAYS, &days);
+    int status = ctl_parse_integer(ctl->option[CTL_DAYS], "--days", 1, MOST_DAYS, &days);
     if (!status)
-        status = parse_number(ctl, CTL_LOGS, "--logs", MOST_LOGS, &ret_plan->logs);
+        status = ctl_parse_integer(ctl->option[CTL_LOGS], "--logs", 1, MOST_LOGS, &ret_plan->logs);
     if (!status)
-        status = parse_number(ctl, CTL_SEED, "--seed", LIMIT_ID, &seed);
+        status = ctl_parse_id(ctl->option[CTL_SEED], "--seed", &seed);
     if (!status)
         status = parse_until(ctl, &ret_plan->until);
     ret_plan->seed = (uint64_t)seed;
     ret_plan->from = ret_plan->until - days * WHEN_DAY;
     if (!status && ret_plan->from < 0)
-        status = ctl_misuse("--days goes back before 1970");
+        status = ctl_misuse("--days must not go back before 1970, but is \"%lld\"", (long long)days);
     return status;
 }
 

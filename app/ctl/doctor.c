@@ -607,7 +607,7 @@ int ctl_doctor(const struct ctl *ctl)
     struct doctor doctor = {.ctl = ctl, .sockets = ctl->option[CTL_SOCKETS]};
     const char *url = ctl->option[CTL_URL];
     if (url && strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
-        return ctl_misuse("--url begins with http:// or https://, and ends before /analytics");
+        return ctl_must_be("--url", url, "an address that begins with http:// or https:// and ends before /analytics");
     doctor.sockets = doctor.sockets ? doctor.sockets : SOCKETS;
     sqlite_setup(true);
     if (ctl->option[CTL_JSON]) {

@@ -86,12 +86,12 @@ static int parse(const struct ctl *ctl, struct store_export_filter *ret_filter, 
     output->is_json = strcmp(format, "ndjson") == 0;
     output->put = output->is_json ? log_put_json : log_put_csv;
     if (!output->is_json && strcmp(format, "csv") != 0)
-        return ctl_misuse("--format is csv or ndjson");
+        return ctl_must_be("--format", format, "csv or ndjson");
     int status = ctl_parse_time(ctl->option[CTL_FROM], "--from", false, &ret_filter->from);
     if (!status)
         status = ctl_parse_time(ctl->option[CTL_TO], "--to", true, &ret_filter->to);
     if (!status && ret_filter->from > ret_filter->to)
-        status = ctl_misuse("--from is after --to");
+        status = ctl_misuse("--from (%s) must not be after --to (%s)", ctl->option[CTL_FROM], ctl->option[CTL_TO]);
     if (!status)
         status = ctl_parse_id(ctl->option[CTL_USER_ID], "--user-id", &ret_filter->user_id);
     return status ? status : ctl_parse_id(ctl->option[CTL_ORDER_ID], "--order-id", &ret_filter->order_id);

@@ -42,9 +42,7 @@ static int parse_user_id(const struct ctl *ctl, enum role role, int64_t *ret_use
         return ctl_misuse("--role user needs --user-id");
     if (role != ROLE_USER && text)
         return ctl_misuse("--user-id goes with --role user only");
-    if (text && !text_to_i64(slice_of(text), 1, LIMIT_ID, ret_user_id))
-        return ctl_misuse("--user-id is an integer from 1 to %lld", (long long)LIMIT_ID);
-    return CTL_OK;
+    return ctl_parse_id(text, "--user-id", ret_user_id);
 }
 
 /* A date alone is good to the end of its day. */
@@ -54,11 +52,12 @@ static int parse_expires(const struct ctl *ctl, int64_t *ret_expires_at)
     if (!text)
         return CTL_OK;
     struct when when;
-    if (!when_parse(slice_of(text), &when))
-        return ctl_misuse("--expires is a date, YYYY-MM-DD, or an ISO 8601 date-time");
+    int status = ctl_parse_when(text, "--expires", &when);
+    if (status)
+        return status;
     int64_t expires_at = when.seconds + (when.date_only ? WHEN_DAY : 0);
     if (expires_at <= ctl->now)
-        return ctl_misuse("--expires is in the past");
+        return ctl_must_be("--expires", text, "a time that is still to come");
     *ret_expires_at = expires_at;
     return CTL_OK;
 }
@@ -68,9 +67,9 @@ static int parse_key(const struct ctl *ctl, struct api_key *ret_key)
     const char *name = ctl->option[CTL_NAME];
     struct api_key key = {.role = role_parse(slice_of(ctl->option[CTL_ROLE]))};
     if (key.role == ROLE_NONE)
-        return ctl_misuse("--role is worker, user or admin");
+        return ctl_must_be("--role", ctl->option[CTL_ROLE], "worker, user or admin");
     if (strlen(name) > LIMIT_KEY_NAME_BYTES)
-        return ctl_misuse("--name is at most %u bytes", LIMIT_KEY_NAME_BYTES);
+        return ctl_misuse("--name must have at most %u bytes, but has %zu", LIMIT_KEY_NAME_BYTES, strlen(name));
     memcpy(key.name, name, strlen(name));
     int status = parse_user_id(ctl, key.role, &key.user_id);
     if (!status)
@@ -132,16 +131,15 @@ static int parse_id(const struct ctl *ctl, int64_t *ret_id)
 {
     if (text_to_i64(slice_of(ctl->operand[0]), 1, INT64_MAX, ret_id))
         return CTL_OK;
-    return ctl_misuse("ID is the number of a key, as key list shows it");
+    return ctl_must_be("ID", ctl->operand[0], "the number of a key, as key list shows it");
 }
 
 static int parse_rotation(const struct ctl *ctl, struct rotation *ret_rotation)
 {
     struct rotation rotation = {.expires_at = -1, .grace_hours = GRACE_HOURS};
-    const char *grace = ctl->option[CTL_GRACE];
     int status = parse_id(ctl, &rotation.id);
-    if (!status && grace && !text_to_i64(slice_of(grace), 0, MAX_GRACE_HOURS, &rotation.grace_hours))
-        status = ctl_misuse("--grace is a number of hours, 0 to %d", MAX_GRACE_HOURS);
+    if (!status)
+        status = ctl_parse_integer(ctl->option[CTL_GRACE], "--grace", 0, MAX_GRACE_HOURS, &rotation.grace_hours);
     if (!status)
         status = parse_expires(ctl, &rotation.expires_at);
     if (!status)

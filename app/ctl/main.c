@@ -154,7 +154,7 @@ static int take_option(struct ctl *ctl, int c, char **argv)
         return bad_option(c, argv[optind - 1]);
     int option = c - LONG_BASE;
     if (ctl->option[option])
-        return ctl_misuse("option --%s is given twice", long_options[option].name);
+        return ctl_misuse("option --%s must be given once, but is given again", long_options[option].name);
     ctl->option[option] = optarg ? optarg : "";
     return CTL_OK;
 }
@@ -180,7 +180,7 @@ static int choose_data_dir(struct ctl *ctl, struct settings *settings)
 {
     ctl->data_dir = ctl->option[CTL_DATA];
     if (ctl->data_dir)
-        return *ctl->data_dir ? CTL_OK : ctl_misuse("--data is empty");
+        return *ctl->data_dir ? CTL_OK : ctl_misuse("--data must name a folder, but is empty");
     if (!settings_load("analyticsctl", ctl->option[CTL_CONFIG], settings))
         return CTL_USAGE;
     ctl->data_dir = settings->values[SETTING_DATA].text;

@@ -9,7 +9,7 @@
 int ctl_path_in(const struct ctl *ctl, const char *name, char ret_path[CTL_PATH_BYTES])
 {
     int len = snprintf(ret_path, CTL_PATH_BYTES, "%s/%s", ctl->data_dir, name);
-    return len < CTL_PATH_BYTES ? CTL_OK : ctl_fail("the name of the data folder is too long: %d bytes", len);
+    return len < CTL_PATH_BYTES ? CTL_OK : ctl_fail("the path of the data folder is too long: %d bytes", len);
 }
 
 const char *ctl_key_file(enum role role, char ret_name[CTL_KEY_FILE_BYTES])

@@ -244,19 +244,18 @@ static int make_url(const char *base, struct post *post)
     while (len > 0 && base[len - 1] == '/')
         len--;
     if (strncasecmp(base, "http://", 7) != 0 && strncasecmp(base, "https://", 8) != 0)
-        return ctl_misuse("--url begins with http:// or https://");
+        return ctl_must_be("--url", base, "an address that begins with http:// or https://");
     if (base[strcspn(base, "?#")] != '\0')
-        return ctl_misuse("--url is the service's address alone, such as http://127.0.0.1:8080");
+        return ctl_must_be("--url", base, "the service's address alone, such as http://127.0.0.1:8080");
     return asprintf(&post->url, "%.*s" INGEST, (int)len, base) < 0 ? ctl_fail("out of memory") : CTL_OK;
 }
 
 static int read_patience(const char *text, struct post *post)
 {
     int64_t seconds = RETRY_SECONDS;
-    if (text && !text_to_i64(slice_of(text), 0, 1000000, &seconds))
-        return ctl_misuse("--retry-seconds is an integer from 0 to 1000000");
+    int status = ctl_parse_integer(text, "--retry-seconds", 0, 1000000, &seconds);
     post->retry_ms = seconds * 1000;
-    return CTL_OK;
+    return status;
 }
 
 static int set_up(struct post *post)

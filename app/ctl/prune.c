@@ -22,8 +22,7 @@ static int parse_age(const char *text, int64_t *ret_days)
     if (len > 1 && text[len - 1] == 'd' &&
         text_to_i64((struct slice){text, len - 1}, 1, STORE_RETENTION_MAX_DAYS, ret_days))
         return CTL_OK;
-    return ctl_misuse("--older-than '%s' is not an age: days from 1d to %dd, as in 90d", text,
-                      STORE_RETENTION_MAX_DAYS);
+    return ctl_must_be("--older-than", text, "an age in days, from 1d to %dd", STORE_RETENTION_MAX_DAYS);
 }
 
 /* ---- what is said ---- */

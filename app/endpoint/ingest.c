@@ -64,18 +64,29 @@ static bool idempotency_key_valid(const char *key)
     return len > 0 && len <= LIMIT_IDEMPOTENCY_KEY_BYTES;
 }
 
+/* What a header says, in a message. */
+static const char *quote(const char *value, char ret_text[TEXT_QUOTE_BYTES])
+{
+    return *value ? text_quote(slice_of(value), ret_text) : "missing";
+}
+
 static enum err check_headers(const struct request *request, struct fault *fault)
 {
+    char quoted[TEXT_QUOTE_BYTES];
     if (!is_json(request->content_type))
-        return fault_set(fault, ERR_CONTENT_TYPE_UNSUPPORTED, "Content-Type must be application/json");
+        return fault_set(fault, ERR_CONTENT_TYPE_UNSUPPORTED, "Content-Type must be application/json, but is %s",
+                         quote(request->content_type, quoted));
     if (!encoding_supported(request->content_encoding))
-        return fault_set(fault, ERR_CONTENT_ENCODING_UNSUPPORTED, "Content-Encoding must be gzip or identity");
+        return fault_set(fault, ERR_CONTENT_ENCODING_UNSUPPORTED,
+                         "Content-Encoding must be gzip or identity, but is %s",
+                         quote(request->content_encoding, quoted));
     if (request->idempotency_key && !idempotency_key_valid(request->idempotency_key))
         return fault_set_parameter(fault, ERR_PARAMETER_INVALID, "idempotency_key",
                                    "Idempotency-Key must be given once, and be 1 to %u visible ASCII characters",
                                    LIMIT_IDEMPOTENCY_KEY_BYTES);
     if (request->content_length > (int64_t)LIMIT_BODY_BYTES)
-        return fault_set(fault, ERR_BODY_TOO_LARGE, "a body may have at most %u bytes", LIMIT_BODY_BYTES);
+        return fault_set(fault, ERR_BODY_TOO_LARGE, "a body must have at most %u bytes, but Content-Length is %lld",
+                         LIMIT_BODY_BYTES, (long long)request->content_length);
     return OK;
 }
 
@@ -95,10 +106,11 @@ static enum err take_sent(struct upload *upload, const char *data, size_t len, s
 {
     upload->received_bytes += (int64_t)len;
     if (upload->received_bytes > (int64_t)LIMIT_BODY_BYTES)
-        return fault_set(fault, ERR_BODY_TOO_LARGE, "a body may have at most %u bytes", LIMIT_BODY_BYTES);
+        return fault_set(fault, ERR_BODY_TOO_LARGE, "a body must have at most %u bytes, but this one has more",
+                         LIMIT_BODY_BYTES);
     int64_t length = upload->request->content_length;
     if (length >= 0 && upload->received_bytes > length)
-        return fault_set(fault, ERR_BODY_INVALID, "the body is longer than its Content-Length of %lld bytes",
+        return fault_set(fault, ERR_BODY_INVALID, "the body must have the %lld bytes of Content-Length, but has more",
                          (long long)length);
     if (upload->gunzip)
         return gunzip_feed(upload->gunzip, data, len, fault);
@@ -114,8 +126,8 @@ static enum err finish_body(struct upload *upload, bool broken, struct fault *fa
         return fault_set(fault, ERR_UNAVAILABLE, "the connection broke at byte %lld of the body",
                          (long long)upload->received_bytes);
     if (upload->received_bytes < upload->request->content_length)
-        return fault_set(fault, ERR_BODY_INVALID, "the body was cut short at byte %lld",
-                         (long long)upload->received_bytes);
+        return fault_set(fault, ERR_BODY_INVALID, "the body must have the %lld bytes of Content-Length, but has %lld",
+                         (long long)upload->request->content_length, (long long)upload->received_bytes);
     enum err err = OK;
     if (upload->gunzip)
         err = gunzip_finish(upload->gunzip, fault);

@@ -143,8 +143,8 @@ static enum err run(const struct route *route, struct service *service, const st
                     struct response *response, struct fault *fault)
 {
     if (!method_allowed(route->methods, request->method))
-        return fault_set(fault, ERR_METHOD_NOT_ALLOWED, "this path takes %s",
-                         route->methods == METHODS_POST ? "POST" : "GET and HEAD");
+        return fault_set(fault, ERR_METHOD_NOT_ALLOWED, "the method must be %s here",
+                         route->methods == METHODS_POST ? "POST" : "GET or HEAD");
     struct params params = {0};
     if (!route->params)
         return route->handle(service, request, &params, response, fault);

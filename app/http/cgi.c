@@ -102,10 +102,9 @@ static void make_caller(struct cgi_room *room, enum role role, int64_t user_id)
 }
 
 /* A value of the server's as a message shows it. */
-static const char *quote(const char *value, char ret_text[48])
+static const char *quote(const char *value, char ret_text[TEXT_QUOTE_BYTES])
 {
-    snprintf(ret_text, 48, *value ? "\"%.32s\"" : "none", value);
-    return ret_text;
+    return *value ? text_quote(slice_of(value), ret_text) : "none";
 }
 
 /* The server's configuration is to be mended, so its operator has to learn which variable it is. A key that came along
@@ -127,7 +126,7 @@ static void read_identity(const char *values[VARIABLES], struct cgi_room *room, 
     const char *role_text = values[CGI_ANALYTICS_ROLE], *user_text = values[CGI_ANALYTICS_USER_ID];
     if (!*role_text && !*user_text)
         return;
-    char given[48];
+    char given[TEXT_QUOTE_BYTES];
     enum role role = role_parse(slice_of(role_text));
     if (role == ROLE_NONE) {
         distrust(room, request, "ANALYTICS_ROLE must be worker, user or admin, but the web server gives %s",

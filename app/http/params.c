@@ -21,6 +21,7 @@ struct param_reading {
     struct params *params;
     struct when from;
     struct when to;
+    struct slice texts[PARAM_COUNT]; /* as they were given */
     struct fault *fault;
 };
 
@@ -69,8 +70,7 @@ static const struct param_choice bys[] = {
 static const struct param_choice formats[] = {{"json", FORMAT_JSON}, {"csv", FORMAT_CSV}, {NULL, 0}};
 
 #define ACCEPTS_WHEN                                                                                                   \
-    "a time from 1970 to 2999: YYYY-MM-DD, YYYY-MM-DD HH:MM:SS, or ISO 8601 such as 2026-03-15T10:15:00Z (in a URL, "  \
-    "the + of +03:00 is written %2B)"
+    "a time such as 2026-03-15, 2026-03-15 10:15:00 or 2026-03-15T10:15:00Z (in a URL, the + of +03:00 is %2B)"
 
 static const struct param_row param_rows[PARAM_COUNT] = {
     [PARAM_FROM] = {.name = "from", .snake = "from", .required = true, .parse = parse_when, .accepts = ACCEPTS_WHEN},
@@ -145,9 +145,11 @@ static const struct param_row param_rows[PARAM_COUNT] = {
 
 /* ---- one value ---- */
 
-static enum err refuse(const struct param_row *row, struct fault *fault)
+static enum err refuse(const struct param_row *row, struct slice value, struct fault *fault)
 {
-    return fault_set_parameter(fault, ERR_PARAMETER_INVALID, row->snake, "%s must be %s", row->name, row->accepts);
+    char quoted[TEXT_QUOTE_BYTES];
+    return fault_set_parameter(fault, ERR_PARAMETER_INVALID, row->snake, "%s must be %s, but is %s", row->name,
+                               row->accepts, text_quote(value, quoted));
 }
 
 static enum err parse_when(const struct param_row *row, struct slice value, struct param_reading *reading)
@@ -155,8 +157,9 @@ static enum err parse_when(const struct param_row *row, struct slice value, stru
     struct when *ret_when = row == &param_rows[PARAM_FROM] ? &reading->from : &reading->to;
     if (when_parse(value, ret_when))
         return OK;
-    return fault_set_parameter(reading->fault, ERR_PARAMETER_INVALID, row->snake, "%s must be %s; %s", row->name,
-                               row->accepts, when_fault(value));
+    char quoted[TEXT_QUOTE_BYTES];
+    return fault_set_parameter(reading->fault, ERR_PARAMETER_INVALID, row->snake, "%s must be %s, but is %s: %s",
+                               row->name, row->accepts, text_quote(value, quoted), when_fault(value));
 }
 
 static enum err parse_domain(const struct param_row *row, struct slice value, struct param_reading *reading)
@@ -191,7 +194,7 @@ static enum err parse_integer(const struct param_row *row, struct slice value, s
 {
     int64_t number;
     if (!text_to_i64(value, row->min, row->max, &number))
-        return refuse(row, reading->fault);
+        return refuse(row, value, reading->fault);
     set_integer(reading->params, (enum param)(row - param_rows), number);
     return OK;
 }
@@ -218,7 +221,7 @@ static enum err parse_choice(const struct param_row *row, struct slice value, st
             return OK;
         }
     }
-    return refuse(row, reading->fault);
+    return refuse(row, value, reading->fault);
 }
 
 static enum err parse_zone(const struct param_row *row, struct slice value, struct param_reading *reading)
@@ -226,7 +229,7 @@ static enum err parse_zone(const struct param_row *row, struct slice value, stru
     struct params *params = reading->params;
     enum err err = zone_load(value, &params->zone, reading->fault);
     if (err == ERR_PARAMETER_INVALID)
-        return refuse(row, reading->fault);
+        return refuse(row, value, reading->fault);
     params->filter.zone = &params->zone;
     return err;
 }
@@ -251,14 +254,15 @@ static enum err parse_term(const struct param_row *row, struct slice value, stru
 {
     enum dimension by = BY_WORKER + (enum dimension)(row - param_rows - PARAM_WORKER);
     struct params *params = reading->params;
-    return read_term(by, value, params->terms[by], &params->filter.terms[by]) ? OK : refuse(row, reading->fault);
+    return read_term(by, value, params->terms[by], &params->filter.terms[by]) ? OK : refuse(row, value, reading->fault);
 }
 
 static enum err parse_error(const struct param_row *row, struct slice value, struct param_reading *reading)
 {
     struct params *params = reading->params;
-    if (value.len == 0 || value.len > LIMIT_ERROR_BYTES)
-        return refuse(row, reading->fault);
+    if (value.len == 0 || value.len > LIMIT_ERROR_BYTES) /* a text of the logs is not repeated */
+        return fault_set_parameter(reading->fault, ERR_PARAMETER_INVALID, row->snake, "%s must be %s, but has %zu",
+                                   row->name, row->accepts, value.len);
     memcpy(params->error, value.data, value.len);
     params->error[value.len] = '\0';
     params->filter.has_error = true;
@@ -362,13 +366,14 @@ static enum err scan_pair(struct query_scan *scan, struct slice pair, struct fau
 static enum err scan_query(struct query_scan *scan, const char *query, struct fault *fault)
 {
     if (strlen(query) > LIMIT_QUERY_STRING_BYTES)
-        return fault_set(fault, ERR_QUERY_INVALID, "the query string is longer than %u bytes",
-                         LIMIT_QUERY_STRING_BYTES);
+        return fault_set(fault, ERR_QUERY_INVALID, "the query string must have at most %u bytes, but has %zu",
+                         LIMIT_QUERY_STRING_BYTES, strlen(query));
     enum err err = OK;
     while (*query != '\0' && !err) {
         size_t len = strcspn(query, "&");
         if (len > 0 && ++scan->pairs > LIMIT_PARAMETERS)
-            return fault_set(fault, ERR_QUERY_INVALID, "more than %u parameters", LIMIT_PARAMETERS);
+            return fault_set(fault, ERR_QUERY_INVALID, "the query string must have at most %u parameters, but has more",
+                             LIMIT_PARAMETERS);
         if (len > 0)
             err = scan_pair(scan, (struct slice){query, len}, fault);
         query += len;
@@ -380,16 +385,17 @@ static enum err scan_query(struct query_scan *scan, const char *query, struct fa
 static enum err read_param(const struct param_row *row, const struct raw *raw, struct param_reading *reading)
 {
     if (raw->times == 0 && row->required)
-        return fault_set_parameter(reading->fault, ERR_PARAMETER_REQUIRED, row->snake, "%s is required: %s", row->name,
-                                   row->accepts);
+        return fault_set_parameter(reading->fault, ERR_PARAMETER_REQUIRED, row->snake, "%s is missing: it must be %s",
+                                   row->name, row->accepts);
     if (raw->times == 0)
         return OK;
     if (raw->times > 1)
-        return fault_set_parameter(reading->fault, ERR_PARAMETER_INVALID, row->snake, "%s is given more than once",
-                                   row->name);
+        return fault_set_parameter(reading->fault, ERR_PARAMETER_INVALID, row->snake,
+                                   "%s must be given once, but is given %u times", row->name, raw->times);
     if (raw->undecodable)
         return fault_set_parameter(reading->fault, ERR_PARAMETER_INVALID, row->snake,
-                                   "%s is not percent-encoded UTF-8 without NUL", row->name);
+                                   "%s must be percent-encoded UTF-8 without NUL, but is not", row->name);
+    reading->texts[row - param_rows] = raw->value;
     return row->parse(row, raw->value, reading);
 }
 
@@ -469,13 +475,18 @@ static enum err join_range(struct param_reading *reading)
 {
     struct report_filter *filter = &reading->params->filter;
     const struct zone *zone = filter->zone;
+    char from[TEXT_QUOTE_BYTES], to[TEXT_QUOTE_BYTES];
+    text_quote(reading->texts[PARAM_FROM], from);
+    text_quote(reading->texts[PARAM_TO], to);
     filter->from = not_before_1970(whole_second(&reading->from, zone));
     filter->to = not_before_1970(end_of_range(&reading->to, zone));
     if (is_reversed(&reading->from, &reading->to, zone) || filter->from > filter->to)
-        return fault_set(reading->fault, ERR_RANGE_INVALID, "from must not be after to");
+        return fault_set(reading->fault, ERR_RANGE_INVALID, "from must not be after to, but from is %s and to is %s",
+                         from, to);
     if (too_long(&reading->from, &reading->to, zone))
-        return fault_set(reading->fault, ERR_RANGE_TOO_LONG, "to may be at most %d months after from",
-                         LIMIT_RANGE_MONTHS);
+        return fault_set(reading->fault, ERR_RANGE_TOO_LONG,
+                         "to must be at most %d months after from, but from is %s and to is %s", LIMIT_RANGE_MONTHS,
+                         from, to);
     return OK;
 }
 
@@ -486,11 +497,13 @@ static enum err check_limit(const struct param_set *set, const struct params *pa
     if (!params->has_limit || params->limit <= max)
         return OK;
     if (max < set->max_limit_of_page)
-        return fault_set_parameter(fault, ERR_PARAMETER_INVALID, "limit",
-                                   "limit must be an integer from 1 to %lld, or to %lld together with page",
-                                   (long long)max, (long long)set->max_limit_of_page);
-    return fault_set_parameter(fault, ERR_PARAMETER_INVALID, "limit", "limit must be an integer from 1 to %lld",
-                               (long long)max);
+        return fault_set_parameter(
+            fault, ERR_PARAMETER_INVALID, "limit",
+            "limit must be an integer from 1 to %lld, or to %lld together with page, but is \"%lld\"", (long long)max,
+            (long long)set->max_limit_of_page, (long long)params->limit);
+    return fault_set_parameter(fault, ERR_PARAMETER_INVALID, "limit",
+                               "limit must be an integer from 1 to %lld, but is \"%lld\"", (long long)max,
+                               (long long)params->limit);
 }
 
 /* Minutes are for short ranges: an answer of two months would have 87,000 rows. */

@@ -193,14 +193,9 @@ static void __attribute__((format(printf, 2, 3))) complain(struct settings_readi
     fputc('\n', stderr);
 }
 
-/* What a person wrote, fit to be shown to one: control characters and a long tail are left out. */
-static const char *shown(const char *text, char ret_text[NAME_BYTES])
+static const char *quote(const char *text, char ret_text[TEXT_QUOTE_BYTES])
 {
-    size_t len = 0;
-    for (; text[len] != '\0' && len < NAME_BYTES - 4; len++)
-        ret_text[len] = iscntrl((unsigned char)text[len]) ? '?' : text[len];
-    snprintf(ret_text + len, NAME_BYTES - len, "%s", text[len] != '\0' ? "…" : "");
-    return ret_text;
+    return text_quote(slice_of(text), ret_text);
 }
 
 /* ---- one value ---- */
@@ -242,9 +237,9 @@ static void set(struct settings_reading *reading, enum setting which, const char
 static void take(struct settings_reading *reading, enum setting which, const char *text, const char *origin,
                  const char *words)
 {
-    char room[NAME_BYTES];
+    char quoted[TEXT_QUOTE_BYTES];
     if (!parse_value(which, text, &reading->settings->values[which].number))
-        complain(reading, "%s must be %s, not \"%s\"", words, rows[which].accepts, shown(text, room));
+        complain(reading, "%s must be %s, but is %s", words, rows[which].accepts, quote(text, quoted));
     else
         set(reading, which, text, origin);
 }
@@ -292,25 +287,26 @@ static void list_settings(char *ret_list, size_t size)
 
 static void take_line(struct settings_reading *reading, const char *path, int number, char *line)
 {
-    char place[PATH_MAX + 16], words[PATH_MAX + 16 + NAME_BYTES], known[1024], room[NAME_BYTES];
+    char place[PATH_MAX + 16], words[PATH_MAX + 16 + NAME_BYTES], known[1024], quoted[TEXT_QUOTE_BYTES];
     char *equals = strchr(line, '=');
     snprintf(place, sizeof place, "%s:%d", path, number);
     if (!equals) {
-        complain(reading, "%s: a line is \"name = value\", not \"%s\"", place, shown(line, room));
+        complain(reading, "%s: a line must be \"name = value\", but is %s", place, quote(line, quoted));
         return;
     }
     *equals = '\0';
     enum setting which;
     if (!find_setting(trim(line), &which)) {
         list_settings(known, sizeof known);
-        complain(reading, "%s: there is no setting \"%s\": there are %s", place, shown(trim(line), room), known);
+        complain(reading, "%s: there is no setting %s; there are %s", place, quote(trim(line), quoted), known);
         return;
     }
     snprintf(words, sizeof words, "%s: %s", place, rows[which].name);
     if (reading->in_file[which])
-        complain(reading, "%s is in the file twice", words);
+        complain(reading, "%s must stand in the file once, but stands there again", words);
     else if (which == SETTING_DATA && *trim(equals + 1) != '/')
-        complain(reading, "%s must be an absolute path here, not \"%s\"", words, shown(trim(equals + 1), room));
+        complain(reading, "%s must be an absolute path in this file, but is %s", words,
+                 quote(trim(equals + 1), quoted));
     else
         take(reading, which, trim(equals + 1), place, words);
     reading->in_file[which] = true;
@@ -323,7 +319,7 @@ static void take_lines(struct settings_reading *reading, const char *path, FILE 
     ssize_t len;
     for (int number = 1; (len = getline(&line, &room, file)) >= 0; number++) {
         if (strlen(line) != (size_t)len) {
-            complain(reading, "%s:%d: there is a NUL byte in this line", path, number);
+            complain(reading, "%s:%d: a line must have no NUL byte, but this one has", path, number);
             continue;
         }
         cut_comment(line);
@@ -538,15 +534,15 @@ static void take_argument(struct settings_reading *reading, enum settings_reader
     const char *word = argv[*at];
     const char *value = "";
     enum setting which = SETTING_COUNT;
-    char name[NAME_BYTES];
+    char name[NAME_BYTES], quoted[TEXT_QUOTE_BYTES];
     bool is_file = match_option("--config", argv, at, &value);
     bool is_known = is_file || strcmp(word, "--check-config") == 0 || match_setting(reader, argv, at, &which, &value);
     if (ret_file)
         *ret_file = is_file && value ? value : *ret_file;
     else if (!is_known)
-        complain(reading, "unknown option %s: see --help", shown(word, name));
+        complain(reading, "unknown option %s: see --help", quote(word, quoted));
     else if (!value)
-        complain(reading, "%s needs a value: see --help", shown(word, name));
+        complain(reading, "%s needs a value: see --help", word);
     else if (which != SETTING_COUNT) {
         name_of_option(which, name);
         take(reading, which, value, name, name);

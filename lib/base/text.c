@@ -204,6 +204,21 @@ static void put_quoted(struct buf *buf, struct slice text, escape_rule rule)
     buf_putc(buf, '"');
 }
 
+const char *text_quote(struct slice text, char ret_quoted[TEXT_QUOTE_BYTES])
+{
+    size_t len = text.len < TEXT_QUOTED_MOST ? text.len : TEXT_QUOTED_MOST;
+    while (len < text.len && len > 0 && ((unsigned char)text.data[len] & 0xc0) == 0x80)
+        len--; /* not inside of a character */
+    char *at = ret_quoted;
+    *at++ = '"';
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        *at++ = c < ' ' || c == 0x7f ? '?' : text.data[i];
+    }
+    memcpy(at, len < text.len ? "…\"" : "\"", len < text.len ? sizeof "…\"" : sizeof "\"");
+    return ret_quoted;
+}
+
 void text_put_json(struct buf *buf, struct slice text)
 {
     put_quoted(buf, text, escaped_in_html);

@@ -38,6 +38,12 @@ void text_lower(char *data, size_t len);
 /* Lower-case hex of `n` bytes into `ret_hex`, which holds 2n+1. */
 void text_hex(const unsigned char *bytes, size_t n, char *ret_hex);
 
+/* What a person or a program wrote, as a message quotes it: in quotation marks, '?' for each control character, the end
+ * of a long text cut off. Returns `ret_quoted`. */
+#define TEXT_QUOTE_BYTES 72
+#define TEXT_QUOTED_MOST 60 /* bytes of the text */
+const char *text_quote(struct slice text, char ret_quoted[TEXT_QUOTE_BYTES]);
+
 /* Escaping. Each writes the quotes too. Bytes that are not UTF-8 become U+FFFD. */
 void text_put_json(struct buf *buf, struct slice text); /* a JSON string, RFC 8259; '<', '>', '&', U+2028 and U+2029 as
                                                            \u…, so it is safe inside HTML */

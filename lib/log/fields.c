@@ -57,14 +57,28 @@ void log_reader_begin(struct log_reader *reader)
     reader->names = reader->batch->name_count;
 }
 
+/* What a member holds, in a message: a text in quotation marks, a number as it was written. */
+static const char *seen(enum log_value value, struct slice text, char ret_seen[TEXT_QUOTE_BYTES])
+{
+    if (value == LOG_OTHER)
+        return "true, false, null, an array or an object";
+    text_quote(text, ret_seen);
+    if (value != LOG_NUMBER)
+        return ret_seen;
+    ret_seen[strlen(ret_seen) - 1] = '\0';
+    return ret_seen + 1;
+}
+
 /* The value of one member. What is wrong with it is refused; only memory is an error. */
 
 static void read_number(struct log_reader *reader, const struct log_field *field, enum log_value value,
                         struct slice text, void *place)
 {
     int64_t number = 0;
+    char room[TEXT_QUOTE_BYTES];
     if ((value != LOG_NUMBER && value != LOG_CELL) || !text_to_i64(text, field->min, field->max, &number))
-        log_refuse(reader, field->name, "must be an integer from %" PRId64 " to %" PRId64, field->min, field->max);
+        log_refuse(reader, field->name, "must be an integer from %" PRId64 " to %" PRId64 ", but is %s", field->min,
+                   field->max, seen(value, text, room));
     else if (field->kind == FIELD_PORT)
         *(uint16_t *)place = (uint16_t)number;
     else
@@ -74,16 +88,19 @@ static void read_number(struct log_reader *reader, const struct log_field *field
 static void read_time(struct log_reader *reader, const struct log_field *field, struct slice text, int64_t *ret_seconds)
 {
     struct when when;
+    char room[TEXT_QUOTE_BYTES];
     if (when_parse(text, &when))
         *ret_seconds = when.seconds;
     else
-        log_refuse(reader, field->name, "must be a date and time such as 2026-03-15 10:15:00; %s", when_fault(text));
+        log_refuse(reader, field->name, "must be a date and time such as 2026-03-15 10:15:00, but is %s: %s",
+                   text_quote(text, room), when_fault(text));
 }
 
 static void read_ip(struct log_reader *reader, const struct log_field *field, struct slice text, struct ip *ret_ip)
 {
+    char room[TEXT_QUOTE_BYTES];
     if (!ip_parse(text, ret_ip))
-        log_refuse(reader, field->name, "must be an IPv4 or IPv6 address, or empty");
+        log_refuse(reader, field->name, "must be an IPv4 or IPv6 address, or empty, but is %s", text_quote(text, room));
 }
 
 static enum err intern(struct log_reader *reader, struct slice text, uint32_t *ret_index)
@@ -98,7 +115,7 @@ static enum err read_text(struct log_reader *reader, const struct log_field *fie
 {
     if (text.len <= (size_t)field->max)
         return intern(reader, text, ret_index);
-    log_refuse(reader, field->name, "must be at most %" PRId64 " bytes", field->max);
+    log_refuse(reader, field->name, "must have at most %" PRId64 " bytes, but has %zu", field->max, text.len);
     return OK;
 }
 
@@ -145,7 +162,8 @@ static enum err read_string(struct log_reader *reader, const struct log_field *f
                             struct slice text, void *place)
 {
     if (value == LOG_NUMBER || value == LOG_OTHER) {
-        log_refuse(reader, field->name, "must be a string");
+        char room[TEXT_QUOTE_BYTES];
+        log_refuse(reader, field->name, "must be a string, but is %s", seen(value, text, room));
         return OK;
     }
     if (!is_text(reader, field, value, text))

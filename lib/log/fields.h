@@ -41,7 +41,7 @@ enum log_value {
     LOG_CELL     /* of CSV: any bytes; an empty one leaves a number or a time out */
 };
 
-#define LOG_MESSAGE_BYTES 192
+#define LOG_MESSAGE_BYTES 256
 #define LOG_SPELLING_BYTES 32
 
 /* One log on its way into a batch. */

@@ -14,11 +14,14 @@ enum err store_retention_check(const struct store_retention *retention, struct f
                  {"day_days", "hour_days", retention->day_days, retention->hour_days}};
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         if (rules[i].days && !rules[i].finer)
-            return fault_set(fault, ERR_PARAMETER_INVALID, "%s is %lld, so %s must be set too, to no more: it is finer",
-                             rules[i].name, (long long)rules[i].days, rules[i].finer_name);
+            return fault_set(
+                fault, ERR_PARAMETER_INVALID,
+                "%s is %lld, so %s must be set as well, to %lld or less (finer data cannot outlive coarser)",
+                rules[i].name, (long long)rules[i].days, rules[i].finer_name, (long long)rules[i].days);
         if (rules[i].days && rules[i].days < rules[i].finer)
-            return fault_set(fault, ERR_PARAMETER_INVALID, "%s (%lld) must not be less than %s (%lld): that is finer",
-                             rules[i].name, (long long)rules[i].days, rules[i].finer_name, (long long)rules[i].finer);
+            return fault_set(fault, ERR_PARAMETER_INVALID,
+                             "%s must be at least %s, which is %lld, but is %lld (finer data cannot outlive coarser)",
+                             rules[i].name, rules[i].finer_name, (long long)rules[i].finer, (long long)rules[i].days);
     }
     return OK;
 }

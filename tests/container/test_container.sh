@@ -224,9 +224,9 @@ refused() { # WHAT TEXT OPTION…
 }
 mkdir -m 755 "$WORK/roots"
 refused "another's volume" 'chown -R 10001:10001' -v "$WORK/roots:$DATA"
-refused 'a setting' "\$ANALYTICS_THREADS must be an integer from 1 to 256, not \"many\"" -e ANALYTICS_THREADS=many
+refused 'a setting' "\$ANALYTICS_THREADS must be an integer from 1 to 256, but is \"many\"" -e ANALYTICS_THREADS=many
 refused 'settings that go together' 'hour_days must be set' -e ANALYTICS_DAY_DAYS=30
-refused 'a number of processes' "\$ANALYTICS_QUERY_PROCESSES must be an integer from 1 to 1000, not \"0\"" -e ANALYTICS_QUERY_PROCESSES=0
+refused 'a number of processes' "\$ANALYTICS_QUERY_PROCESSES must be an integer from 1 to 1000, but is \"0\"" -e ANALYTICS_QUERY_PROCESSES=0
 refused 'a rate' "\$ANALYTICS_RATE_READS" -e 'ANALYTICS_RATE_READS=9;}'
 refused 'no folder' "there is no folder /nowhere" -e ANALYTICS_DATA=/nowhere
 refused 'a secret that is no key' '/run/secrets/analytics_admin_key: a key is fnp_' --secret bad,target=analytics_admin_key

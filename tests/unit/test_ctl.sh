@@ -125,8 +125,8 @@ key list -dx	unknown option -d
 --data	--data needs a value
 key list --data	--data needs a value
 --help=yes	--help takes no value
---data a --data b key list	--data is given twice
---data= key list	--data is empty
+--data a --data b key list	--data must be given once, but is given again
+--data= key list	--data must name a folder, but is empty
 key list --role admin	key list does not take --role
 key list more	key list does not take 'more'
 key list -- --help	key list does not take '--help'
@@ -144,51 +144,51 @@ backup a b	backup does not take 'b'
 restore	restore needs FILE
 restore a --grace 1	restore does not take --grace
 doctor more	doctor does not take 'more'
-doctor --url localhost	--url begins with http://
+doctor --url localhost	--url must be an address that begins with http:// or https:// and ends before /analytics, but is "localhost"
 key revoke	key revoke needs ID
 key revoke 1 2	key revoke does not take '2'
-key revoke x	ID is the number
-key revoke 0	ID is the number
-key revoke -- -1	ID is the number
-key revoke 1x	ID is the number
-key revoke 01	ID is the number
-key revoke 9223372036854775808	ID is the number
+key revoke x	ID must be the number of a key, as key list shows it, but is "x"
+key revoke 0	ID must be the number of a key, as key list shows it, but is "0"
+key revoke -- -1	ID must be the number of a key, as key list shows it, but is "-1"
+key revoke 1x	ID must be the number of a key, as key list shows it, but is "1x"
+key revoke 01	ID must be the number of a key, as key list shows it, but is "01"
+key revoke 9223372036854775808	ID must be the number of a key, as key list shows it, but is "9223372036854775808"
 key rotate	key rotate needs ID
 key rotate 1 2	key rotate does not take '2'
-key rotate x	ID is the number
+key rotate x	ID must be the number of a key, as key list shows it, but is "x"
 key rotate 1 --grace	--grace needs a value
-key rotate 1 --grace x	--grace is a number of hours
-key rotate 1 --grace -1	--grace is a number of hours
-key rotate 1 --grace 8761	--grace is a number of hours
-key rotate 1 --expires 2001-01-01	--expires is in the past
+key rotate 1 --grace x	--grace must be an integer from 0 to 8760, but is "x"
+key rotate 1 --grace -1	--grace must be an integer from 0 to 8760, but is "-1"
+key rotate 1 --grace 8761	--grace must be an integer from 0 to 8760, but is "8761"
+key rotate 1 --expires 2001-01-01	--expires must be a time that is still to come, but is "2001-01-01"
 key rotate 1 --name n	key rotate does not take --name
 key list --json=yes	--json takes no value
 key add	key add needs --name
 key add --name n	key add needs --role
 key add --role admin	key add needs --name
-key add --role root --name n	--role is worker
-key add --role Admin --name n	--role is worker
-key add --role= --name n	--role is worker
+key add --role root --name n	--role must be worker, user or admin, but is "root"
+key add --role Admin --name n	--role must be worker, user or admin, but is "Admin"
+key add --role= --name n	--role must be worker, user or admin, but is ""
 key add --role user --name n	--role user needs --user-id
 key add --role admin --name n --user-id 1	--user-id goes with
 key add --role worker --name n --user-id 1	--user-id goes with
-key add --role user --name n --user-id 0	--user-id is an integer
-key add --role user --name n --user-id=-1	--user-id is an integer
-key add --role user --name n --user-id 7x	--user-id is an integer
-key add --role user --name n --user-id=	--user-id is an integer
-key add --role user --name n --user-id 9007199254740992	--user-id is an integer
-key add --role admin --name n --expires tomorrow	--expires is a date
-key add --role admin --name n --expires=	--expires is a date
-key add --role admin --name n --expires 2026-02-30	--expires is a date
-key add --role admin --name n --expires 2001-01-01	--expires is in the past
-key add --role admin --name n --expires 2001-01-01T00:00:00Z	--expires is in the past
-key add --role admin --name n --name m	--name is given twice
+key add --role user --name n --user-id 0	--user-id must be an integer from 1 to 9007199254740991, but is "0"
+key add --role user --name n --user-id=-1	--user-id must be an integer from 1 to 9007199254740991, but is "-1"
+key add --role user --name n --user-id 7x	--user-id must be an integer from 1 to 9007199254740991, but is "7x"
+key add --role user --name n --user-id=	--user-id must be an integer from 1 to 9007199254740991, but is ""
+key add --role user --name n --user-id 9007199254740992	--user-id must be an integer from 1 to 9007199254740991, but is "9007199254740992"
+key add --role admin --name n --expires tomorrow	--expires must be a date or a time, such as 2026-03-15 or 2026-03-15T10:15:00Z, but is "tomorrow"
+key add --role admin --name n --expires=	--expires must be a date or a time, such as 2026-03-15 or 2026-03-15T10:15:00Z, but is ""
+key add --role admin --name n --expires 2026-02-30	--expires must be a date or a time, such as 2026-03-15 or 2026-03-15T10:15:00Z, but is "2026-02-30"
+key add --role admin --name n --expires 2001-01-01	--expires must be a time that is still to come, but is "2001-01-01"
+key add --role admin --name n --expires 2001-01-01T00:00:00Z	--expires must be a time that is still to come, but is "2001-01-01T00:00:00Z"
+key add --role admin --name n --name m	--name must be given once, but is given again
 END
 yesterday=$(date -u -d '1 day ago' +%F)
 run 2 'expired since the end of yesterday' key add --role admin --name n --expires "$yesterday"
 long=$(printf '%0129d' 0)
 run 2 'a name of 129 bytes' key add --role admin --name "$long"
-err_has '--name is at most 128 bytes'
+err_has '--name must have at most 128 bytes, but has 129'
 
 # ---- no folder, no keys ----
 
@@ -397,7 +397,7 @@ fi
 run 0 'a folder to prune' --data "$tmp/prune" init
 for age in '' 90 d 0d -1d 1.5d 36501d 90days 9999999999999999999d ' 1d'; do
     run 2 "prune of the age '$age'" --data "$tmp/prune" prune --older-than "$age"
-    err_has 'is not an age: days from 1d to 36500d, as in 90d'
+    err_has '--older-than must be an age in days, from 1d to 36500d, but is'
 done
 run 2 'prune without an age' --data "$tmp/prune" prune
 err_has 'needs --older-than'
@@ -435,15 +435,15 @@ while IFS='|' read -r words says; do
     run 2 "delete $words" --data "$tmp/delete" delete $words
     err_has "$says"
 done <<'END'
---user-id 0|--user-id is an integer from 1 to
---order-id x|--order-id is an integer from 1 to
---batch 0|--batch is the number of a batch
---batch 4-2|--batch is the number of a batch
---batch 4-|--batch is the number of a batch
---batch -4|--batch is the number of a batch
---from 2026-13-01|--from is a date
---to yesterday|--to is a date
---from 2026-03-02 --to 2026-02-01|--from is after --to
+--user-id 0|--user-id must be an integer from 1 to 9007199254740991, but is .0
+--order-id x|--order-id must be an integer from 1 to 9007199254740991, but is .x
+--batch 0|--batch must be the number of a batch
+--batch 4-2|--batch must be the number of a batch
+--batch 4-|--batch must be the number of a batch
+--batch -4|--batch must be the number of a batch
+--from 2026-13-01|--from must be a date or a time.*, but is .2026-13-01.: there is no such month
+--to yesterday|--to must be a date or a time.*, but is .yesterday
+--from 2026-03-02 --to 2026-02-01|--from .2026-03-02. must not be after --to .2026-02-01.
 --user-id 1 --forget-keys|--forget-keys needs --batch and no other condition
 --user-id 1 --older-than 3d|delete does not take --older-than
 END
@@ -528,9 +528,9 @@ while IFS=$tab read -r options says; do
     check "analytics-ingest $options does not start" test $? -eq 2
     err_has "$says"
 done <<EOF
---hour-days 90${tab}hour_days is 90, so raw_days must be set too
---raw-days 30 --hour-days 7${tab}hour_days .7. must not be less than raw_days .30.
---raw-days 7 --day-days 30${tab}day_days is 30, so hour_days must be set too
+--hour-days 90${tab}hour_days is 90, so raw_days must be set as well, to
+--raw-days 30 --hour-days 7${tab}hour_days must be at least raw_days, which is 30, but is 7
+--raw-days 7 --day-days 30${tab}day_days is 30, so hour_days must be set as well, to
 --raw-days 36501${tab}must be an integer from 0 to 36500
 EOF
 

@@ -544,23 +544,23 @@ import --overlap both a.csv|--overlap is skip or count
 import --source aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa a.csv|--source is a name of 1 to 60 bytes
 import --url http://127.0.0.1:1 a.csv|--url and --key-file go together
 import --key-file a.csv a.csv|--url and --key-file go together
-import --url ftp://127.0.0.1 --key-file a.csv a.csv|--url begins with http
-import --url http://127.0.0.1/?x=1 --key-file a.csv a.csv|--url is the service's address alone
-import --url http://127.0.0.1 --key-file a.csv --retry-seconds x a.csv|--retry-seconds is an integer
+import --url ftp://127.0.0.1 --key-file a.csv a.csv|--url must be an address that begins with http:// or https://, but is .ftp://127\.0\.0\.1
+import --url http://127.0.0.1/?x=1 --key-file a.csv a.csv|--url must be the service's address alone, such as http://127\.0\.0\.1:8080, but is 
+import --url http://127.0.0.1 --key-file a.csv --retry-seconds x a.csv|--retry-seconds must be an integer from 0 to 1000000, but is .x
 export|export needs --
 export --from 2026-01-01 --to 2026-01-02|export needs --format
-export --from 2026-01-01 --to 2026-01-02 --format json|--format is csv or ndjson
-export --from yesterday --to 2026-01-02 --format csv|--from is a date
-export --from 2026-01-01 --to 2026-02-30 --format csv|--to is a date
-export --from 2026-01-03 --to 2026-01-01 --format csv|--from is after --to
-export --from 2026-01-01 --to 2026-01-01 --format csv --user-id 0|--user-id is an integer
-export --from 2026-01-01 --to 2026-01-01 --format csv --order-id x|--order-id is an integer
+export --from 2026-01-01 --to 2026-01-02 --format json|--format must be csv or ndjson, but is .json
+export --from yesterday --to 2026-01-02 --format csv|--from must be a date or a time.*, but is .yesterday
+export --from 2026-01-01 --to 2026-02-30 --format csv|--to must be a date or a time.*, but is .2026-02-30
+export --from 2026-01-03 --to 2026-01-01 --format csv|--from .2026-01-03. must not be after --to .2026-01-01.
+export --from 2026-01-01 --to 2026-01-01 --format csv --user-id 0|--user-id must be an integer from 1 to 9007199254740991, but is .0
+export --from 2026-01-01 --to 2026-01-01 --format csv --order-id x|--order-id must be an integer from 1 to 9007199254740991, but is .x
 export --from 2026-01-01 --to 2026-01-01 --format csv more|export does not take 'more'
-demo --days 0|--days is an integer from 1 to
-demo --logs x|--logs is an integer from 1 to
-demo --seed -1|--seed is an integer
-demo --until then|--until is a date
-demo --days 3660 --until 1980-01-01|goes back before 1970
+demo --days 0|--days must be an integer from 1 to 3660, but is .0
+demo --logs x|--logs must be an integer from 1 to 1000000000, but is .x
+demo --seed -1|--seed must be an integer from 1 to 9007199254740991, but is .-1
+demo --until then|--until must be a date or a time.*, but is .then
+demo --days 3660 --until 1980-01-01|must not go back before 1970
 END_OF_LIST
 for command in import export demo; do
     run 0 $command --help

@@ -594,11 +594,12 @@ static const struct {
     {{30, 30, 30}, NULL},
     {{30, 90, 0}, NULL},
     {{1, 2, 36500}, NULL},
-    {{0, 90, 0}, "hour_days is 90, so raw_days must be set too, to no more: it is finer"},
-    {{0, 0, 90}, "day_days is 90, so hour_days must be set too, to no more: it is finer"},
-    {{30, 0, 90}, "day_days is 90, so hour_days must be set too, to no more: it is finer"},
-    {{30, 29, 0}, "hour_days (29) must not be less than raw_days (30): that is finer"},
-    {{30, 90, 89}, "day_days (89) must not be less than hour_days (90): that is finer"},
+    {{0, 90, 0}, "hour_days is 90, so raw_days must be set as well, to 90 or less (finer data cannot outlive coarser)"},
+    {{0, 0, 90}, "day_days is 90, so hour_days must be set as well, to 90 or less (finer data cannot outlive coarser)"},
+    {{30, 0, 90},
+     "day_days is 90, so hour_days must be set as well, to 90 or less (finer data cannot outlive coarser)"},
+    {{30, 29, 0}, "hour_days must be at least raw_days, which is 30, but is 29 (finer data cannot outlive coarser)"},
+    {{30, 90, 89}, "day_days must be at least hour_days, which is 90, but is 89 (finer data cannot outlive coarser)"},
 };
 
 START_TEST(a_combination_makes_sense_or_not)

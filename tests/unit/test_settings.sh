@@ -57,38 +57,38 @@ in_file() { # WHAT LINES WORDS
 known='data, threads, query_timeout_ms, idempotency_days, wal_limit_mib, raw_days, hour_days, day_days, log_level, engine'
 known+=$(printf ', clickhouse_%s' urls database cluster user password_file reports_user reports_password_file ca_file node ship_ms \
     spool_limit_mib timeout_ms)
-in_file 'an unknown setting' 'data = /x\nthread = 8\n' 'analytics-ingest: FILE:2: there is no setting "thread": there are '"$known"
-in_file 'a bad number' 'data = /x\n\nthreads = 257\n' 'analytics-ingest: FILE:3: threads must be an integer from 1 to 256, not "257"'
-in_file 'a setting of the other program' 'data = /x\nquery_timeout_ms = 1s\n' 'analytics-ingest: FILE:2: query_timeout_ms must be an integer from 1 to 3600000, not "1s"'
-in_file 'a bad level' 'data = /x\nlog_level = all\n' 'analytics-ingest: FILE:2: log_level must be debug, info, warn or error, not "all"'
-in_file 'an engine that there is not' 'data = /x\nengine = mysql\n' 'analytics-ingest: FILE:2: engine must be sqlite or clickhouse, not "mysql"'
+in_file 'an unknown setting' 'data = /x\nthread = 8\n' 'analytics-ingest: FILE:2: there is no setting "thread"; there are '"$known"
+in_file 'a bad number' 'data = /x\n\nthreads = 257\n' 'analytics-ingest: FILE:3: threads must be an integer from 1 to 256, but is "257"'
+in_file 'a setting of the other program' 'data = /x\nquery_timeout_ms = 1s\n' 'analytics-ingest: FILE:2: query_timeout_ms must be an integer from 1 to 3600000, but is "1s"'
+in_file 'a bad level' 'data = /x\nlog_level = all\n' 'analytics-ingest: FILE:2: log_level must be debug, info, warn or error, but is "all"'
+in_file 'an engine that there is not' 'data = /x\nengine = mysql\n' 'analytics-ingest: FILE:2: engine must be sqlite or clickhouse, but is "mysql"'
 in_file 'clickhouse without servers' 'data = /x\nengine = clickhouse\n' 'analytics-ingest: the engine clickhouse needs clickhouse_urls, such as http://ch1:8123,http://ch2:8123'
 in_file 'a server that is no URL' 'data = /x\nengine = clickhouse\nclickhouse_urls = ch1:8123\n' 'analytics-ingest: clickhouse_urls: "ch1:8123" must be http://HOST:PORT or https://HOST:PORT'
 in_file 'shards without a cluster' 'data = /x\nengine = clickhouse\nclickhouse_urls = http://a:1 http://b:1\n' 'analytics-ingest: clickhouse_urls has 2 shards, so clickhouse_cluster must name their cluster'
 in_file 'a database that would be SQL' 'data = /x\nengine = clickhouse\nclickhouse_urls = http://a:1\nclickhouse_database = a;b\n' 'analytics-ingest: clickhouse_database and clickhouse_cluster must be names of letters, digits and _ that begin with no digit'
-in_file 'no equals sign' 'data /x\n' 'analytics-ingest: FILE:1: a line is "name = value", not "data /x"'
-in_file 'an empty value' 'data =\n' 'analytics-ingest: FILE:1: data must be an absolute path here, not ""'
-in_file 'a relative folder' 'data = x\n' 'analytics-ingest: FILE:1: data must be an absolute path here, not "x"'
-in_file 'twice in the file' 'data = /x\nthreads = 8\nthreads = 8\n' 'analytics-ingest: FILE:3: threads is in the file twice'
-in_file 'a NUL byte' 'data = /x\nthreads = \0008\n' 'analytics-ingest: FILE:2: there is a NUL byte in this line'
-in_file 'a control character' 'data = /x\n\033[2J = 1\n' 'analytics-ingest: FILE:2: there is no setting "?[2J": there are '"$known"
-in_file 'all that is wrong at once' 'data = /x\nthreads = 0\nwal_limit_mib = x\n' 'analytics-ingest: FILE:2: threads must be an integer from 1 to 256, not "0"
-analytics-ingest: FILE:3: wal_limit_mib must be an integer from 1 to 65536, not "x"'
+in_file 'no equals sign' 'data /x\n' 'analytics-ingest: FILE:1: a line must be "name = value", but is "data /x"'
+in_file 'an empty value' 'data =\n' 'analytics-ingest: FILE:1: data must be an absolute path in this file, but is ""'
+in_file 'a relative folder' 'data = x\n' 'analytics-ingest: FILE:1: data must be an absolute path in this file, but is "x"'
+in_file 'twice in the file' 'data = /x\nthreads = 8\nthreads = 8\n' 'analytics-ingest: FILE:3: threads must stand in the file once, but stands there again'
+in_file 'a NUL byte' 'data = /x\nthreads = \0008\n' 'analytics-ingest: FILE:2: a line must have no NUL byte, but this one has'
+in_file 'a control character' 'data = /x\n\033[2J = 1\n' 'analytics-ingest: FILE:2: there is no setting "?[2J"; there are '"$known"
+in_file 'all that is wrong at once' 'data = /x\nthreads = 0\nwal_limit_mib = x\n' 'analytics-ingest: FILE:2: threads must be an integer from 1 to 256, but is "0"
+analytics-ingest: FILE:3: wal_limit_mib must be an integer from 1 to 65536, but is "x"'
 in_file 'no data folder' 'threads = 8\n' 'analytics-ingest: no data folder is set: give --data DIR, set ANALYTICS_DATA, or write data = DIR into the file of settings'
-in_file 'what is wrong together' 'data = /x\nraw_days = 30\nhour_days = 7\n' 'analytics-ingest: hour_days (7) must not be less than raw_days (30): that is finer'
-in_file 'a very long line' "data = /x\nthreads = $(printf '%05000d' 0)\n" "analytics-ingest: FILE:2: threads must be an integer from 1 to 256, not \"$(printf '%060d' 0)…\""
+in_file 'what is wrong together' 'data = /x\nraw_days = 30\nhour_days = 7\n' 'analytics-ingest: hour_days must be at least raw_days, which is 30, but is 7 (finer data cannot outlive coarser)'
+in_file 'a very long line' "data = /x\nthreads = $(printf '%05000d' 0)\n" "analytics-ingest: FILE:2: threads must be an integer from 1 to 256, but is \"$(printf '%060d' 0)…\""
 printf 'data = /x\n' >"$conf"
-refuse 'a bad variable' "analytics-ingest: \$ANALYTICS_THREADS must be an integer from 1 to 256, not \"many\"" \
+refuse 'a bad variable' "analytics-ingest: \$ANALYTICS_THREADS must be an integer from 1 to 256, but is \"many\"" \
     env ANALYTICS_THREADS=many "$ingest" --config "$conf" --check-config
-refuse 'a bad option' 'analytics-ingest: --threads must be an integer from 1 to 256, not "0"' "$ingest" --config "$conf" --threads 0 --check-config
+refuse 'a bad option' 'analytics-ingest: --threads must be an integer from 1 to 256, but is "0"' "$ingest" --config "$conf" --threads 0 --check-config
 refuse 'an option without its value' 'analytics-ingest: --threads needs a value: see --help' "$ingest" --config "$conf" --threads
-refuse 'an unknown option' 'analytics-query: unknown option --thraeds: see --help' "$query" --thraeds 5 --config "$conf"
-refuse 'an option of the other program' 'analytics-query: unknown option --threads: see --help' "$query" --config "$conf" --threads 5
+refuse 'an unknown option' 'analytics-query: unknown option "--thraeds": see --help' "$query" --thraeds 5 --config "$conf"
+refuse 'an option of the other program' 'analytics-query: unknown option "--threads": see --help' "$query" --config "$conf" --threads 5
 refuse 'no such file' "analytics-query: can't read $tmp/none: No such file or directory" "$query" --config "$tmp/none" --check-config
 refuse 'a folder' "analytics-query: can't read $tmp: Is a directory" "$query" --config "$tmp" --data /x --check-config
 printf 'data = x\n' >"$conf"
-refuse 'analyticsctl says it too' 'analyticsctl: FILE:1: data must be an absolute path here, not "x"' "$ctl" --config "$conf" key list
-refuse 'and analyticsctl config' 'analyticsctl: FILE:1: data must be an absolute path here, not "x"' "$ctl" --config "$conf" config
+refuse 'analyticsctl says it too' 'analyticsctl: FILE:1: data must be an absolute path in this file, but is "x"' "$ctl" --config "$conf" key list
+refuse 'and analyticsctl config' 'analyticsctl: FILE:1: data must be an absolute path in this file, but is "x"' "$ctl" --config "$conf" config
 
 # ---- a data folder that may not be written, as a unit sees it without ReadWritePaths=
 
