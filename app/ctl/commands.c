@@ -11,8 +11,8 @@ const struct command ctl_commands[] = {
     {
         .name = "config",
         .usage = "[--json]",
-        .about = "Show all settings as the programs see them, and where each comes from. Checks them too.",
-        .more = "Options on the command lines of the programs themselves can't be seen from here.\n"
+        .about = "Show all settings as the programs see them, and where each comes from. Invalid ones are reported.",
+        .more = "It does not see the options on the programs' own command lines.\n"
                 "--json: one JSON object on standard output.",
         .options = CTL_BIT(CTL_JSON),
         .run = ctl_config,
@@ -31,8 +31,8 @@ const struct command ctl_commands[] = {
         .name = "status",
         .usage = "[--sizes] [--json]",
         .about = "Show what the database holds, how large it is, what came in lately, and who writes it.",
-        .more = "The tables' sizes take a look at every page: left out where that takes longer than 2 s, unless "
-                "--sizes is given. While it reads, the write-ahead log can only grow. Times are UTC.\n"
+        .more = "To measure the tables it reads every page. Where that takes longer than 2 s, the sizes are left out "
+                "unless --sizes is given. While it reads, the write-ahead log can only grow. Times are UTC.\n"
                 "--json: the exact figures as one JSON object on standard output; null: not known.",
         .options = CTL_BIT(CTL_SIZES) | CTL_BIT(CTL_JSON),
         .run = ctl_status,
@@ -40,19 +40,20 @@ const struct command ctl_commands[] = {
     {
         .name = "doctor",
         .usage = "[--sockets DIR] [--url URL] [--json]",
-        .about = "Look at everything that the service needs, and say what to do about what is wrong. Best run as root.",
-        .more = "Folder and files, disk room, clock, both programs by their sockets in DIR (default: "
-                "/run/fonproxy-analytics; of ./serve, data/run), whether nginx may use these, databases, keys. With "
-                "--url, also what nginx answers there: URL/analytics/health; where several nginx run, the one that "
-                "listens there is looked at. Each line is ok, warn or FAIL. Exit status 1 when something FAILs. "
-                "--json: the findings as one JSON object.",
+        .about = "Check everything that the service needs, and say what to do about each fault. Best run as root.",
+        .more =
+            "It checks folder and files, disk room, the clock, both programs through their sockets in DIR (default: "
+            "/run/fonproxy-analytics; for ./serve, data/run), nginx's right to use these, databases and keys. With "
+            "--url, it also checks what nginx answers at URL/analytics/health; where several nginx run, it looks at "
+            "the one that listens there. Each line is ok, warn or FAIL. The exit status is 1 if there is a FAIL.\n"
+            "--json: the findings as one JSON object.",
         .options = CTL_BIT(CTL_SOCKETS) | CTL_BIT(CTL_URL) | CTL_BIT(CTL_JSON),
         .run = ctl_doctor,
     },
     {
         .name = "key add",
         .usage = "--role worker|user|admin [--user-id N] --name NAME [--expires DATE]",
-        .about = "Make an API key and show it, this once, on the last line. Role user needs --user-id.",
+        .about = "Make an API key and show it once, on the last line. The role user needs --user-id.",
         .options = CTL_BIT(CTL_ROLE) | CTL_BIT(CTL_USER_ID) | CTL_BIT(CTL_NAME) | CTL_BIT(CTL_EXPIRES),
         .required = CTL_BIT(CTL_ROLE) | CTL_BIT(CTL_NAME),
         .run = ctl_key_add,
@@ -77,7 +78,7 @@ const struct command ctl_commands[] = {
         .name = "key rotate",
         .usage = "ID [--grace HOURS] [--expires DATE]",
         .operand = "ID",
-        .about = "Make a key that takes another's place, and show it, this once, on the last line.",
+        .about = "Make a key that replaces another, and show it once, on the last line.",
         .more = "It has the role, user, name and end of key ID (of its newest successor, where that was rotated "
                 "before), unless --expires says otherwise. The old key "
                 "ends 24 hours from now, or after --grace HOURS, if not sooner; --grace 0 revokes it at once. Both "
@@ -91,11 +92,13 @@ const struct command ctl_commands[] = {
     {
         .name = "verify",
         .usage = "[--json] [--skip-file-check]",
-        .about = "Check the database: add all logs up again and compare every rollup. Only reads, beside the service.",
+        .about =
+            "Check the database: sum up all logs again and compare every rollup. It only reads, beside the service.",
         .more = "First comes SQLite's own check of the file: quick_check, and integrity_check of the tables with an "
-                "index. It takes some seconds per GB, and as long the write-ahead log can only grow; --skip-file-check "
-                "leaves it out. All else is read a little at a time. The first 10 differences are told, the others "
-                "counted. Exit status: 0 all is well, 1 something differs, 2 it could not be done. --json: the result "
+                "index. It takes some seconds per GB; meanwhile, the write-ahead log can only grow. --skip-file-check "
+                "leaves it out. All else is read in small pieces. The first 10 differences are shown, the others "
+                "counted. Exit status: 0 all is well, 1 something differs, 2 the check could not be made. --json: the "
+                "result "
                 "as one JSON object on standard output.",
         .options = CTL_BIT(CTL_JSON) | CTL_BIT(CTL_SKIP_FILE_CHECK),
         .run = ctl_verify,
@@ -103,8 +106,8 @@ const struct command ctl_commands[] = {
     {
         .name = "rebuild",
         .usage = "[--json]",
-        .about = "Make all rollups again from the logs. Stop analytics-ingest first; reports may go on meanwhile.",
-        .more = "Until it is done reports stay right, but take longer; the longest may time out (503). It may be "
+        .about = "Make all rollups again from the logs. Stop analytics-ingest first; reports may go on.",
+        .more = "Reports stay right meanwhile, but take longer; the longest may time out (503). It may be "
                 "interrupted at any moment: run it again, or start analytics-ingest, which finishes the work.\n"
                 "--json: the result as one JSON object on standard output.",
         .options = CTL_BIT(CTL_JSON),
@@ -116,9 +119,9 @@ const struct command ctl_commands[] = {
         .about =
             "Delete all logs and sums older than so many days, and give their space back. Stop analytics-ingest first.",
         .more = "Days are whole, UTC, and counted back from the newest log, or from now if that is earlier; the newest "
-                "day always stays. --dry-run only tells what would be deleted, and may run beside the service. A "
-                "terminal asks before anything is deleted, unless --yes is given. It may be interrupted at any moment: "
-                "run it again, or start analytics-ingest, which finishes the work. What is deleted is not reported "
+                "day always stays. --dry-run only shows what would be deleted, and may run beside the service. On a "
+                "terminal, it asks before it deletes, unless --yes is given. It may be interrupted at any moment: "
+                "run it again, or start analytics-ingest, which finishes the work. Reports leave out what is deleted "
                 "from the first moment on. --json: the result as one JSON object on standard output.",
         .options = CTL_BIT(CTL_OLDER_THAN) | CTL_BIT(CTL_DRY_RUN) | CTL_BIT(CTL_JSON) | CTL_BIT(CTL_YES),
         .required = CTL_BIT(CTL_OLDER_THAN),
@@ -155,9 +158,9 @@ const struct command ctl_commands[] = {
         .name = "backup",
         .usage = "FILE [--force] [--json]",
         .operand = "FILE",
-        .about = "Write both databases, as they are at this moment, into one file, and check it. Beside the service.",
+        .about = "Write both databases, as they are now, into one file, and check it. The service may go on.",
         .more =
-            "FILE is there only when it is whole, checked and on the disk; until then it is FILE.partial. It is a "
+            "FILE appears when it is whole, checked and on the disk; until then it is FILE.partial. It is a "
             "SQLite database like " FILE_LOGS ", with the API keys (hashed, as in " FILE_KEYS ") beside, and restore "
             "reads it. While it copies, some seconds per GB, the write-ahead log can only grow.\n"
             "--force: FILE may replace an older backup, never another file.\n"
@@ -174,9 +177,9 @@ const struct command ctl_commands[] = {
         .about = "Put a backup's databases into the data folder. Stop analytics-ingest first; reports may go on.",
         .more = "The backup is copied into the data folder and checked before anything is changed. Databases that are "
                 "there already need --force, and are kept in the folder DIR/before-restore-…: remove it when all is "
-                "well. Keys are those of the backup again: revoke anew what was revoked since. It may be interrupted "
-                "at any moment: then nothing has changed, or analytics-ingest finishes it "
-                "when it starts (so does analyticsctl init). --json: the result as one JSON object on standard output.",
+                "well. The keys are those of the backup: revoke again what was revoked since. It may be interrupted "
+                "at any moment: then nothing has changed, or the next start of analytics-ingest finishes it (so does "
+                "analyticsctl init). --json: the result as one JSON object on standard output.",
         .options = CTL_BIT(CTL_FORCE) | CTL_BIT(CTL_JSON),
         .min_operands = 1,
         .max_operands = 1,
@@ -230,11 +233,11 @@ const struct command ctl_commands[] = {
     {
         .name = "export",
         .usage = "--from DATE --to DATE --format csv|ndjson [--user-id N] [--order-id N]",
-        .about = "Write the logs of a range to standard output, in order of time. Only reads, beside the service.",
+        .about = "Write the logs of a range to standard output, ordered by time. It only reads, beside the service.",
         .more = "--from is included, --to is not; --to as a date alone goes to the end of that day. Any length of "
                 "range. csv: RFC 4180, a first line of names, lines end with CRLF. ndjson: an object on each line. "
-                "Members as POST /analytics/ingest takes them, so import reads either. Logs that come in meanwhile may "
-                "be among them; those that were there before all are, each once.",
+                "Members as POST /analytics/ingest takes them, so import reads either. The logs that were there "
+                "before are all written, each once; logs that come in meanwhile may be among them.",
         .options =
             CTL_BIT(CTL_FROM) | CTL_BIT(CTL_TO) | CTL_BIT(CTL_FORMAT) | CTL_BIT(CTL_USER_ID) | CTL_BIT(CTL_ORDER_ID),
         .required = CTL_BIT(CTL_FROM) | CTL_BIT(CTL_TO) | CTL_BIT(CTL_FORMAT),
@@ -243,11 +246,11 @@ const struct command ctl_commands[] = {
     {
         .name = "demo",
         .usage = "[--days N] [--logs N] [--seed N] [--until DATE] [--owner USER]",
-        .about = "Fill a data folder that has no logs, made if need be, with believable traffic, to look at charts.",
+        .about = "Fill a data folder without logs with plausible traffic, to look at charts. A missing folder is made.",
         .more = "The last --days (30) days up to --until (now), --logs (200000) in all: 20 users with their orders, "
                 "300 domains, nights and weekends, a customer that grows, an outage. The same --seed (1) and --until "
-                "give the same logs. Folder and keys are made as by init; when root makes the folder and www-data "
-                "exists, it becomes that user's, as whom ./serve runs, unless --owner names another.",
+                "give the same logs. Folder and keys are made as by init. If root makes the folder, it belongs to "
+                "www-data, as whom ./serve runs, where that user exists and --owner names no other.",
         .options = CTL_BIT(CTL_DAYS) | CTL_BIT(CTL_LOGS) | CTL_BIT(CTL_SEED) | CTL_BIT(CTL_UNTIL) | CTL_BIT(CTL_OWNER),
         .run = ctl_demo,
     },

@@ -105,17 +105,17 @@ static void check_folder(struct doctor *doctor)
     const char *path = doctor->ctl->data_dir;
     struct stat *st = &doctor->folder;
     if (stat(path, st) != 0) {
-        find(doctor, TROUBLE, "folder", "analyticsctl --data DIR init makes it; or give the right --data", "%s: %s",
+        find(doctor, TROUBLE, "folder", "run analyticsctl --data DIR init, or give the right --data", "%s: %s",
              path, strerror(errno));
         *st = (struct stat){0};
     } else if (!S_ISDIR(st->st_mode)) {
         find(doctor, TROUBLE, "folder", "give the right --data", "%s is not a folder", path);
         *st = (struct stat){0};
     } else if (st->st_mode & 077) {
-        find(doctor, TROUBLE, "folder", "chmod 700 it", "%s is open to other users (mode %04o)", path,
+        find(doctor, TROUBLE, "folder", "run chmod 700 on it", "%s is open to other users (mode %04o)", path,
              st->st_mode & 07777);
     } else {
-        find(doctor, FINE, "folder", NULL, "%s is %s's alone", path, user_name(st->st_uid, owner));
+        find(doctor, FINE, "folder", NULL, "only %s can enter %s", user_name(st->st_uid, owner), path);
     }
 }
 
@@ -128,14 +128,14 @@ static bool check_file(struct doctor *doctor, const char *name, bool must_be)
     if (!is_there && errno == ENOENT && !must_be)
         return false;
     if (!is_there)
-        find(doctor, TROUBLE, "files",
-             errno == ENOENT ? "analyticsctl init makes it; restore brings a backup back" : NULL, "%s: %s", path,
-             strerror(errno));
+        find(doctor, TROUBLE, "files", errno == ENOENT ? "run analyticsctl init, or restore a backup" : NULL, "%s: %s",
+             path, strerror(errno));
     else if (st.st_uid != doctor->folder.st_uid)
-        find(doctor, TROUBLE, "files", "chown it to the folder's user", "%s is %s's, the folder %s's", path,
-             user_name(st.st_uid, owner), user_name(doctor->folder.st_uid, due));
+        find(doctor, TROUBLE, "files", "run chown: give it to the owner of the folder",
+             "%s belongs to %s, but the folder to %s", path, user_name(st.st_uid, owner),
+             user_name(doctor->folder.st_uid, due));
     else if (st.st_mode & 077)
-        find(doctor, TROUBLE, "files", "chmod go= it", "%s is open to other users (mode %04o)", path,
+        find(doctor, TROUBLE, "files", "run chmod go= on it", "%s is open to other users (mode %04o)", path,
              st.st_mode & 07777);
     else
         return false;
@@ -152,9 +152,9 @@ static void check_files(struct doctor *doctor)
     bad |= check_file(doctor, ctl_key_file(ROLE_ADMIN, key), false);
     bad |= check_file(doctor, ctl_key_file(ROLE_WORKER, key), false);
     if (!bad)
-        find(doctor, FINE, "files", NULL, "the databases are the folder's user's alone");
+        find(doctor, FINE, "files", NULL, "only the owner of the folder can read the databases");
     if (swap_is_pending(doctor->ctl->data_dir))
-        find(doctor, WARNING, "files", "analyticsctl init, or a start of analytics-ingest, finishes it",
+        find(doctor, WARNING, "files", "to finish it, run analyticsctl init or start analytics-ingest",
              "a restore was interrupted");
 }
 
@@ -171,7 +171,7 @@ static void check_room(struct doctor *doctor)
     if (room.f_flag & ST_RDONLY)
         find(doctor, TROUBLE, "disk", "mount it for writing", "%s is mounted read-only", doctor->ctl->data_dir);
     if (bytes < FEW_BYTES)
-        find(doctor, TROUBLE, "disk", "make room: batches are refused when there is none", "%s are free", left);
+        find(doctor, TROUBLE, "disk", "make room: without it, batches are refused", "%s are free", left);
     else if (bytes < LIMIT_WAL_BYTES)
         find(doctor, WARNING, "disk", "make room: the write-ahead log alone may take as much for a while",
              "%s are free", left);
@@ -196,9 +196,9 @@ static void check_growth(struct doctor *doctor, const struct sqlite_status *stat
         snprintf(span, sizeof span, "for many years");
     if (days < DAYS_AHEAD)
         find(doctor, WARNING, "disk", "make room, or keep logs for a shorter time",
-             "at the last day's rate, %s last %s", left, span);
+             "%s of free room last %s at the last day's rate", left, span);
     else
-        find(doctor, FINE, "disk", NULL, "at the last day's rate, %s last %s", left, span);
+        find(doctor, FINE, "disk", NULL, "%s of free room last %s at the last day's rate", left, span);
 }
 
 /* ---- the clock ---- */
@@ -209,14 +209,14 @@ static void check_clock(struct doctor *doctor)
     ctl_time_text(doctor->ctl->now, "1970", now);
     struct timex timex = {0};
     if (doctor->ctl->now < INT64_C(1767225600)) /* 2026-01-01 */
-        find(doctor, TROUBLE, "clock", "set the clock", "it is %s here", now);
+        find(doctor, TROUBLE, "clock", "set the clock", "the clock shows %s", now);
     else if (adjtimex(&timex) < 0)
-        find(doctor, FINE, "clock", NULL, "it is %s here", now);
+        find(doctor, FINE, "clock", NULL, "the clock shows %s", now);
     else if (timex.status & STA_UNSYNC)
         find(doctor, WARNING, "clock", "install chrony, or enable systemd-timesyncd",
-             "it is %s here, and nobody keeps the clock right", now);
+             "the clock shows %s, and no service synchronises it", now);
     else
-        find(doctor, FINE, "clock", NULL, "it is %s here, kept by the system", now);
+        find(doctor, FINE, "clock", NULL, "the clock shows %s and is synchronised", now);
 }
 
 /* ---- the programs ---- */
@@ -227,11 +227,11 @@ static void check_writer(struct doctor *doctor)
     char name[LOCK_HOLDER_BYTES] = "";
     if (!sqlite_lock_holder(doctor->ctl->data_dir, &pid, name))
         find(doctor, TROUBLE, "ingest",
-             "systemctl start analytics-ingest; journalctl -u analytics-ingest says why it does not",
+             "run systemctl start analytics-ingest; if it ends again, journalctl -u analytics-ingest says why",
              "analytics-ingest does not run on this folder");
     else if (*name && strcmp(name, "analytics-ingest") != 0)
-        find(doctor, WARNING, "ingest", "batches are refused until it ends", "%s (pid %lld) has the database", name,
-             (long long)pid);
+        find(doctor, WARNING, "ingest", "batches are refused until it ends",
+             "%s (pid %lld) holds the lock of the database", name, (long long)pid);
     else
         find(doctor, FINE, "ingest", NULL, "analytics-ingest runs (pid %lld)", (long long)pid);
 }
@@ -239,13 +239,13 @@ static void check_writer(struct doctor *doctor)
 static void find_silence(struct doctor *doctor, const char *name, const char *path, int error)
 {
     if (error == EACCES || error == EPERM)
-        find(doctor, WARNING, name, "run doctor as root", "%s: this user may not ask", path);
+        find(doctor, WARNING, name, "run doctor as root", "%s: this user has no right to connect", path);
     else if (error == ECONNREFUSED)
-        find(doctor, TROUBLE, name, "start its program, or restart its socket unit", "%s: nobody listens", path);
+        find(doctor, TROUBLE, name, "start its program, or restart its socket unit", "%s: no program listens", path);
     else if (error == ETIMEDOUT)
-        find(doctor, TROUBLE, name, "see its program's log; restart it", "%s: no answer in 5 s", path);
+        find(doctor, TROUBLE, name, "see the log of its program, and restart it", "%s: no answer in 5 s", path);
     else
-        find(doctor, TROUBLE, name, "see its program's log", "%s: %s", path, strerror(error));
+        find(doctor, TROUBLE, name, "see the log of its program", "%s: %s", path, strerror(error));
 }
 
 static void check_program(struct doctor *doctor, const char *name, const char *path)
@@ -257,7 +257,7 @@ static void check_program(struct doctor *doctor, const char *name, const char *p
     else if (status < 0)
         find_silence(doctor, name, path, -status);
     else
-        find(doctor, TROUBLE, name, "see its program's log", "%s answers %d: %s", path, status, words);
+        find(doctor, TROUBLE, name, "see the log of its program", "%s answers %d: %s", path, status, words);
 }
 
 /* ---- nginx ---- */
@@ -289,8 +289,8 @@ static void find_closed(struct doctor *doctor, const struct nginx *nginx, const 
     char group[CTL_FIGURE_BYTES] = "";
     struct stat st;
     if (stat(obstacle, &st) == 0)
-        find(doctor, TROUBLE, "nginx", "give it nginx's group: see systemd/ or the README",
-             "%s can't get at %s: %s is of group %s, mode %04o", nginx->name, path, obstacle,
+        find(doctor, TROUBLE, "nginx", "give it the group of nginx: SocketGroup= of its socket unit",
+             "%s cannot reach %s: %s is of group %s, mode %04o", nginx->name, path, obstacle,
              group_name(st.st_gid, group), st.st_mode & 07777);
 }
 
@@ -309,7 +309,7 @@ static void check_reach(struct doctor *doctor, const struct nginxes *nginxes, co
         find_closed(doctor, &nginxes->one[0], path, obstacle);
     else if (nginxes->count > 1)
         find(doctor, TROUBLE, "nginx", "give --url, and doctor looks at the one that listens there",
-             "%zu of them run here, and none can get at %s", nginxes->count, path);
+             "%zu nginx run here, and none of them can reach %s", nginxes->count, path);
 }
 
 static void check_socket(struct doctor *doctor, const char *name, const struct nginxes *nginxes)
@@ -319,7 +319,7 @@ static void check_socket(struct doctor *doctor, const char *name, const struct n
     struct stat st;
     if (stat(path, &st) != 0) {
         find(doctor, errno == EACCES ? WARNING : TROUBLE, name,
-             errno == EACCES ? "run doctor as root" : "start its socket unit or program; or give --sockets DIR",
+             errno == EACCES ? "run doctor as root" : "start its socket unit or program, or give --sockets DIR",
              "%s: %s", path, strerror(errno));
         return;
     }
@@ -328,7 +328,7 @@ static void check_socket(struct doctor *doctor, const char *name, const struct n
         return;
     }
     if (st.st_mode & 07)
-        find(doctor, TROUBLE, name, "chmod 660 it: whoever can write to it can claim any identity",
+        find(doctor, TROUBLE, name, "run chmod 660 on it: a program that can write to it can claim any identity",
              "%s is open to everyone (mode %04o)", path, st.st_mode & 07777);
     check_program(doctor, name, path);
     check_reach(doctor, nginxes, path);
@@ -371,22 +371,22 @@ static void check_url(struct doctor *doctor)
     char distrust[PROBE_WORDS_BYTES], words[PROBE_WORDS_BYTES];
     int status = probe_url(url, distrust, words);
     if (*distrust)
-        find(doctor, WARNING, "url", "fine for a certificate of your own; clients must be told to trust it", "%s: %s",
-             url, distrust);
+        find(doctor, WARNING, "url", "if the certificate is your own, make the clients trust it", "%s: %s", url,
+             distrust);
     if (status == 200)
         find(doctor, FINE, "url", NULL, "%s/analytics/health answers 200: nginx reaches both programs", url);
     else if (status == 0)
-        find(doctor, TROUBLE, "url", "is nginx running, and is this its address?", "%s: %s", url, words);
+        find(doctor, TROUBLE, "url", "check that nginx runs, and that this is its address", "%s: %s", url, words);
     else if (status == 404)
         find(doctor, TROUBLE, "url", "include analytics.conf in this server of nginx, and reload it",
              "%s/analytics/health answers 404", url);
     else if (status == 502 || status == 503 || status == 504)
-        find(doctor, TROUBLE, "url", "see what is said of the sockets and programs here, and nginx's error log",
+        find(doctor, TROUBLE, "url", "see the lines about the sockets, and the error log of nginx",
              "%s/analytics/health answers %d: %s", url, status,
              *words ? words : "nginx does not get through, or a program is not well");
     else
-        find(doctor, TROUBLE, "url", "is this the address of the analytics?", "%s/analytics/health answers %d", url,
-             status);
+        find(doctor, TROUBLE, "url", "give the address where nginx serves /analytics", "%s/analytics/health answers %d",
+             url, status);
 }
 
 /* ---- the databases ---- */
@@ -408,11 +408,13 @@ static void check_wal(struct doctor *doctor, const struct sqlite_status *status)
     int64_t limit_bytes = wal_limit(doctor);
     ctl_size_text(status->wal_bytes, size);
     ctl_size_text(limit_bytes, limit);
-    const char *advice = "find the program that keeps " FILE_LOGS " open (fuser -v " FILE_LOGS "), and end it";
+    const char *advice =
+        "end the program that keeps a transaction open; fuser -v " FILE_LOGS " lists those that have it open";
     if (status->wal_bytes >= limit_bytes)
-        find(doctor, TROUBLE, "wal", advice, "the write-ahead log has %s: from %s on batches are refused", size, limit);
+        find(doctor, TROUBLE, "wal", advice, "the write-ahead log has %s, and batches are refused from %s on", size,
+             limit);
     else if (status->wal_bytes >= limit_bytes / 2)
-        find(doctor, WARNING, "wal", advice, "the write-ahead log has %s; from %s on batches are refused", size, limit);
+        find(doctor, WARNING, "wal", advice, "the write-ahead log has %s; batches are refused from %s on", size, limit);
     else
         find(doctor, FINE, "wal", NULL, "the write-ahead log has %s", size);
 }
@@ -421,11 +423,11 @@ static void check_times(struct doctor *doctor, const struct sqlite_status *statu
 {
     char last[CTL_FIGURE_BYTES];
     if (status->last_batch > doctor->ctl->now + 60)
-        find(doctor, TROUBLE, "clock", "set the clock, or wait: idempotency keys and rates go by it",
+        find(doctor, TROUBLE, "clock", "set the clock, or wait: idempotency keys and rates depend on it",
              "the last batch came at %s, which is later than now", ctl_time_text(status->last_batch, "?", last));
     if (status->last_log > doctor->ctl->now + WHEN_DAY)
-        find(doctor, WARNING, "clock", "look at the workers' clocks", "there are logs of %s, more than a day ahead",
-             ctl_time_text(status->last_log, "?", last));
+        find(doctor, WARNING, "clock", "check the clocks of the workers",
+             "the newest log is of %s, more than a day ahead", ctl_time_text(status->last_log, "?", last));
 }
 
 static void check_database(struct doctor *doctor)
@@ -433,15 +435,14 @@ static void check_database(struct doctor *doctor)
     struct fault fault;
     struct store_reader *reader = NULL;
     if (store_reader_open(store_in(doctor->ctl->data_dir), &reader, &fault)) {
-        find(doctor, TROUBLE, "database", "see the README about upgrade, restore and rebuild", "%s", fault.detail);
+        find(doctor, TROUBLE, "database", "docs/operating.md has upgrade, restore and rebuild", "%s", fault.detail);
         return;
     }
     store_reader_close(reader);
     struct watch watch = {0};
     struct sqlite_status status;
     if (sqlite_status_read(doctor->ctl->data_dir, doctor->ctl->now, &watch, &status, &fault)) {
-        find(doctor, TROUBLE, "database", "analyticsctl verify looks closer; restore brings a backup back", "%s",
-             fault.detail);
+        find(doctor, TROUBLE, "database", "run analyticsctl verify, or restore a backup", "%s", fault.detail);
         return;
     }
     find(doctor, FINE, "database", NULL, FILE_LOGS " can be read, schema %d", status.schema_version);
@@ -508,8 +509,9 @@ static void find_ending(struct doctor *doctor, const struct key_check *check)
     char end[CTL_FIGURE_BYTES];
     for (size_t i = 0; i < check->ending_count; i++) {
         const struct api_key *key = &check->ending[i];
-        find(doctor, WARNING, "keys", "analyticsctl key rotate ID --expires DATE", "key %lld (%s, \"%s\") ends at %s",
-             (long long)key->id, role_name(key->role), key->name, ctl_time_text(key->expires_at, "?", end));
+        find(doctor, WARNING, "keys", "run analyticsctl key rotate ID --expires DATE",
+             "key %lld (%s, \"%s\") ends at %s", (long long)key->id, role_name(key->role), key->name,
+             ctl_time_text(key->expires_at, "?", end));
     }
 }
 
@@ -517,7 +519,7 @@ static void find_ending(struct doctor *doctor, const struct key_check *check)
 static void find_idle(struct doctor *doctor, const struct key_check *check)
 {
     if (*check->unused)
-        find(doctor, FINE, "keys", NULL, "in force and never used yet: %s (analyticsctl key revoke ID ends one)",
+        find(doctor, FINE, "keys", NULL, "in force and never used: %s (analyticsctl key revoke ID ends one)",
              check->unused);
     if (*check->endless)
         find(doctor, FINE, "keys", NULL, "in force without an end: %s", check->endless);
@@ -529,7 +531,7 @@ static void check_keys(struct doctor *doctor)
     char path[CTL_PATH_BYTES];
     struct key_store *keys = NULL;
     if (!ctl_path_in(doctor->ctl, FILE_KEYS, path) && lstat(path, &st) != 0 && errno == ENOENT) {
-        find(doctor, WARNING, "keys", "fine if another service says who is asking; else analyticsctl init",
+        find(doctor, WARNING, "keys", "run analyticsctl init, unless another service authenticates the callers",
              "there is no " FILE_KEYS);
         return;
     }
@@ -543,10 +545,10 @@ static void check_keys(struct doctor *doctor)
     find_ending(doctor, &check);
     find_idle(doctor, &check);
     if (err)
-        find(doctor, TROUBLE, "keys", "analyticsctl init upgrades it; restore brings a backup back", "%s",
+        find(doctor, TROUBLE, "keys", "run analyticsctl init, which upgrades it, or restore a backup", "%s",
              fault.detail);
     else if (check.active[ROLE_WORKER] == 0 || check.active[ROLE_ADMIN] == 0)
-        find(doctor, WARNING, "keys", "analyticsctl key add makes one, unless another service says who is asking",
+        find(doctor, WARNING, "keys", "run analyticsctl key add, unless another service authenticates the callers",
              "no key of role %s is in force", check.active[ROLE_WORKER] == 0 ? "worker" : "admin");
     else
         find(doctor, FINE, "keys", NULL, "%lld worker, %lld user and %lld admin keys are in force",
@@ -562,7 +564,7 @@ static void check_versions(struct doctor *doctor)
     bool mended =
         number >= 3051003 || (number >= 3050007 && number < 3051000) || (number >= 3044006 && number < 3045000);
     find(doctor, FINE, "version", NULL, "analyticsctl %s, SQLite %s%s", PACKAGE_VERSION, sqlite,
-         mended ? "" : " (its bug with WALs that are reset is not met: one thread writes and checkpoints)");
+         mended ? "" : " (its WAL-reset bug cannot happen here: one thread writes and checkpoints)");
 }
 
 /* Only its user, or root as that user, sees what is in the folder. */
@@ -572,7 +574,7 @@ static void check_inside(struct doctor *doctor)
         return;
     check_room(doctor);
     if (geteuid() != 0 && geteuid() != doctor->folder.st_uid) {
-        find(doctor, WARNING, "files", "run doctor as root", "this user can't look into %s", doctor->ctl->data_dir);
+        find(doctor, WARNING, "files", "run doctor as root", "this user cannot read %s", doctor->ctl->data_dir);
         return;
     }
     check_files(doctor);
@@ -595,7 +597,7 @@ static int say_result(struct doctor *doctor)
         if (ctl_say_json(doctor->json))
             return CTL_FAILED;
     } else if (failed || warnings) {
-        ctl_say("%d to mend, %d to look at.", failed, warnings);
+        ctl_say("%d failure%s, %d warning%s.", failed, failed == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s");
     } else {
         ctl_say("All is well.");
     }

@@ -41,27 +41,27 @@ static const struct setting_row rows[SETTING_COUNT] = {
                         .fallback = "sqlite"},
     [SETTING_THREADS] = {.name = "threads",
                          INTEGER(1, 256),
-                         .about = "batches that are read at once",
+                         .about = "how many batches are read at the same time",
                          .readers = SETTINGS_INGEST,
                          .fallback = "64"},
     [SETTING_QUERY_TIMEOUT_MS] = {.name = "query_timeout_ms",
                                   INTEGER(1, 3600000),
-                                  .about = "a report that runs longer is ended",
+                                  .about = "the time limit for a report",
                                   .readers = SETTINGS_QUERY,
                                   .fallback = "10000"},
     [SETTING_IDEMPOTENCY_DAYS] = {.name = "idempotency_days",
                                   INTEGER(1, 3650),
-                                  .about = "how long idempotency keys are kept",
+                                  .about = "how many days idempotency keys are kept",
                                   .readers = SETTINGS_INGEST,
                                   .fallback = "7"},
     [SETTING_WAL_LIMIT_MIB] = {.name = "wal_limit_mib",
                                INTEGER(1, 65536),
-                               .about = "batches are refused while readers keep the write-ahead log longer",
+                               .about = "the size of the write-ahead log at which batches are refused",
                                .readers = SETTINGS_INGEST,
                                .fallback = TEXT_OF(LIMIT_WAL_MIB)},
     [SETTING_RAW_DAYS] = {.name = "raw_days",
                           KEPT_DAYS,
-                          .about = "how many days single logs are kept; 0: for ever",
+                          .about = "how many days logs are kept; 0: for ever",
                           .readers = SETTINGS_INGEST,
                           .fallback = "0"},
     [SETTING_HOUR_DAYS] = {.name = "hour_days",
@@ -76,7 +76,7 @@ static const struct setting_row rows[SETTING_COUNT] = {
                           .fallback = "0"},
     [SETTING_LOG_LEVEL] = {.name = "log_level",
                            .accepts = "debug, info, warn or error",
-                           .about = "what is logged; debug logs every request",
+                           .about = "the least severe level that is logged; debug logs every request",
                            .readers = SETTINGS_INGEST | SETTINGS_QUERY,
                            .fallback = "info"},
     [SETTING_CLICKHOUSE_URLS] = {.name = "clickhouse_urls",
@@ -473,10 +473,10 @@ static void print_help(const char *program, enum settings_reader reader)
     }
     printf("  %-22s the file of settings; default $ANALYTICS_CONFIG, else\n"
            "  %-22s " DEFAULT_FILE ", where it exists\n"
-           "  %-22s look at all settings, tell what is wrong with them, and end\n"
+           "  %-22s report invalid settings, and exit\n"
            "  --help, --version\n\n"
-           "Each of them may also stand in that file (wal_limit_mib = 512) or in the environment\n"
-           "(ANALYTICS_WAL_LIMIT_MIB=512). The command line goes before the environment, that before the file.\n",
+           "Each setting can also be given in that file (wal_limit_mib = 512) or in the environment\n"
+           "(ANALYTICS_WAL_LIMIT_MIB=512). The command line overrides the environment, and that the file.\n",
            "--config FILE", "", "--check-config");
 }
 

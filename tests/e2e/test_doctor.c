@@ -151,7 +151,7 @@ START_TEST(another_nginx_is_not_blamed)
     ck_assert_int_eq(fails, 0);
     ck_assert_int_eq(named, 2);
     ck_assert_int_eq(without_url, 0);
-    ck_assert_msg(strstr(out, "run here, and none can get at ") && strstr(out, "give --url"), "%s", out);
+    ck_assert_msg(strstr(out, "nginx run here, and none of them can reach ") && strstr(out, "give --url"), "%s", out);
 }
 END_TEST
 
