@@ -66,7 +66,7 @@ static enum err compare_key(void *ctx, const struct api_key *old)
     return OK;
 }
 
-/* What was there before may be damaged: then it can't be told. */
+/* The old keys may be damaged. Then nothing is compared. */
 static void compare_keys(const struct ctl *ctl, struct kept *kept)
 {
     char folder[CTL_PATH_BYTES];

@@ -91,7 +91,7 @@ static bool is_there(const char *path)
     return stat(path, &ignored) == 0;
 }
 
-/* What root makes is for the user that the service runs as. A folder with something in it keeps its owner. */
+/* A folder that root makes belongs to the user of the service. A folder that is not empty keeps its owner. */
 static int make_folder(const struct ctl *ctl)
 {
     struct ctl init = *ctl;
@@ -122,8 +122,8 @@ static void empty_folder(int folder)
         close(folder);
 }
 
-/* What a demo that failed has made is worth nothing, and would be in the way of the next. The folder itself stays where
- * it was there before, or where its owner may not remove it. */
+/* Removes what a failed demo has made, which would be in the way of the next. The folder itself stays if it was there
+ * before, or if its owner has no right to remove it. */
 static void take_back(const struct ctl *ctl, bool was_there)
 {
     empty_folder(open(ctl->data_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));

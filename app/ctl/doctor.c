@@ -105,8 +105,8 @@ static void check_folder(struct doctor *doctor)
     const char *path = doctor->ctl->data_dir;
     struct stat *st = &doctor->folder;
     if (stat(path, st) != 0) {
-        find(doctor, TROUBLE, "folder", "run analyticsctl --data DIR init, or give the right --data", "%s: %s",
-             path, strerror(errno));
+        find(doctor, TROUBLE, "folder", "run analyticsctl --data DIR init, or give the right --data", "%s: %s", path,
+             strerror(errno));
         *st = (struct stat){0};
     } else if (!S_ISDIR(st->st_mode)) {
         find(doctor, TROUBLE, "folder", "give the right --data", "%s is not a folder", path);
@@ -294,7 +294,7 @@ static void find_closed(struct doctor *doctor, const struct nginx *nginx, const 
              group_name(st.st_gid, group), st.st_mode & 07777);
 }
 
-/* Where several run, the one that may use the socket is the one that is meant to. */
+/* If several run, one of them must be able to use the socket. */
 static void check_reach(struct doctor *doctor, const struct nginxes *nginxes, const char *path)
 {
     char obstacle[CTL_PATH_BYTES] = "";
@@ -391,7 +391,7 @@ static void check_url(struct doctor *doctor)
 
 /* ---- the databases ---- */
 
-/* As far as it can be told from here: analytics-ingest may have been started with another one. */
+/* From the settings. analytics-ingest may have been started with another limit on its command line. */
 static int64_t wal_limit(const struct doctor *doctor)
 {
     struct settings settings;
@@ -515,7 +515,7 @@ static void find_ending(struct doctor *doctor, const struct key_check *check)
     }
 }
 
-/* Nothing is wrong with them; but a key that nobody needs is one that somebody may have found. */
+/* These keys are valid. But a key that nobody uses is a risk without a benefit. */
 static void find_idle(struct doctor *doctor, const struct key_check *check)
 {
     if (*check->unused)

@@ -14,7 +14,7 @@
 
 #include "base/banned.h"
 
-/* What is written at once; a page of the store's ends there too, so that memory stays flat. */
+/* The size of one write; a page of the store ends there too, so memory stays bounded. */
 #define OUTPUT_BYTES (1u << 20)
 #define LOG_BYTES 8192u /* more than any log takes */
 

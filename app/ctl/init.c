@@ -220,7 +220,7 @@ static int make_keys(const struct ctl *ctl)
     return status;
 }
 
-/* What SQLite says of it does not tell what to do. */
+/* SQLite's message for it would not say what to do. */
 static int check_writable(const char *path)
 {
     return settings_is_read_only(path) ? ctl_fail(SETTINGS_READ_ONLY, path) : CTL_OK;

@@ -21,7 +21,7 @@
 #define GRACE_HOURS 24
 #define MAX_GRACE_HOURS 8760 /* a year */
 
-/* A folder that is missing, and keys that nobody made, get words of their own. */
+/* A missing folder gets a message of its own. */
 static int open_keys(const struct ctl *ctl, bool create, struct key_store **ret_store)
 {
     struct stat dir;
@@ -147,7 +147,7 @@ static int parse_rotation(const struct ctl *ctl, struct rotation *ret_rotation)
     return status;
 }
 
-/* What becomes of the old key. */
+/* Says until when the old key is valid. */
 static void say_old_key(const struct api_key *before, int64_t grace_hours, int64_t now)
 {
     long long id = (long long)before->id;

@@ -175,7 +175,7 @@ static int read_command_line(int argc, char **argv, struct ctl *ctl)
     return status;
 }
 
-/* Where --data says, else where the environment or the file of settings does. */
+/* From --data, else from the environment or the file of settings. */
 static int choose_data_dir(struct ctl *ctl, struct settings *settings)
 {
     ctl->data_dir = ctl->option[CTL_DATA];

@@ -25,7 +25,7 @@ static int say_refused(const struct chunk *chunk, const struct store_item *item)
     return ctl_chunk_refused(chunk, item->fault.detail);
 }
 
-/* What the service does after each group. */
+/* The upkeep that the service does after each group. */
 static int maintain(struct offline *offline)
 {
     struct fault fault = {0};

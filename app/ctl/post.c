@@ -53,7 +53,7 @@ static void put_body(const struct chunk *chunk, struct buf *body)
     buf_puts(body, "]}");
 }
 
-/* What does not fit is not kept: it is for a message. */
+/* Keeps what fits: it is only for a message. */
 static size_t take_answer(char *data, size_t size, size_t count, void *ctx)
 {
     struct post *post = ctx;

@@ -79,7 +79,7 @@ static int receive(int fd, void *bytes, size_t len, int64_t until)
     return 0;
 }
 
-/* What the program writes, to the end of its answer. */
+/* All that the program writes, to the end of its answer. */
 static int receive_answer(int fd, struct buf *answer)
 {
     static unsigned char content[65536 + 256];
@@ -97,7 +97,7 @@ static int receive_answer(int fd, struct buf *answer)
     return failed;
 }
 
-/* What the body says in plain words. */
+/* The plain words in the body. */
 static void read_words(const char *body, char ret_words[PROBE_WORDS_BYTES])
 {
     struct buf text;
@@ -156,7 +156,7 @@ int probe_socket(const char *path, char ret_words[PROBE_WORDS_BYTES])
 
 /* ---- by HTTP ---- */
 
-/* What is too long for the buffer is no answer of ours; it is left out. */
+/* A body that is too long for the buffer is not from our programs, and is ignored. */
 static size_t take(char *data, size_t size, size_t count, void *ctx)
 {
     buf_put(ctx, data, size * count);

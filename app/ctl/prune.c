@@ -118,7 +118,7 @@ static int dry_run(const struct ctl *ctl, int64_t days)
     return CTL_OK;
 }
 
-/* What is deleted does not come back: who types the command is asked once more. A script is not. */
+/* A person who types the command is asked once more, since a deletion cannot be undone. A script is not asked. */
 static int confirm(const struct ctl *ctl, int64_t days)
 {
     if (ctl->option[CTL_YES] || !isatty(STDIN_FILENO))

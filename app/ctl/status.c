@@ -125,7 +125,7 @@ static void say_service(const struct sqlite_status *store)
         ctl_say("Written by   %s (pid %lld)", *store->writer_name ? store->writer_name : "a process",
                 (long long)store->writer);
     else
-        ctl_say("Written by   a process that can't be told");
+        ctl_say("Written by   an unknown process");
 }
 
 static void say_files(const struct ctl *ctl, const struct figures *figures)

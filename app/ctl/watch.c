@@ -84,7 +84,7 @@ static int64_t rate_of(const struct progress *progress, int64_t took_ms)
     return took_ms >= RATE_MS ? progress->done * 1000 / took_ms : 0;
 }
 
-/* " 42 MiB, 12 MiB/s": of something that nobody knows the end of. */
+/* " 42 MiB, 12 MiB/s": for work whose length is not known. */
 static void format_endless(const struct progress *progress, int64_t took_ms, char *text, size_t size)
 {
     int64_t rate = rate_of(progress, took_ms);

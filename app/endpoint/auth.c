@@ -45,7 +45,7 @@ enum err auth_identify(struct service *service, struct request *request, struct 
     return OK;
 }
 
-/* What nginx hands on as FastCGI parameters. */
+/* The headers that nginx passes on as FastCGI parameters. */
 static void put_identity(struct response *response, const struct api_key *key)
 {
     response->status = 204;

@@ -64,7 +64,7 @@ static bool idempotency_key_valid(const char *key)
     return len > 0 && len <= LIMIT_IDEMPOTENCY_KEY_BYTES;
 }
 
-/* What a header says, in a message. */
+/* A header's value, as a message quotes it. */
 static const char *quote(const char *value, char ret_text[TEXT_QUOTE_BYTES])
 {
     return *value ? text_quote(slice_of(value), ret_text) : "missing";
@@ -120,7 +120,7 @@ static enum err take_sent(struct upload *upload, const char *data, size_t len, s
 static enum err finish_body(struct upload *upload, bool broken, struct fault *fault)
 {
     /* nginx has the whole body before it hands on the first byte, so this is not the sender's fault: nginx died, or
-     * this process was frozen while it read, which libfcgi takes for the end. The sender shall try again, not give up.
+     * this process was frozen while it read, which libfcgi takes for the end. The sender must try again, not give up.
      */
     if (broken)
         return fault_set(fault, ERR_UNAVAILABLE, "the connection broke at byte %lld of the body",

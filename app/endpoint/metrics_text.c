@@ -193,7 +193,7 @@ static void begin_sample(const struct scrape *scrape, enum metric metric, const 
 
 /* ---- samples ---- */
 
-/* A status of a route is shown once it has come up, but for two that a rate shall have from the start. */
+/* A status of a route is shown once it has occurred. Two are shown from the start, so that a rate of them exists. */
 static bool is_shown(const struct scrape *scrape, size_t series)
 {
     size_t count = 0;

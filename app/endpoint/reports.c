@@ -187,7 +187,7 @@ static const struct column breakdown_columns[] = {
     {"max_concurrency", TABLE_CONCURRENCY},
 };
 
-/* What stands beside the rows. */
+/* The members beside the rows. */
 enum beside { NOTHING, PAGES, OTHER_AND_PAGES };
 
 /* A list on its way out. */

@@ -10,7 +10,7 @@
 /* How well a media range fits: the best fit decides, whatever the others say (RFC 9110, 12.5.1). */
 enum fit { FIT_NONE, FIT_ANY, FIT_TYPE, FIT_EXACT };
 
-/* What the header says of one of our formats. */
+/* How the header rates one of our formats. */
 struct verdict {
     const char *type;  /* "text" */
     const char *whole; /* "text/csv" */

@@ -12,7 +12,7 @@
 #define TAG_BYTES crypto_generichash_BYTES_MIN
 _Static_assert(ETAG_BYTES == 2 * TAG_BYTES + 3, "hex digits, two quotes, a NUL");
 
-/* With its NUL, which ends it: none has one inside. */
+/* With its NUL, which separates it from the next: no text has one inside. */
 static void add_text(crypto_generichash_state *hash, const char *text)
 {
     crypto_generichash_update(hash, (const unsigned char *)text, strlen(text) + 1);

@@ -31,7 +31,7 @@
 
 #define LISTEN_FD 0 /* FastCGI specification, 2.2 */
 #define SILENCE_SECONDS 10
-#define HEAD_SILENCE_SECONDS 2 /* nginx sends the head at once; who does not, holds a thread no longer */
+#define HEAD_SILENCE_SECONDS 2 /* nginx sends the head at once; a slower peer does not hold a thread for longer */
 #define STACK_BYTES (256u << 10)
 #define NO_DESCRIPTORS_WAIT_MS 100
 #define ACCEPT_TICK_MS 100
@@ -92,7 +92,7 @@ enum err fcgi_init(struct fault *fault)
     stop_signals(&stops);
     pthread_sigmask(SIG_BLOCK, &stops, NULL);
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a write past RLIMIT_FSIZE shall fail like one to a full disk */
+    signal(SIGXFSZ, SIG_IGN); /* so that a write past RLIMIT_FSIZE fails like one to a full disk */
     if (!bound_accept(LISTEN_FD) || FCGX_Init() != 0)
         return fault_set(fault, ERR_INTERNAL, "libfcgi can't be started");
     return OK;
@@ -155,7 +155,7 @@ static bool send_piece(void *ctx, const struct response *response)
     return is_open && send_body(sending, response);
 }
 
-/* What is left of it. A broken one ends without the record that ends a request, so that nginx breaks off as well. */
+/* The rest of it. A broken one ends without the record that ends a request, so that nginx breaks off as well. */
 static void send_rest(const struct sending *sending, const struct response *response)
 {
     if (response->broken)

@@ -99,7 +99,7 @@ static void put_message(struct json_out *out, const struct fault *fault)
     json_out_cstr(out, message);
 }
 
-/* What the client is told beyond the key; NULL for nothing. */
+/* The detail that the client gets beside the message key, or NULL. */
 static const char *public_detail(const struct fault *fault)
 {
     if (fault->err == ERR_QUERY_TIMEOUT)

@@ -16,7 +16,7 @@
 
 /* ---- the table ---- */
 
-/* What is read before the rules that join several parameters are applied. */
+/* The parameters as read one by one, before the rules that join several of them. */
 struct param_reading {
     struct params *params;
     struct when from;
@@ -272,7 +272,7 @@ static enum err parse_error(const struct param_row *row, struct slice value, str
 
 /* ---- the query string ---- */
 
-/* What the query string says of one parameter. */
+/* One parameter in the query string. */
 struct raw {
     unsigned times;
     bool undecodable;

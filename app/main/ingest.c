@@ -38,7 +38,7 @@ static void note_wal_length(void *ctx, int64_t bytes)
     metrics_set(ctx, METRIC_WAL_USED, 0, (uint64_t)bytes);
 }
 
-/* What only SQLite knows. */
+/* Settings that only the SQLite engine has. */
 static void tune(struct sqlite_writer *writer, const struct settings *settings, struct metrics *metrics)
 {
     int64_t limit_bytes = settings->values[SETTING_WAL_LIMIT_MIB].number << 20;

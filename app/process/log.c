@@ -101,7 +101,7 @@ void log_ms(struct log_line *line, const char *name, int64_t microseconds)
     buf_put_i64(&line->text, tenths % 10);
 }
 
-/* What is written is whole: a line that ran out of room ends at its last field that fitted. */
+/* Writes whole fields only: a line that ran out of room ends with the last field that fitted. */
 void log_end(struct log_line *line)
 {
     ssize_t written;

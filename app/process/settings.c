@@ -355,7 +355,7 @@ static void take_defaults(struct settings_reading *reading)
     }
 }
 
-/* An empty variable is as good as none. */
+/* An empty variable counts as not set. */
 static const char *variable(const char *name)
 {
     const char *value = getenv(name);
@@ -418,7 +418,7 @@ static bool is_clickhouse(const struct settings *settings)
     return strcmp(text_of(settings, SETTING_ENGINE), "clickhouse") == 0;
 }
 
-/* What is right by itself and wrong together. */
+/* Values that are valid alone, but not together. */
 static void check_together(struct settings_reading *reading)
 {
     struct store_retention retention = settings_retention(reading->settings);

@@ -36,7 +36,7 @@ enum setting {
     SETTING_COUNT
 };
 
-/* Who reads a setting; bits. */
+/* The programs that read a setting, as bits. */
 enum settings_reader { SETTINGS_INGEST = 1, SETTINGS_QUERY = 2 };
 
 /* A setting's row in the table, for those who list them all. Static. */

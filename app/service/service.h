@@ -33,7 +33,7 @@ void service_init(struct service *service, enum program program, struct store_pl
 void service_release(struct service *service);
 
 /* The reader, opened if need be: OK or ERR_UNAVAILABLE. Takes the lock; give it back in any case, with the outcome:
- * after ERR_UNAVAILABLE the reader is closed, and the next one who asks opens it anew. */
+ * after ERR_UNAVAILABLE the reader is closed, and the next request opens it again. */
 enum err service_take_reader(struct service *service, struct store_reader **ret_reader, struct fault *fault);
 void service_give_reader(struct service *service, enum err outcome);
 

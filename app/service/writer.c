@@ -139,7 +139,7 @@ static void log_group(const struct store_item *items, size_t count, const struct
     log_end(&line);
 }
 
-/* What became of the group: one that failed stored nothing. */
+/* Counts what the group stored; a failed one stored nothing. */
 static void count_group(struct writer *writer, size_t count, const struct store_times *times, int64_t took_us)
 {
     struct metrics *metrics = writer->options.metrics;
@@ -219,7 +219,7 @@ static void upkeep(struct writer *writer)
     writer->more_upkeep = !err && more;
 }
 
-/* For who reads the figures: the writer is there, and how it is. */
+/* Publishes in the metrics that the writer runs, and whether it is healthy. */
 static void give_sign(struct writer *writer, bool healthy)
 {
     struct metrics *metrics = writer->options.metrics;
