@@ -142,7 +142,6 @@ enum err reports_summary(struct service *service, const struct request *request,
                           .column_count = ROWS(summary_columns),
                           .zone = params->filter.zone,
                           .is_one_row = true};
-    struct table_writer writer;
     struct table_row row = {.name = NULL};
     struct asking asking;
     enum err err = begin_asking(service, &asking, fault);
@@ -151,6 +150,7 @@ enum err reports_summary(struct service *service, const struct request *request,
     end_asking(service, &asking, err, response);
     if (err)
         return err;
+    struct table_writer writer;
     begin_answer(response, request, params, &writer, &table);
     table_put_row(&writer, &row);
     table_end(&writer, NULL, NULL, 0);
@@ -217,7 +217,7 @@ static uint64_t page_count(const struct listing *listing)
 static void put_count(struct response *response, const char *name, uint64_t count)
 {
     char value[32];
-    (void)snprintf(value, sizeof value, "%llu", (unsigned long long)count);
+    snprintf(value, sizeof value, "%llu", (unsigned long long)count);
     response_header(response, name, value);
 }
 
@@ -264,12 +264,12 @@ static enum err answer_list(struct service *service, struct listing *listing, st
 {
     const struct params *params = listing->params;
     const struct list_sink sink = {begin_list, put_list_row, listing};
-    struct totals other;
-    struct asking asking;
     listing->table.zone = params->filter.zone;
     listing->limit = ask.limit = limit_of(listing->request, params);
     ask.offset = (uint64_t)(params->page - 1) * (uint64_t)params->limit;
+    struct asking asking;
     enum err err = begin_asking(service, &asking, fault);
+    struct totals other;
     if (!err)
         err = store_list(asking.reader, &params->filter, &ask, &sink, &other, fault);
     end_asking(service, &asking, err, listing->response);

@@ -203,7 +203,7 @@ void cgi_put_head(const struct response *response, bool is_whole, struct buf *ou
     }
     if (response->content_type)
         buf_printf(out, "Content-Type: %s\r\n", response->content_type);
-    if (response->content_type != NULL && is_whole)
+    if (response->content_type && is_whole)
         buf_printf(out, "Content-Length: %zu\r\n", response->body.len);
     buf_puts(out, "\r\n");
 }

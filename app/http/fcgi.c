@@ -129,7 +129,6 @@ struct sending {
     FCGX_Request *fcgx;
     bool head_only; /* of a HEAD request */
 };
-
 static bool send_head(const struct sending *sending, const struct response *response, bool is_whole)
 {
     struct buf head;
@@ -159,9 +158,9 @@ static bool send_piece(void *ctx, const struct response *response)
 static void send_rest(const struct sending *sending, const struct response *response)
 {
     if (response->broken)
-        (void)shutdown(sending->fcgx->ipcFd, SHUT_RDWR);
+        shutdown(sending->fcgx->ipcFd, SHUT_RDWR);
     else if (response->begun || send_head(sending, response, true))
-        (void)send_body(sending, response);
+        send_body(sending, response);
 }
 
 /* True when the request was read to its end, and answered. */
@@ -169,12 +168,12 @@ static bool answer(struct fcgi *fcgi, FCGX_Request *fcgx)
 {
     struct cgi_room room;
     struct request request;
-    struct response response;
     cgi_request((const char *const *)fcgx->envp, &room, &request);
     request.now_ms = clock_wall_ms();
     request.read_body = read_body;
     request.read_ctx = fcgx;
     struct sending sending = {fcgx, request.method == HTTP_HEAD};
+    struct response response;
     response_init(&response);
     response.send = send_piece;
     response.send_ctx = &sending;
