@@ -130,7 +130,8 @@ const struct command ctl_commands[] = {
     {
         .name = "delete",
         .usage = "[--user-id N] [--order-id N] [--domain NAME] [--worker NAME] [--batch N|N-N]\n"
-                 "         [--from DATE] [--to DATE] [--forget-keys] [--dry-run] [--vacuum] [--json] [--yes]",
+                 "         [--import SOURCE] [--from DATE] [--to DATE] [--forget-keys] [--dry-run] [--vacuum]\n"
+                 "         [--json] [--yes]",
         .about =
             "Take back the logs of which all that is given is true, as if they had never come. Stop analytics-ingest "
             "first; reports may go on.",
@@ -142,16 +143,17 @@ const struct command ctl_commands[] = {
             "Logs, rollups and totals are right about the logs that are left at each moment. It may be interrupted "
             "at any moment: run it again to finish it. Where logs are no longer kept, their sums know users, orders "
             "and domains, of whole days; what can't be taken out of them is told, and stays. Names that no log has "
-            "any more are deleted too. Idempotency keys stay: a batch that is sent again is a replay. With --batch and "
-            "no "
-            "other condition, --forget-keys forgets the keys of these batches.\n"
+            "any more are deleted too. Idempotency keys stay: a batch that is sent again is a replay, and an import of "
+            "the "
+            "same logs stores none. --forget-keys lets imports store them again and, with no condition but --batch, "
+            "forgets the keys of the batches.\n"
             "\n"
             "What is deleted is overwritten in the file. --vacuum also writes the file anew, so that no copy is left "
             "in the gaps of its pages, from when rows moved; that takes as much room again for a while. Backups are "
             "not changed. --json: the result as one JSON object on standard output.",
         .options = CTL_BIT(CTL_USER_ID) | CTL_BIT(CTL_ORDER_ID) | CTL_BIT(CTL_DOMAIN) | CTL_BIT(CTL_WORKER) |
-                   CTL_BIT(CTL_BATCH) | CTL_BIT(CTL_FORGET_KEYS) | CTL_BIT(CTL_FROM) | CTL_BIT(CTL_TO) |
-                   CTL_BIT(CTL_DRY_RUN) | CTL_BIT(CTL_VACUUM) | CTL_BIT(CTL_JSON) | CTL_BIT(CTL_YES),
+                   CTL_BIT(CTL_BATCH) | CTL_BIT(CTL_IMPORT) | CTL_BIT(CTL_FORGET_KEYS) | CTL_BIT(CTL_FROM) |
+                   CTL_BIT(CTL_TO) | CTL_BIT(CTL_DRY_RUN) | CTL_BIT(CTL_VACUUM) | CTL_BIT(CTL_JSON) | CTL_BIT(CTL_YES),
         .run = ctl_delete,
     },
     {

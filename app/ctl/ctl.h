@@ -32,6 +32,7 @@ enum { CTL_DIFFERENT = 1, CTL_UNDONE = 2 };
     X(CTL_GRACE, "grace", required_argument)                                                                           \
     X(CTL_HELP, "help", no_argument)                                                                                   \
     X(CTL_IGNORE_UNKNOWN, "ignore-unknown", no_argument)                                                               \
+    X(CTL_IMPORT, "import", required_argument)                                                                         \
     X(CTL_JSON, "json", no_argument)                                                                                   \
     X(CTL_KEY_FILE, "key-file", required_argument)                                                                     \
     X(CTL_LOGS, "logs", required_argument)                                                                             \

@@ -64,32 +64,19 @@ static int parse_span(const struct ctl *ctl, struct sqlite_delete_options *optio
 
 static bool selects(const struct ctl *ctl)
 {
-    static const enum ctl_option options[] = {CTL_USER_ID, CTL_ORDER_ID, CTL_DOMAIN, CTL_WORKER,
-                                              CTL_BATCH,   CTL_FROM,     CTL_TO};
+    static const enum ctl_option options[] = {CTL_IMPORT, CTL_USER_ID, CTL_ORDER_ID, CTL_DOMAIN,
+                                              CTL_WORKER, CTL_BATCH,   CTL_FROM,     CTL_TO};
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         if (ctl->option[options[i]])
             return true;
     return false;
 }
 
-/* A key stands for all of its batch. */
-static int parse_forget(const struct ctl *ctl, struct sqlite_delete_options *options)
-{
-    static const enum ctl_option others[] = {CTL_USER_ID, CTL_ORDER_ID, CTL_DOMAIN, CTL_WORKER, CTL_FROM, CTL_TO};
-    options->forget_keys = ctl->option[CTL_FORGET_KEYS] != NULL;
-    bool whole = ctl->option[CTL_BATCH] != NULL;
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        whole &= !ctl->option[others[i]];
-    return !options->forget_keys || whole
-               ? CTL_OK
-               : ctl_misuse("--forget-keys needs --batch and no other condition: a key stands for its whole batch");
-}
-
 static int parse(const struct ctl *ctl, char domain[LIMIT_DOMAIN_BYTES + 1], struct sqlite_delete_options *options)
 {
     if (!selects(ctl))
-        return ctl_misuse(
-            "delete needs to be told which logs: --user-id, --order-id, --domain, --worker, --batch, --from or --to");
+        return ctl_misuse("delete needs to be told which logs: --user-id, --order-id, --domain, --worker, --batch, "
+                          "--import, --from or --to");
     int status = ctl_parse_id(ctl->option[CTL_USER_ID], "--user-id", &options->user_id);
     if (!status)
         status = ctl_parse_id(ctl->option[CTL_ORDER_ID], "--order-id", &options->order_id);
@@ -97,9 +84,9 @@ static int parse(const struct ctl *ctl, char domain[LIMIT_DOMAIN_BYTES + 1], str
         status = parse_batches(ctl->option[CTL_BATCH], options);
     if (!status)
         status = parse_domain(ctl->option[CTL_DOMAIN], domain, options);
-    if (!status)
-        status = parse_forget(ctl, options);
     options->worker = ctl->option[CTL_WORKER];
+    options->import = ctl->option[CTL_IMPORT];
+    options->forget_keys = ctl->option[CTL_FORGET_KEYS] != NULL;
     options->vacuum = ctl->option[CTL_VACUUM] != NULL;
     return status ? status : parse_span(ctl, options);
 }

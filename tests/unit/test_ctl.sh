@@ -444,7 +444,6 @@ done <<'END'
 --from 2026-13-01|--from must be a date or a time.*, but is .2026-13-01.: there is no such month
 --to yesterday|--to must be a date or a time.*, but is .yesterday
 --from 2026-03-02 --to 2026-02-01|--from .2026-03-02. must not be after --to .2026-02-01.
---user-id 1 --forget-keys|--forget-keys needs --batch and no other condition
 --user-id 1 --older-than 3d|delete does not take --older-than
 END
 cat >"$tmp/wrong.ndjson" <<'END'
@@ -491,6 +490,22 @@ run 0 'delete once more' --data "$tmp/delete" delete --user-id 1 </dev/null
 out_has '^No log is deleted: none is as described\.$'
 run 0 'what was deleted is stored already' --data "$tmp/delete" import "$tmp/wrong.ndjson"
 out_has ' 0 logs stored, 3 were there already'
+for source in a b; do
+    run 0 "an import of source $source" --data "$tmp/delete" import --source "$source" "$tmp/wrong.ndjson"
+    out_has ' 3 logs stored, 0 were there already'
+done
+run 0 'delete of an import' --data "$tmp/delete" delete --import a --yes
+out_has '^3 logs are deleted'
+run 0 '  which stays known' --data "$tmp/delete" import --source a "$tmp/wrong.ndjson"
+out_has ' 0 logs stored, 3 were there already'
+run 0 'delete of another, with its keys' --data "$tmp/delete" delete --import b --worker w1 --forget-keys --yes
+out_has '^2 logs are deleted'
+run 0 '  which may come again' --data "$tmp/delete" import --source b "$tmp/wrong.ndjson"
+out_has ' 2 logs stored, 1 (was|were) there already'
+run 0 'delete of imports without a source' --data "$tmp/delete" delete --import '' --dry-run
+out_has '^1 log would be deleted'
+run 0 'delete of no import' --data "$tmp/delete" delete --import c --dry-run
+out_has '^No log would be deleted'
 run 0 'delete of all that is left' --data "$tmp/delete" delete --from 1970-01-01 --yes
 run 0 '  which verify does not mind' --data "$tmp/delete" verify
 

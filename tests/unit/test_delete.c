@@ -512,6 +512,8 @@ static const struct {
     {{.first_batch = 1, .last_batch = 2, .forget_keys = true}, 2, {false, true, true}},
     {{.first_batch = 2, .last_batch = 3, .forget_keys = true}, 0, {true, false, false}},
     {{.first_batch = 1, .last_batch = 3, .forget_keys = true}, 0, {false, false, false}},
+    {{.first_batch = 1, .last_batch = 3, .user_id = 1, .forget_keys = true}, 0, {true, true, true}},
+    {{.forget_keys = true}, 0, {true, true, true}},
 };
 
 START_TEST(keys_of_whole_batches_are_forgotten)

@@ -100,8 +100,11 @@ struct sqlite_delete_options {
     int64_t first_batch, last_batch; /* batch.id; 0: any */
     const char *domain;              /* normalised; NULL: any */
     const char *worker;              /* NULL: any */
+    const char *import;              /* what imports of this source have stored; "": of none; NULL: any */
 
-    bool forget_keys; /* of the batches too, where whole batches are selected; a key that may be of another one stays */
+    /* Imports may store the logs again; and, where whole batches are selected, and nothing else, their idempotency keys
+     * go too. A key that may be of another batch stays. */
+    bool forget_keys;
 
     bool vacuum; /* write the file anew: pages have copies of rows in their gaps, from when their neighbours moved */
 };
@@ -145,9 +148,9 @@ enum err sqlite_delete_plan(const char *data_dir, const struct sqlite_delete_opt
 
 /* Deletes the logs, and makes every rollup and total as if they had never come; then the names that nothing has any
  * more. What is deleted is overwritten in the file, free pages go, and the write-ahead log is emptied. Idempotency keys
- * stay. Takes the writer's lock. Some thousands of logs in each transaction, and all that they are counted in with
- * them: wherever it ends, reports are right about the logs that are left. Running it once more finishes the work.
- * `now`: Unix seconds. */
+ * stay, unless they are to be forgotten. Takes the writer's lock. Some thousands of logs in each transaction, and all
+ * that they are counted in with them: wherever it ends, reports are right about the logs that are left. Running it once
+ * more finishes the work. `now`: Unix seconds. */
 enum err sqlite_delete(const char *data_dir, const struct sqlite_delete_options *options, int64_t now,
                        const struct watch *watch, struct sqlite_deleted *ret_deleted, struct fault *fault);
 

@@ -78,6 +78,12 @@ static enum err find_used(struct names *names, struct fault *fault)
         {"SELECT caller FROM batch", note_columns},
         {"SELECT caller FROM batch_key", note_columns},
         {"SELECT source FROM import_batch", note_columns},
+        {"WITH RECURSIVE next (source) AS (SELECT min(source) FROM import_log UNION ALL SELECT (SELECT min(l.source) "
+         "FROM"
+         " import_log AS l WHERE l.source > next.source) FROM next WHERE next.source IS NOT NULL) SELECT source FROM "
+         "next",
+         note_columns},
+        {"SELECT source FROM import_batch", note_columns},
         {"SELECT entries FROM rollup_chunk, retention WHERE raw_from > 0 AND bucket * (CASE tier WHEN 1 THEN 1 WHEN 2"
          " THEN 24 WHEN 3 THEN 96 ELSE 384 END) < raw_from * 24",
          note_chunk},

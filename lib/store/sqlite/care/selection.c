@@ -34,7 +34,11 @@ static enum err find_name(struct db *db, const char *text, struct id_range *ret_
 enum err selection_find(struct db *db, const struct sqlite_delete_options *options, struct selection *ret_selection,
                         struct fault *fault)
 {
+    struct id_range sources;
     struct selection selection = {
+        .by_import = options->import != NULL,
+        .forget_imports = options->forget_keys,
+
         .from = options->from,
         .to = options->to,
         .users = just(options->user_id, 1),
@@ -43,6 +47,9 @@ enum err selection_find(struct db *db, const struct sqlite_delete_options *optio
     enum err err = find_name(db, options->domain, &selection.domains, fault);
     if (!err)
         err = find_name(db, options->worker, &selection.workers, fault);
+    if (!err)
+        err = find_name(db, options->import, &sources, fault);
+    selection.source = err ? -1 : sources.from;
     if (!err)
         *ret_selection = selection;
     return err;
@@ -65,10 +72,11 @@ static int64_t max64(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* Sums know neither workers nor batches; quarters of an hour, which are kept as long as hours, know users alone. */
+/* Sums know neither workers nor batches nor imports; quarters of an hour, which are kept as long as hours, know users
+ * alone. */
 static int64_t known_until(const struct selection *selection, int64_t raw_from, int64_t hour_from)
 {
-    if (!is_any(selection->workers, 0) || !is_any(selection->batches, 0))
+    if (!is_any(selection->workers, 0) || !is_any(selection->batches, 0) || selection->by_import)
         return 0;
     return is_any(selection->orders, 1) && is_any(selection->domains, 0) ? raw_from : hour_from;
 }

@@ -195,6 +195,12 @@ static enum err take_over(struct sqlite_writer *writer, int64_t quarter, bool *r
     return err ? err : db_run(&writer->db, sql_of(&writer->db, W_IMPORT_SET_READ), "take over imported logs", fault);
 }
 
+enum err sqlite_import_take_over(struct sqlite_writer *writer, int64_t quarter, struct fault *fault)
+{
+    bool ignored;
+    return writer->import.has_old ? take_over(writer, quarter, &ignored, fault) : OK;
+}
+
 /* Old versions knew no sources. */
 static enum err look_back(struct sqlite_writer *writer, int64_t second, bool *ret_gone, struct fault *fault)
 {

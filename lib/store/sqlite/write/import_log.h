@@ -16,6 +16,9 @@ enum err sqlite_import_note(struct sqlite_writer *writer, const struct store_ite
 /* Remembers that the logs which were not known are stored. batch_id 0: none was stored, as all of them were known. */
 enum err sqlite_import_record(struct sqlite_writer *writer, int64_t batch_id, struct fault *fault);
 
+/* Takes over into import_log what versions before it imported of this quarter, while the logs are there. */
+enum err sqlite_import_take_over(struct sqlite_writer *writer, int64_t quarter, struct fault *fault);
+
 /* Forgets `count` logs of this hash (import_log_hash), as many as there are: an import may store them again. For who
  * deletes them. `source` and the hash of a row of raw_log: IMPORTED_LOGS and LOG_HASH in store/sqlite/log_hash.h. */
 enum err sqlite_import_forget(struct sqlite_writer *writer, int64_t source, int64_t second, int64_t hash, int64_t count,

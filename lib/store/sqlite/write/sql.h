@@ -34,7 +34,9 @@
 /* Logs of the quarter ?1 that are selected: sqlite_selected_values in write/take.h. */
 #define SELECTED                                                                                                       \
     "quarter = ?1 AND second >= ?2 AND second < ?3 AND user_id BETWEEN ?4 AND ?5 AND order_id BETWEEN ?6 AND ?7"       \
-    " AND batch_id BETWEEN ?8 AND ?9 AND domain BETWEEN ?10 AND ?11 AND worker BETWEEN ?12 AND ?13"
+    " AND batch_id BETWEEN ?8 AND ?9 AND domain BETWEEN ?10 AND ?11 AND worker BETWEEN ?12 AND ?13"                    \
+    " AND (?14 = 0 OR EXISTS (SELECT 1 FROM import_batch AS i WHERE i.batch_id = raw_log.batch_id AND i.source = "     \
+    "?15))"
 #define LOG_KEY "quarter, user_id, domain, order_id, batch_id, line"
 
 /* The writer's statements, prepared at start: W_NAME and its SQL. */
@@ -172,7 +174,9 @@
       " AND q.bucket >= (SELECT closed_hour * 4 FROM closing))")                                                       \
     X(W_NAME_DROP, "DELETE FROM name WHERE id = ?1")                                                                   \
     X(W_TAKE, "DELETE FROM raw_log WHERE (" LOG_KEY ") IN (SELECT " LOG_KEY " FROM raw_log WHERE " SELECTED            \
-              " LIMIT ?14) RETURNING user_id, order_id, second, count, bytes_sent, bytes_received, error_count")       \
+              " LIMIT ?16) RETURNING user_id, order_id, second, count, bytes_sent, bytes_received, error_count")       \
+    X(W_IMPORTED, "SELECT b.source, r.second, " LOG_HASH " FROM (SELECT * FROM raw_log WHERE " SELECTED                \
+                  " LIMIT ?16) AS r JOIN import_batch AS b ON b.batch_id = r.batch_id")                                \
     X(W_KEYS_FORGET,                                                                                                   \
       "DELETE FROM batch_key WHERE (caller, received_at) IN (SELECT caller, received_at FROM batch"                    \
       " WHERE id BETWEEN ?1 AND ?2 EXCEPT SELECT caller, received_at FROM batch WHERE id < ?1 OR id > ?2)")            \

@@ -4,6 +4,7 @@
 #include "store/sqlite/write/take.h"
 
 #include "store/sqlite/write/admit.h"
+#include "store/sqlite/write/import_log.h"
 #include "store/sqlite/write/redo.h"
 #include "store/sqlite/write/upkeep.h"
 #include "time/when.h"
@@ -32,7 +33,9 @@ void sqlite_selected_values(const struct selection *selection, int64_t quarter, 
                                              selection->domains.from,
                                              selection->domains.to,
                                              selection->workers.from,
-                                             selection->workers.to};
+                                             selection->workers.to,
+                                             selection->by_import,
+                                             selection->source};
     for (int i = 0; i < SELECTED_VALUES; i++)
         ret_values[i] = values[i];
 }
@@ -42,7 +45,8 @@ struct slice_of_logs {
     const struct selection *selection;
     int64_t quarter; /* all before it were looked through */
     struct taken taken;
-    struct fold gone; /* what write/redo.c wants to know */
+    struct fold gone;     /* what write/redo.c wants to know */
+    struct fold imported; /* by source, second and hash: user_id, bucket and domain; count: how many logs */
 };
 
 static enum err note_log(struct slice_of_logs *slice, sqlite3_stmt *statement)
@@ -64,22 +68,55 @@ static enum err note_log(struct slice_of_logs *slice, sqlite3_stmt *statement)
                     &TOTALS_NONE);
 }
 
-static enum err take_quarter(struct sqlite_writer *writer, struct slice_of_logs *slice, struct fault *fault)
+static enum err note_import(struct slice_of_logs *slice, sqlite3_stmt *statement)
 {
-    sqlite3_stmt *statement = sql_of(&writer->db, W_TAKE);
+    return fold_add(&slice->imported,
+                    &(struct fold_key){.user_id = sqlite3_column_int64(statement, 0),
+                                       .bucket = slice->quarter * WHEN_QUARTER + sqlite3_column_int64(statement, 1),
+                                       .domain = sqlite3_column_int64(statement, 2)},
+                    &(struct totals){.count = 1});
+}
+
+/* Each row of the statement, for as many selected logs of the quarter as the slice may take yet. */
+static enum err run_each(struct sqlite_writer *writer, enum writer_statement which, struct slice_of_logs *slice,
+                         int64_t most, enum err (*each)(struct slice_of_logs *, sqlite3_stmt *), struct fault *fault)
+{
+    sqlite3_stmt *statement = sql_of(&writer->db, which);
     int64_t values[SELECTED_VALUES + 1];
     sqlite_selected_values(slice->selection, slice->quarter, values);
-    values[SELECTED_VALUES] = SLICE_LOGS - slice->taken.logs;
+    values[SELECTED_VALUES] = most;
     bind_all(statement, values, SELECTED_VALUES + 1);
     bool row = true;
     enum err err = db_step(&writer->db, statement, "delete logs", &row, fault);
     while (!err && row) {
-        if (note_log(slice, statement))
+        if (each(slice, statement))
             err = fault_set(fault, ERR_UNAVAILABLE, "out of memory");
         else
             err = db_step(&writer->db, statement, "delete logs", &row, fault);
     }
     sqlite3_reset(statement);
+    return err;
+}
+
+/* What imports have stored stays known, so what an older version imported has to become known before it goes. Which
+ * logs are taken is the same for both statements: the first ones in the order of the key. */
+static enum err take_quarter(struct sqlite_writer *writer, struct slice_of_logs *slice, struct fault *fault)
+{
+    int64_t most = SLICE_LOGS - slice->taken.logs;
+    enum err err = sqlite_import_take_over(writer, slice->quarter, fault);
+    if (!err && slice->selection->forget_imports)
+        err = run_each(writer, W_IMPORTED, slice, most, note_import, fault);
+    return err ? err : run_each(writer, W_TAKE, slice, most, note_log, fault);
+}
+
+static enum err forget_imported(struct sqlite_writer *writer, const struct fold *imported, struct fault *fault)
+{
+    enum err err = OK;
+    for (size_t i = 0; !err && i < imported->count; i++) {
+        const struct fold_entry *entry = &imported->entries[i];
+        err = sqlite_import_forget(writer, entry->key.user_id, entry->key.bucket, entry->key.domain,
+                                   entry->totals.count, fault);
+    }
     return err;
 }
 
@@ -167,6 +204,8 @@ static enum err take(struct sqlite_writer *writer, void *ctx, struct fault *faul
     if (err || slice->taken.logs == 0)
         return err;
     err = sqlite_redo(writer, &slice->gone, fault);
+    if (!err)
+        err = forget_imported(writer, &slice->imported, fault);
     return err ? err : count_taken(writer, &slice->taken, fault);
 }
 
@@ -176,6 +215,7 @@ enum err sqlite_take_logs(struct sqlite_writer *writer, const struct selection *
     struct slice_of_logs slice = {.selection = selection, .quarter = *quarter, .taken.totals = TOTALS_NONE};
     enum err err = sqlite_take_in_transaction(writer, take, &slice, fault);
     fold_release(&slice.gone);
+    fold_release(&slice.imported);
     if (err)
         return err;
     *quarter = slice.quarter;

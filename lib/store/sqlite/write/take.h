@@ -14,10 +14,14 @@ struct selection {
     int64_t from, to; /* from <= ts < to, Unix seconds */
     struct id_range users, orders, batches;
     struct id_range domains, workers; /* name ids */
+    bool by_import;                   /* only what imports of this source have stored */
+    int64_t source;                   /* name.id */
+
+    bool forget_imports; /* imports may store them again */
 };
 
 /* The parameters of the condition SELECTED. */
-#define SELECTED_VALUES 13
+#define SELECTED_VALUES 15
 void sqlite_selected_values(const struct selection *selection, int64_t quarter, int64_t ret_values[SELECTED_VALUES]);
 
 /* What was taken. */
