@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# under.sh TOOL BUILD TEST…: runs tests that are built in BUILD, two at a time, and ends with how many were clean.
+# under.sh TOOL BUILD TEST…: runs tests that are built in BUILD, one on each core, and ends with how many were clean.
 #   tsan      BUILD is configured with --enable-tsan; a data race fails its test
 #   memcheck  under valgrind; what is read before it was written, and what is lost, fails its test
 # A test passes when it checked something, nothing failed, and the tool had nothing to say.
@@ -14,14 +14,14 @@ export ANALYTICS_SRCDIR=$REPO CK_TIMEOUT_MULTIPLIER=30
 # No second's sleep before each exit. A finding makes the process exit with 66.
 export TSAN_OPTIONS="atexit_sleep_ms=0 ${TSAN_OPTIONS:-}"
 # Threads that the C library keeps are "possibly" lost, so only what is certain counts.
-MEMCHECK=(valgrind -q --error-exitcode=9 --leak-check=full '--show-leak-kinds=definite,indirect'
-    '--errors-for-leak-kinds=definite,indirect' --suppressions="$REPO/tests/valgrind.supp")
+export MEMCHECK="valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite,indirect \
+    --errors-for-leak-kinds=definite,indirect --suppressions=$REPO/tests/valgrind.supp"
 
 # run_one TOOL BUILD TEST: leaves TEST.TOOL.log; prints a line.
 run_one() {
     local tool=$1 program=$2/$3 log=$2/$3.$1.log prefix=() result=0
-    [ "$tool" != memcheck ] || prefix=("${MEMCHECK[@]}")
-    (cd "$2" && timeout 600 "${prefix[@]}" "$program") >"$log" 2>&1 </dev/null || result=$?
+    [ "$tool" != memcheck ] || read -rd '' -a prefix <<<"$MEMCHECK" || true
+    (cd "$2" && timeout 3600 "${prefix[@]}" "$program") >"$log" 2>&1 </dev/null || result=$?
     if [ $result -eq 0 ] && grep -q 'Checks: [1-9][0-9]*, Failures: 0, Errors: 0' "$log" &&
         ! grep -qE '^==[0-9]+== |ThreadSanitizer' "$log"; then
         printf 'ok %s\n' "$3"
@@ -36,16 +36,9 @@ TOOL=$1
 BUILD=$(realpath -- "$2")
 shift 2
 [ $# -gt 0 ] || { echo 'under.sh: no tests' >&2 && exit 1; }
-clean=0
-for ((i = 1; i <= $#; i += 2)); do
-    pids=()
-    for test in "${@:i:2}"; do
-        run_one "$TOOL" "$BUILD" "$test" &
-        pids+=($!)
-    done
-    for pid in "${pids[@]}"; do
-        ! wait "$pid" || clean=$((clean + 1))
-    done
-done
-printf '%d of %d tests clean under %s\n' $clean $# "$TOOL"
-[ $clean -eq $# ]
+export -f run_one
+results=$BUILD/under.$TOOL.log
+printf '%s\0' "$@" | xargs -0 -n 1 -P "$(nproc)" bash -c 'run_one "$@"' under "$TOOL" "$BUILD" | tee "$results" || true
+clean=$(grep -c '^ok ' "$results") || true
+printf '%d of %d tests clean under %s\n' "$clean" $# "$TOOL"
+[ "$clean" -eq $# ]

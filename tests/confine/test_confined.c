@@ -38,12 +38,6 @@ __attribute__((format(printf, 1, 2))) static void run(const char *format, ...)
     ck_assert_msg(system(command) == 0, "failed: %s", command);
 }
 
-static bool is_sanitized(void)
-{
-    const char *sanitized = getenv("ANALYTICS_SANITIZED");
-    return sanitized && *sanitized;
-}
-
 /* ---- the folder of programs that ./serve is given: each is a script around the real one ---- */
 
 static char build[4096], source[4096]; /* the real ones */

@@ -96,12 +96,6 @@ static void forget_peak(pid_t pid)
     fclose(file);
 }
 
-static bool is_sanitized(void)
-{
-    const char *sanitized = getenv("ANALYTICS_SANITIZED");
-    return sanitized && *sanitized;
-}
-
 /* A page of one row costs the sums. All rows cost their order on top, 16 bytes a row and as much to sort them, but not
  * the answer's text: 90 bytes a row. */
 START_TEST(csv_has_all_rows)

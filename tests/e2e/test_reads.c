@@ -1,6 +1,7 @@
 /* test_reads.c: random logs in through the API, random questions out of it: every answer equals one that SQLite's own
  * date and JSON functions make from the raw logs. */
 #include "support/stack.h"
+#include "support/fixture.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -17,14 +18,6 @@
 #define DAY INT64_C(86400)
 
 static char user_key[USERS + 1][80];
-
-static uint64_t rng = 20260401;
-
-static int64_t pick(int64_t n)
-{
-    rng = rng * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (int64_t)((rng >> 33) % (uint64_t)n);
-}
 
 /* ---- logs ---- */
 
@@ -453,7 +446,7 @@ static void check_summary(struct question *q)
 static const struct {
     const char *by;
     const char *value; /* in SQL */
-} dimensions[] = {
+} by_dimensions[] = {
     {"worker", "worker"},
     {"peer", "peer_id"},
     {"protocol", "protocol"},
@@ -482,7 +475,7 @@ static const struct {
 static void check_breakdown(struct question *q)
 {
     char path[1024], sql[4096];
-    size_t row = (size_t)pick(ROWS(dimensions));
+    size_t row = (size_t)pick(ROWS(by_dimensions));
     static const char *const orders[][2] = {{"", "s + r"},
                                             {"&sortBy=count", "n"},
                                             {"&sortBy=errors", "x"},
@@ -490,8 +483,8 @@ static void check_breakdown(struct question *q)
                                                                    " coalesce(x * 1000000000 / n, 9e18) END"}};
     size_t order = (size_t)pick(ROWS(orders));
     int limit = 1 + (int)pick(100), page = 1 + (int)pick(3), before = limit * (page - 1), end = limit * page;
-    snprintf(path, sizeof path, "/analytics/breakdown?%s&by=%s&limit=%d&page=%d%s", q->query, dimensions[row].by, limit,
-             page, orders[order][0]);
+    snprintf(path, sizeof path, "/analytics/breakdown?%s&by=%s&limit=%d&page=%d%s", q->query, by_dimensions[row].by,
+             limit, page, orders[order][0]);
     snprintf(sql, sizeof sql,
              "WITH sums AS (SELECT %s AS v, sum(count) AS n, sum(error_count) AS x, sum(bytes_sent) AS s,"
              " sum(bytes_received) AS r, max(max_concurrency) AS m FROM log WHERE %s GROUP BY v),"
@@ -501,7 +494,7 @@ static void check_breakdown(struct question *q)
              " ORDER BY place)), '[]')), 'other', json((SELECT json_object(" MEASURES
              ") FROM ranked WHERE place <= %d OR place > %d)), 'page', %d, 'limit', %d,"
              " 'total', (SELECT count(*) FROM sums), 'totalPages', (SELECT (count(*) + %d) / %d FROM sums))",
-             dimensions[row].value, q->where, orders[order][1], before, end, before, end, page, limit, limit - 1,
+             by_dimensions[row].value, q->where, orders[order][1], before, end, before, end, page, limit, limit - 1,
              limit);
     compare(path, q, sql);
 }
@@ -514,7 +507,7 @@ START_TEST(answers_equal_a_recount)
     static void (*const checks[])(struct question *) = {check_chart,    check_domains, check_errors,
                                                         check_websites, check_summary, check_breakdown};
     struct question question;
-    rng = (uint64_t)_i * 7919 + 1;
+    seed((uint64_t)_i * 7919 + 1);
     for (int i = 0; i < QUESTIONS_PER_TEST; i++) {
         pick_question(&question);
         add_terms(&question);

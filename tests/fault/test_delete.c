@@ -7,6 +7,7 @@
  * batches do not say how many logs there are", and for writes that fail, too).
  */
 #include "support/recount.h"
+#include "support/runner.h"
 #include "support/disk.h"
 #include "support/ledger.h"
 #include "support/runner.h"
@@ -28,12 +29,6 @@ static const struct sqlite_delete_options options = {.to = INT64_MAX, .user_id =
 static char folder[64], aside[64], done[64];
 static struct image ground; /* all closed that is over */
 static bool has_horizons;
-
-static bool is_slow(void)
-{
-    const char *value = getenv("ANALYTICS_SANITIZED");
-    return value && *value && strcmp(value, "no") != 0;
-}
 
 /* ---- what is there ---- */
 
@@ -165,7 +160,7 @@ START_TEST(each_power_cut)
     disk_install(tape_hook);
     ck_assert_msg(delete_logs(&fault, &(struct watch){0}) == OK, "%s", fault.detail);
     disk_install(NULL);
-    size_t count = is_slow() ? 40 : 120, length = tape_length();
+    size_t count = is_sanitized() ? 40 : 120, length = tape_length();
     ck_assert_uint_gt(length, 100);
     for (size_t i = 0; i <= count; i++)
         try_cut(length * i / count, i);
@@ -222,7 +217,7 @@ START_TEST(each_fault)
     size_t n = 1, tried = 0;
     row = _i;
     for (; try_fault(n); tried++)
-        n += 1 + n / (is_slow() ? 4 : 10);
+        n += 1 + n / (is_sanitized() ? 4 : 10);
     printf("%s: %zu faults, the last of them n = %zu\n", rows[row].name, tried, n);
 }
 END_TEST

@@ -16,10 +16,10 @@
  *   start a transaction within a transaction" */
 #include "support/lists.h"
 #include "support/disk.h"
+#include "support/fixture.h"
 #include "support/ledger.h"
 #include "support/memory.h"
 #include "store/sqlite/write/writer.h"
-#include "support/runner.h"
 #include "support/tape.h"
 
 #include <limits.h>
@@ -31,7 +31,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char folder[64];
 static struct image ground;         /* files with some batches, their WAL not yet empty */
 static struct ledger ground_ledger; /* what is in them */
 
@@ -365,8 +364,7 @@ static void set_up(void)
     row = &none;
     memory_install();
     disk_install(fail_call);
-    strcpy(folder, access("/dev/shm", W_OK) == 0 ? "/dev/shm/test_faults.XXXXXX" : "/tmp/test_faults.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    folder_make();
     ground_ledger = (struct ledger){.logs = 3, .pause = 5 * 3600};
     make_batches(&ground_ledger);
     ck_assert_int_eq(store_writer_open(store_in(folder), &writer, &fault), OK);
@@ -388,12 +386,6 @@ static void tear_down(void)
     ledger_remove_folder(folder);
 }
 
-static bool is_slow(void)
-{
-    const char *value = getenv("ANALYTICS_SANITIZED");
-    return value && *value && strcmp(value, "no") != 0;
-}
-
 /* SQLite allocates some thousand times, most often while statements are prepared. */
 static size_t next_n(size_t n)
 {
@@ -401,7 +393,7 @@ static size_t next_n(size_t n)
         return n + 1;
     if (!row->calls && row->user == MEMORY_SQLITE)
         return n + 1 + n % 97;
-    return is_slow() ? n + 1 + n % 7 : n + 1;
+    return is_sanitized() ? n + 1 + n % 7 : n + 1;
 }
 
 START_TEST(each_fault)

@@ -20,9 +20,9 @@
  *   No sqlite_wal_make_room() at the start: "cut behind operation 122 of 122, kept 100%, torn 0%, noise 0%:
  * acknowledged batch 5 is lost", after a failed sync. The store had this one. */
 #include "support/disk.h"
+#include "support/fixture.h"
 #include "support/ledger.h"
 #include "store/sqlite/write/writer.h"
-#include "support/runner.h"
 #include "support/tape.h"
 
 #include <limits.h>
@@ -42,17 +42,11 @@ static int first_of_run;
 
 static int checkpoint_pages; /* 0: as the store has it */
 
-static bool is_slow(void)
-{
-    const char *value = getenv("ANALYTICS_SANITIZED");
-    return value && *value && strcmp(value, "no") != 0;
-}
-
-static struct store_writer *open_writer(const char *folder, const char *about)
+static struct store_writer *open_sliced(const char *in, const char *about)
 {
     struct store_writer *writer = NULL;
     struct fault fault;
-    ck_assert_msg(store_writer_open(store_in(folder), &writer, &fault) == OK, "%s: %s", about, fault.detail);
+    ck_assert_msg(store_writer_open(store_in(in), &writer, &fault) == OK, "%s: %s", about, fault.detail);
     sqlite_set_slice(sqlite_writer_of(writer), 1);
     return writer;
 }
@@ -107,7 +101,7 @@ static sqlite3 *hold(void)
 
 static void run(int groups)
 {
-    struct store_writer *writer = open_writer(live, "the run");
+    struct store_writer *writer = open_sliced(live, "the run");
     sqlite3 *reader = NULL;
     first_of_run = ledger.count;
     for (int i = 0; i < groups; i++) {
@@ -119,7 +113,7 @@ static void run(int groups)
             sqlite3_close(reader); /* in its way, nothing would be written: an old WAL is not appended to */
             reader = NULL;
             store_writer_close(writer);
-            writer = open_writer(live, "the run");
+            writer = open_sliced(live, "the run");
         }
     }
     sqlite3_close(reader);
@@ -161,7 +155,7 @@ static void send_again(struct store_writer *writer, struct ledger *found)
 static void try_image(const struct image *image, struct ledger *expected, const char *about)
 {
     image_write(image, cut_folder);
-    struct store_writer *writer = open_writer(cut_folder, about);
+    struct store_writer *writer = open_sliced(cut_folder, about);
     ledger_check(expected, cut_folder, about);
     images++;
     if (images % 4 == 0) {
@@ -221,14 +215,14 @@ static int fail_sync(struct disk_event *event)
 /* Writes until the n-th sync fails, restarts, and goes on. */
 static void run_with_failure(int n)
 {
-    struct store_writer *writer = open_writer(live, "the run");
+    struct store_writer *writer = open_sliced(live, "the run");
     first_of_run = ledger.count;
     syncs_to_failure = n;
     while (write_group(writer) == OK)
         (void)upkeep(writer, 3);
     ck_assert_int_le(syncs_to_failure, 0);
     store_writer_close(writer);
-    writer = open_writer(live, "after a failed sync");
+    writer = open_sliced(live, "after a failed sync");
     for (int i = 0; i < 3; i++)
         ck_assert_int_eq(write_group(writer), OK);
     store_writer_close(writer);
@@ -269,17 +263,10 @@ static void campaign(const char *name, int runs, int groups, size_t count, size_
 
 /* ---- tests ---- */
 
-/* Memory if there is some: the data are of no worth afterwards. */
-static void make_folder(char path[64])
-{
-    snprintf(path, 64, "%s/test_powercut.XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(path));
-}
-
 static void set_up(void)
 {
-    make_folder(live);
-    make_folder(cut_folder);
+    temporary_folder(live);
+    temporary_folder(cut_folder);
 }
 
 static void tear_down(void)
@@ -295,7 +282,7 @@ START_TEST(every_cut_of_a_short_run)
     tape_seed((uint64_t)_i + 1);
     ledger = (struct ledger){.logs = 4, .pause = 3 * 3600};
     checkpoint_pages = 60;
-    campaign("every cut", is_slow() ? 1 : 2, is_long_run() ? 30 : 6, SIZE_MAX, is_long_run() ? CUTS : 2);
+    campaign("every cut", is_sanitized() ? 1 : 2, is_long_run() ? 30 : 6, SIZE_MAX, is_long_run() ? CUTS : 2);
 }
 END_TEST
 
@@ -305,7 +292,7 @@ START_TEST(some_cuts_of_a_long_run)
     tape_seed((uint64_t)_i + 101);
     ledger = (struct ledger){.logs = 30, .pause = 3600};
     checkpoint_pages = 0;
-    campaign("long runs", 2, 70, is_long_run() ? 1000 : is_slow() ? 3 : 10, is_long_run() ? CUTS : 1);
+    campaign("long runs", 2, 70, is_long_run() ? 1000 : is_sanitized() ? 3 : 10, is_long_run() ? CUTS : 1);
 }
 END_TEST
 
@@ -315,7 +302,7 @@ START_TEST(a_cut_after_a_cut)
     tape_seed((uint64_t)_i + 201);
     ledger = (struct ledger){.logs = 5, .pause = 3 * 3600};
     checkpoint_pages = 100;
-    campaign("cut after cut", is_long_run() ? 40 : is_slow() ? 4 : 8, 8, is_long_run() ? 60 : 15, 2);
+    campaign("cut after cut", is_long_run() ? 40 : is_sanitized() ? 4 : 8, 8, is_long_run() ? 60 : 15, 2);
 }
 END_TEST
 
@@ -325,12 +312,12 @@ START_TEST(a_cut_after_a_failed_sync)
     struct image image = {0}, nothing = {0};
     struct ledger found;
     tape_seed(301);
-    for (int n = 1; n <= (is_long_run() ? 200 : is_slow() ? 10 : 30); n++) {
+    for (int n = 1; n <= (is_long_run() ? 200 : is_sanitized() ? 10 : 30); n++) {
         ledger = (struct ledger){.logs = 5, .pause = 3 * 3600};
         tape_begin(&nothing);
         image_write(&nothing, live);
         disk_install(tape_hook);
-        store_writer_close(open_writer(live, "new"));
+        store_writer_close(open_sliced(live, "new"));
         disk_install(fail_sync);
         run_with_failure(n);
         disk_install(NULL);

@@ -7,9 +7,9 @@
  * restart, traffic_day gone through from the wrong row on after one. */
 #include "support/recount.h"
 #include "support/disk.h"
+#include "support/fixture.h"
 #include "support/ledger.h"
 #include "store/sqlite/write/writer.h"
-#include "support/runner.h"
 #include "support/tape.h"
 #include "store/sqlite/care/care.h"
 
@@ -24,18 +24,12 @@
 
 static const struct ledger ledger = {.logs = 4, .pause = PAUSE};
 static const struct store_retention keep = {2, 4, 6};
-static char folder[64], aside[64];
+static char aside[64];
 static struct image ground; /* all closed that is over */
-
-static bool is_slow(void)
-{
-    const char *value = getenv("ANALYTICS_SANITIZED");
-    return value && *value && strcmp(value, "no") != 0;
-}
 
 /* ---- what is there ---- */
 
-static sqlite3 *open_plain(void)
+static sqlite3 *open_both(void)
 {
     char sql[128];
     sqlite3 *db = NULL;
@@ -59,7 +53,7 @@ static int64_t check_sound(const char *about)
         "SELECT (SELECT ifnull(sum(count), 0) FROM aside.raw_log WHERE quarter / 96 < (SELECT raw_from FROM retention))"
         " - (SELECT count FROM retention)",
     };
-    sqlite3 *db = open_plain();
+    sqlite3 *db = open_both();
     for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++)
         ck_assert_msg(recount_i64(db, nothing[i]) == 0, "%s: %s is not 0", about, nothing[i]);
     ck_assert_int_eq(sqlite3_exec(db, "CREATE TEMP TABLE raw_log AS SELECT * FROM aside.raw_log", NULL, NULL, NULL),
@@ -81,7 +75,7 @@ static void check_verify(const char *about)
                   (long long)verified.differences);
 }
 
-static struct store_writer *open_writer(const char *about)
+static struct store_writer *open_at(const char *about)
 {
     struct store_writer *writer = NULL;
     struct fault fault;
@@ -105,7 +99,7 @@ static enum err prune(struct fault *fault, const struct watch *watch, struct sql
 
 static int64_t last_day(void)
 {
-    sqlite3 *db = open_plain();
+    sqlite3 *db = open_both();
     int64_t day = recount_i64(db, "SELECT max(quarter) / 96 FROM aside.raw_log");
     sqlite3_close(db);
     return day;
@@ -117,7 +111,7 @@ static void finish(const char *about, bool by_service)
     struct sqlite_pruned pruned;
     struct fault fault = {0};
     if (by_service) {
-        struct store_writer *writer = open_writer(about);
+        struct store_writer *writer = open_at(about);
         store_writer_set_retention(writer, &keep);
         upkeep(writer);
         store_writer_close(writer);
@@ -126,7 +120,7 @@ static void finish(const char *about, bool by_service)
     }
     int64_t from = check_sound(about), kept = by_service ? keep.raw_days : AGE;
     ck_assert_msg(from >= last_day() - kept, "%s: not finished", about);
-    sqlite3 *db = open_plain();
+    sqlite3 *db = open_both();
     ck_assert_int_eq(recount_i64(db, "SELECT count(*) FROM main.raw_log, retention WHERE quarter < raw_from * 96"), 0);
     ck_assert_int_eq(recount_i64(db, "SELECT count(*) FROM main.traffic_day, retention WHERE bucket < day_from"), 0);
     sqlite3_close(db);
@@ -148,7 +142,7 @@ static void try_cut(size_t length, size_t style, bool by_service)
     tape_cut(length, cut, &image);
     image_write(&image, folder);
     image_release(&image);
-    store_writer_close(open_writer(about));
+    store_writer_close(open_at(about));
     check_sound(about);
     if (style % 5 == 0)
         finish(about, by_service);
@@ -156,7 +150,7 @@ static void try_cut(size_t length, size_t style, bool by_service)
 
 static void cut_all(bool by_service)
 {
-    size_t count = is_slow() ? 40 : 120, length = tape_length();
+    size_t count = is_sanitized() ? 40 : 120, length = tape_length();
     disk_install(NULL);
     for (size_t i = 0; i <= count; i++)
         try_cut(length * i / count, i, by_service);
@@ -170,7 +164,7 @@ START_TEST(each_power_cut_of_a_service)
     image_write(&ground, folder);
     tape_begin(&ground);
     disk_install(tape_hook);
-    struct store_writer *writer = open_writer("the run");
+    struct store_writer *writer = open_at("the run");
     store_writer_set_retention(writer, &keep);
     sqlite_set_slice(sqlite_writer_of(writer), 1000);
     upkeep(writer);
@@ -242,7 +236,7 @@ START_TEST(each_fault_of_the_command)
     size_t n = 1, tried = 0;
     row = _i;
     for (; try_fault(n); tried++)
-        n += 1 + n / (is_slow() ? 4 : 10);
+        n += 1 + n / (is_sanitized() ? 4 : 10);
     printf("%s: %zu faults, the last of them n = %zu\n", rows[row].name, tried, n);
 }
 END_TEST
@@ -279,18 +273,12 @@ END_TEST
 
 /* ---- main ---- */
 
-static void make_folder(char path[64])
-{
-    snprintf(path, 64, "%s/test_prune.XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(path));
-}
-
 static void set_up(void)
 {
     disk_install(NULL);
-    make_folder(folder);
-    make_folder(aside);
-    struct store_writer *writer = open_writer("the ground");
+    folder_make();
+    temporary_folder(aside);
+    struct store_writer *writer = open_at("the ground");
     for (int i = 0; i < BATCHES; i++)
         ck_assert_int_eq(ledger_write(writer, &ledger, i).result, OK);
     upkeep(writer);

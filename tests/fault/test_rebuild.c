@@ -13,7 +13,7 @@
 #include "support/disk.h"
 #include "support/ledger.h"
 #include "support/memory.h"
-#include "support/runner.h"
+#include "support/fixture.h"
 #include "support/tape.h"
 #include "store/sqlite/care/care.h"
 
@@ -25,15 +25,8 @@
 
 #define BATCHES 30
 
-static char folder[64];
 static struct image ground; /* three days, all closed that is over */
 static int64_t raw_logs;
-
-static bool is_slow(void)
-{
-    const char *value = getenv("ANALYTICS_SANITIZED");
-    return value && *value && strcmp(value, "no") != 0;
-}
 
 /* ---- what may fail ---- */
 
@@ -59,18 +52,9 @@ static int row; /* of this run */
 
 /* ---- what is there ---- */
 
-static sqlite3 *open_plain(void)
-{
-    char path[128];
-    sqlite3 *db = NULL;
-    snprintf(path, sizeof path, "%s/analytics.db", folder);
-    ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
-    return db;
-}
-
 static void check_sound(const char *about)
 {
-    sqlite3 *db = open_plain();
+    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
     int64_t differences = recount_differences(db), logs = recount_i64(db, "SELECT count(*) FROM raw_log");
     ck_assert_msg(differences == 0, "%s: %lld differences", about, (long long)differences);
     ck_assert_msg(logs == raw_logs, "%s: %lld logs of %lld", about, (long long)logs, (long long)raw_logs);
@@ -181,7 +165,7 @@ static void try_all(const char *what, bool (*try_one)(size_t n), size_t sparse)
     size_t n = 1, tried = 0;
     disk_install(fail_call);
     for (; try_one(n); tried++)
-        n += is_long_run() ? 1 : 1 + n / (is_slow() ? sparse / 2 : sparse);
+        n += is_long_run() ? 1 : 1 + n / (is_sanitized() ? sparse / 2 : sparse);
     printf("%s: %s, %s: %zu faults, the last of them n = %zu\n", what, rows[row].name, lasting ? "for ever" : "once",
            tried, n);
     disk_install(NULL);
@@ -230,7 +214,7 @@ static void try_cut(size_t length, size_t style)
 START_TEST(each_power_cut)
 {
     struct fault fault = {0};
-    size_t count = is_slow() ? 60 : 200;
+    size_t count = is_sanitized() ? 60 : 200;
     tape_seed(7);
     image_write(&ground, folder);
     tape_begin(&ground);
@@ -256,8 +240,7 @@ static void set_up(void)
     bool more = true;
     memory_install();
     disk_install(NULL);
-    strcpy(folder, access("/dev/shm", W_OK) == 0 ? "/dev/shm/test_rebuild.XXXXXX" : "/tmp/test_rebuild.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    folder_make();
     ck_assert_int_eq(store_writer_open(store_in(folder), &writer, &fault), OK);
     for (int i = 0; i < BATCHES; i++)
         ck_assert_int_eq(ledger_write(writer, &ledger, i).result, OK);
@@ -265,7 +248,7 @@ static void set_up(void)
         ck_assert_int_eq(store_maintain(writer, LEDGER_NOW, LEDGER_KEEP, &more, &fault), OK);
     store_writer_close(writer);
     image_read(&ground, folder);
-    sqlite3 *db = open_plain();
+    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
     raw_logs = recount_i64(db, "SELECT count(*) FROM raw_log");
     ck_assert_int_gt(recount_i64(db, "SELECT count(*) FROM rollup_chunk WHERE tier = 2"), 10);
     sqlite3_close(db);

@@ -52,12 +52,6 @@ void wrap_restart(struct stack *stack)
     stack_restart(stack, (const char *[]){"--build-dir", folder, NULL});
 }
 
-bool is_sanitized(void)
-{
-    const char *value = getenv("ANALYTICS_SANITIZED");
-    return value && *value && strcmp(value, "no") != 0;
-}
-
 static void add(Suite *suite, const struct attack *attack)
 {
     TCase *tcase = suite_case(suite, attack->name);

@@ -20,9 +20,6 @@ void wrap_start(struct stack *stack, const struct wrapping *wrapping);
 /* The same programs once more, on the same data. */
 void wrap_restart(struct stack *stack);
 
-/* Whether this is under the sanitizers. */
-bool is_sanitized(void);
-
 /* One test, in a case of its own: CK_RUN_CASE=NAME runs it alone. */
 struct attack {
     const char *name;

@@ -1,5 +1,6 @@
 /* ledger.c: makes numbered batches, and looks for them with plain SQL. The port of a log is its batch's number. */
 #include "support/ledger.h"
+#include "support/fixture.h"
 
 #include "support/recount.h"
 #include "store/sqlite/write/writer.h"
@@ -31,13 +32,6 @@ static int log_count(const struct ledger *ledger, int number)
 static bool has_key(int number)
 {
     return number % 3 != 2;
-}
-
-static uint32_t intern(struct batch *batch, const char *text)
-{
-    uint32_t index = 0;
-    ck_assert_int_eq(batch_intern(batch, slice_of(text), &index), OK);
-    return index;
 }
 
 /* One log in six is late by up to three days: it may meet closed hours and days. */
@@ -94,18 +88,10 @@ struct store_item ledger_write(struct store_writer *writer, const struct ledger 
 
 /* ---- a process that writes ---- */
 
-static struct store_writer *open_writer(const char *folder)
-{
-    struct store_writer *writer = NULL;
-    struct fault fault;
-    ck_assert_msg(store_writer_open(store_in(folder), &writer, &fault) == OK, "%s", fault.detail);
-    return writer;
-}
-
 /* Logs come late, hours and days are closed in slices large and small, the WAL begins anew. */
-static void write_as_told(const struct ledger *ledger, const char *folder, int pipe_end)
+static void write_as_told(const struct ledger *ledger, const char *in, int pipe_end)
 {
-    struct store_writer *writer = open_writer(folder);
+    struct store_writer *writer = open_writer(in);
     struct fault fault;
     char byte;
     for (int i = 0; read(pipe_end, &byte, 1) == 1; i++) {
@@ -120,16 +106,16 @@ static void write_as_told(const struct ledger *ledger, const char *folder, int p
     store_writer_close(writer);
 }
 
-pid_t ledger_start_writer(const struct ledger *ledger, const char *folder, int *ret_pipe_end)
+pid_t ledger_start_writer(const struct ledger *ledger, const char *in, int *ret_pipe_end)
 {
     int ends[2];
-    store_writer_close(open_writer(folder));
+    store_writer_close(open_writer(in));
     ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
     pid_t writer = fork();
     ck_assert_int_ge(writer, 0);
     if (writer == 0) {
         close(ends[1]);
-        write_as_told(ledger, folder, ends[0]);
+        write_as_told(ledger, in, ends[0]);
         _exit(0);
     }
     close(ends[0]);
@@ -143,15 +129,6 @@ struct found {
     int64_t logs, batches, count, bytes;
     bool key;
 };
-
-static sqlite3 *open_plain(const char *folder)
-{
-    char path[256];
-    sqlite3 *db = NULL;
-    snprintf(path, sizeof path, "%s/analytics.db", folder);
-    ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-    return db;
-}
 
 static void check_integrity(sqlite3 *db, const char *about)
 {
@@ -228,7 +205,7 @@ static const char miscounted[] = "SELECT count(*) FROM batch LEFT JOIN (SELECT b
                                  " GROUP BY batch_id) ON batch_id = id WHERE logs <> ifnull(n, 0)";
 
 /* The service's own answer, beside the recount. */
-static void check_report(const struct ledger *ledger, const char *folder, sqlite3 *db, const char *about)
+static void check_report(const struct ledger *ledger, const char *in, sqlite3 *db, const char *about)
 {
     struct store_reader *reader = NULL;
     struct fault fault;
@@ -236,7 +213,7 @@ static void check_report(const struct ledger *ledger, const char *folder, sqlite
     struct report_filter filter = {.from = LEDGER_BEGIN - 4 * (int64_t)WHEN_DAY,
                                    .to = LEDGER_BEGIN + (int64_t)ledger->count * ledger->pause};
     int64_t sum = 0;
-    ck_assert_msg(store_reader_open(store_in(folder), &reader, &fault) == OK, "%s: %s", about, fault.detail);
+    ck_assert_msg(store_reader_open(store_in(in), &reader, &fault) == OK, "%s: %s", about, fault.detail);
     ck_assert_msg(store_chart(reader, &filter, GRANULARITY_DAY, false, &chart, &fault) == OK, "%s: %s", about,
                   fault.detail);
     for (size_t i = 0; i < chart.count; i++)
@@ -246,11 +223,11 @@ static void check_report(const struct ledger *ledger, const char *folder, sqlite
     store_reader_close(reader);
 }
 
-void ledger_check(struct ledger *ledger, const char *folder, const char *about)
+void ledger_check(struct ledger *ledger, const char *in, const char *about)
 {
     static struct found found[LEDGER_BATCHES];
     memset(found, 0, sizeof found);
-    sqlite3 *db = open_plain(folder);
+    sqlite3 *db = open_plain(in, SQLITE_OPEN_READONLY);
     check_integrity(db, about);
     find_logs(db, found);
     find_keys(db, found);
@@ -260,18 +237,18 @@ void ledger_check(struct ledger *ledger, const char *folder, const char *about)
         ck_assert_msg(!found[i].logs && !found[i].key, "%s: a batch that never was", about);
     ck_assert_msg(recount_i64(db, miscounted) == 0, "%s: logs of a batch are missing", about);
     ck_assert_msg(recount_differences(db) == 0, "%s: rollups differ from raw logs", about);
-    check_report(ledger, folder, db, about);
+    check_report(ledger, in, db, about);
     sqlite3_close(db);
 }
 
-void ledger_remove_folder(const char *folder)
+void ledger_remove_folder(const char *in)
 {
     static const char *const files[] = {"analytics.db", "analytics.db-wal", "analytics.db-shm", "analytics.db-journal",
                                         "lock"};
     char path[256];
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, files[i]);
+        snprintf(path, sizeof path, "%s/%s", in, files[i]);
         unlink(path);
     }
-    ck_assert_int_eq(rmdir(folder), 0);
+    ck_assert_int_eq(rmdir(in), 0);
 }

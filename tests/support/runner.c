@@ -13,6 +13,19 @@ bool is_long_run(void)
     return value && *value && strcmp(value, "0") != 0;
 }
 
+bool is_sanitized(void)
+{
+    const char *value = getenv("ANALYTICS_SANITIZED");
+    return value && *value && strcmp(value, "no") != 0;
+}
+
+int seed_runs(int usual)
+{
+    if (is_long_run())
+        return 20;
+    return is_sanitized() ? 1 : usual;
+}
+
 TCase *suite_case(Suite *suite, const char *name)
 {
     TCase *tcase = tcase_create(name);

@@ -18,4 +18,11 @@ int suite_run(Suite *suite);
 /* Whether `make stress` asks for hours and not for seconds: ANALYTICS_LONG=1. */
 bool is_long_run(void);
 
+/* Whether this is a build with sanitizers: some ten times slower. */
+bool is_sanitized(void);
+
+/* How often a test with random figures runs, each time with another seed: `usual` times, but 20 times in a long run and
+ * once under sanitizers. */
+int seed_runs(int usual);
+
 #endif

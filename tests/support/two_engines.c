@@ -6,7 +6,7 @@
 #include "service/writer.h"
 #include "support/lists.h"
 #include "support/memory_store.h"
-#include "support/runner.h"
+#include "support/fixture.h"
 #include "time/mono.h"
 #include "time/when.h"
 #include "time/zone_file.h"
@@ -31,14 +31,6 @@ static const char *const addresses[] = {"", "1.2.3.4", "2001:db8::1", "::"};
 static const char *const zone_names[] = {"UTC", "Europe/Kyiv", "America/St_Johns", "Asia/Kolkata"};
 static struct zone zones[4];
 
-static unsigned long rng = 1;
-
-static int64_t pick(int64_t n)
-{
-    rng = rng * 6364136223846793005ul + 1442695040888963407ul;
-    return (int64_t)((rng >> 33) % (unsigned long)n);
-}
-
 static void must(enum err err, const struct fault *fault)
 {
     ck_assert_msg(!err, "%s: %s", err_key(err), fault->detail);
@@ -50,7 +42,7 @@ static struct store_writer *writers[ENGINES];
 static struct writer *thread; /* that has the tested engine's writer; NULL: this one has */
 static struct store_reader *readers[ENGINES];
 
-static void open_writer(bool in_thread)
+static void open_tested_writer(bool in_thread)
 {
     const struct writer_options options = {
         .queue_batches = 8, .group_logs = 20000, .wait_ms = 60000, .idempotency_seconds = WHEN_DAY};
@@ -65,7 +57,7 @@ void two_engines_begin(struct store_place tested, bool in_thread)
     struct fault fault;
     places[TESTED] = tested;
     places[MEMORY] = memory_store_place();
-    open_writer(in_thread);
+    open_tested_writer(in_thread);
     must(store_writer_open(places[MEMORY], &writers[MEMORY], &fault), &fault);
     for (int i = 0; i < ENGINES; i++)
         must(store_reader_open(places[i], &readers[i], &fault), &fault);
@@ -90,15 +82,10 @@ void two_engines_restart(void)
 {
     ck_assert_ptr_nonnull(thread);
     writer_stop(thread);
-    open_writer(true);
+    open_tested_writer(true);
 }
 
 /* ---- the same batches ---- */
-
-static void intern(struct batch *batch, struct log_record *log, enum name_field field, const char *text)
-{
-    ck_assert_int_eq(batch_intern(batch, slice_of(text), &log->name[field]), OK);
-}
 
 static void add_log(struct batch *batch, int64_t newest)
 {
@@ -112,9 +99,9 @@ static void add_log(struct batch *batch, int64_t newest)
                              .bytes_received = pick(100000),
                              .error_count = pick(3),
                              .max_concurrency = pick(10)};
-    intern(batch, &log, NAME_DOMAIN, domains[pick(ROWS(domains))]);
-    intern(batch, &log, NAME_ERROR, errors[pick(ROWS(errors))]);
-    intern(batch, &log, NAME_PEER, peers[pick(ROWS(peers))]);
+    log.name[NAME_DOMAIN] = intern(batch, domains[pick(ROWS(domains))]);
+    log.name[NAME_ERROR] = intern(batch, errors[pick(ROWS(errors))]);
+    log.name[NAME_PEER] = intern(batch, peers[pick(ROWS(peers))]);
     ck_assert(ip_parse(slice_of(addresses[pick(ROWS(addresses))]), &log.ip_out));
     ck_assert(ip_parse(slice_of(addresses[pick(ROWS(addresses))]), &log.ip_from));
     ck_assert_int_eq(batch_add(batch, &log), OK);
@@ -296,8 +283,9 @@ static void compare_errors(const struct report_filter *filter)
 {
     struct list lists[ENGINES];
     struct fault fault;
+    size_t most = 1 + (size_t)pick(3);
     for (int i = 0; i < ENGINES; i++)
-        must(list_errors(readers[i], filter, 1 + (size_t)(rng % 3), &lists[i], &fault), &fault);
+        must(list_errors(readers[i], filter, most, &lists[i], &fault), &fault);
     ck_assert_uint_eq(lists[0].count, lists[1].count);
     for (size_t i = 0; i < lists[0].count; i++)
         compare_error(&lists[0].rows[i], &lists[1].rows[i]);

@@ -4,12 +4,12 @@
  * --wrap.
  */
 #include "support/ctl_run.h"
+#include "support/fixture.h"
 #include "support/ledger.h"
 #include "support/recount.h"
 #include "service/service.h"
 #include "store/sqlite/care/backup.h"
 #include "keys/keys.h"
-#include "support/runner.h"
 #include "time/when.h"
 #include "store/sqlite/sqlite.h"
 
@@ -30,30 +30,29 @@
 
 #define NOBODY 65534
 
-static char top[64];    /* everything is below it */
-static char folder[96]; /* a data folder */
-static char other[96];  /* where a backup is restored to */
-static char file[96];   /* the backup */
+static char top[64];   /* everything is below it */
+static char data[96];  /* a data folder */
+static char other[96]; /* where a backup is restored to */
+static char file[96];  /* the backup */
 static char partial[112];
 
 /* ---- folders and files ---- */
 
 static void make_top(void)
 {
-    strcpy(top, access("/dev/shm", W_OK) == 0 ? "/dev/shm/test_backup.XXXXXX" : "/tmp/test_backup.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(top));
-    snprintf(folder, sizeof folder, "%s/data", top);
+    temporary_folder(top);
+    snprintf(data, sizeof data, "%s/data", top);
     snprintf(other, sizeof other, "%s/other", top);
     snprintf(file, sizeof file, "%s/logs.backup", top);
     snprintf(partial, sizeof partial, "%s.partial", file);
-    ck_assert_int_eq(mkdir(folder, 0700), 0);
+    ck_assert_int_eq(mkdir(data, 0700), 0);
     ck_assert_int_eq(mkdir(other, 0700), 0);
 }
 
 static void remove_all(const char *path)
 {
     char command[160];
-    ck_assert_ptr_nonnull(strstr(path, "/test_backup."));
+    ck_assert_ptr_nonnull(strstr(path, "/analytics-test."));
     snprintf(command, sizeof command, "rm -rf '%s'", path);
     ck_assert_int_eq(system(command), 0);
 }
@@ -111,14 +110,6 @@ static const char *kept_in(const char *path)
 
 static struct ledger ledger;
 
-static struct store_writer *open_writer(const char *path)
-{
-    struct store_writer *writer = NULL;
-    struct fault fault;
-    ck_assert_msg(store_writer_open(store_in(path), &writer, &fault) == OK, "%s", fault.detail);
-    return writer;
-}
-
 static void write_with(struct store_writer *writer, int from, int count)
 {
     struct fault fault;
@@ -144,11 +135,11 @@ static void make_data(int batches)
 {
     ledger = (struct ledger){.logs = 8, .pause = 3600};
     ck_status(0, "init");
-    write_batches(folder, 0, batches);
+    write_batches(data, 0, batches);
     ck_status(0, "key", "rotate", "2");
 }
 
-static sqlite3 *open_plain(const char *path, const char *name)
+static sqlite3 *open_any(const char *path, const char *name)
 {
     char whole[256];
     sqlite3 *db = NULL;
@@ -159,14 +150,14 @@ static sqlite3 *open_plain(const char *path, const char *name)
 
 static void plain_exec(const char *path, const char *name, const char *sql)
 {
-    sqlite3 *db = open_plain(path, name);
+    sqlite3 *db = open_any(path, name);
     ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s: %s", sql, sqlite3_errmsg(db));
     sqlite3_close(db);
 }
 
 static int64_t count_logs(const char *path, const char *name)
 {
-    sqlite3 *db = open_plain(path, name);
+    sqlite3 *db = open_any(path, name);
     int64_t logs = recount_i64(db, "SELECT count(*) FROM raw_log");
     sqlite3_close(db);
     return logs;
@@ -177,7 +168,7 @@ static void check_equal(const char *one, const char *two, const char *name)
 {
     char sql[512];
     sqlite3_stmt *tables = NULL;
-    sqlite3 *db = open_plain(one, name);
+    sqlite3 *db = open_any(one, name);
     int count = 0;
     snprintf(sql, sizeof sql, "ATTACH '%s/%s' AS two", two, name);
     ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
@@ -229,7 +220,7 @@ START_TEST(every_row_comes_back)
     char words[64];
     make_data(60);
     ck_status(0, "backup", file);
-    snprintf(words, sizeof words, "It holds %lld logs and 3 keys (", (long long)count_logs(folder, "analytics.db"));
+    snprintf(words, sizeof words, "It holds %lld logs and 3 keys (", (long long)count_logs(data, "analytics.db"));
     ck_has(ctl_out, words);
     ck_assert_int_eq(stat(file, &st), 0);
     ck_assert_uint_eq(st.st_mode & 07777, 0600);
@@ -237,7 +228,7 @@ START_TEST(every_row_comes_back)
     ck_restore(0, other, NULL);
     ck_has(ctl_out, " logs and 3 keys (");
     ck_assert_str_eq(names_in(other), "analytics.db keys.db lock");
-    check_same(folder, other);
+    check_same(data, other);
     ledger_check(&ledger, other, "restored");
     verify(other);
     write_batches(other, 60, 5); /* the service starts */
@@ -254,12 +245,12 @@ START_TEST(replaced_when_told)
     ck_assert_int_eq(strncmp(ctl_out, "{\"ok\":true,\"file\":\"", 19), 0);
     ck_has(ctl_out, ",\"schema_version\":");
     ck_has(ctl_out, ",\"keys\":3}\n");
-    write_batches(folder, 20, 20);
+    write_batches(data, 20, 20);
     ck_status(1, "backup", file);
     ck_has(ctl_err, "is there already; --force replaces an older backup");
-    ck_assert_int_lt(count_logs(file, NULL), count_logs(folder, "analytics.db"));
+    ck_assert_int_lt(count_logs(file, NULL), count_logs(data, "analytics.db"));
     ck_status(0, "backup", file, "--force");
-    ck_assert_int_eq(count_logs(file, NULL), count_logs(folder, "analytics.db"));
+    ck_assert_int_eq(count_logs(file, NULL), count_logs(data, "analytics.db"));
     ck_assert_int_eq(ctl_run(other, (const char *const[]){"init", NULL}), 0);
     write_batches(other, 0, 3);
     shell("cp -r '%s' '%s/copy'", other, top);
@@ -268,7 +259,7 @@ START_TEST(replaced_when_told)
     ck_restore(0, other, "--force", "--json", NULL);
     snprintf(kept, sizeof kept, "\"kept\":\"%s\",\"keys_good_again\":[", strrchr(kept_in(other), '/') + 1);
     ck_has(ctl_out, kept);
-    check_same(folder, other);
+    check_same(data, other);
     snprintf(kept, sizeof kept, "%s/copy", top);
     check_same(kept, kept_in(other));
 }
@@ -277,7 +268,7 @@ END_TEST
 START_TEST(without_keys)
 {
     char path[128];
-    snprintf(path, sizeof path, "%s/keys.db", folder);
+    snprintf(path, sizeof path, "%s/keys.db", data);
     make_data(5);
     ck_assert_int_eq(unlink(path), 0);
     ck_status(0, "backup", file);
@@ -286,7 +277,7 @@ START_TEST(without_keys)
     shell("cp -r '%s' '%s/copy'", other, top);
     ck_restore(0, other, "--force", NULL);
     ck_has(ctl_out, "The keys were left as they are.");
-    check_equal(folder, other, "analytics.db");
+    check_equal(data, other, "analytics.db");
     snprintf(path, sizeof path, "%s/copy", top);
     check_equal(path, other, "keys.db");
 }
@@ -296,7 +287,7 @@ END_TEST
 START_TEST(an_older_key_file_is_upgraded)
 {
     make_data(5);
-    plain_exec(folder, "keys.db", "ALTER TABLE api_key DROP COLUMN caller_id; PRAGMA user_version = 1");
+    plain_exec(data, "keys.db", "ALTER TABLE api_key DROP COLUMN caller_id; PRAGMA user_version = 1");
     ck_status(0, "backup", file);
     ck_restore(0, other, NULL);
     ck_assert_int_eq(ctl_run(other, (const char *const[]){"key", "list", NULL}), 0);
@@ -312,14 +303,14 @@ START_TEST(beside_a_writer)
     int pipe_end, status;
     ledger = (struct ledger){.logs = 20, .pause = 1800};
     ck_status(0, "init");
-    pid_t writer = ledger_start_writer(&ledger, folder, &pipe_end);
+    pid_t writer = ledger_start_writer(&ledger, data, &pipe_end);
     for (int round = 0; round < 12; round++) {
         ledger.count += ROWS(bytes);
         memset(ledger.fate, EITHER, (size_t)ledger.count);
         ck_assert_int_eq(write(pipe_end, bytes, sizeof bytes), sizeof bytes);
-        int64_t before = count_logs(folder, "analytics.db");
+        int64_t before = count_logs(data, "analytics.db");
         ck_status(0, "backup", file, "--force");
-        int64_t after = count_logs(folder, "analytics.db"), held = count_logs(file, NULL);
+        int64_t after = count_logs(data, "analytics.db"), held = count_logs(file, NULL);
         ck_assert(before <= held && held <= after);
         ck_restore(0, other, "--force", NULL);
         ledger_check(&ledger, other, "beside a writer");
@@ -328,13 +319,13 @@ START_TEST(beside_a_writer)
     }
     ck_restore(0, other, NULL);
     verify(other);
-    ck_restore(1, folder, "--force", NULL); /* the writer has the lock */
+    ck_restore(1, data, "--force", NULL); /* the writer has the lock */
     ck_has(ctl_err, "held by another process");
     close(pipe_end);
     ck_assert_int_eq(waitpid(writer, &status, 0), writer);
     ck_assert_int_eq(status, 0);
     memset(ledger.fate, WHOLE, (size_t)ledger.count);
-    ledger_check(&ledger, folder, "the writer");
+    ledger_check(&ledger, data, "the writer");
 }
 END_TEST
 
@@ -346,11 +337,11 @@ START_TEST(holds_its_moment)
     struct watch watch = {0};
     struct fault fault;
     make_data(20);
-    int64_t logs = count_logs(folder, "analytics.db");
-    struct store_writer *writer = open_writer(folder); /* it began before: a start waits for the backup's end */
-    ck_assert_int_eq(sqlite_backup_begin(folder, &watch, &backup, &fault), OK);
+    int64_t logs = count_logs(data, "analytics.db");
+    struct store_writer *writer = open_writer(data); /* it began before: a start waits for the backup's end */
+    ck_assert_int_eq(sqlite_backup_begin(data, &watch, &backup, &fault), OK);
     write_with(writer, 20, 20);
-    ck_assert_int_gt(count_logs(folder, "analytics.db"), logs);
+    ck_assert_int_gt(count_logs(data, "analytics.db"), logs);
     ck_assert_msg(sqlite_backup_write(backup, file, false, 1, &facts, &fault) == OK, "%s", fault.detail);
     sqlite_backup_end(backup);
     store_writer_close(writer);
@@ -403,15 +394,15 @@ START_TEST(readers_notice)
     make_data(10);
     ck_status(0, "key", "add", "--role", "admin", "--name", "kept");
     last_line(kept);
-    service_init(&service, PROGRAM_QUERY, store_in(folder), 1000);
+    service_init(&service, PROGRAM_QUERY, store_in(data), 1000);
     int64_t before = chart_count(&service);
     ck_status(0, "backup", file);
     ck_status(0, "key", "add", "--role", "admin", "--name", "lost");
     last_line(lost);
-    write_batches(folder, 10, 20);
+    write_batches(data, 10, 20);
     ck_assert_int_gt(chart_count(&service), before);
     ck_assert(knows_key(&service, lost) && knows_key(&service, kept));
-    ck_restore(0, folder, "--force", NULL);
+    ck_restore(0, data, "--force", NULL);
     ck_assert_int_eq(chart_count(&service), before);
     ck_assert(!knows_key(&service, lost) && knows_key(&service, kept));
     service_release(&service);
@@ -424,7 +415,7 @@ START_TEST(keys_that_come_back_are_named)
     static const char row[] = "UPDATE api_key SET revoked_at = 1 WHERE id = 1";
     char kept[192];
     make_data(3);
-    plain_exec(folder, "keys.db", row); /* before the backup: stays revoked */
+    plain_exec(data, "keys.db", row); /* before the backup: stays revoked */
     ck_status(0, "key", "add", "--role", "worker", "--name", "leaks");
     ck_status(0, "key", "add", "--role", "worker", "--name", "rotates");
     ck_status(0, "backup", file);
@@ -432,20 +423,20 @@ START_TEST(keys_that_come_back_are_named)
     ck_status(0, "key", "rotate", "5");
     ck_status(0, "key", "add", "--role", "worker", "--name", "dead on arrival");
     ck_status(0, "key", "revoke", "7");
-    ck_restore(0, folder, "--force", NULL);
+    ck_restore(0, data, "--force", NULL);
     ck_has(ctl_out, "Key 4 was revoked or shortened since");
     ck_has(ctl_out, "Key 5 was revoked or shortened since");
     ck_has(ctl_out, "made since, and are gone: 1.\n");
     ck_assert_ptr_null(strstr(ctl_out, "Key 1 "));
     ck_assert_ptr_null(strstr(ctl_out, "Key 3 "));
-    snprintf(kept, sizeof kept, "%s", kept_in(folder));
+    snprintf(kept, sizeof kept, "%s", kept_in(data));
     remove_all(kept);
     ck_status(0, "key", "revoke", "4");
-    ck_restore(0, folder, "--force", "--json", NULL);
+    ck_restore(0, data, "--force", "--json", NULL);
     ck_has(ctl_out, ",\"keys_good_again\":[4],\"keys_gone\":0}\n");
-    remove_all(kept_in(folder));
-    shell("echo damaged >'%s/keys.db'", folder);
-    ck_restore(0, folder, "--force", NULL);
+    remove_all(kept_in(data));
+    shell("echo damaged >'%s/keys.db'", data);
+    ck_restore(0, data, "--force", NULL);
     ck_has(ctl_out, "revoked since are good again");
 }
 END_TEST
@@ -501,13 +492,13 @@ START_TEST(bad_backup)
     ck_status(0, "backup", good);
     if (strncmp(bad_backups[_i].make, "cp $1 $3; sqlite3", 17) == 0 && system("command -v sqlite3 >/dev/null") != 0)
         return;
-    shell("set -e; set -- '%s' '%s' '%s'; %s", good, folder, file, bad_backups[_i].make);
-    shell("cp -r '%s' '%s/copy'", folder, top);
-    strcpy(before, names_in(folder));
-    ck_restore(1, folder, "--force", NULL);
+    shell("set -e; set -- '%s' '%s' '%s'; %s", good, data, file, bad_backups[_i].make);
+    shell("cp -r '%s' '%s/copy'", data, top);
+    strcpy(before, names_in(data));
+    ck_restore(1, data, "--force", NULL);
     ck_assert_msg(says_any(ctl_err, bad_backups[_i].says), "%s", ctl_err);
-    ck_assert_str_eq(names_in(folder), before);
-    shell("rm '%s/lock' '%s/copy/lock'; diff -r -x '*-shm' '%s' '%s/copy'", folder, top, folder, top);
+    ck_assert_str_eq(names_in(data), before);
+    shell("rm '%s/lock' '%s/copy/lock'; diff -r -x '*-shm' '%s' '%s/copy'", data, top, data, top);
 }
 END_TEST
 
@@ -531,14 +522,14 @@ static const struct {
 START_TEST(bad_target)
 {
     make_data(3);
-    shell("set -e; set -- '%s' '%s'; %s", file, folder, bad_targets[_i].make);
-    shell("cp -a '%s' '%s/copy'", folder, top);
+    shell("set -e; set -- '%s' '%s'; %s", file, data, bad_targets[_i].make);
+    shell("cp -a '%s' '%s/copy'", data, top);
     char before[1024];
     strcpy(before, names_in(top));
     ck_status(1, "backup", file, "--force");
     ck_has(ctl_err, bad_targets[_i].says);
     ck_assert_str_eq(names_in(top), before);
-    shell("diff -r -x '*-shm' '%s' '%s/copy'", folder, top);
+    shell("diff -r -x '*-shm' '%s' '%s/copy'", data, top);
 }
 END_TEST
 
@@ -578,13 +569,13 @@ START_TEST(files_that_may_not_grow)
     for (rlim_t bytes = 4096; bytes < (rlim_t)st.st_size; bytes += (rlim_t)st.st_size / 7) {
         char second[112];
         snprintf(second, sizeof second, "%s/second", top);
-        ck_assert_int_eq(limited(bytes, folder, "backup", second), 1);
+        ck_assert_int_eq(limited(bytes, data, "backup", second), 1);
         ck_assert_str_eq(names_in(top), "data logs.backup other");
-        strcpy(before, names_in(folder));
-        ck_assert_int_eq(limited(bytes, folder, "restore --force", file), 1);
-        ck_assert_str_eq(names_in(folder), before);
+        strcpy(before, names_in(data));
+        ck_assert_int_eq(limited(bytes, data, "restore --force", file), 1);
+        ck_assert_str_eq(names_in(data), before);
     }
-    ledger_check(&ledger, folder, "after it had no room");
+    ledger_check(&ledger, data, "after it had no room");
 }
 END_TEST
 
@@ -623,7 +614,7 @@ static void make_much(void)
 {
     ledger = (struct ledger){.logs = 100, .pause = 3600};
     ck_status(0, "init");
-    write_batches(folder, 0, 50);
+    write_batches(data, 0, 50);
 }
 
 static int64_t now_us(void)
@@ -633,17 +624,11 @@ static int64_t now_us(void)
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-static bool is_slow(void)
-{
-    const char *value = getenv("ANALYTICS_SANITIZED");
-    return value && *value && strcmp(value, "no") != 0;
-}
-
 /* The command, ended by the signal at moments from its beginning to its end; then `check`. */
 static void end_at_any_moment(const char *path, const char *const *arguments, int number, void (*check)(int status))
 {
     int64_t start_us = now_us();
-    int ended = 0, parts = is_slow() ? 5 : 15;
+    int ended = 0, parts = is_sanitized() ? 5 : 15;
     check(ctl_run(path, arguments));
     int64_t took_us = now_us() - start_us;
     for (int i = 1; i < parts; i++) {
@@ -667,7 +652,7 @@ static void check_backup(int status)
     if (!is_there(file))
         return;
     ck_restore(0, other, NULL);
-    check_equal(folder, other, "analytics.db");
+    check_equal(data, other, "analytics.db");
     remove_all(other);
     ck_assert_int_eq(mkdir(other, 0700), 0);
     ck_assert_int_eq(unlink(file), 0);
@@ -678,7 +663,7 @@ static const int ends[] = {SIGINT, SIGKILL};
 START_TEST(backup_ended_at_any_moment)
 {
     make_much();
-    end_at_any_moment(folder, (const char *const[]){"backup", file, NULL}, ends[_i], check_backup);
+    end_at_any_moment(data, (const char *const[]){"backup", file, NULL}, ends[_i], check_backup);
     ck_status(0, "backup", file); /* takes over what was left */
     check_backup(0);
 }
@@ -689,7 +674,7 @@ static void check_replaced(int status)
 {
     (void)status;
     int64_t held = count_logs(file, NULL);
-    ck_assert(held == 1 || held == count_logs(folder, "analytics.db"));
+    ck_assert(held == 1 || held == count_logs(data, "analytics.db"));
     shell("cp '%s/old' '%s'", top, file);
 }
 
@@ -703,7 +688,7 @@ START_TEST(older_backup_is_whole_or_replaced)
     ck_assert_int_eq(ctl_run(other, (const char *const[]){"backup", path, NULL}), 0);
     make_much();
     shell("cp '%s/old' '%s'", top, file);
-    end_at_any_moment(folder, (const char *const[]){"backup", file, "--force", NULL}, SIGKILL, check_replaced);
+    end_at_any_moment(data, (const char *const[]){"backup", file, "--force", NULL}, SIGKILL, check_replaced);
 }
 END_TEST
 
@@ -713,25 +698,25 @@ static void check_restored(int status)
     struct fault fault;
     ck_assert_msg(status == 0 || status == 130 || status == -SIGKILL || status == -SIGINT, "status %d: %s", status,
                   ctl_err);
-    ck_assert_msg(sqlite_create(folder, &fault) == OK, "%s", fault.detail);
-    bool restored = strstr(names_in(folder), "before-restore-") != NULL;
+    ck_assert_msg(sqlite_create(data, &fault) == OK, "%s", fault.detail);
+    bool restored = strstr(names_in(data), "before-restore-") != NULL;
     ck_assert(restored == (status == 0) || status == -SIGKILL);
-    ck_assert(status == -SIGKILL || !strstr(names_in(folder), "restore.partial"));
-    check_equal(restored ? kept_in(folder) : folder, other, "analytics.db");
+    ck_assert(status == -SIGKILL || !strstr(names_in(data), "restore.partial"));
+    check_equal(restored ? kept_in(data) : data, other, "analytics.db");
     if (restored)
-        ck_assert_int_eq(count_logs(folder, "analytics.db"), count_logs(file, NULL));
-    remove_all(folder);
-    shell("cp -a '%s' '%s'", other, folder);
+        ck_assert_int_eq(count_logs(data, "analytics.db"), count_logs(file, NULL));
+    remove_all(data);
+    shell("cp -a '%s' '%s'", other, data);
 }
 
 START_TEST(restore_ended_at_any_moment)
 {
     make_much();
     ck_status(0, "backup", file);
-    write_batches(folder, 50, 5);
+    write_batches(data, 50, 5);
     remove_all(other);
-    shell("cp -a '%s' '%s'", folder, other);
-    end_at_any_moment(folder, (const char *const[]){"restore", file, "--force", NULL}, ends[_i], check_restored);
+    shell("cp -a '%s' '%s'", data, other);
+    end_at_any_moment(data, (const char *const[]){"restore", file, "--force", NULL}, ends[_i], check_restored);
 }
 END_TEST
 
@@ -741,7 +726,7 @@ START_TEST(progress_on_a_terminal)
     size_t len = 0;
     ssize_t n;
     make_much();
-    struct ctl_run run = ctl_run_start(folder, true, (const char *const[]){"backup", file, NULL});
+    struct ctl_run run = ctl_run_start(data, true, (const char *const[]){"backup", file, NULL});
     while (len < sizeof text - 1 && (n = read(run.terminal, text + len, sizeof text - 1 - len)) > 0)
         len += (size_t)n;
     ck_assert_int_eq(ctl_run_finish(&run), 0);
@@ -798,13 +783,13 @@ static int restore_now(void)
     char kept[STORE_KEPT_BYTES];
     struct fault fault;
     int fd = open(file, O_RDONLY | O_CLOEXEC);
-    return fd < 0 || sqlite_restore(folder, fd, true, &watch, &facts, kept, &fault) ? 1 : 0;
+    return fd < 0 || sqlite_restore(data, fd, true, &watch, &facts, kept, &fault) ? 1 : 0;
 }
 
 static int start_now(void)
 {
     struct fault fault;
-    return sqlite_create(folder, &fault) ? 1 : 0;
+    return sqlite_create(data, &fault) ? 1 : 0;
 }
 
 /* Old databases whose newest batches and key are not in the database's own file but in the log beside it. */
@@ -813,13 +798,13 @@ static void make_old_and_new(void)
     char path[128];
     make_data(30);
     ck_status(0, "backup", file);
-    shell("cp -a '%s' '%s/new'", folder, top);
-    write_batches(folder, 30, 2);
+    shell("cp -a '%s' '%s/new'", data, top);
+    write_batches(data, 30, 2);
     ck_status(0, "key", "add", "--role", "admin", "--name", "newest");
-    snprintf(path, sizeof path, "%s/analytics.db-wal", folder);
+    snprintf(path, sizeof path, "%s/analytics.db-wal", data);
     struct stat wal;
     ck_assert(stat(path, &wal) == 0 && wal.st_size > 0);
-    shell("rm '%s/analytics.db-shm'; cp -a '%s' '%s/old'", folder, folder, top);
+    shell("rm '%s/analytics.db-shm'; cp -a '%s' '%s/old'", data, data, top);
 }
 
 static void check_old_or_new(bool is_new)
@@ -828,23 +813,23 @@ static void check_old_or_new(bool is_new)
     snprintf(old, sizeof old, "%s/old", top);
     snprintf(new, sizeof new, "%s/new", top);
     if (is_new)
-        check_same(old, kept_in(folder));
-    check_same(is_new ? new : old, folder);
-    ck_assert_ptr_null(strstr(names_in(folder), "restore."));
+        check_same(old, kept_in(data));
+    check_same(is_new ? new : old, data);
+    ck_assert_ptr_null(strstr(names_in(data), "restore."));
 }
 
 /* The restore is killed at its n-th call, and the start that finishes it at its m-th (0: it is not); then there is one
  * in peace. */
 static bool kill_twice(int n, int m, int *ret_first, int *ret_second)
 {
-    remove_all(folder);
-    shell("cp -a '%s/old' '%s'", top, folder);
+    remove_all(data);
+    shell("cp -a '%s/old' '%s'", top, data);
     *ret_first = in_child(n, restore_now);
     *ret_second = m > 0 ? in_child(m, start_now) : 0;
     ck_assert_int_eq(in_child(0, start_now), 0);
-    bool is_new = strstr(names_in(folder), "before-restore-") != NULL;
+    bool is_new = strstr(names_in(data), "before-restore-") != NULL;
     if (!is_new)
-        shell("rm -rf '%s/restore.partial'", folder);
+        shell("rm -rf '%s/restore.partial'", data);
     check_old_or_new(is_new);
     return is_new;
 }
@@ -859,7 +844,7 @@ START_TEST(killed_at_each_step)
         finished += is_new;
         undone += !is_new;
         second = is_new && first == KILLED ? KILLED : 0;
-        for (int m = 1; second == KILLED; m += is_slow() ? 4 : 1)
+        for (int m = 1; second == KILLED; m += is_sanitized() ? 4 : 1)
             ck_assert(kill_twice(n, m, &first, &second));
     }
     ck_assert_int_gt(finished, 5);
@@ -872,10 +857,10 @@ START_TEST(no_key_is_made_half_way)
 {
     make_old_and_new();
     char ready[128];
-    snprintf(ready, sizeof ready, "%s/restore.ready", folder);
+    snprintf(ready, sizeof ready, "%s/restore.ready", data);
     for (int n = 1, status = KILLED; status == KILLED && !is_there(ready); n++) {
-        remove_all(folder);
-        shell("cp -a '%s/old' '%s'", top, folder);
+        remove_all(data);
+        shell("cp -a '%s/old' '%s'", top, data);
         status = in_child(n, restore_now);
     }
     ck_assert(is_there(ready));
@@ -897,18 +882,18 @@ START_TEST(as_root)
         return;
     }
     make_data(5);
-    shell("rm -f '%s'/*-shm '%s'/*-wal; chown -R %d:%d '%s'; chmod 755 '%s'; chown %d '%s'", folder, folder, NOBODY,
-          NOBODY, folder, top, NOBODY, other);
+    shell("rm -f '%s'/*-shm '%s'/*-wal; chown -R %d:%d '%s'; chmod 755 '%s'; chown %d '%s'", data, data, NOBODY, NOBODY,
+          data, top, NOBODY, other);
     ck_status(0, "backup", file); /* the folder is root's */
     ck_assert(stat(file, &st) == 0 && st.st_uid == 0 && (st.st_mode & 07777) == 0600);
     snprintf(path, sizeof path, "%s/theirs", other);
     ck_status(0, "backup", path); /* this one is not */
     ck_assert(stat(path, &st) == 0 && st.st_uid == NOBODY);
-    shell("test -z \"$(find '%s' ! -user %d)\"", folder, NOBODY);
+    shell("test -z \"$(find '%s' ! -user %d)\"", data, NOBODY);
     ck_assert_int_eq(unlink(path), 0);
     ck_restore(0, other, NULL);
     shell("test -z \"$(find '%s' ! -user %d)\"", other, NOBODY);
-    check_same(folder, other);
+    check_same(data, other);
 }
 END_TEST
 

@@ -2,7 +2,7 @@
 #include "support/ctl_run.h"
 #include "support/ledger.h"
 #include "support/recount.h"
-#include "support/runner.h"
+#include "support/fixture.h"
 
 #include <json-c/json.h>
 #include <stdio.h>
@@ -15,20 +15,9 @@
 
 #define BATCHES 60
 
-static char folder[64];
-
-static sqlite3 *open_plain(void)
-{
-    char path[128];
-    sqlite3 *db = NULL;
-    snprintf(path, sizeof path, "%s/analytics.db", folder);
-    ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
-    return db;
-}
-
 static int64_t plain_i64(const char *sql)
 {
-    sqlite3 *db = open_plain();
+    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
     int64_t value = recount_i64(db, sql);
     sqlite3_close(db);
     return value;
@@ -36,7 +25,7 @@ static int64_t plain_i64(const char *sql)
 
 static void plain_exec(const char *sql)
 {
-    sqlite3 *db = open_plain();
+    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
     ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s: %s", sql, sqlite3_errmsg(db));
     sqlite3_close(db);
 }
@@ -227,24 +216,11 @@ START_TEST(beside_a_writer)
 }
 END_TEST
 
-static void make_folder(void)
-{
-    strcpy(folder, access("/dev/shm", W_OK) == 0 ? "/dev/shm/test_ctl_status.XXXXXX" : "/tmp/test_ctl_status.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-}
-
-static void remove_folder(void)
-{
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    ck_assert_int_eq(system(command), 0);
-}
-
 int main(void)
 {
     Suite *suite = suite_create("ctl_status");
     TCase *tcase = suite_case(suite, "ctl_status");
-    tcase_add_checked_fixture(tcase, make_folder, remove_folder);
+    tcase_add_checked_fixture(tcase, folder_make, folder_remove);
     tcase_add_test(tcase, every_figure);
     tcase_add_test(tcase, in_words);
     tcase_add_test(tcase, of_nothing);

@@ -11,7 +11,7 @@
 #include "support/ctl_run.h"
 #include "support/ledger.h"
 #include "support/recount.h"
-#include "support/runner.h"
+#include "support/fixture.h"
 
 #include <errno.h>
 #include <json-c/json.h>
@@ -26,22 +26,11 @@
 
 #define NOBODY 65534
 
-static char folder[64];
-
 /* ---- a database ---- */
-
-static sqlite3 *open_plain(void)
-{
-    char path[128];
-    sqlite3 *db = NULL;
-    snprintf(path, sizeof path, "%s/analytics.db", folder);
-    ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
-    return db;
-}
 
 static void plain_exec(const char *sql)
 {
-    sqlite3 *db = open_plain();
+    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
     ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s: %s", sql, sqlite3_errmsg(db));
     ck_assert_int_gt(sqlite3_total_changes(db), 0);
     sqlite3_close(db);
@@ -51,7 +40,7 @@ static void plain_exec(const char *sql)
 static const char *plain_text(const char *sql)
 {
     static char text[1024];
-    sqlite3 *db = open_plain();
+    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
     sqlite3_stmt *statement = NULL;
     ck_assert_msg(sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK, "%s", sqlite3_errmsg(db));
     ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
@@ -63,7 +52,7 @@ static const char *plain_text(const char *sql)
 
 static int64_t recount(void)
 {
-    sqlite3 *db = open_plain();
+    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
     int64_t differences = recount_differences(db);
     sqlite3_close(db);
     return differences;
@@ -431,20 +420,25 @@ static int64_t time_a_rebuild(void)
     return now_us() - start_us;
 }
 
-#define KILLS 40
+static int kills(void)
+{
+    if (is_long_run())
+        return 100;
+    return is_sanitized() ? 10 : 20;
+}
 
-/* Killed after one part in forty of the time it takes, two parts, three …: sound each time. */
+/* Killed after one part in twenty of the time it takes, two parts, three …: sound each time. */
 START_TEST(killed_at_any_moment)
 {
     int unfinished = 0;
     write_batches(40, 3600, 60);
     int64_t took_us = time_a_rebuild();
-    for (int i = 1; i <= KILLS; i++) {
+    for (int i = 1; i <= kills(); i++) {
         struct ctl_run run = ctl_run_start(folder, false, (const char *const[]){"rebuild", NULL});
-        usleep((useconds_t)(took_us * i / KILLS));
+        usleep((useconds_t)(took_us * i / kills()));
         kill(run.pid, SIGKILL);
         unfinished += ctl_run_finish(&run) != 0;
-        ck_assert_msg(recount() == 0, "killed after %d of %d parts", i, KILLS);
+        ck_assert_msg(recount() == 0, "killed after %d of %d parts", i, kills());
         ck_status(0, "verify");
     }
     ck_assert_int_gt(unfinished, 0);
@@ -475,22 +469,11 @@ END_TEST
 
 /* ---- main ---- */
 
-static void make_folder(void)
-{
-    strcpy(folder, access("/dev/shm", W_OK) == 0 ? "/dev/shm/test_ctl_verify.XXXXXX" : "/tmp/test_ctl_verify.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-}
-
-static void remove_folder(void)
-{
-    ledger_remove_folder(folder);
-}
-
 int main(void)
 {
     Suite *suite = suite_create("ctl_verify");
     TCase *tcase = suite_case(suite, "ctl_verify");
-    tcase_add_checked_fixture(tcase, make_folder, remove_folder);
+    tcase_add_checked_fixture(tcase, folder_make, folder_remove);
     tcase_add_test(tcase, all_is_well);
     tcase_add_test(tcase, a_changed_row_in_words);
     tcase_add_test(tcase, a_missing_entry_in_words);

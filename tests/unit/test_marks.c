@@ -9,7 +9,7 @@
 #include "log/batch.h"
 #include "log/import_mark.h"
 #include "store/store.h"
-#include "support/runner.h"
+#include "support/fixture.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
@@ -20,7 +20,6 @@
 #define DAY INT64_C(86400)
 #define NOW (20000 * DAY)
 
-static char folder[64];
 static struct store_writer *writer;
 
 static void setup(void)
@@ -56,13 +55,6 @@ static int64_t ask(const char *sql)
     sqlite3_finalize(statement);
     sqlite3_close(db);
     return value;
-}
-
-static uint32_t intern(struct batch *batch, const char *text)
-{
-    uint32_t index = 0;
-    ck_assert_int_eq(batch_intern(batch, slice_of(text), &index), OK);
-    return index;
 }
 
 /* ---- what they are ---- */

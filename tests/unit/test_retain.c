@@ -10,7 +10,7 @@
 #include "support/ledger.h"
 #include "support/recount.h"
 #include "store/sqlite/write/writer.h"
-#include "support/runner.h"
+#include "support/fixture.h"
 #include "time/when.h"
 #include "store/sqlite/care/care.h"
 
@@ -28,16 +28,14 @@
 #define DAYS 60
 #define LATE (INT64_MAX / 4) /* later than every log */
 
-static char folder[64], aside_path[96];
+static char aside_path[96];
 static sqlite3 *aside;
-static unsigned long rng;
 
 /* ---- a store, and the plain table ---- */
 
 static void set_up(void)
 {
-    strcpy(folder, access("/dev/shm", W_OK) == 0 ? "/dev/shm/test_retain.XXXXXX" : "/tmp/test_retain.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    folder_make();
     snprintf(aside_path, sizeof aside_path, "%s.aside", folder);
     ck_assert_int_eq(sqlite3_open(aside_path, &aside), SQLITE_OK);
     ck_assert_int_eq(
@@ -46,30 +44,14 @@ static void set_up(void)
                      " order_id, domain, error, count, sent, received, errors, most)",
                      NULL, NULL, NULL),
         SQLITE_OK);
-    rng = 1;
+    seed(1);
 }
 
 static void tear_down(void)
 {
     sqlite3_close(aside);
     unlink(aside_path);
-    ledger_remove_folder(folder);
-}
-
-static struct store_writer *open_writer(void)
-{
-    struct store_writer *writer = NULL;
-    struct fault fault;
-    ck_assert_msg(store_writer_open(store_in(folder), &writer, &fault) == OK, "%s", fault.detail);
-    return writer;
-}
-
-static struct store_reader *open_reader(void)
-{
-    struct store_reader *reader = NULL;
-    struct fault fault;
-    ck_assert_msg(store_reader_open(store_in(folder), &reader, &fault) == OK, "%s", fault.detail);
-    return reader;
+    folder_remove();
 }
 
 static void exec(sqlite3 *db, const char *sql)
@@ -77,19 +59,9 @@ static void exec(sqlite3 *db, const char *sql)
     ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s: %s", sql, sqlite3_errmsg(db));
 }
 
-static sqlite3 *open_plain(void)
-{
-    char path[128];
-    sqlite3 *db = NULL;
-    snprintf(path, sizeof path, "%s/analytics.db", folder);
-    ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
-    exec(db, "PRAGMA wal_autocheckpoint=0");
-    return db;
-}
-
 static int64_t ask_store(const char *sql)
 {
-    sqlite3 *db = open_plain();
+    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
     int64_t value = recount_i64(db, sql);
     sqlite3_close(db);
     return value;
@@ -99,7 +71,7 @@ static int64_t ask_store(const char *sql)
 static sqlite3 *open_beside(void)
 {
     char sql[256];
-    sqlite3 *db = open_plain();
+    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
     snprintf(sql, sizeof sql, "ATTACH '%s' AS aside", aside_path);
     exec(db, sql);
     exec(db, "CREATE TEMP TABLE raw_log AS SELECT ts / 900 AS quarter, user_id, d.id AS domain, order_id, ts % 900 AS"
@@ -110,19 +82,6 @@ static sqlite3 *open_beside(void)
 }
 
 /* ---- random logs ---- */
-
-static int64_t pick(int64_t n)
-{
-    rng = rng * 6364136223846793005ul + 1442695040888963407ul;
-    return (int64_t)((rng >> 33) % (unsigned long)n);
-}
-
-static uint32_t intern(struct batch *batch, const char *text)
-{
-    uint32_t index = 0;
-    ck_assert_int_eq(batch_intern(batch, slice_of(text), &index), OK);
-    return index;
-}
 
 static void add(struct batch *batch, struct log_record log, const char *domain, const char *error)
 {
@@ -520,7 +479,7 @@ static void random_retention(struct store_writer *writer)
 static struct store_writer *restart(struct store_writer *writer)
 {
     store_writer_close(writer);
-    writer = open_writer();
+    writer = open_writer(folder);
     sqlite_set_slice(sqlite_writer_of(writer), 1);
     random_retention(writer);
     return writer;
@@ -528,9 +487,9 @@ static struct store_writer *restart(struct store_writer *writer)
 
 START_TEST(reports_equal_a_recount)
 {
-    rng = (unsigned long)_i + 1;
-    struct store_writer *writer = restart(open_writer());
-    struct store_reader *reader = open_reader();
+    seed((uint64_t)_i + 1);
+    struct store_writer *writer = restart(open_writer(folder));
+    struct store_reader *reader = open_reader(folder);
     for (int step = 0; step < STEPS; step++) {
         char about[64];
         snprintf(about, sizeof about, "seed %d, step %d", _i, step);
@@ -639,7 +598,7 @@ START_TEST(age_is_counted_from_the_newest_log)
 {
     bool more = true;
     struct fault fault;
-    struct store_writer *writer = open_writer();
+    struct store_writer *writer = open_writer(folder);
     write_days(writer, 10); /* the last is of the tenth day, BEGIN_DAY + 9 */
     store_writer_set_retention(writer, &clocks[_i].keep);
     while (more)
@@ -661,7 +620,7 @@ END_TEST
 START_TEST(a_log_older_than_all_that_is_kept)
 {
     struct batch batch;
-    struct store_writer *writer = open_writer();
+    struct store_writer *writer = open_writer(folder);
     write_days(writer, 10);
     store_writer_set_retention(writer, &(struct store_retention){2, 4, 6});
     upkeep(writer, INT64_MAX);
@@ -674,7 +633,7 @@ START_TEST(a_log_older_than_all_that_is_kept)
     ck_assert(write_batch(writer, &batch, "key").replayed);
     check_gone(); /* at once: upkeep does not look there again before a restart */
     store_writer_close(writer);
-    writer = open_writer();
+    writer = open_writer(folder);
     ck_assert(write_batch(writer, &batch, "key").replayed);
     upkeep(writer, INT64_MAX);
     ck_assert_int_eq(ask_store("SELECT count FROM total"), 240 + 1000);
@@ -694,7 +653,7 @@ END_TEST
  * still moves. */
 START_TEST(a_day_is_all_that_is_kept)
 {
-    struct store_writer *writer = open_writer();
+    struct store_writer *writer = open_writer(folder);
     store_writer_set_retention(writer, &(struct store_retention){1, 1, 1});
     for (int step = 0; step < STEPS; step++) {
         write_step(writer, step);
@@ -716,14 +675,14 @@ END_TEST
 /* Batches go when they are old, but the newest stays, or its number would come again. */
 START_TEST(a_number_of_a_batch_never_comes_again)
 {
-    struct store_writer *writer = open_writer();
+    struct store_writer *writer = open_writer(folder);
     write_days(writer, 10);
     ck_assert_int_eq(ask_store("SELECT count(*) FROM batch"), 240);
     store_writer_set_retention(writer, &(struct store_retention){2, 2, 2});
     upkeep(writer, INT64_MAX);
     ck_assert_int_eq(ask_store("SELECT count(*) FROM batch"), 72);
     ck_assert_int_eq(ask_store("SELECT batch_from FROM retention"), ask_store("SELECT min(id) FROM batch"));
-    sqlite3 *db = open_plain();
+    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
     exec(db, "UPDATE batch SET received_at = 0"); /* as for logs that are stamped ahead of their time */
     sqlite3_close(db);
     write_step(writer, 11); /* a batch received at BEGIN, of later logs */
@@ -749,7 +708,7 @@ static int64_t file_bytes(void)
 
 static struct store_writer *write_random_days(void)
 {
-    struct store_writer *writer = open_writer();
+    struct store_writer *writer = open_writer(folder);
     for (int step = 0; step < STEPS; step++)
         write_step(writer, step);
     upkeep(writer, INT64_MAX);
@@ -760,7 +719,7 @@ static struct store_writer *write_random_days(void)
 START_TEST(a_reader_forgets_what_is_gone)
 {
     struct store_writer *writer = write_random_days();
-    struct store_reader *reader = open_reader();
+    struct store_reader *reader = open_reader(folder);
     check_reports(reader, 0);
     store_writer_set_retention(writer, &(struct store_retention){5, 10, 15});
     upkeep(writer, INT64_MAX);
@@ -798,7 +757,7 @@ START_TEST(a_file_that_can_not_shrink)
     struct fault fault;
     struct sqlite_pruned pruned;
     store_writer_close(write_random_days());
-    sqlite3 *db = open_plain();
+    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
     exec(db, "PRAGMA journal_mode=DELETE; PRAGMA auto_vacuum=0; VACUUM");
     sqlite3_close(db);
     int64_t bytes = file_bytes();
@@ -861,7 +820,7 @@ START_TEST(nothing_is_pruned_without_a_horizon)
     struct fault fault = {0};
     struct store_writer *writer = write_random_days();
     int64_t logs = ask_store("SELECT count(*) FROM raw_log");
-    sqlite3 *db = open_plain();
+    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
     exec(db, "DELETE FROM retention");
     sqlite3_close(db);
     store_writer_set_retention(writer, &(struct store_retention){1, 1, 1});
@@ -884,7 +843,7 @@ START_TEST(nothing_is_pruned_of_nothing)
     ck_assert_int_eq(pruned.before, 0);
     ck_assert_int_eq(sqlite_prune(folder, LATE, 1, &watch, &pruned, &fault), OK);
     ck_assert_int_eq(pruned.before, 0);
-    struct store_writer *writer = open_writer();
+    struct store_writer *writer = open_writer(folder);
     store_writer_set_retention(writer, &(struct store_retention){1, 1, 1});
     upkeep(writer, INT64_MAX);
     store_writer_close(writer);
@@ -925,7 +884,7 @@ START_TEST(verify_sees_what_can_be_seen)
     upkeep(writer, INT64_MAX);
     store_writer_close(writer);
     check_verify("before the damage");
-    sqlite3 *db = open_plain();
+    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
     exec(db, damages[_i].sql);
     ck_assert_int_gt(sqlite3_changes(db), 0);
     sqlite3_close(db);
@@ -966,7 +925,7 @@ int main(void)
     Suite *suite = suite_create("retain");
     TCase *tcase = suite_case(suite, "retain");
     tcase_add_checked_fixture(tcase, set_up, tear_down);
-    tcase_add_loop_test(tcase, reports_equal_a_recount, 0, 3);
+    tcase_add_loop_test(tcase, reports_equal_a_recount, 0, seed_runs(3));
     tcase_add_loop_test(tcase, a_combination_makes_sense_or_not, 0, ROWS(combinations));
     tcase_add_loop_test(tcase, age_is_counted_from_the_newest_log, 0, ROWS(clocks));
     tcase_add_test(tcase, a_log_older_than_all_that_is_kept);

@@ -4,7 +4,7 @@
 #include "support/recount.h"
 #include "log/batch.h"
 #include "store/sqlite/sqlite.h"
-#include "support/runner.h"
+#include "support/fixture.h"
 #include "time/when.h"
 #include "time/zone_file.h"
 
@@ -20,57 +20,6 @@
 #include <unistd.h>
 
 /* ---- a store in a folder of its own ---- */
-
-static char folder[64];
-
-static void make_folder(void)
-{
-    strcpy(folder, "/tmp/test_store.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-}
-
-static void remove_folder(void)
-{
-    static const char *const files[] = {"analytics.db", "analytics.db-wal", "analytics.db-shm", "lock"};
-    char path[128];
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, files[i]);
-        unlink(path);
-    }
-    ck_assert_int_eq(rmdir(folder), 0);
-}
-
-static struct store_writer *open_writer(void)
-{
-    struct store_writer *writer = NULL;
-    struct fault fault;
-    ck_assert_msg(store_writer_open(store_in(folder), &writer, &fault) == OK, "%s", fault.detail);
-    return writer;
-}
-
-static struct store_reader *open_reader(void)
-{
-    struct store_reader *reader = NULL;
-    struct fault fault;
-    ck_assert_msg(store_reader_open(store_in(folder), &reader, &fault) == OK, "%s", fault.detail);
-    return reader;
-}
-
-static sqlite3 *open_plain(void)
-{
-    char path[128];
-    sqlite3 *db = NULL;
-    snprintf(path, sizeof path, "%s/analytics.db", folder);
-    ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-    return db;
-}
-
-static uint32_t intern(struct batch *batch, const char *text)
-{
-    uint32_t index = 0;
-    ck_assert_int_eq(batch_intern(batch, slice_of(text), &index), OK);
-    return index;
-}
 
 static void add_log(struct batch *batch, struct log_record log, const char *domain, const char *error)
 {
@@ -99,14 +48,6 @@ static int64_t span_begin = SPAN_BEGIN;
 #define USERS 5
 #define ORDERS 7
 #define DOMAINS 30
-
-static unsigned long rng = 1;
-
-static int64_t pick(int64_t n)
-{
-    rng = rng * 6364136223846793005ul + 1442695040888963407ul;
-    return (int64_t)((rng >> 33) % (unsigned long)n);
-}
 
 static int64_t random_counter(void)
 {
@@ -164,14 +105,14 @@ static void write_step(struct store_writer *writer, int step)
  * then the writer is closed in the middle, and opened again. */
 static struct store_writer *write_random_logs(void)
 {
-    struct store_writer *writer = open_writer();
+    struct store_writer *writer = open_writer(folder);
     for (int step = 0; step < STEPS; step++) {
         sqlite_set_slice(sqlite_writer_of(writer), 1);
         write_step(writer, step);
         upkeep(writer, (int)pick(80));
         if (pick(8) == 0) {
             store_writer_close(writer);
-            writer = open_writer();
+            writer = open_writer(folder);
         }
     }
     return writer;
@@ -373,16 +314,15 @@ static void check_errors(struct store_reader *reader, sqlite3 *db, const struct 
     list_release(&list);
 }
 
-#define SEEDS 4
 #define QUESTIONS 250
 
 START_TEST(reports_equal_a_recount)
 {
     struct question question;
-    rng = (unsigned long)_i + 1;
+    seed((uint64_t)_i + 1);
     struct store_writer *writer = write_random_logs();
-    struct store_reader *reader = open_reader();
-    sqlite3 *db = open_plain();
+    struct store_reader *reader = open_reader(folder);
+    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READONLY);
     setenv("TZ", "UTC0", 1);
     ck_assert_int_eq(sqlite3_create_function(db, "offset", 1, SQLITE_UTF8, NULL, sql_offset, NULL, NULL), SQLITE_OK);
     ck_assert_int_gt(recount_i64(db, "SELECT count(*) FROM log"), 1000);
@@ -447,9 +387,9 @@ static const struct zone narrow_zone = {
 /* First from what is not closed, then from what is half packed, then from rollups. */
 static void check_zone_charts(struct store_writer *writer, const struct zone *zone)
 {
-    struct store_reader *reader = open_reader();
+    struct store_reader *reader = open_reader(folder);
     struct question question;
-    sqlite3 *db = open_plain();
+    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READONLY);
     ck_assert_int_eq(sqlite3_create_function(db, "offset", 1, SQLITE_UTF8, NULL, sql_offset, NULL, NULL), SQLITE_OK);
     for (int i = 0; i < 60; i++) {
         if (i == 10 || i == 20)
@@ -467,13 +407,13 @@ START_TEST(charts_in_zones_equal_a_recount)
 {
     struct zone zone = narrow_zone;
     struct fault fault;
-    rng = (unsigned long)_i + 200;
+    seed((uint64_t)_i + 200);
     span_begin = zone_rows[_i].begin;
     if (zone_rows[_i].zone[0] != '<')
         ck_assert_int_eq(zone_load(slice_of(zone_rows[_i].zone), &zone, &fault), OK);
     setenv("TZ", zone_rows[_i].zone, 1);
     tzset();
-    struct store_writer *writer = open_writer();
+    struct store_writer *writer = open_writer(folder);
     for (int step = 0; step < STEPS; step++)
         write_step(writer, step);
     check_zone_charts(writer, &zone);
@@ -485,9 +425,9 @@ END_TEST
 
 START_TEST(rollups_hold_the_raw_logs_and_nothing_else)
 {
-    rng = (unsigned long)_i + 100;
+    seed((uint64_t)_i + 100);
     struct store_writer *writer = write_random_logs();
-    sqlite3 *db = open_plain();
+    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READONLY);
     ck_assert_int_gt(recount_i64(db, "SELECT closed_hour FROM closing"), SPAN_BEGIN / WHEN_HOUR);
     upkeep(writer, INT_MAX);
     ck_assert_int_gt(recount_i64(db, "SELECT closed_day FROM closing"), SPAN_BEGIN / WHEN_DAY + 32);
@@ -505,8 +445,8 @@ END_TEST
 
 START_TEST(zero_filled_charts_have_every_bucket)
 {
-    struct store_writer *writer = open_writer();
-    struct store_reader *reader = open_reader();
+    struct store_writer *writer = open_writer(folder);
+    struct store_reader *reader = open_reader(folder);
     struct report_filter filter = {.from = SPAN_BEGIN + 1, .to = SPAN_BEGIN + WHEN_DAY + 1};
     struct chart chart = {0};
     struct fault fault;
@@ -534,7 +474,7 @@ static void one_log_batch(struct batch *batch, int64_t count)
 
 static void check_counts(int64_t batches, int64_t logs, int64_t sum)
 {
-    sqlite3 *db = open_plain();
+    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READONLY);
     ck_assert_int_eq(recount_i64(db, "SELECT count(*) FROM batch"), batches);
     ck_assert_int_eq(recount_i64(db, "SELECT count(*) FROM raw_log"), logs);
     ck_assert_int_eq(recount_i64(db, "SELECT coalesce(sum(count), 0) FROM raw_log"), sum);
@@ -546,7 +486,7 @@ START_TEST(a_key_counts_once)
 {
     struct batch batch;
     one_log_batch(&batch, 7);
-    struct store_writer *writer = open_writer();
+    struct store_writer *writer = open_writer(folder);
     struct store_item first = write_one(writer, &batch, "k", 1), again = write_one(writer, &batch, "k", 1),
                       other = write_one(writer, &batch, "k", 2);
     ck_assert_int_eq(first.result, OK);
@@ -556,7 +496,7 @@ START_TEST(a_key_counts_once)
     ck_assert_int_eq(other.result, ERR_IDEMPOTENCY_KEY_REUSED);
     check_counts(1, 1, 7);
     store_writer_close(writer); /* and after a restart */
-    writer = open_writer();
+    writer = open_writer(folder);
     again = write_one(writer, &batch, "k", 1);
     ck_assert(again.result == OK && again.replayed);
     check_counts(1, 1, 7);
@@ -569,7 +509,7 @@ START_TEST(a_key_counts_once_within_a_group)
 {
     struct batch batch;
     one_log_batch(&batch, 7);
-    struct store_writer *writer = open_writer();
+    struct store_writer *writer = open_writer(folder);
     struct store_times times;
     struct store_item items[4];
     for (size_t i = 0; i < 4; i++) {
@@ -593,7 +533,7 @@ START_TEST(old_keys_are_forgotten)
     bool more;
     struct fault fault;
     one_log_batch(&batch, 7);
-    struct store_writer *writer = open_writer();
+    struct store_writer *writer = open_writer(folder);
     ck_assert_int_eq(write_one(writer, &batch, "k", 1).result, OK); /* at 1000 */
     ck_assert_int_eq(store_maintain(writer, 1100, 100, &more, &fault), OK);
     ck_assert(write_one(writer, &batch, "k", 1).replayed);
@@ -617,13 +557,13 @@ START_TEST(a_total_past_2_63_is_refused)
             "a.example", "");
     batch_init(&one, NULL);
     add_log(&one, (struct log_record){.ts = 0, .user_id = 2, .order_id = 2, .bytes_sent = 1024}, "b.example", "");
-    struct store_writer *writer = open_writer();
+    struct store_writer *writer = open_writer(folder);
     ck_assert_int_eq(write_one(writer, &half, "a", 1).result, OK); /* 1024 * (2^53-1) = 2^63 - 1024 */
     ck_assert_int_eq(write_one(writer, &half, "b", 1).result, ERR_LOGS_INVALID);
     ck_assert_int_eq(write_one(writer, &one, "c", 1).result, ERR_LOGS_INVALID);
     one.logs[0].bytes_sent = 1023;
     store_writer_close(writer);
-    writer = open_writer(); /* the totals are known after a restart too */
+    writer = open_writer(folder); /* the totals are known after a restart too */
     ck_assert_int_eq(write_one(writer, &half, "b", 1).result, ERR_LOGS_INVALID);
     ck_assert_int_eq(write_one(writer, &one, "c", 1).result, OK);
     check_counts(2, 513, 0);
@@ -637,7 +577,7 @@ START_TEST(an_empty_batch_is_a_batch)
 {
     struct batch batch;
     batch_init(&batch, NULL);
-    struct store_writer *writer = open_writer();
+    struct store_writer *writer = open_writer(folder);
     ck_assert_int_eq(write_one(writer, &batch, "k", 1).result, OK);
     ck_assert(write_one(writer, &batch, "k", 1).replayed);
     check_counts(1, 0, 0);
@@ -649,13 +589,13 @@ END_TEST
 
 START_TEST(only_one_writer)
 {
-    struct store_writer *writer = open_writer(), *second = NULL;
+    struct store_writer *writer = open_writer(folder), *second = NULL;
     struct fault fault = {0};
     ck_assert_int_eq(store_writer_open(store_in(folder), &second, &fault), ERR_UNAVAILABLE);
     ck_assert_ptr_nonnull(strstr(fault.detail, "held by another process"));
     ck_assert_ptr_null(second);
     store_writer_close(writer);
-    store_writer_close(open_writer());
+    store_writer_close(open_writer(folder));
 }
 END_TEST
 
@@ -700,7 +640,7 @@ START_TEST(the_file_is_its_owners_alone)
     char path[128];
     umask(0);
     ck_assert_int_eq(sqlite_create(folder, &fault), OK);
-    struct store_writer *writer = open_writer();
+    struct store_writer *writer = open_writer(folder);
     static const char *const files[] = {"analytics.db", "analytics.db-wal", "lock"};
     for (size_t i = 0; i < 3; i++) {
         snprintf(path, sizeof path, "%s/%s", folder, files[i]);
@@ -715,9 +655,9 @@ START_TEST(a_long_report_is_ended)
 {
     struct fault fault = {0};
     struct list list = {0};
-    rng = 1;
+    seed(1);
     struct store_writer *writer = write_random_logs();
-    struct store_reader *reader = open_reader();
+    struct store_reader *reader = open_reader(folder);
     struct report_filter filter = {.from = 0, .to = INT64_C(32000000000), .user_id = 1};
     store_reader_set_timeout(reader, 1);
     ck_assert_int_eq(list_domains(reader, &filter, ORDER_BYTES, 0, 10, &list, &fault), ERR_QUERY_TIMEOUT);
@@ -735,9 +675,9 @@ int main(void)
 {
     Suite *suite = suite_create("store");
     TCase *tcase = suite_case(suite, "store");
-    tcase_add_checked_fixture(tcase, make_folder, remove_folder);
-    tcase_add_loop_test(tcase, reports_equal_a_recount, 0, SEEDS);
-    tcase_add_loop_test(tcase, rollups_hold_the_raw_logs_and_nothing_else, 0, SEEDS);
+    tcase_add_checked_fixture(tcase, folder_make, folder_remove);
+    tcase_add_loop_test(tcase, reports_equal_a_recount, 0, seed_runs(3));
+    tcase_add_loop_test(tcase, rollups_hold_the_raw_logs_and_nothing_else, 0, seed_runs(3));
     tcase_add_test(tcase, zero_filled_charts_have_every_bucket);
     tcase_add_test(tcase, a_key_counts_once);
     tcase_add_test(tcase, a_key_counts_once_within_a_group);
@@ -749,7 +689,7 @@ int main(void)
     tcase_add_test(tcase, the_file_is_its_owners_alone);
     tcase_add_test(tcase, a_long_report_is_ended);
     tcase = suite_case(suite, "zones");
-    tcase_add_checked_fixture(tcase, make_folder, remove_folder);
+    tcase_add_checked_fixture(tcase, folder_make, folder_remove);
     tcase_add_loop_test(tcase, charts_in_zones_equal_a_recount, 0, sizeof zone_rows / sizeof *zone_rows);
     return suite_run(suite);
 }

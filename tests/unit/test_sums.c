@@ -15,7 +15,7 @@
 #include "log/batch.h"
 #include "support/lists.h"
 #include "store/sqlite/sqlite.h"
-#include "support/runner.h"
+#include "support/fixture.h"
 #include "time/when.h"
 
 #include <inttypes.h>
@@ -53,21 +53,6 @@ static const struct {
     {"2001:db8::1", "20010DB8000000000000000000000001"},
     {"2001:db8::2", "20010DB8000000000000000000000002"},
 };
-
-static unsigned long rng;
-
-static int64_t pick(int64_t n)
-{
-    rng = rng * 6364136223846793005ul + 1442695040888963407ul;
-    return (int64_t)((rng >> 33) % (unsigned long)n);
-}
-
-static uint32_t intern(struct batch *batch, const char *text)
-{
-    uint32_t index = 0;
-    ck_assert_int_eq(batch_intern(batch, slice_of(text), &index), OK);
-    return index;
-}
 
 static int64_t counter(void)
 {
@@ -115,7 +100,6 @@ static void add_log(struct batch *batch, int step, int steps)
 
 /* ---- a store of its own, and a flat copy of its facts ---- */
 
-static char folder[64];
 static struct store_writer *writer;
 static struct store_reader *reader;
 static sqlite3 *db;
@@ -526,14 +510,13 @@ static void check_questions(int count)
         check_question(i % 3 == 0);
 }
 
-#define SEEDS 3
 #define STEPS 40
 #define QUESTIONS 40
 
 /* Nothing closed; some periods closed, some half packed; all closed; late logs in closed periods. */
 START_TEST(everything_adds_up)
 {
-    rng = (unsigned long)_i + 1;
+    seed((uint64_t)_i + 1);
     know_addresses();
     for (int step = 0; step < STEPS; step++) {
         write_step(step, STEPS);
@@ -556,7 +539,7 @@ START_TEST(what_is_kept_adds_up)
 {
     struct store_retention retention = {.raw_days = 20, .hour_days = 40};
     sqlite3_stmt *row = NULL;
-    rng = (unsigned long)_i + 50;
+    seed((uint64_t)_i + 50);
     know_addresses();
     for (int step = 0; step < STEPS; step++)
         write_step(step, STEPS);
@@ -578,7 +561,7 @@ END_TEST
 
 START_TEST(nothing_adds_up_to_nothing)
 {
-    rng = 1;
+    seed(1);
     know_addresses();
     check_questions(QUESTIONS / 4);
 }
@@ -589,7 +572,7 @@ int main(void)
     Suite *suite = suite_create("sums");
     TCase *tcase = suite_case(suite, "sums");
     tcase_add_checked_fixture(tcase, set_up, tear_down);
-    tcase_add_loop_test(tcase, everything_adds_up, 0, SEEDS);
+    tcase_add_loop_test(tcase, everything_adds_up, 0, seed_runs(3));
     tcase_add_loop_test(tcase, what_is_kept_adds_up, 0, 2);
     tcase_add_test(tcase, nothing_adds_up_to_nothing);
     return suite_run(suite);

@@ -1,17 +1,9 @@
 /* test_tally.c: sums by key, the n-th greatest of many values, and which tallies are kept. */
 #include "report/tally_cache.h"
-#include "support/runner.h"
+#include "support/fixture.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static uint64_t rng = 1;
-
-static int64_t pick(int64_t n)
-{
-    rng = rng * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (int64_t)((rng >> 33) % (uint64_t)n);
-}
 
 static struct totals one(int64_t count)
 {

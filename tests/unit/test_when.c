@@ -170,6 +170,13 @@ START_TEST(days)
 }
 END_TEST
 
+static bool reads_as(const char *text, int64_t seconds)
+{
+    struct when when;
+    return when_parse(slice_of(text), &when) && when.seconds == seconds;
+}
+
+/* In these two, libcheck hears of failures alone: it writes a line for each check, and there are millions. */
 START_TEST(every_day_against_glibc)
 {
     for (int64_t day = 0; day * WHEN_DAY <= END_OF_2999; day++) {
@@ -177,10 +184,9 @@ START_TEST(every_day_against_glibc)
         struct tm tm;
         gmtime_r(&instant, &tm);
         struct civil civil = when_civil_from_days(day);
-        ck_assert_int_eq(civil.year, tm.tm_year + 1900);
-        ck_assert_int_eq(civil.month, tm.tm_mon + 1);
-        ck_assert_int_eq(civil.day, tm.tm_mday);
-        ck_assert_int_eq(when_days_from_civil(civil), day);
+        bool same = civil.year == tm.tm_year + 1900 && civil.month == tm.tm_mon + 1 && civil.day == tm.tm_mday;
+        if (!same || when_days_from_civil(civil) != day)
+            ck_abort_msg("day %lld is %d-%d-%d", (long long)day, (int)civil.year, (int)civil.month, (int)civil.day);
     }
 }
 END_TEST
@@ -192,20 +198,15 @@ START_TEST(random_instants_against_glibc)
         int64_t seconds = (int64_t)(((uint64_t)random() << 31 ^ (uint64_t)random()) % (uint64_t)(END_OF_2999 + 1));
         time_t instant = (time_t)seconds;
         struct tm tm;
-        struct when when;
         char wanted[64], text[WHEN_TEXT_BYTES], iso[WHEN_ISO_BYTES];
         gmtime_r(&instant, &tm);
-        ck_assert_int_eq(timegm(&tm), instant);
         strftime(wanted, sizeof wanted, "%Y-%m-%d %H:%M:%S", &tm);
         when_format(seconds, text);
-        ck_assert_str_eq(text, wanted);
-        ck_assert(when_parse(slice_of(wanted), &when));
-        ck_assert_int_eq(when.seconds, seconds);
+        bool same = timegm(&tm) == instant && !strcmp(text, wanted) && reads_as(wanted, seconds);
         strftime(wanted, sizeof wanted, "%Y-%m-%dT%H:%M:%S.042Z", &tm);
         when_format_iso_ms(seconds * 1000 + 42, iso);
-        ck_assert_str_eq(iso, wanted);
-        ck_assert(when_parse(slice_of(wanted), &when));
-        ck_assert_int_eq(when.seconds, seconds);
+        if (!same || strcmp(iso, wanted) != 0 || !reads_as(wanted, seconds))
+            ck_abort_msg("%lld is %s and %s, not %s", (long long)seconds, text, iso, wanted);
     }
 }
 END_TEST

@@ -3,7 +3,7 @@
  * Then every zone of the system against the C library, in both forms that files come in, and hostile names and files.
  */
 #include "report/bucket.h"
-#include "support/runner.h"
+#include "support/fixture.h"
 #include "time/tzif.h"
 #include "time/when.h"
 #include "time/zone_file.h"
@@ -286,14 +286,6 @@ END_TEST
 
 /* ---- every zone of the system, against the C library ---- */
 
-static unsigned long rng = 1;
-
-static int64_t pick(int64_t n)
-{
-    rng = rng * 6364136223846793005ul + 1442695040888963407ul;
-    return (int64_t)((rng >> 33) % (unsigned long)n);
-}
-
 /* Mostly in the years that somebody asks for. */
 static int64_t random_instant(void)
 {
@@ -396,12 +388,10 @@ static void check_every_zone(int instants)
 
 START_TEST(every_zone_is_as_the_c_library_has_it)
 {
-    rng = 7;
+    seed(7);
     check_every_zone(60);
 }
 END_TEST
-
-static char folder[64];
 
 static void in_folder(const char *command)
 {
@@ -410,17 +400,15 @@ static void in_folder(const char *command)
     ck_assert_int_eq(system(line), 0);
 }
 
-static void make_folder(void)
+static void make_zones(void)
 {
-    memcpy(folder, "/tmp/test_zone.XXXXXX", sizeof "/tmp/test_zone.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    folder_make();
     setenv("TZDIR", folder, 1);
 }
 
-static void remove_folder(void)
+static void remove_zones(void)
 {
-    in_folder("rm -rf ./*");
-    ck_assert_int_eq(rmdir(folder), 0);
+    folder_remove();
     unsetenv("TZDIR");
 }
 
@@ -428,7 +416,7 @@ static void remove_folder(void)
 START_TEST(slim_files_say_the_same)
 {
     in_folder("zic -b slim -d . /usr/share/zoneinfo/tzdata.zi");
-    rng = 8;
+    seed(8);
     check_every_zone(30);
 }
 END_TEST
@@ -565,7 +553,7 @@ START_TEST(damaged_files)
     bytes[4] = '\0'; /* version 1 has no times beyond 2038 */
     ck_assert(!parse(bytes, size));
     bytes[4] = '2';
-    rng = 9;
+    seed(9);
     for (size_t i = 0; i < 20000; i++) {
         size_t at = pick(3) ? (size_t)pick((int64_t)size) : (size_t)(pick(2) ? pick(44) : (int64_t)size - 1 - pick(24));
         unsigned char before = bytes[at];
@@ -711,7 +699,7 @@ int main(void)
     tcase_add_loop_test(tcase, rules_change, 0, ROWS(changes));
     tcase_add_loop_test(tcase, some_zones_are_utc, 0, ROWS(plain));
     tcase = suite_case(suite, "folder");
-    tcase_add_checked_fixture(tcase, make_folder, remove_folder);
+    tcase_add_checked_fixture(tcase, make_zones, remove_zones);
     tcase_add_test(tcase, slim_files_say_the_same);
     tcase_add_loop_test(tcase, files_that_are_no_zones, 0, ROWS(files));
     tcase_add_test(tcase, no_database_is_the_servers_fault);

@@ -8,8 +8,8 @@
  * first cut between the two), and a program that knows the next schema; imports through the service that are not taken
  * over; logs of workers that are; logs taken over twice. */
 #include "support/disk.h"
+#include "support/fixture.h"
 #include "support/ledger.h"
-#include "support/runner.h"
 #include "support/tape.h"
 #include "support/recount.h"
 #include "schema1.h"
@@ -36,7 +36,6 @@ struct fixture {
 };
 
 static const struct fixture *fixture;
-static char folder[64];
 static struct image ground; /* the fixture's file */
 
 static void inflate_fixture(void)
@@ -60,8 +59,7 @@ static void inflate_fixture(void)
 static void set_up(const struct fixture *which)
 {
     fixture = which;
-    strcpy(folder, access("/dev/shm", W_OK) == 0 ? "/dev/shm/test_upgrade.XXXXXX" : "/tmp/test_upgrade.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    folder_make();
     inflate_fixture();
     disk_install(NULL);
     image_read(&ground, folder);
@@ -74,24 +72,15 @@ static void tear_down(void)
     ledger_remove_folder(folder);
 }
 
-static sqlite3 *open_plain(const char *in)
-{
-    char path[128];
-    sqlite3 *db = NULL;
-    snprintf(path, sizeof path, "%s/analytics.db", in);
-    ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
-    return db;
-}
-
 static int64_t ask(const char *sql)
 {
-    sqlite3 *db = open_plain(folder);
+    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
     int64_t value = recount_i64(db, sql);
     sqlite3_close(db);
     return value;
 }
 
-static struct store_writer *open_writer(const char *about)
+static struct store_writer *open_at(const char *about)
 {
     struct store_writer *writer = NULL;
     struct fault fault;
@@ -122,7 +111,7 @@ static void check_verify(void)
 /* The logs are there, and which batches imports have brought. */
 static void check_imports(const char *about)
 {
-    sqlite3 *db = open_plain(folder);
+    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
     ck_assert_msg(recount_i64(db, "SELECT count(*) FROM raw_log") == SCHEMA2_LOGS, "%s: the logs", about);
     ck_assert_msg(recount_i64(db, "SELECT count(*) FROM import_batch WHERE is_old AND source = 0") == 3 &&
                       recount_i64(db, "SELECT sum(batch_id) FROM import_batch") == 1 + 2 + 4,
@@ -148,7 +137,7 @@ static void set_up_second(void)
 /* All tables as one text. */
 static char *schema_of(const char *in)
 {
-    sqlite3 *db = open_plain(in);
+    sqlite3 *db = open_plain(in, SQLITE_OPEN_READWRITE);
     sqlite3_stmt *statement = NULL;
     sqlite3_prepare_v2(db,
                        "SELECT group_concat(type || name || ifnull(sql, ''), char(10)) FROM (SELECT * FROM"
@@ -167,14 +156,14 @@ START_TEST(an_old_schema_becomes_the_newest)
     struct fault fault;
     ck_assert_int_eq(ask("PRAGMA user_version"), fixture->version);
     ck_assert_int_eq(ask("PRAGMA auto_vacuum"), 2);
-    store_writer_close(open_writer("upgrade"));
+    store_writer_close(open_at("upgrade"));
     fixture->check("upgraded");
     check_verify();
     ck_assert_ptr_nonnull(mkdtemp(fresh));
     ck_assert_int_eq(sqlite_create(fresh, &fault), OK);
     char *made = schema_of(fresh), *upgraded = schema_of(folder);
     ck_assert_str_eq(upgraded, made);
-    sqlite3 *db = open_plain(fresh);
+    sqlite3 *db = open_plain(fresh, SQLITE_OPEN_READWRITE);
     ck_assert_int_eq(ask("PRAGMA user_version"), recount_i64(db, "PRAGMA user_version"));
     sqlite3_close(db);
     free(made);
@@ -189,7 +178,7 @@ START_TEST(an_upgraded_file_is_used_on)
     struct ledger ledger = SCHEMA1_LEDGER;
     struct fault fault;
     bool more = true;
-    struct store_writer *writer = open_writer("upgrade");
+    struct store_writer *writer = open_at("upgrade");
     ck_assert(ledger_write(writer, &ledger, 0).replayed); /* keys are known */
     ck_assert_int_eq(ledger_write(writer, &ledger, SCHEMA1_BATCHES + 1).result, OK);
     int64_t pages = ask("PRAGMA page_count"), logs = ask("SELECT count(*) FROM raw_log");
@@ -214,7 +203,7 @@ START_TEST(a_reader_waits_for_the_upgrade)
         service_give_reader(&service, ERR_UNAVAILABLE);
         ck_assert_msg(strstr(fault.detail, "schema 1") != NULL, "%s", fault.detail);
     }
-    store_writer_close(open_writer("upgrade"));
+    store_writer_close(open_at("upgrade"));
     ck_assert_msg(service_take_reader(&service, &reader, &fault) == OK, "%s", fault.detail);
     int version = 0;
     ck_assert_int_eq(store_reader_health(reader, &version, &fault), OK);
@@ -263,7 +252,7 @@ START_TEST(imported_logs_are_known)
         {"a", "node", 0, 50, 50},
     };
     struct fault fault;
-    struct store_writer *writer = open_writer("upgrade");
+    struct store_writer *writer = open_at("upgrade");
     int64_t logs = SCHEMA2_LOGS;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct import_batch about = {.check = false};
@@ -286,7 +275,7 @@ START_TEST(an_old_program_goes_on)
     struct batch batch;
     struct store_times times;
     char key[IMPORT_KEY_BYTES];
-    struct store_writer *writer = open_writer("upgrade");
+    struct store_writer *writer = open_at("upgrade");
     struct import_mark mark = schema2_mark("a", 40);
     struct store_item item = {.batch = &batch, .caller = "key 7", .idempotency_key = key};
     import_mark_format(&mark, key);
@@ -310,7 +299,7 @@ START_TEST(what_is_pruned_cannot_be_told)
 {
     struct fault fault;
     bool more = true;
-    struct store_writer *writer = open_writer("upgrade");
+    struct store_writer *writer = open_at("upgrade");
     struct ledger ledger = SCHEMA1_LEDGER;
     ck_assert_int_eq(ledger_write(writer, &ledger, 1).result, OK); /* logs of a later day */
     store_writer_set_retention(writer, &(struct store_retention){.raw_days = 3});
@@ -337,7 +326,7 @@ END_TEST
 
 static void finish(const char *about)
 {
-    store_writer_close(open_writer(about));
+    store_writer_close(open_at(about));
     fixture->check(about);
     ck_assert_int_gt(ask("PRAGMA user_version"), fixture->version);
 }
@@ -467,7 +456,7 @@ START_TEST(a_newer_file_is_refused)
 {
     struct fault fault = {0};
     struct image before = {0}, after = {0};
-    sqlite3 *db = open_plain(folder);
+    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
     ck_assert_int_eq(sqlite3_exec(db, "PRAGMA user_version = 1003", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
     image_read(&before, folder);
