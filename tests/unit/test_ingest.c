@@ -1,7 +1,9 @@
-/* test_ingest.c: the ingest endpoint through plain requests, with a real writer and store in a folder of its own. */
+/* test_ingest.c: the ingest endpoint through plain requests, with a real writer, behind two engines: SQLite in a folder
+ * of its own, and the one that keeps all logs in memory. */
 #include "endpoint/routes.h"
 #include "service/writer.h"
-#include "support/runner.h"
+#include "support/fixture.h"
+#include "support/memory_store.h"
 
 #include <pthread.h>
 #include <sodium.h>
@@ -19,7 +21,7 @@
 #define LOG "{\"ts\":\"2026-03-15 10:15:00\",\"user_id\":1,\"order_id\":3,\"domain\":\"Google.com.\",\"count\":12}"
 #define GOOD "{\"logs\":[" LOG "]}"
 
-static char dir[64];
+static struct store_place place;
 static struct service service;
 static struct batch_budget budget;
 static struct request request;
@@ -49,37 +51,42 @@ static ptrdiff_t read_memory(void *ctx, char *ret_data, size_t size)
     return (ptrdiff_t)n;
 }
 
-static void set_up(void)
+static void set_up(struct store_place at)
 {
     struct writer_options options = {
         .queue_batches = 8, .group_logs = 20000, .wait_ms = 5000, .idempotency_seconds = 86400};
     struct store_writer *store = NULL;
 
     ck_assert_int_ge(sodium_init(), 0);
-    memcpy(dir, "/tmp/test_ingest.XXXXXX", sizeof "/tmp/test_ingest.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-    service_init(&service, PROGRAM_INGEST, store_in(dir), 10000);
+    place = at;
+    service_init(&service, PROGRAM_INGEST, place, 10000);
     budget = (struct batch_budget){.max_bytes = LIMIT_BATCH_MEMORY_BYTES};
     service.budget = &budget;
-    ck_assert_msg(store_writer_open(store_in(dir), &store, &fault) == OK, "%s", fault.detail);
+    ck_assert_msg(store_writer_open(place, &store, &fault) == OK, "%s", fault.detail);
     ck_assert_int_eq(writer_start(store, &options, &service.writer, &fault), OK);
     response_init(&response);
 }
 
+static void set_up_sqlite(void)
+{
+    folder_make();
+    set_up(store_in(folder));
+}
+
+static void set_up_memory(void)
+{
+    folder_make();
+    set_up(memory_store_place());
+}
+
 static void tear_down(void)
 {
-    static const char *const files[] = {"analytics.db", "analytics.db-wal", "analytics.db-shm", "lock"};
-    char path[128];
-
     ck_assert_uint_eq(budget.used_bytes, 0);
     response_release(&response);
     writer_stop(service.writer);
     service_release(&service);
-    for (size_t i = 0; i < ROWS(files); i++) {
-        (void)snprintf(path, sizeof path, "%s/%s", dir, files[i]);
-        (void)unlink(path);
-    }
-    ck_assert_int_eq(rmdir(dir), 0);
+    memory_store_clear();
+    folder_remove();
 }
 
 static void prepare(const char *content_type, const char *encoding, const char *key)
@@ -137,7 +144,7 @@ static int64_t stored(void)
     struct chart chart = {0};
     int64_t sum = 0;
 
-    ck_assert_int_eq(store_reader_open(store_in(dir), &reader, &fault), OK);
+    ck_assert_int_eq(store_reader_open(place, &reader, &fault), OK);
     ck_assert_int_eq(store_chart(reader, &filter, GRANULARITY_MONTH, false, &chart, &fault), OK);
     for (size_t i = 0; i < chart.count; i++)
         sum += chart.points[i].totals.count;
@@ -490,12 +497,10 @@ START_TEST(tells_health)
 }
 END_TEST
 
-int main(void)
+static TCase *add_ingest(Suite *suite, const char *engine, void (*set_up_engine)(void))
 {
-    Suite *suite = suite_create("ingest");
-    TCase *tcase = suite_case(suite, "ingest");
-
-    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    TCase *tcase = suite_case(suite, engine);
+    tcase_add_checked_fixture(tcase, set_up_engine, tear_down);
     tcase_add_loop_test(tcase, refuses, 0, ROWS(refused));
     tcase_add_test(tcase, refuses_broken_off);
     tcase_add_test(tcase, refuses_long_keys);
@@ -503,7 +508,6 @@ int main(void)
     tcase_add_test(tcase, bounds_logs);
     tcase_add_test(tcase, bounds_memory);
     tcase_add_test(tcase, refuses_bombs);
-    tcase_add_test(tcase, refuses_sums_that_overflow);
     tcase_add_test(tcase, refusal_claims_no_key);
     tcase_add_test(tcase, names_100_errors_and_counts_all);
     tcase_add_loop_test(tcase, accepts, 0, ROWS(accepted));
@@ -511,5 +515,13 @@ int main(void)
     tcase_add_test(tcase, inflates);
     tcase_add_test(tcase, counts_a_key_once);
     tcase_add_test(tcase, tells_health);
+    return tcase;
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("ingest");
+    tcase_add_test(add_ingest(suite, "sqlite", set_up_sqlite), refuses_sums_that_overflow); /* memory has no totals */
+    add_ingest(suite, "memory", set_up_memory);
     return suite_run(suite);
 }
