@@ -65,6 +65,6 @@ export RATE_INGEST=${ANALYTICS_RATE_INGEST:-1000} RATE_READS=${ANALYTICS_RATE_RE
 check_settings
 check_data
 make_data
-export DATA SHOWN_DATA=$DATA BIN=/usr/bin ADDRESS=0.0.0.0 PORT=8080 KEEP_GOING=no
+export DATA SHOWN_DATA=$DATA BIN=/usr/bin ADDRESS=0.0.0.0 PORT=8080
 export READY="Serving on port $PORT of the container; the dashboard is at /analytics/dashboard/."
 exec /usr/lib/fonproxy-analytics/supervise.sh

@@ -8,7 +8,7 @@ set -euo pipefail
 trap 'exit 130' INT # else bash forgets one that it gets alone, while a command in the foreground ends well
 [ $$ -ne 1 ] || trap 'exit 143' TERM HUP # the first process of a container has no default for them
 : "${BIN:?}" "${DATA:?}" "${NGINX_CONF:?}" "${AUTH:?}" "${ADDRESS:?}" "${PORT:?}" "${QUERY_PROCESSES:?}" "${RATE_INGEST:?}"
-: "${RATE_READS:?}" "${SHOWN_DATA:?}" "${KEEP_GOING:?}" "${READY:?}"
+: "${RATE_READS:?}" "${SHOWN_DATA:?}" "${READY:?}"
 umask 077
 export CHARSET=UTF-8 # for multiwatch: GLib refuses arguments that are not in what it takes for the charset
 RUN=$DATA/run
@@ -187,24 +187,6 @@ anyone_gone() {
 
 nap() { read -rt "$1" -u "$NEVER" || true; }
 
-# any_alive GROUP: zombies are none.
-any_alive() {
-    { cat /proc/[0-9]*/stat 2>/dev/null || true; } |
-        awk -v group="$1" '{ sub(/.*\) /, "") } $3 == group && $1 != "Z" { found = 1 } END { exit !found }'
-}
-
-# Starts again what has ended, as production's process manager does, once its orphans are dead too: they have the port,
-# the socket or the lock.
-revive() {
-    local pid
-    for pid in "${CHILDREN[@]}"; do
-        kill -0 "$pid" 2>/dev/null && continue
-        kill -KILL -- "-$pid" 2>/dev/null || true
-        while any_alive "$pid"; do sleep 0.02; done
-        start "${NAME[$pid]}"
-    done
-}
-
 wait_until_healthy() {
     for ((; SECONDS < START_SECONDS;)); do
         ! anyone_gone || die "$GONE ended while starting (see above)"
@@ -217,10 +199,6 @@ wait_until_healthy() {
 
 # Not by wait -n: a child that ended before it is called is "no such job" to it, and it waits for the others.
 watch() {
-    while [ "$KEEP_GOING" = yes ]; do
-        revive
-        nap 0.1
-    done
     until anyone_gone; do nap 0.5; done
     die "$GONE ended; stopping the rest"
 }
@@ -244,7 +222,11 @@ use_clickhouse() {
     export ANALYTICS_CLICKHOUSE_REPORTS_PASSWORD_FILE=$SERVERS/reports.password
 }
 
-run() {
+main() {
+    prepare
+    init_data
+    render
+    open_logs
     trap stop_all EXIT
     trap note_signal INT TERM HUP
     [ "${ENGINE:-sqlite}" = sqlite ] || use_clickhouse
@@ -254,8 +236,5 @@ run() {
     watch
 }
 
-prepare
-init_data
-render
-open_logs
-run
+# A script that sources this one may watch in another way.
+[ "${BASH_SOURCE[0]}" != "$0" ] || main

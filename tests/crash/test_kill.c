@@ -1,7 +1,7 @@
 /* test_kill.c: kill -9, at random moments, of everything that serves, while senders post and readers look. Afterwards
  * each acknowledged batch counts once in raw logs and in every report, each other one once or not at all.
  *
- * The service is ./serve --keep-going: real nginx, spawn-fcgi and multiwatch, and whatever ends starts again, as by a
+ * The service is ./serve, kept going: real nginx, spawn-fcgi and multiwatch, and whatever ends starts again, as by a
  * production process manager. (multiwatch gives up on a program that ends ten times running within half a second of its
  * start; when none is left it ends, and starts again too.) Each kill falls into a burst of batches; after one in four
  * another follows while the service comes back. The time until it serves again is measured from the last kill to the
@@ -211,7 +211,7 @@ static void start_service(void)
 {
     bool announced = false;
     int64_t until_ms = stack_now_ms() + HANG_MS;
-    stack_start(&stack, (const char *const[]){"--keep-going", "--query-processes", "3", NULL});
+    stack_start(&stack, (const char *const[]){KEEP_GOING, "--query-processes", "3", NULL});
     while (!announced) {
         char *log = stack_log(&stack);
         announced = strstr(log, "Serving on ") != NULL;

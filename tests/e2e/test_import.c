@@ -91,7 +91,7 @@ static void expect_once(int64_t count)
 
 static void start(void)
 {
-    static const char *const keep_going[] = {"--keep-going", NULL};
+    static const char *const keep_going[] = {KEEP_GOING, NULL};
     stack_start(&shared, keep_going);
     write_logs("all.ndjson", 0, COUNT);
 }
@@ -126,7 +126,7 @@ START_TEST(a_file_that_grows_by_either_way)
         if (offline) {
             stack_end(&shared, SIGTERM);
             end(begin("part.ndjson"), 0, "logs stored");
-            stack_launch(&shared, (const char *const[]){"--keep-going", NULL});
+            stack_launch(&shared, (const char *const[]){KEEP_GOING, NULL});
         } else {
             online("part.ndjson", 0, "logs stored");
         }
@@ -161,7 +161,7 @@ START_TEST(pieces_of_one_source)
     stack_end(&shared, SIGTERM);
     end(begin("begins.ndjson all.ndjson"), 0, "0 logs stored, 3 were there already");
     end(begin("--source 'a node: \xc3\xa9' begins.ndjson"), 0, "0 logs stored, 3 were there already");
-    stack_launch(&shared, (const char *const[]){"--keep-going", NULL});
+    stack_launch(&shared, (const char *const[]){KEEP_GOING, NULL});
     ck_assert_int_eq(stack_i64(&shared, "SELECT count(*) FROM raw_log"), COUNT + 2 + 2 + 3);
 }
 END_TEST

@@ -26,7 +26,7 @@ fi
 
 # ---- one port, one folder, one health check
 
-port=$(sed -n 's/.* PORT=\([0-9]*\) .*/\1/p' tools/container.sh)
+port=$(sed -n 's/.* PORT=\([0-9]*\)\( .*\)*$/\1/p' tools/container.sh)
 for file in Containerfile compose.yaml; do
     is=$(sed -n 's/^EXPOSE //p; s/.*"127\.0\.0\.1:[0-9]*:\([0-9]*\)".*/\1/p' $file)
     verdict port "$([ "$is" = "$port" ] || echo "$is in $file, $port in tools/container.sh")"

@@ -150,15 +150,16 @@ static void kill_all(const struct stack *stack);
 
 static void exec_serve(const struct stack *stack, const char *const *arguments)
 {
-    char serve[4096], port[8], data[80];
+    char serve[4096], supervisor[4096], port[8], data[80];
     const char *argv[MAX_ARGUMENTS] = {serve,    "--no-setup", "--build-dir", setting("ANALYTICS_BUILDDIR"),
                                        "--port", port,         "--data",      data};
     size_t count = 8;
     snprintf(serve, sizeof serve, "%s/serve", setting("ANALYTICS_SRCDIR"));
     snprintf(port, sizeof port, "%d", stack->port);
     snprintf(data, sizeof data, "%s/data", stack->dir);
+    snprintf(supervisor, sizeof supervisor, "--supervisor=%s/tests/support/keep_going.sh", setting("ANALYTICS_SRCDIR"));
     for (; arguments && *arguments && count < MAX_ARGUMENTS - 1; arguments++)
-        argv[count++] = *arguments;
+        argv[count++] = strcmp(*arguments, KEEP_GOING) == 0 ? supervisor : *arguments;
     int log = open(stack->log, O_WRONLY | O_CREAT | O_APPEND, 0600);
     setsid();
     dup2(open("/dev/null", O_RDONLY), 0);

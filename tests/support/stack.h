@@ -24,7 +24,9 @@ struct stack {
 /* Makes the folder without a start, so that a test can put files there first. */
 void stack_folder(struct stack *stack);
 
-/* Starts ./serve with these more arguments (NULL-terminated; NULL for none) and waits until it is healthy. */
+/* Starts ./serve with these more arguments (NULL-terminated; NULL for none) and waits until it is healthy. With
+ * KEEP_GOING among them, whatever ends starts again. */
+#define KEEP_GOING "keep going"
 void stack_start(struct stack *stack, const char *const *arguments);
 
 /* SIGTERM; fails unless everything ends with status 0. Removes the folder. */
