@@ -48,7 +48,7 @@ static const struct {
 const char *native_columns(void)
 {
 #define COLUMN_LIST(name, type) ", " #name
-    return COLUMNS(COLUMN_LIST) + 2;
+    return &COLUMNS(COLUMN_LIST)[sizeof ", " - 1];
 #undef COLUMN_LIST
 }
 
