@@ -103,8 +103,20 @@ static void close_store(struct store_writer *store)
     closed = true;
 }
 
-static const struct store_writer_ops ops = {
-    .close = close_store, .write = write_items, .maintain = maintain, .health = health, .probe = probe};
+static enum err set_wake(struct store_writer *store, const struct store_wake *wake, struct fault *fault)
+{
+    (void)store;
+    (void)wake;
+    (void)fault;
+    return OK;
+}
+
+static const struct store_writer_ops ops = {.close = close_store,
+                                            .write = write_items,
+                                            .maintain = maintain,
+                                            .set_wake = set_wake,
+                                            .health = health,
+                                            .probe = probe};
 static const struct store_engine engine = {.name = "test", .writer = &ops};
 static struct store_writer store = {.engine = &engine};
 

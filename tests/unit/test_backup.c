@@ -42,6 +42,7 @@ static void make_top(void)
 {
     temporary_folder(top);
     snprintf(data, sizeof data, "%s/data", top);
+    ck_assert_uint_lt((size_t)snprintf(folder, sizeof folder, "%s", data), sizeof folder); /* of CTL */
     snprintf(other, sizeof other, "%s/other", top);
     snprintf(file, sizeof file, "%s/logs.backup", top);
     snprintf(partial, sizeof partial, "%s.partial", file);

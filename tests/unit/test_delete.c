@@ -298,8 +298,8 @@ static void make_again(sqlite3 *db)
 static const char *const nothing[] = {
     "SELECT count(*) FROM (" KEPT("temp") " EXCEPT " KEPT("main") ")",
     "SELECT count(*) FROM (" KEPT("main") " EXCEPT " KEPT("temp") ")",
-    "SELECT (SELECT sum(logs) FROM batch) + (SELECT batch_logs - logs FROM retention)"
-    " - (SELECT count(*) FROM main.raw_log)",
+    ("SELECT (SELECT sum(logs) FROM batch) + (SELECT batch_logs - logs FROM retention)"
+     " - (SELECT count(*) FROM main.raw_log)"),
 };
 
 /* Of logs that are gone, sums have the domain and the error. */

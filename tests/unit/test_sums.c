@@ -383,8 +383,8 @@ static void check_breakdown(const struct question *question, size_t dimension, c
                                         [ORDER_COUNT] = "GROUP BY value ORDER BY sum(c) DESC, value",
                                         [ORDER_ERRORS] = "GROUP BY value ORDER BY sum(x) DESC, value",
                                         [ORDER_ERROR_RATE] =
-                                            "GROUP BY value ORDER BY CASE sum(x) WHEN 0 THEN 0 ELSE"
-                                            " coalesce(sum(x) * 1000000000 / sum(c), 9e18) END DESC, value"};
+                                            ("GROUP BY value ORDER BY CASE sum(x) WHEN 0 THEN 0 ELSE"
+                                             " coalesce(sum(x) * 1000000000 / sum(c), 9e18) END DESC, value")};
     enum list_order order = (enum list_order)pick((int64_t)ROWS(ranks));
     size_t limit = pick(2) ? 100 : 1 + (size_t)pick(5), listed = 0;
     struct list breakdown = {0};
