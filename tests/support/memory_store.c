@@ -194,7 +194,7 @@ static const struct store_writer_ops writer_ops = {
 
 static bool is_text(const char *text, struct slice wanted)
 {
-    return strlen(text) == wanted.len && memcmp(text, wanted.data, wanted.len) == 0;
+    return strlen(text) == wanted.len && (wanted.len == 0 || memcmp(text, wanted.data, wanted.len) == 0);
 }
 
 static bool is_ip(const struct ip *ip, const struct ip *wanted)
