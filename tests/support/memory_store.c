@@ -30,9 +30,12 @@ static int64_t batches;
 
 static const struct store_engine memory_engine;
 
+/* Room for one more; the room doubles. */
 static void *grown(void *array, size_t count, size_t bytes)
 {
-    void *more = realloc(array, (count + 1) * bytes);
+    if (count & (count - 1))
+        return array;
+    void *more = realloc(array, (count ? 2 * count : 1) * bytes);
     ck_assert_ptr_nonnull(more);
     return more;
 }
