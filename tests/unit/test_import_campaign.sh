@@ -7,6 +7,6 @@
 CTL=${ANALYTICSCTL:?is the path of the built analyticsctl}
 unset ANALYTICS_DATA
 for ((seed = 1; seed <= ${ANALYTICS_CAMPAIGNS:-8}; seed++)); do
-    verdict "campaign $seed" "$(python3 "${BASH_SOURCE[0]%/*}/import_campaign.py" "$CTL" $seed 20 2>&1 | grep -Ev '^seed [0-9]+: 20 imports, [0-5] refused$')"
+    verdict "campaign $seed" "$(python3 tests/unit/import_campaign.py "$CTL" $seed 20 2>&1 | grep -Ev '^seed [0-9]+: 20 imports, [0-5] refused$')"
 done
 finish
