@@ -426,6 +426,8 @@ static void check_together(struct settings_reading *reading)
     if (store_retention_check(&retention, &fault))
         complain(reading, "%s", fault.detail);
     reading->settings->clickhouse = clickhouse_of(reading->settings);
+    if (is_clickhouse(reading->settings) && retention.raw_days)
+        complain(reading, "raw_days must be 0 with the engine clickhouse, which deletes nothing by itself");
     if (is_clickhouse(reading->settings) && clickhouse_config_check(&reading->settings->clickhouse, &fault))
         complain(reading, "%s", fault.detail);
 }

@@ -33,10 +33,6 @@ struct clickhouse_config {
 /* Are they whole and do they fit together? OK, or ERR_UNAVAILABLE with what is wrong. Asks no server. */
 enum err clickhouse_config_check(const struct clickhouse_config *config, struct fault *fault);
 
-/* Makes the tables where they are missing, on every replica, and compares those that are there with what exactness
- * needs. ERR_UNAVAILABLE with the server, and with the statement that mends it where there is one. */
-enum err clickhouse_create(const struct clickhouse_config *config, struct fault *fault);
-
 struct store_writer;
 struct sqlite_writer;
 

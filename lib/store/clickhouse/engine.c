@@ -60,18 +60,3 @@ enum err clickhouse_config_check(const struct clickhouse_config *config, struct 
                         servers.shard_count);
     return err;
 }
-
-enum err clickhouse_create(const struct clickhouse_config *config, struct fault *fault)
-{
-    struct servers servers;
-    struct http_client *client = NULL;
-    enum err err = clickhouse_config_check(config, fault);
-    if (!err)
-        err = servers_parse(config->urls, &servers, fault);
-    if (!err)
-        err = http_client_open(config, HTTP_WRITER, &client, fault);
-    if (!err)
-        err = schema_make(client, config, &servers, fault);
-    http_client_close(client);
-    return err;
-}

@@ -165,7 +165,7 @@ static enum err check_statement(const char *url, const char *statement, struct f
     if (!strstr(statement, "ENGINE = Replicated"))
         return fault_set(fault, ERR_UNAVAILABLE,
                          "the table " CLICKHOUSE_LOGS " at %s is not Replicated: a block that is sent twice would count"
-                         " twice. Rename it (RENAME TABLE log TO log_old) and let analyticsctl init make it",
+                         " twice. RENAME TABLE log TO log_old, and analytics-ingest makes another when it starts",
                          url);
     if (setting_of(statement, "replicated_deduplication_window") < WINDOW_BLOCKS)
         return fault_set(fault, ERR_UNAVAILABLE,
@@ -183,7 +183,8 @@ enum err schema_check(struct http_client *client, const struct clickhouse_config
     int64_t version = 0;
     enum err err = read_version(client, config, url, &version, fault);
     if (!err && version < CLICKHOUSE_SCHEMA_VERSION)
-        err = fault_set(fault, ERR_UNAVAILABLE, "the tables at %s are not made yet: run analyticsctl init", url);
+        err = fault_set(fault, ERR_UNAVAILABLE,
+                        "the tables at %s are not made yet: analytics-ingest makes them when it starts", url);
     if (!err)
         err = ask(client, config, url, "SHOW CREATE TABLE " CLICKHOUSE_LOGS ROWS_FORMAT, &rows, fault);
     if (err)

@@ -42,7 +42,6 @@ struct shipper {
     struct http_client *client;
     struct spool_reader *spool;
     struct blocks blocks;
-    int64_t node;
     bool is_known;          /* the node's number is this spool's, and the tables are as they should be */
     int64_t doubtful_until; /* blocks up to this one may have been sent long ago */
     int64_t tried_block;    /* but this one not: it was tried first then, and has no answer yet; 0: none */
@@ -188,7 +187,7 @@ static enum err send_block(struct shipper *shipper, const struct spool_block *bl
 {
     struct http_reply reply = {0};
     size_t replica = 0;
-    enum err err = blocks_load(&shipper->blocks, shipper->spool, block, shipper->node, fault);
+    enum err err = blocks_load(&shipper->blocks, shipper->spool, block, shipper->config->node, fault);
     if (!err)
         err = send_round(shipper, block, &replica, &reply, fault);
     if (!err) {
@@ -214,8 +213,8 @@ static enum err ship_block(struct shipper *shipper, const struct spool_block *bl
                          (long long)block->number, (long long)block->shard + 1, shipper->servers.shard_count);
     if (is_forgotten_perhaps(shipper, block->number))
         err = blocks_find(shipper->client, shipper->config,
-                          shipper->servers.shards[shard].urls[shipper->target.replica[shard]], block, shipper->node,
-                          &found, fault);
+                          shipper->servers.shards[shard].urls[shipper->target.replica[shard]], block,
+                          shipper->config->node, &found, fault);
     if (!err && found == BLOCKS_NONE)
         err = send_block(shipper, block, &outcome, fault);
     if (err)
@@ -255,7 +254,6 @@ static enum err get_known(struct shipper *shipper, struct fault *fault)
         return err;
     shipper->target = position.target;
     shipper->doubtful_until = position.newest_block;
-    shipper->node = shipper->config->node;
     for (size_t shard = 0; shard < shipper->servers.shard_count; shard++)
         if (shipper->target.replica[shard] >= shipper->servers.shards[shard].replica_count)
             shipper->target.replica[shard] = 0;

@@ -15,8 +15,8 @@
  * helped. */
 #define KEPT_SECONDS 3600
 
-/* While the spool is over its limit they go as soon as this. */
-#define KEPT_AT_LEAST_SECONDS 0
+/* What may go is looked for so often: that reads the list of blocks. */
+#define LOOK_SECONDS 10
 
 struct clickhouse_writer {
     struct store_writer base;
@@ -26,7 +26,8 @@ struct clickhouse_writer {
     int64_t shards;
     int64_t limit_bytes;
     bool is_full;
-    bool cutting; /* the shipper waits for all that has come to be cut */
+    int64_t looked_at; /* for what may go; Unix seconds */
+    bool cutting;      /* the shipper waits for all that has come to be cut */
 };
 
 static struct clickhouse_writer *writer_of(struct store_writer *writer)
@@ -147,6 +148,17 @@ static enum err serve(struct clickhouse_writer *writer, int64_t now, struct faul
     return err ? err : cut(writer, fault);
 }
 
+/* While the spool is full, what was shipped goes at once. */
+static enum err forget(struct clickhouse_writer *writer, int64_t now, bool *ret_more, struct fault *fault)
+{
+    if (!writer->is_full && now >= writer->looked_at && now - writer->looked_at < LOOK_SECONDS)
+        return OK;
+    enum err err = spool_forget(writer->spool, writer->is_full ? now : now - KEPT_SECONDS, ret_more, fault);
+    if (!err && !*ret_more)
+        writer->looked_at = now;
+    return err;
+}
+
 static enum err maintain(struct store_writer *base, int64_t now, int64_t idempotency_seconds, bool *ret_more,
                          struct fault *fault)
 {
@@ -155,14 +167,14 @@ static enum err maintain(struct store_writer *base, int64_t now, int64_t idempot
     *ret_more = writer->cutting;
     if (err || *ret_more)
         return err;
-    err = spool_forget(writer->spool, now - (writer->is_full ? KEPT_AT_LEAST_SECONDS : KEPT_SECONDS), ret_more, fault);
+    err = forget(writer, now, ret_more, fault);
     return err || *ret_more ? err : sqlite_maintain(writer->spool, now, idempotency_seconds, ret_more, fault);
 }
 
 static void set_retention(struct store_writer *writer, const struct store_retention *retention)
 {
     (void)writer;
-    (void)retention; /* of what is in ClickHouse: see retain.c */
+    (void)retention; /* the settings refuse one with this engine */
 }
 
 static enum err health(struct store_writer *base, struct fault *fault)

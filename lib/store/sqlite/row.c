@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include <string.h>
+
 #include "base/banned.h"
 
 struct totals row_totals(sqlite3_stmt *statement, int first)
@@ -32,4 +34,38 @@ enum err row_read_totals(struct db *db, const char *sql, struct totals *ret_tota
         *ret_totals = row ? row_totals(statement, 0) : (struct totals){0};
     sqlite3_finalize(statement);
     return err;
+}
+
+/* ---- a log ---- */
+
+bool row_read_names(sqlite3_stmt *statement, int first, struct log_text *ret_log)
+{
+    for (int field = 0; field < NAME_FIELDS; field++) {
+        const char *text = (const char *)sqlite3_column_text(statement, first + field);
+        if (!text)
+            return false;
+        ret_log->name[field] = (struct slice){text, (size_t)sqlite3_column_bytes(statement, first + field)};
+    }
+    return true;
+}
+
+static bool read_ip(sqlite3_stmt *statement, int column, struct ip *ret_ip)
+{
+    int len = sqlite3_column_bytes(statement, column);
+    if (len != 0 && len != 4 && len != 16)
+        return false;
+    ret_ip->len = (uint8_t)len;
+    if (len > 0)
+        memcpy(ret_ip->bytes, sqlite3_column_blob(statement, column), (size_t)len);
+    return true;
+}
+
+bool row_read_fields(sqlite3_stmt *statement, int first, struct log_record *ret_record)
+{
+    int64_t *const counters[] = {&ret_record->count,       &ret_record->bytes_sent,  &ret_record->bytes_received,
+                                 &ret_record->error_count, &ret_record->duration_ms, &ret_record->max_concurrency};
+    ret_record->port = (uint16_t)sqlite3_column_int(statement, first);
+    for (int i = 0; i < (int)(sizeof counters / sizeof *counters); i++)
+        *counters[i] = sqlite3_column_int64(statement, first + 3 + i);
+    return read_ip(statement, first + 1, &ret_record->ip_out) && read_ip(statement, first + 2, &ret_record->ip_from);
 }

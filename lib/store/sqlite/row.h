@@ -1,9 +1,10 @@
-/* row.h: the measures of a row, which every table and every statement has in one order. Private to the SQLite engine.
- */
+/* row.h: the measures and the fields of a row, which every table and every statement has in one order. Private to the
+ * SQLite engine. */
 #ifndef STORE_SQLITE_ROW_H
 #define STORE_SQLITE_ROW_H
 
 #include "db/db.h"
+#include "log/text.h"
 #include "report/report.h"
 
 /* From column `first` on: count, bytes sent and received, errors, max_concurrency. */
@@ -14,5 +15,13 @@ struct totals row_totals_at(sqlite3_stmt *statement, int first, int64_t ts);
 
 /* Those of the first row of SQL text of our own; all 0 when there is none. */
 enum err row_read_totals(struct db *db, const char *sql, struct totals *ret_totals, struct fault *fault);
+
+/* A log's texts, in the order of enum name_field from column `first` on: borrowed until the statement's next step.
+ * False where one is missing, which only a damaged file has. */
+bool row_read_names(sqlite3_stmt *statement, int first, struct log_text *ret_log);
+
+/* From column `first` on: port, ip_out, ip_from, count, bytes_sent, bytes_received, error_count, duration_ms and
+ * max_concurrency. False where an address has no address's length. */
+bool row_read_fields(sqlite3_stmt *statement, int first, struct log_record *ret_record);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "db/db.h"
 #include "store/sqlite/file.h"
+#include "store/sqlite/row.h"
 #include "rollup/tier.h"
 #include "time/when.h"
 
@@ -116,30 +117,6 @@ static sqlite3_stmt *bind_page(struct sqlite_export *export)
     return statement;
 }
 
-static bool read_ip(sqlite3_stmt *statement, int column, struct ip *ret_ip)
-{
-    int len = sqlite3_column_bytes(statement, column);
-    if (len != 0 && len != 4 && len != 16)
-        return false;
-    ret_ip->len = (uint8_t)len;
-    if (len > 0)
-        memcpy(ret_ip->bytes, sqlite3_column_blob(statement, column), (size_t)len);
-    return true;
-}
-
-/* The row's texts. False where one is missing, which only a damaged file has. */
-static bool read_names(sqlite3_stmt *statement, struct log_text *ret_log)
-{
-    static const enum name_field order[NAME_FIELDS] = {NAME_DOMAIN, NAME_ERROR, NAME_PROTOCOL, NAME_PEER, NAME_WORKER};
-    for (int i = 0; i < NAME_FIELDS; i++) {
-        const char *text = (const char *)sqlite3_column_text(statement, i);
-        if (!text)
-            return false;
-        ret_log->name[order[i]] = (struct slice){text, (size_t)sqlite3_column_bytes(statement, i)};
-    }
-    return true;
-}
-
 /* Notes in export->after where the row stands. */
 static bool read_row(struct sqlite_export *export, sqlite3_stmt *statement, struct log_record *ret_record,
                      struct log_text *ret_log)
@@ -150,16 +127,8 @@ static bool read_row(struct sqlite_export *export, sqlite3_stmt *statement, stru
     ret_record->ts = export->quarter * WHEN_QUARTER + export->after[0];
     ret_record->user_id = export->after[1];
     ret_record->order_id = export->after[3];
-    ret_record->port = (uint16_t)sqlite3_column_int(statement, column++);
-    if (!read_ip(statement, column, &ret_record->ip_out) || !read_ip(statement, column + 1, &ret_record->ip_from))
-        return false;
-    column += 2;
-    int64_t *const counters[] = {&ret_record->count,       &ret_record->bytes_sent,  &ret_record->bytes_received,
-                                 &ret_record->error_count, &ret_record->duration_ms, &ret_record->max_concurrency};
-    for (size_t i = 0; i < sizeof counters / sizeof *counters; i++)
-        *counters[i] = sqlite3_column_int64(statement, column++);
     ret_log->record = ret_record;
-    return read_names(statement, ret_log);
+    return row_read_fields(statement, column, ret_record) && row_read_names(statement, 0, ret_log);
 }
 
 /* *ret_whole: the quarter has no more. */

@@ -4,6 +4,7 @@
 
 #include "db/db.h"
 #include "store/sqlite/file.h"
+#include "store/sqlite/row.h"
 #include "store/sqlite/write/sql.h"
 
 #include <stdio.h>
@@ -154,39 +155,14 @@ enum err spool_next(struct spool_reader *reader, int64_t after, bool *ret_found,
 
 /* ---- the logs of a block ---- */
 
-static bool read_ip(sqlite3_stmt *statement, int column, struct ip *ret_ip)
-{
-    int len = sqlite3_column_bytes(statement, column);
-    if (len != 0 && len != 4 && len != 16)
-        return false;
-    ret_ip->len = (uint8_t)len;
-    if (len > 0)
-        memcpy(ret_ip->bytes, sqlite3_column_blob(statement, column), (size_t)len);
-    return true;
-}
-
 static bool read_log(sqlite3_stmt *statement, struct log_record *ret_record, struct log_text *ret_log)
 {
-    int column = 0;
-    for (int field = 0; field < NAME_FIELDS; field++, column++) {
-        const char *text = (const char *)sqlite3_column_text(statement, column);
-        if (!text)
-            return false;
-        ret_log->name[field] = (struct slice){text, (size_t)sqlite3_column_bytes(statement, column)};
-    }
+    int column = NAME_FIELDS;
     ret_record->ts = sqlite3_column_int64(statement, column++);
     ret_record->user_id = sqlite3_column_int64(statement, column++);
     ret_record->order_id = sqlite3_column_int64(statement, column++);
-    ret_record->port = (uint16_t)sqlite3_column_int(statement, column++);
-    if (!read_ip(statement, column, &ret_record->ip_out) || !read_ip(statement, column + 1, &ret_record->ip_from))
-        return false;
-    column += 2;
-    int64_t *const counters[] = {&ret_record->count,       &ret_record->bytes_sent,  &ret_record->bytes_received,
-                                 &ret_record->error_count, &ret_record->duration_ms, &ret_record->max_concurrency};
-    for (size_t i = 0; i < sizeof counters / sizeof *counters; i++)
-        *counters[i] = sqlite3_column_int64(statement, column++);
     ret_log->record = ret_record;
-    return true;
+    return row_read_fields(statement, column, ret_record) && row_read_names(statement, 0, ret_log);
 }
 
 enum err spool_read(struct spool_reader *reader, const struct spool_block *block, spool_sink sink, void *ctx,
