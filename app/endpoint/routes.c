@@ -117,6 +117,19 @@ static void scope(const struct request *request, struct report_filter *filter)
         filter->user_id = request->user_id;
 }
 
+/* What users may not ask by is refused, not left out: an answer without it would be one to another question. */
+static enum err check_dimensions(const struct service *service, const struct request *request,
+                                 const struct params *params, struct fault *fault)
+{
+    for (enum dimension by = 0; by < DIMENSIONS; by++)
+        if (params_ask_by(params, by) && !access_to_dimension(request->role, service->users_see_network, by))
+            return fault_set(
+                fault, ERR_FORBIDDEN,
+                "the operator keeps workers, peers and addresses from users: the role %s may not ask by %s",
+                role_name(request->role), dimensions[by].name);
+    return OK;
+}
+
 /* A report, or 304 without making it when the client has it already. */
 static enum err run_report(const struct route *route, struct service *service, const struct request *request,
                            const struct params *params, struct response *response, struct fault *fault)
@@ -149,6 +162,8 @@ static enum err run(const struct route *route, struct service *service, const st
     if (!route->params)
         return route->handle(service, request, &params, response, fault);
     enum err err = params_parse(request->query_string, route->params, &params, fault);
+    if (!err)
+        err = check_dimensions(service, request, &params, fault);
     if (err)
         return err;
     scope(request, &params.filter);

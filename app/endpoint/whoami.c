@@ -2,6 +2,8 @@
  * it is shown. Knows keys and roles. Knows no report. */
 #include "endpoint/endpoints.h"
 
+#include "http/access.h"
+
 #include "base/banned.h"
 
 /* NULL: the web server says who it is. */
@@ -25,7 +27,19 @@ static void put_key(struct json_out *out, const struct api_key *key)
     json_out_end_object(out);
 }
 
-static void put_identity(struct response *response, const struct request *request, const struct api_key *key)
+/* What a report of the caller may be filtered and broken down by, as `by` names it. */
+static void put_dimensions(struct json_out *out, const struct service *service, enum role role)
+{
+    json_out_name(out, "dimensions");
+    json_out_begin_array(out);
+    for (enum dimension by = 0; by < DIMENSIONS; by++)
+        if (access_to_dimension(role, service->users_see_network, by))
+            json_out_cstr(out, dimensions[by].name);
+    json_out_end_array(out);
+}
+
+static void put_identity(struct response *response, const struct service *service, const struct request *request,
+                         const struct api_key *key)
 {
     struct json_out out;
     response->content_type = "application/json";
@@ -40,6 +54,7 @@ static void put_identity(struct response *response, const struct request *reques
     else
         json_out_null(&out);
     put_key(&out, key);
+    put_dimensions(&out, service, request->role);
     json_out_end_object(&out);
 }
 
@@ -51,7 +66,7 @@ enum err whoami_get(struct service *service, const struct request *request, cons
     struct api_key key;
     (void)params;
     if (!has_key) {
-        put_identity(response, request, NULL);
+        put_identity(response, service, request, NULL);
         return OK;
     }
     enum err err = service_take_keys(service, &keys, fault);
@@ -59,6 +74,6 @@ enum err whoami_get(struct service *service, const struct request *request, cons
         err = key_store_find(keys, slice_of(request->api_key), request->now_ms / 1000, &key, fault);
     service_give_keys(service, err);
     if (!err)
-        put_identity(response, request, &key);
+        put_identity(response, service, request, &key);
     return err;
 }

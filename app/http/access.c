@@ -15,6 +15,12 @@ bool access_allows(enum role role, enum right right)
     return is_anyones || allowed[role][right];
 }
 
+bool access_to_dimension(enum role role, bool users_see_network, enum dimension by)
+{
+    bool is_open = users_see_network || dimensions[by].owner == OF_EVERYONE;
+    return access_allows(role, RIGHT_READ) && (is_open || role == ROLE_ADMIN);
+}
+
 const char *access_what(enum right right)
 {
     static const char *const words[] = {[RIGHT_NONE] = "",

@@ -209,8 +209,10 @@ static void set_choice(struct params *params, enum param param, int value)
         params->sort = (enum list_order)value;
     if (param == PARAM_FORMAT)
         params->format = (enum format)value;
-    if (param == PARAM_BY)
+    if (param == PARAM_BY) {
         params->by = (enum dimension)value;
+        params->has_by = true;
+    }
 }
 
 static enum err parse_choice(const struct param_row *row, struct slice value, struct param_reading *reading)
@@ -515,6 +517,11 @@ static enum err check_granularity(const struct params *params, struct fault *fau
         return OK;
     return fault_set_parameter(fault, ERR_PARAMETER_INVALID, "granularity",
                                "granularity may be 1m or 5m for ranges of at most 24 hours");
+}
+
+bool params_ask_by(const struct params *params, enum dimension by)
+{
+    return (params->has_by && params->by == by) || (by < TERMS && params->filter.terms[by].is_set);
 }
 
 enum err params_parse(const char *query_string, const struct param_set *set, struct params *ret_params,

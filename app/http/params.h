@@ -57,12 +57,16 @@ struct params {
     bool has_limit; /* it is given; else the route's default */
     int64_t limit;
     enum format format;
+    bool has_by;
     enum dimension by;
     char domain[LIMIT_DOMAIN_BYTES + 1];
     char error[LIMIT_ERROR_BYTES + 1];
     char terms[TERMS][LIMIT_PEER_BYTES + 1]; /* of filter.terms */
     struct zone zone;
 };
+
+/* Does the question filter or break down by the dimension? */
+bool params_ask_by(const struct params *params, enum dimension by);
 
 /* Parses the whole query string for one route. OK; ERR_QUERY_INVALID when it is too long or has too many parameters;
  * ERR_PARAMETER_REQUIRED, ERR_PARAMETER_INVALID, ERR_RANGE_INVALID or ERR_RANGE_TOO_LONG for the first parameter, in

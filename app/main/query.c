@@ -25,6 +25,7 @@ static enum err serve(const struct settings *settings, struct fault *fault)
         return fault_set(fault, ERR_INTERNAL, "libsodium can't be started");
     struct service service;
     service_init(&service, PROGRAM_QUERY, settings_place(settings), settings->values[SETTING_QUERY_TIMEOUT_MS].number);
+    service.users_see_network = settings->values[SETTING_USERS_SEE_NETWORK].number != 0;
     service.metrics = routes_open_metrics(settings->values[SETTING_DATA].text, PROGRAM_QUERY);
     enum err err = fcgi_serve(handle, &service, 1, fault);
     service_release(&service);

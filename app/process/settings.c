@@ -49,6 +49,12 @@ static const struct setting_row rows[SETTING_COUNT] = {
                                   .about = "the time limit for a report",
                                   .readers = SETTINGS_QUERY,
                                   .fallback = "10000"},
+    [SETTING_USERS_SEE_NETWORK] = {.name = "users_see_network",
+                                   .accepts = "yes or no",
+                                   .about = "whether users may ask by worker, peer and address",
+                                   .readers = SETTINGS_QUERY,
+                                   .is_switch = true,
+                                   .fallback = "no"},
     [SETTING_IDEMPOTENCY_DAYS] = {.name = "idempotency_days",
                                   INTEGER(1, 3650),
                                   .about = "how many days idempotency keys are kept",
@@ -200,6 +206,12 @@ static const char *quote(const char *text, char ret_text[TEXT_QUOTE_BYTES])
 
 /* ---- one value ---- */
 
+static bool parse_switch(const char *text, int64_t *ret_number)
+{
+    *ret_number = strcmp(text, "yes") == 0;
+    return *ret_number || strcmp(text, "no") == 0;
+}
+
 static bool parse_value(enum setting which, const char *text, int64_t *ret_number)
 {
     if (which == SETTING_LOG_LEVEL) {
@@ -214,6 +226,8 @@ static bool parse_value(enum setting which, const char *text, int64_t *ret_numbe
         return store_engine_find(text) != NULL;
     if (row->is_text)
         return text[0] != '\0';
+    if (row->is_switch)
+        return parse_switch(text, ret_number);
     return text_to_i64(slice_of(text), row->min, row->max, ret_number);
 }
 

@@ -14,6 +14,7 @@ enum setting {
     SETTING_DATA,
     SETTING_THREADS,
     SETTING_QUERY_TIMEOUT_MS,
+    SETTING_USERS_SEE_NETWORK,
     SETTING_IDEMPOTENCY_DAYS,
     SETTING_WAL_LIMIT_MIB,
     SETTING_RAW_DAYS,
@@ -46,6 +47,7 @@ struct setting_row {
     const char *about;    /* what it is for, in a few words */
     unsigned readers;     /* enum settings_reader */
     bool is_text;         /* only `text` holds it */
+    bool is_switch;       /* yes is the number 1, no is 0 */
     int64_t min, max;     /* of numbers */
     const char *fallback; /* the value where nothing sets it; NULL: none */
 };

@@ -21,6 +21,7 @@ struct service {
     const char *data_dir;     /* borrowed */
     struct store_place place; /* of the logs */
     int64_t query_timeout_ms;
+    bool users_see_network; /* users may ask by the operator's dimensions */
     pthread_mutex_t lock;
     struct store_reader *reader;
     struct key_store *keys;

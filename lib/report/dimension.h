@@ -8,19 +8,23 @@
 /* What a value is: a text, a number, an address. */
 enum dimension_kind { VALUE_NAME, VALUE_NUMBER, VALUE_ADDRESS };
 
-/* F(X, name, in URLs, member of a stored log, kind, bytes or greatest number). A filter by one of the first six is
- * answered from single logs; the rest stand in rollups as well. */
+/* Whose business a dimension is: everyone's who may read, or the operator's, from whom users learn how the proxies are
+ * built. */
+enum dimension_owner { OF_EVERYONE, OF_OPERATOR };
+
+/* F(X, name, in URLs, member of a stored log, kind, bytes or greatest number, whose). A filter by one of the first six
+ * is answered from single logs; the rest stand in rollups as well. */
 #define DIMENSION_LIST(F, X)                                                                                           \
-    F(X, WORKER, "worker", "worker", VALUE_NAME, LIMIT_WORKER_BYTES)                                                   \
-    F(X, PEER, "peer", "peer", VALUE_NAME, LIMIT_PEER_BYTES)                                                           \
-    F(X, PROTOCOL, "protocol", "protocol", VALUE_NAME, LIMIT_PROTOCOL_BYTES)                                           \
-    F(X, PORT, "port", "port", VALUE_NUMBER, LIMIT_PORT)                                                               \
-    F(X, IP_OUT, "ip_out", "ip_out", VALUE_ADDRESS, 0)                                                                 \
-    F(X, IP_FROM, "ip_from", "ip_from", VALUE_ADDRESS, 0)                                                              \
-    F(X, ORDER, "order", "order_id", VALUE_NUMBER, LIMIT_ID)                                                           \
-    F(X, USER, "user", "user_id", VALUE_NUMBER, LIMIT_ID)                                                              \
-    F(X, ERROR, "error", "error", VALUE_NAME, LIMIT_ERROR_BYTES)                                                       \
-    F(X, DOMAIN, "domain", "domain", VALUE_NAME, LIMIT_DOMAIN_BYTES)
+    F(X, WORKER, "worker", "worker", VALUE_NAME, LIMIT_WORKER_BYTES, OF_OPERATOR)                                      \
+    F(X, PEER, "peer", "peer", VALUE_NAME, LIMIT_PEER_BYTES, OF_OPERATOR)                                              \
+    F(X, PROTOCOL, "protocol", "protocol", VALUE_NAME, LIMIT_PROTOCOL_BYTES, OF_EVERYONE)                              \
+    F(X, PORT, "port", "port", VALUE_NUMBER, LIMIT_PORT, OF_EVERYONE)                                                  \
+    F(X, IP_OUT, "ip_out", "ip_out", VALUE_ADDRESS, 0, OF_OPERATOR)                                                    \
+    F(X, IP_FROM, "ip_from", "ip_from", VALUE_ADDRESS, 0, OF_OPERATOR)                                                 \
+    F(X, ORDER, "order", "order_id", VALUE_NUMBER, LIMIT_ID, OF_EVERYONE)                                              \
+    F(X, USER, "user", "user_id", VALUE_NUMBER, LIMIT_ID, OF_EVERYONE)                                                 \
+    F(X, ERROR, "error", "error", VALUE_NAME, LIMIT_ERROR_BYTES, OF_EVERYONE)                                          \
+    F(X, DOMAIN, "domain", "domain", VALUE_NAME, LIMIT_DOMAIN_BYTES, OF_EVERYONE)
 
 enum dimension {
 #define DIMENSION_ENUM(x, name, ...) BY_##name,
@@ -35,6 +39,7 @@ struct dimension_row {
     const char *name; /* in URLs */
     enum dimension_kind kind;
     long long max; /* bytes of a text, or the greatest number */
+    enum dimension_owner owner;
 };
 
 extern const struct dimension_row dimensions[DIMENSIONS];

@@ -54,12 +54,13 @@ in_file() { # WHAT LINES WORDS
     printf %b "$2" >"$conf"
     refuse "$1" "$3" "$ingest" --config "$conf" --check-config
 }
-known='data, threads, query_timeout_ms, idempotency_days, wal_limit_mib, raw_days, hour_days, day_days, log_level, engine'
+known='data, threads, query_timeout_ms, users_see_network, idempotency_days, wal_limit_mib, raw_days, hour_days, day_days, log_level, engine'
 known+=$(printf ', clickhouse_%s' urls database cluster user password_file reports_user reports_password_file ca_file node ship_ms \
     spool_limit_mib timeout_ms)
 in_file 'an unknown setting' 'data = /x\nthread = 8\n' 'analytics-ingest: FILE:2: there is no setting "thread"; there are '"$known"
 in_file 'a bad number' 'data = /x\n\nthreads = 257\n' 'analytics-ingest: FILE:3: threads must be an integer from 1 to 256, but is "257"'
 in_file 'a setting of the other program' 'data = /x\nquery_timeout_ms = 1s\n' 'analytics-ingest: FILE:2: query_timeout_ms must be an integer from 1 to 3600000, but is "1s"'
+in_file 'a bad switch' 'data = /x\nusers_see_network = true\n' 'analytics-ingest: FILE:2: users_see_network must be yes or no, but is "true"'
 in_file 'a bad level' 'data = /x\nlog_level = all\n' 'analytics-ingest: FILE:2: log_level must be debug, info, warn or error, but is "all"'
 in_file 'an engine that there is not' 'data = /x\nengine = mysql\n' 'analytics-ingest: FILE:2: engine must be sqlite or clickhouse, but is "mysql"'
 in_file 'clickhouse without servers' 'data = /x\nengine = clickhouse\n' 'analytics-ingest: the engine clickhouse needs clickhouse_urls, such as http://ch1:8123,http://ch2:8123'
