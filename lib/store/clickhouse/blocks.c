@@ -32,13 +32,13 @@ static void put_log(void *ctx, const struct log_text *log)
 enum err blocks_load(struct blocks *blocks, struct spool_reader *spool, const struct spool_block *block, int64_t node,
                      struct fault *fault)
 {
-    struct native_block native;
     if (blocks->number == block->number)
         return OK;
     blocks->number = 0;
     if (!blocks->body.max)
         buf_init(&blocks->body, NATIVE_BODY_BYTES);
     buf_clear(&blocks->body);
+    struct native_block native;
     native_begin(&native, wide_number(node, block->number));
     enum err err = spool_read(spool, block, put_log, &native, fault);
     if (!err && (int64_t)native.rows != block->logs)
@@ -125,15 +125,15 @@ enum err blocks_find(struct http_client *client, const struct clickhouse_config 
                      const struct spool_block *block, int64_t node, enum blocks_found *ret_found, struct fault *fault)
 {
     char sql[SQL_BYTES];
-    struct http_reply reply;
-    struct rows rows;
     snprintf(sql, sizeof sql,
              "SELECT count(), sum(count), sum(bytes_sent), sum(bytes_received), sum(error_count) FROM " CLICKHOUSE_LOGS
              " WHERE toYYYYMM(toDate(least(day, 47481))) = %" PRId64 " AND block = %" PRIu64 ROWS_FORMAT,
              block->month, wide_number(node, block->number));
     enum err err = blocks_sync(client, config, url, fault);
+    struct http_reply reply;
     if (!err)
         err = run(client, config, url, sql, &reply, fault);
+    struct rows rows;
     if (!err)
         err = rows_parse(reply.body, reply.body_bytes, FOUND_COLUMNS, &rows, fault);
     if (err)
@@ -150,12 +150,12 @@ static enum err read_claims(struct http_client *client, const struct clickhouse_
                             const char *id, bool *ret_mine, bool *ret_claimed, struct fault *fault)
 {
     char sql[SQL_BYTES];
-    struct http_reply reply;
-    struct rows rows;
     snprintf(sql, sizeof sql, "SELECT DISTINCT id FROM node WHERE number = %" PRId64 ROWS_FORMAT, config->node);
+    struct http_reply reply;
     enum err err = run(client, config, url, "SYSTEM SYNC REPLICA node", &reply, fault);
     if (!err)
         err = run(client, config, url, sql, &reply, fault);
+    struct rows rows;
     if (!err)
         err = rows_parse(reply.body, reply.body_bytes, 1, &rows, fault);
     if (err)
@@ -176,12 +176,12 @@ static enum err read_claims(struct http_client *client, const struct clickhouse_
 enum err blocks_claim_node(struct http_client *client, const struct clickhouse_config *config, const char *url,
                            const char *id, struct fault *fault)
 {
-    char sql[SQL_BYTES];
-    struct http_reply reply;
     bool mine = false, claimed = false;
     enum err err = read_claims(client, config, url, id, &mine, &claimed, fault);
     if (!err && mine && !claimed) {
+        char sql[SQL_BYTES];
         snprintf(sql, sizeof sql, "INSERT INTO node SELECT toUInt32(%" PRId64 "), '%s'", config->node, id);
+        struct http_reply reply;
         err = run(client, config, url, sql, &reply, fault);
         if (!err)
             err = read_claims(client, config, url, id, &mine, &claimed, fault);

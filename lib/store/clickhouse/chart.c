@@ -81,9 +81,9 @@ static enum err add_rows(struct grid *grid, const struct report_filter *filter, 
 {
     enum err err = OK;
     for (size_t i = 0; !err && i < rows->count; i++) {
-        struct totals totals;
         int64_t group = 0;
         err = rows_i64(rows, i, 0, &group, fault);
+        struct totals totals;
         if (!err)
             err = reader_totals(rows, i, 1, &totals, fault);
         if (!err && (totals.first < filter->from || totals.last >= filter->to))
@@ -97,11 +97,11 @@ static enum err add_rows(struct grid *grid, const struct report_filter *filter, 
 static enum err fill(struct clickhouse_reader *reader, const struct report_filter *filter, struct grid *grid,
                      struct fault *fault)
 {
-    struct rows rows;
     struct buf *sql = reader_begin(reader);
     buf_printf(sql, "SELECT intDiv(ts, %" PRId64 ") AS b, " SQL_MEASURES " FROM %s", grid->width, reader_table(reader));
     sql_put_where(sql, filter);
     buf_puts(sql, " GROUP BY b");
+    struct rows rows;
     enum err err = reader_ask(reader, 1 + SQL_MEASURE_COUNT, &rows, fault);
     if (err)
         return err;
@@ -131,15 +131,15 @@ enum err clickhouse_summary(struct store_reader *base, const struct report_filte
                             struct fault *fault)
 {
     struct clickhouse_reader *reader = clickhouse_reader_of(base);
-    struct rows rows;
-    int64_t logs = 0;
     struct buf *sql = reader_begin(reader);
     buf_printf(sql, "SELECT count(), " SQL_MEASURES " FROM %s", reader_table(reader));
     sql_put_where(sql, filter);
+    struct rows rows;
     enum err err = reader_ask(reader, 1 + SQL_MEASURE_COUNT, &rows, fault);
     if (err)
         return err;
     struct totals totals = TOTALS_NONE;
+    int64_t logs = 0;
     if (rows.count > 0)
         err = rows_i64(&rows, 0, 0, &logs, fault);
     if (!err && logs > 0)

@@ -45,7 +45,6 @@ static bool is_identifier(const char *name)
 
 enum err clickhouse_config_check(const struct clickhouse_config *config, struct fault *fault)
 {
-    struct servers servers;
     if (!config->urls[0])
         return fault_set(fault, ERR_UNAVAILABLE,
                          "the engine clickhouse needs clickhouse_urls, such as http://ch1:8123,http://ch2:8123");
@@ -53,6 +52,7 @@ enum err clickhouse_config_check(const struct clickhouse_config *config, struct 
         return fault_set(fault, ERR_UNAVAILABLE,
                          "clickhouse_database and clickhouse_cluster must be names of letters, digits and _ that begin"
                          " with no digit");
+    struct servers servers;
     enum err err = servers_parse(config->urls, &servers, fault);
     if (!err && servers.shard_count > 1 && !config->cluster[0])
         err = fault_set(fault, ERR_UNAVAILABLE,

@@ -86,7 +86,6 @@ static enum err take_log(const struct rows *rows, size_t row, struct log_record 
                          struct fault *fault)
 {
     enum err err = OK;
-    int64_t port = 0;
     for (size_t field = 0; !err && field < NAME_FIELDS; field++) {
         const char *text = NULL;
         err = rows_text(rows, row, field, &text, fault);
@@ -97,6 +96,7 @@ static enum err take_log(const struct rows *rows, size_t row, struct log_record 
         err = take_address(rows, row, 9, &ret_record->ip_out, fault);
     if (!err)
         err = take_address(rows, row, 10, &ret_record->ip_from, fault);
+    int64_t port = 0;
     int64_t *const numbers[EXPORT_COLUMNS] = {[5] = &ret_record->ts,
                                               [6] = &ret_record->user_id,
                                               [7] = &ret_record->order_id,
@@ -131,8 +131,8 @@ static enum err give_rows(struct clickhouse_export *export, const struct rows *r
     for (size_t i = 0; !err && *ret_wanted && i < rows->count; i++) {
         struct log_record record = {0};
         struct log_text log;
-        int64_t block = 0;
         err = take_log(rows, i, &record, &log, fault);
+        int64_t block = 0;
         if (!err)
             err = rows_i64(rows, i, BLOCK_COLUMN, &block, fault);
         if (err)
@@ -148,12 +148,12 @@ static enum err give_next(struct store_export *base, store_log_sink sink, void *
 {
     struct clickhouse_export *export = (struct clickhouse_export *)base;
     struct clickhouse_reader *reader = clickhouse_reader_of(export->reader);
-    struct rows rows;
-    bool wanted = true;
     put_page(export, reader);
+    struct rows rows;
     enum err err = reader_ask(reader, EXPORT_COLUMNS, &rows, fault);
     if (err)
         return err;
+    bool wanted = true;
     err = give_rows(export, &rows, sink, ctx, &wanted, fault);
     bool is_end = wanted && rows.count < PAGE_LOGS;
     rows_release(&rows);

@@ -67,8 +67,8 @@ static bool add_header(struct http_client *client, const char *name, const char 
 static enum err add_headers(struct http_client *client, enum http_user user, struct fault *fault)
 {
     const struct clickhouse_config *config = client->config;
-    char password[PASSWORD_BYTES];
     bool reads = user == HTTP_REPORTS;
+    char password[PASSWORD_BYTES];
     enum err err = read_password(reads ? config->reports_password_file : config->password_file, password, fault);
     if (!err && (!add_header(client, "X-ClickHouse-User", reads ? config->reports_user : config->user) ||
                  !add_header(client, "X-ClickHouse-Key", password) || !add_header(client, "Expect", "")))
@@ -168,11 +168,10 @@ static const char *make_url(struct http_client *client, const struct http_statem
 static struct slice parse_complaint(const char *body, int *ret_code)
 {
     static const char head[] = "Code: ", mark[] = "DB::Exception: ";
-    size_t digits = 0;
-    int64_t code = 0;
     *ret_code = 0;
     if (strncmp(body, head, sizeof head - 1) == 0) {
-        digits = strspn(body + sizeof head - 1, "0123456789");
+        size_t digits = strspn(body + sizeof head - 1, "0123456789");
+        int64_t code = 0;
         if (text_to_i64((struct slice){body + sizeof head - 1, digits}, 1, INT32_MAX, &code))
             *ret_code = (int)code;
     }
@@ -206,7 +205,6 @@ enum err http_run(struct http_client *client, const struct http_statement *state
 {
     CURL *curl = client->curl;
     const char *url = make_url(client, statement);
-    long status = 0;
     *ret_reply = (struct http_reply){.outcome = HTTP_AWAY};
     if (!url)
         return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
@@ -222,6 +220,7 @@ enum err http_run(struct http_client *client, const struct http_statement *state
     const char *body = code == CURLE_OK ? buf_cstr(&client->answer) : NULL;
     if (!body)
         return away(client, statement, code, ret_reply, fault);
+    long status = 0;
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     if (status != 200)
         return refused(statement, body, status, ret_reply, fault);

@@ -104,8 +104,8 @@ static enum err give_row(const struct rows *rows, size_t i, const struct totals 
 {
     const char *samples[LIMIT_SAMPLE_DOMAINS];
     struct list_row row = {.totals = *totals, .samples = samples};
-    size_t count = 0;
     enum err err = rows_text(rows, i, NAME, &row.name, fault);
+    size_t count = 0;
     if (!err)
         err = rows_list(rows, i, SAMPLES, &count, fault);
     for (size_t at = 0; !err && at < count && at < LIMIT_SAMPLE_DOMAINS; at++, row.sample_count++)
@@ -119,9 +119,9 @@ static enum err give_rows(const struct rows *rows, const struct list_sink *sink,
     enum err err = OK;
     *ret_other = TOTALS_NONE;
     for (size_t i = 0; !err && i < rows->count; i++) {
-        struct totals totals;
         int64_t place = 0;
         err = rows_i64(rows, i, PLACE, &place, fault);
+        struct totals totals;
         if (!err)
             err = reader_totals(rows, i, MEASURES, &totals, fault);
         if (!err && is_on_page(place))
@@ -136,12 +136,12 @@ enum err clickhouse_list(struct store_reader *base, const struct report_filter *
                          const struct list_sink *sink, struct totals *ret_other, struct fault *fault)
 {
     struct clickhouse_reader *reader = clickhouse_reader_of(base);
-    struct rows rows;
-    uint64_t total = 0;
     put_list(reader_begin(reader), reader_table(reader), filter, ask);
+    struct rows rows;
     enum err err = reader_ask(reader, LIST_COLUMNS, &rows, fault);
     if (err)
         return err;
+    uint64_t total = 0;
     err = count_values(&rows, &total, fault);
     if (!err)
         err = sink->begin(sink->ctx, total, fault);

@@ -71,18 +71,18 @@ enum err reader_ask(struct clickhouse_reader *reader, size_t columns, struct row
 {
     int64_t timeout_ms = reader->timeout_ms ? reader->timeout_ms : reader->config->timeout_ms;
     int64_t deadline_ms = mono_ms() + timeout_ms;
-    struct spool_position now;
-    struct http_reply reply;
     buf_puts(&reader->sql, ROWS_FORMAT);
     const char *sql = buf_cstr(&reader->sql);
     if (!sql)
         return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+    struct spool_position now;
     enum err err = wait_for_shipment(reader, deadline_ms, &now, fault);
     if (err)
         return err;
     int64_t left_ms = deadline_ms - mono_ms();
     struct http_statement statement = {
         .url = url_of(reader, &now), .sql = sql, .timeout_ms = left_ms > 1 ? left_ms : 1};
+    struct http_reply reply;
     err = http_run(reader->client, &statement, &reply, fault);
     return err ? err : rows_parse(reply.body, reply.body_bytes, columns, ret_rows, fault);
 }
@@ -166,12 +166,12 @@ static void let_go(struct store_reader *reader)
 static enum err health(struct store_reader *base, int *ret_schema_version, struct fault *fault)
 {
     struct clickhouse_reader *reader = clickhouse_reader_of(base);
-    struct rows rows;
-    int64_t version = 0;
     buf_puts(reader_begin(reader), CLICKHOUSE_VERSION_SQL);
+    struct rows rows;
     enum err err = reader_ask(reader, 1, &rows, fault);
     if (err)
         return err;
+    int64_t version = 0;
     if (rows.count > 0)
         err = rows_i64(&rows, 0, 0, &version, fault);
     rows_release(&rows);

@@ -83,8 +83,8 @@ static enum err make_step(struct http_client *client, const struct clickhouse_co
                           struct fault *fault)
 {
     char sql[SQL_BYTES];
-    struct http_reply reply;
     snprintf(sql, sizeof sql, "%s%s%s", steps[step].before_database, config->database, steps[step].after_database);
+    struct http_reply reply;
     enum err err = run(client, config, url, sql, &reply, fault);
     snprintf(sql, sizeof sql, "INSERT INTO schema_version SELECT toUInt32(%d), now()", step + 1);
     return err ? err : run(client, config, url, sql, &reply, fault);
@@ -94,10 +94,10 @@ static enum err make_database(struct http_client *client, const struct clickhous
                               struct fault *fault)
 {
     char sql[SQL_BYTES];
-    struct http_reply reply;
     /* The settings' need not be there yet. */
     struct http_statement statement = {.url = url, .database = "default", .sql = sql, .timeout_ms = config->timeout_ms};
     snprintf(sql, sizeof sql, "CREATE DATABASE IF NOT EXISTS %s", config->database);
+    struct http_reply reply;
     return http_run(client, &statement, &reply, fault);
 }
 
@@ -105,11 +105,11 @@ static enum err make_database(struct http_client *client, const struct clickhous
 static enum err make_distributed(struct http_client *client, const struct clickhouse_config *config, const char *url,
                                  struct fault *fault)
 {
-    char sql[SQL_BYTES];
-    struct http_reply reply;
     if (!config->cluster[0])
         return OK;
+    struct http_reply reply;
     enum err err = run(client, config, url, "DROP TABLE IF EXISTS " CLICKHOUSE_ALL_SHARDS, &reply, fault);
+    char sql[SQL_BYTES];
     snprintf(sql, sizeof sql,
              "CREATE TABLE " CLICKHOUSE_ALL_SHARDS " AS " CLICKHOUSE_LOGS
              " ENGINE = Distributed(%s, %s, " CLICKHOUSE_LOGS ")",
@@ -120,11 +120,11 @@ static enum err make_distributed(struct http_client *client, const struct clickh
 static enum err make_at(struct http_client *client, const struct clickhouse_config *config, const char *url,
                         struct fault *fault)
 {
-    struct http_reply reply;
-    int64_t version = 0;
     enum err err = make_database(client, config, url, fault);
+    struct http_reply reply;
     if (!err)
         err = run(client, config, url, MAKE_VERSIONS, &reply, fault);
+    int64_t version = 0;
     if (!err)
         err = read_version(client, config, url, &version, fault);
     for (int step = (int)version; !err && step < CLICKHOUSE_SCHEMA_VERSION; step++)
@@ -150,12 +150,12 @@ enum err schema_make(struct http_client *client, const struct clickhouse_config 
 /* The number behind the setting's name in the table's statement; 0 where it is not set. */
 static int64_t setting_of(const char *statement, const char *name)
 {
-    int64_t value = 0;
     const char *at = strstr(statement, name);
     if (!at)
         return 0;
     at += strlen(name);
     at += strspn(at, " =");
+    int64_t value = 0;
     text_to_i64((struct slice){at, strspn(at, "0123456789")}, 0, INT64_MAX, &value);
     return value;
 }
@@ -178,17 +178,17 @@ static enum err check_statement(const char *url, const char *statement, struct f
 enum err schema_check(struct http_client *client, const struct clickhouse_config *config, const char *url,
                       struct fault *fault)
 {
-    struct rows rows;
-    const char *statement = NULL;
     int64_t version = 0;
     enum err err = read_version(client, config, url, &version, fault);
     if (!err && version < CLICKHOUSE_SCHEMA_VERSION)
         err = fault_set(fault, ERR_UNAVAILABLE,
                         "the tables at %s are not made yet: analytics-ingest makes them when it starts", url);
+    struct rows rows;
     if (!err)
         err = ask(client, config, url, "SHOW CREATE TABLE " CLICKHOUSE_LOGS ROWS_FORMAT, &rows, fault);
     if (err)
         return err;
+    const char *statement = NULL;
     err = rows_text(&rows, 0, 0, &statement, fault);
     if (!err)
         err = check_statement(url, statement, fault);

@@ -47,8 +47,8 @@ static enum err add_shard(struct servers *servers, const char *word, size_t len,
 
 enum err servers_parse(const char *urls, struct servers *ret_servers, struct fault *fault)
 {
-    enum err err = OK;
     memset(ret_servers, 0, sizeof *ret_servers);
+    enum err err = OK;
     for (size_t at = strspn(urls, " \t"); !err && urls[at]; at += strspn(urls + at, " \t")) {
         size_t len = strcspn(urls + at, " \t");
         err = add_shard(ret_servers, urls + at, len, fault);

@@ -81,8 +81,8 @@ void shipper_cut(struct shipper *shipper)
 
 static void rest(struct shipper *shipper, int64_t milliseconds)
 {
-    uint64_t count;
     doorbell_wait(shipper->bell, shipper->stir, milliseconds);
+    uint64_t count;
     ssize_t got = read(shipper->stir, &count, sizeof count);
     (void)got; /* nothing to read: it was the bell, or time */
 }
@@ -185,9 +185,9 @@ static void follow(struct shipper *shipper, size_t shard, size_t replica)
 static enum err send_block(struct shipper *shipper, const struct spool_block *block, struct spool_outcome *outcome,
                            struct fault *fault)
 {
+    enum err err = blocks_load(&shipper->blocks, shipper->spool, block, shipper->config->node, fault);
     struct http_reply reply = {0};
     size_t replica = 0;
-    enum err err = blocks_load(&shipper->blocks, shipper->spool, block, shipper->config->node, fault);
     if (!err)
         err = send_round(shipper, block, &replica, &reply, fault);
     if (!err) {
@@ -206,11 +206,11 @@ static enum err ship_block(struct shipper *shipper, const struct spool_block *bl
 {
     struct spool_outcome outcome = {.number = block->number, .state = SPOOL_TAKEN};
     enum blocks_found found = BLOCKS_NONE;
-    enum err err = OK;
     size_t shard = (size_t)block->shard;
     if (block->shard < 0 || shard >= shipper->servers.shard_count)
         return fault_set(fault, ERR_UNAVAILABLE, "block %lld is for shard %lld, and clickhouse_urls has %zu",
                          (long long)block->number, (long long)block->shard + 1, shipper->servers.shard_count);
+    enum err err = OK;
     if (is_forgotten_perhaps(shipper, block->number))
         err = blocks_find(shipper->client, shipper->config,
                           shipper->servers.shards[shard].urls[shipper->target.replica[shard]], block,
@@ -267,11 +267,11 @@ static enum err get_known(struct shipper *shipper, struct fault *fault)
 
 static enum err ship_all(struct shipper *shipper, struct fault *fault)
 {
-    struct spool_block block;
-    bool found = true;
-    int64_t after = 0;
     enum err err = shipper->is_known ? OK : get_known(shipper, fault);
+    int64_t after = 0;
     while (!err && !shipper->stopping) {
+        bool found = true;
+        struct spool_block block;
         err = spool_next(shipper->spool, after, &found, &block, fault);
         if (err || !found)
             break;
@@ -287,8 +287,8 @@ static void *work(void *ctx)
 {
     struct shipper *shipper = ctx;
     while (!shipper->stopping) {
-        struct fault fault = {0};
         have_it_cut(shipper);
+        struct fault fault = {0};
         enum err err = ship_all(shipper, &fault);
         if (!shipper->stopping)
             tell_trouble(shipper, err ? fault.detail : "");

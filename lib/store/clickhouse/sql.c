@@ -9,8 +9,8 @@
 
 void sql_put_text(struct buf *sql, struct slice text)
 {
-    char *hex = NULL;
     buf_puts(sql, "unhex('");
+    char *hex = NULL;
     if (text.len > 0)
         hex = buf_reserve(sql, 2 * text.len + 1);
     if (hex) {
@@ -40,9 +40,9 @@ static void put_term(struct buf *sql, enum dimension by, const struct report_ter
     static const char *const columns[TERMS] = {
         [BY_WORKER] = "worker", [BY_PEER] = "peer_id",  [BY_PROTOCOL] = "protocol",
         [BY_PORT] = "port",     [BY_IP_OUT] = "ip_out", [BY_IP_FROM] = "ip_from"};
-    char address[46];
     if (!term->is_set)
         return;
+    char address[46];
     switch (dimensions[by].kind) {
     case VALUE_NAME:
         put_name(sql, columns[by], true, term->text);

@@ -50,8 +50,8 @@ static void close_writer(struct store_writer *base)
 
 static enum err start(struct clickhouse_writer *writer, const struct store_place *place, struct fault *fault)
 {
-    struct servers servers;
     enum err err = clickhouse_config_check(place->clickhouse, fault);
+    struct servers servers;
     if (!err)
         err = servers_parse(place->clickhouse->urls, &servers, fault);
     if (err)
@@ -115,8 +115,8 @@ static void write_items(struct store_writer *base, struct store_item *items, siz
 static enum err grant(struct clickhouse_writer *writer, const struct shipper_wishes *wishes, int64_t now,
                       struct fault *fault)
 {
-    enum err err = OK;
     writer->cutting |= wishes->cut;
+    enum err err = OK;
     if (wishes->outcome_count > 0)
         err = spool_settle(writer->spool, wishes->outcomes, wishes->outcome_count, now, fault);
     if (!err && wishes->has_target)
@@ -126,9 +126,9 @@ static enum err grant(struct clickhouse_writer *writer, const struct shipper_wis
 
 static enum err cut(struct clickhouse_writer *writer, struct fault *fault)
 {
-    bool more = false;
     if (!writer->cutting)
         return OK;
+    bool more = false;
     enum err err = spool_cut(writer->spool, writer->shards, &more, fault);
     if (err || more)
         return err;
@@ -140,9 +140,9 @@ static enum err cut(struct clickhouse_writer *writer, struct fault *fault)
 /* What the shipper wishes. */
 static enum err serve(struct clickhouse_writer *writer, int64_t now, struct fault *fault)
 {
-    struct shipper_wishes wishes;
     if (!writer->shipper)
         return OK;
+    struct shipper_wishes wishes;
     shipper_collect(writer->shipper, &wishes);
     enum err err = grant(writer, &wishes, now, fault);
     return err ? err : cut(writer, fault);
@@ -187,8 +187,8 @@ static enum err health(struct store_writer *base, struct fault *fault)
 static void probe(struct store_writer *base)
 {
     struct clickhouse_writer *writer = writer_of(base);
-    struct fault fault;
     sqlite_writer_probe(writer->spool);
+    struct fault fault;
     check_room(writer, &fault);
 }
 

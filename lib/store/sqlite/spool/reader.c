@@ -170,9 +170,9 @@ enum err spool_read(struct spool_reader *reader, const struct spool_block *block
 {
     sqlite3_stmt *statement = reader->db.statements[S_LOGS];
     const int64_t values[] = {block->first_batch, block->last_batch, block->month, block->shard, block->shards};
-    bool row = false;
     for (int i = 0; i < (int)(sizeof values / sizeof *values); i++)
         sqlite3_bind_int64(statement, i + 1, values[i]);
+    bool row = false;
     enum err err = db_step(&reader->db, statement, "read the spool", &row, fault);
     while (!err && row) {
         struct log_record record = {0};
