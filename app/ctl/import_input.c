@@ -119,7 +119,7 @@ static enum err read_file(struct reading *reading, struct log_stream *stream, st
     if (!err && len < 0)
         err = read_error(fault);
     if (!err && ctl_watch_is_stopped(NULL))
-        err = fault_set(fault, ERR_UNAVAILABLE, "stopped");
+        err = fault_stopped(fault);
     if (!err && gunzip)
         err = gunzip_finish(gunzip, fault);
     return err ? err : log_stream_finish(stream, fault);

@@ -59,7 +59,7 @@ int ctl_watch_status(void)
 
 int ctl_fault_of_work(const struct fault *fault, const char *stopped)
 {
-    if (!stopped_by || strcmp(fault->detail, "stopped") != 0)
+    if (!stopped_by || !fault->is_stopped)
         return ctl_fault(fault);
     ctl_fail("%s", stopped);
     return ctl_watch_status();

@@ -73,6 +73,7 @@ static void put_detail(struct fault *fault, const char *format, va_list argument
 enum err fault_set(struct fault *fault, enum err err, const char *format, ...)
 {
     fault->err = err;
+    fault->is_stopped = false;
     fault->parameter[0] = '\0';
     va_list arguments;
     va_start(arguments, format);
@@ -81,10 +82,18 @@ enum err fault_set(struct fault *fault, enum err err, const char *format, ...)
     return err;
 }
 
+enum err fault_stopped(struct fault *fault)
+{
+    fault_set(fault, ERR_UNAVAILABLE, "stopped");
+    fault->is_stopped = true;
+    return fault->err;
+}
+
 enum err fault_set_parameter(struct fault *fault, enum err err, const char *parameter, const char *format, ...)
 {
     assert(err == ERR_PARAMETER_INVALID || err == ERR_PARAMETER_REQUIRED);
     fault->err = err;
+    fault->is_stopped = false;
     snprintf(fault->parameter, sizeof fault->parameter, "%s", parameter);
     va_list arguments;
     va_start(arguments, format);

@@ -3,6 +3,8 @@
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 
+#include <stdbool.h>
+
 /* X(name, message key, HTTP status). The two parameter rows are templates: %s is the parameter in snake case. */
 #define ERR_LIST(X)                                                                                                    \
     X(ERR_BODY_INVALID, "analytics.body_invalid", 400)                                                                 \
@@ -36,6 +38,7 @@ enum err {
 /* The fault in words, for the person who reads the answer. `detail` is plain English, one line, safe to show. */
 struct fault {
     enum err err;
+    bool is_stopped;    /* nothing failed: whoever waits for the work has ended it */
     char parameter[32]; /* snake case, for the two parameter rows, else empty */
     char detail[256];   /* may hold text from the client: escape it on the way out */
 };
@@ -49,6 +52,9 @@ int err_status(enum err err);
 /* Fills *fault (overwriting it) and returns `err`, so that a gate can be `return fault_set(fault, ERR_…, "…", …)`.
  * `format` is a printf format; text beyond sizeof detail is cut at a UTF-8 boundary. */
 enum err fault_set(struct fault *fault, enum err err, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Fills *fault with ERR_UNAVAILABLE and is_stopped, and returns that error. */
+enum err fault_stopped(struct fault *fault);
 
 /* The same for ERR_PARAMETER_INVALID and ERR_PARAMETER_REQUIRED. `parameter` is in snake case. */
 enum err fault_set_parameter(struct fault *fault, enum err err, const char *parameter, const char *format, ...)

@@ -18,7 +18,7 @@ struct progress {
 /* Who waits. Either function may be NULL. */
 struct watch {
     void *ctx;
-    bool (*is_stopped)(void *ctx); /* asked many times a second; true ends the work: ERR_UNAVAILABLE, "stopped" */
+    bool (*is_stopped)(void *ctx); /* asked many times a second; true ends the work (fault_stopped) */
     void (*progress)(void *ctx, const struct progress *progress);
 };
 
@@ -45,11 +45,11 @@ static inline void work_tell(const struct work *work)
         work->watch->progress(work->watch->ctx, &work->progress);
 }
 
-/* The same. ERR_UNAVAILABLE when somebody wants the work to end. */
+/* The same. An error when somebody wants the work to end. */
 static inline enum err work_go_on(const struct work *work, struct fault *fault)
 {
     work_tell(work);
-    return watch_is_stopped(work->watch) ? fault_set(fault, ERR_UNAVAILABLE, "stopped") : OK;
+    return watch_is_stopped(work->watch) ? fault_stopped(fault) : OK;
 }
 
 /* work_go_on as a callback, for SQLite's progress handler: anything but 0 stops the statement. */

@@ -244,7 +244,7 @@ START_TEST(a_stop_at_any_moment)
         check_sound(about);
         if (!err)
             break;
-        ck_assert_str_eq(fault.detail, "stopped");
+        ck_assert_msg(fault.is_stopped, "%s: %s", about, fault.detail);
         finish(about);
     }
     ck_assert_uint_gt(stops, 3);

@@ -404,7 +404,7 @@ enum err sqlite_backup_write(struct sqlite_backup *backup, const char *file, boo
     if (!err)
         err = put_in_place(&target, replace, fault);
     if (err && watch_is_stopped(backup->work.watch))
-        fault_set(fault, ERR_UNAVAILABLE, "stopped");
+        fault_stopped(fault);
     close_target(&target, !err || !ours);
     if (!err)
         *ret_facts = backup->facts;

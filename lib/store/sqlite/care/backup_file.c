@@ -47,7 +47,7 @@ enum err backup_check_file(struct db *db, struct work *work, struct fault *fault
     struct fault found = {0};
     enum err err = db_check(db, "PRAGMA quick_check(1)", note_damage, &found, fault);
     if (err && watch_is_stopped(work->watch))
-        return fault_set(fault, ERR_UNAVAILABLE, "stopped");
+        return fault_stopped(fault);
     if (!err && found.err)
         *fault = found;
     return err ? err : found.err;

@@ -175,7 +175,7 @@ enum err sqlite_delete_plan(const char *data_dir, const struct sqlite_delete_opt
     if (!err)
         *ret_deleted = plan.deleted;
     else if (watch_is_stopped(watch))
-        err = fault_set(fault, ERR_UNAVAILABLE, "stopped");
+        err = fault_stopped(fault);
     return err;
 }
 
@@ -331,7 +331,7 @@ enum err sqlite_delete(const char *data_dir, const struct sqlite_delete_options 
     db_unwatch(&deletion.writer->db);
     sqlite_writer_close(deletion.writer);
     if (err && watch_is_stopped(watch))
-        err = fault_set(fault, ERR_UNAVAILABLE, "stopped");
+        err = fault_stopped(fault);
     if (!err)
         *ret_deleted = deletion.deleted;
     return err;

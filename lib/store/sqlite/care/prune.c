@@ -141,7 +141,7 @@ enum err sqlite_prune_plan(const char *data_dir, int64_t now, int64_t days, cons
     if (!err)
         *ret_pruned = pruned;
     else if (watch_is_stopped(watch))
-        err = fault_set(fault, ERR_UNAVAILABLE, "stopped");
+        err = fault_stopped(fault);
     return err;
 }
 
@@ -215,7 +215,7 @@ enum err sqlite_prune(const char *data_dir, int64_t now, int64_t days, const str
     sqlite_writer_close(writer);
     pruned.file_bytes_after = sqlite_file_bytes(data_dir, FILE_LOGS);
     if (watch_is_stopped(watch))
-        err = fault_set(fault, ERR_UNAVAILABLE, "stopped");
+        err = fault_stopped(fault);
     if (!err)
         *ret_pruned = pruned;
     return err;

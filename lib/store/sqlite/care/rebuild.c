@@ -222,7 +222,7 @@ static enum err run(struct rebuild *rebuild, int64_t now, struct sqlite_rebuilt 
     if (!err)
         err = close_all(rebuild, now, fault);
     if (!err && watch_is_stopped(rebuild->work.watch))
-        err = fault_set(fault, ERR_UNAVAILABLE, "stopped");
+        err = fault_stopped(fault);
     if (err)
         return err;
     *ret_rebuilt =
@@ -243,7 +243,7 @@ enum err sqlite_rebuild(const char *data_dir, int64_t now, const struct watch *w
     db_watch(&rebuild.writer->db, work_tick, &rebuild.work);
     err = run(&rebuild, now, ret_rebuilt, fault);
     if (err && watch_is_stopped(watch))
-        err = fault_set(fault, ERR_UNAVAILABLE, "stopped");
+        err = fault_stopped(fault);
     db_unwatch(&rebuild.writer->db);
     sqlite_writer_close(rebuild.writer);
     fold_release(&rebuild.orders);

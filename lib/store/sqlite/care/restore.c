@@ -334,7 +334,7 @@ enum err sqlite_restore(const char *data_dir, int fd, bool replace, const struct
         return err;
     err = run(&restore, replace, ret_kept, fault);
     if (err && !swap_is_pending(data_dir) && watch_is_stopped(restore.work.watch))
-        fault_set(fault, ERR_UNAVAILABLE, "stopped");
+        fault_stopped(fault);
     close(lock);
     restore.facts.bytes = restore.bytes;
     if (!err)

@@ -122,7 +122,7 @@ static void let_checkpoint(struct verifier *verifier)
 enum err verify_pause(struct verifier *verifier, struct fault *fault)
 {
     let_checkpoint(verifier);
-    return watch_is_stopped(verifier->work.watch) ? fault_set(fault, ERR_UNAVAILABLE, "stopped") : OK;
+    return watch_is_stopped(verifier->work.watch) ? fault_stopped(fault) : OK;
 }
 
 /* ---- what is closed ---- */

@@ -232,7 +232,7 @@ enum err sqlite_verify(const char *data_dir, const struct sqlite_verify_options 
     if (!err)
         *ret_verified = verifier.result;
     else if (watch_is_stopped(watch))
-        err = fault_set(fault, ERR_UNAVAILABLE, "stopped");
+        err = fault_stopped(fault);
     verifier_close(&verifier);
     return err;
 }
