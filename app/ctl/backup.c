@@ -2,6 +2,7 @@
  * and of the keys that a restore brings back.
  * Leaves the work to lib/store/sqlite/care/backup.c and lib/store/sqlite/care/restore.c. */
 #include "ctl/ctl.h"
+#include "ctl/engine.h"
 
 #include "db/files.h"
 #include "ctl/json.h"
@@ -176,7 +177,8 @@ static int begin(const struct ctl *ctl, const struct watch *watch, struct sqlite
     if (is_root)
         ctl_pass_closed(ctl->data_dir);
     struct fault fault;
-    if (sqlite_backup_begin(ctl->data_dir, watch, ret_backup, &fault))
+    status = ctl_refuse_spool(ctl, "backup", "back up ClickHouse, which has the logs");
+    if (!status && sqlite_backup_begin(ctl->data_dir, watch, ret_backup, &fault))
         status = ctl_fault_of_work(&fault, "stopped; nothing was written");
     if (is_root && (seteuid(0) != 0 || setegid(0) != 0))
         status = ctl_fail("can't go on as root: %s", strerror(errno));
@@ -243,6 +245,9 @@ static int restore(const struct ctl *ctl, int fd)
     sqlite_setup(true);
     ctl_watch_begin(false);
     signal(SIGXFSZ, SIG_IGN);
+    int status = ctl_refuse_spool(ctl, "restore", "give another data folder");
+    if (status)
+        return status;
     struct fault fault;
     struct sqlite_backup_facts facts;
     struct kept kept = {0};
@@ -252,7 +257,7 @@ static int restore(const struct ctl *ctl, int fd)
         return ctl_fault_of_work(&fault, "stopped; nothing is changed");
     if (*kept.name && facts.keys >= 0)
         compare_keys(ctl, &kept);
-    int status = say_restored(ctl, &facts, &kept);
+    status = say_restored(ctl, &facts, &kept);
     free(kept.good_again);
     return status;
 }

@@ -99,9 +99,22 @@ const struct command ctl_commands[] = {
                 "leaves it out. All else is read in small pieces. The first 10 differences are shown, the others "
                 "counted. Exit status: 0 all is well, 1 something differs, 2 the check could not be made. --json: the "
                 "result "
-                "as one JSON object on standard output.",
+                "as one JSON object on standard output. With the engine clickhouse it compares each block that was "
+                "shipped in the last week with what every replica has of it.",
         .options = CTL_BIT(CTL_JSON) | CTL_BIT(CTL_SKIP_FILE_CHECK),
         .run = ctl_verify,
+    },
+    {
+        .name = "blocks",
+        .usage = "[--retry] [--json]",
+        .about = "Show the blocks of logs that ClickHouse refused for what they hold, and why. Only with the engine "
+                 "clickhouse.",
+        .more = "Such a block is put aside in the spool, so that it does not hold up the others; reports do not count "
+                "its logs. --retry lets all of them be sent again, once what was wrong is mended: stop "
+                "analytics-ingest first. A block that is in ClickHouse already, or in part, is not sent.\n"
+                "--json: the result as one JSON object on standard output.",
+        .options = CTL_BIT(CTL_RETRY) | CTL_BIT(CTL_JSON),
+        .run = ctl_blocks,
     },
     {
         .name = "rebuild",

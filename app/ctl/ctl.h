@@ -41,6 +41,7 @@ enum { CTL_DIFFERENT = 1, CTL_UNDONE = 2 };
     X(CTL_ORDER_ID, "order-id", required_argument)                                                                     \
     X(CTL_OVERLAP, "overlap", required_argument)                                                                       \
     X(CTL_OWNER, "owner", required_argument)                                                                           \
+    X(CTL_RETRY, "retry", no_argument)                                                                                 \
     X(CTL_RETRY_SECONDS, "retry-seconds", required_argument)                                                           \
     X(CTL_ROLE, "role", required_argument)                                                                             \
     X(CTL_SEED, "seed", required_argument)                                                                             \
@@ -78,6 +79,7 @@ struct ctl {
 };
 
 /* The commands: each returns one of enum ctl_exit. */
+int ctl_blocks(const struct ctl *ctl);
 int ctl_config(const struct ctl *ctl);
 int ctl_delete(const struct ctl *ctl);
 int ctl_demo(const struct ctl *ctl);

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "ctl/ctl.h"
+#include "ctl/engine.h"
 
 #include "db/files.h"
 #include "db/swap.h"
@@ -12,6 +13,8 @@
 #include "ctl/text.h"
 #include "base/limit.h"
 #include "keys/keys.h"
+#include "store/clickhouse/care.h"
+#include "store/sqlite/spool/spool.h"
 #include "store/sqlite/status.h"
 #include "process/settings.h"
 #include "base/text.h"
@@ -430,15 +433,89 @@ static void check_times(struct doctor *doctor, const struct sqlite_status *statu
              "the newest log is of %s, more than a day ahead", ctl_time_text(status->last_log, "?", last));
 }
 
-static void check_database(struct doctor *doctor)
+/* ---- ClickHouse ---- */
+
+#define LONG_WAIT 60 /* seconds in the spool */
+
+static void find_server(void *ctx, const struct clickhouse_finding *finding)
+{
+    static const enum level levels[] = {
+        [CLICKHOUSE_FINE] = FINE, [CLICKHOUSE_WARNING] = WARNING, [CLICKHOUSE_TROUBLE] = TROUBLE};
+    find(ctx, levels[finding->level], "engine", finding->advice, "%s", finding->words);
+}
+
+static void find_waiting(struct doctor *doctor, const struct spool_position *spool)
+{
+    char logs[CTL_FIGURE_BYTES], span[CTL_FIGURE_BYTES];
+    int64_t age = spool->waiting_logs > 0 ? doctor->ctl->now - spool->waiting_since : 0;
+    ctl_count_text(spool->waiting_logs, logs);
+    if (spool->target.trouble[0])
+        find(doctor, TROUBLE, "spool", "mend that; batches are taken meanwhile, until the spool is full",
+             "%s logs wait for ClickHouse: %s", logs, spool->target.trouble);
+    else if (age > LONG_WAIT)
+        find(doctor, WARNING, "spool", "see that analytics-ingest runs", "%s logs wait for ClickHouse, for %s", logs,
+             ctl_span_text(age, span));
+    else
+        find(doctor, FINE, "spool", NULL, "%s logs wait for ClickHouse", logs);
+    if (spool->aside > 0)
+        find(doctor, TROUBLE, "spool", "run analyticsctl blocks",
+             "ClickHouse refused %lld blocks for what they hold; they are put aside", (long long)spool->aside);
+}
+
+static void check_spool(struct doctor *doctor)
+{
+    struct spool_reader *reader = NULL;
+    struct spool_position spool;
+    struct fault fault;
+    if (spool_reader_open(doctor->ctl->data_dir, &reader, &fault) || spool_position(reader, &spool, &fault))
+        find(doctor, TROUBLE, "spool", NULL, "%s", fault.detail);
+    else
+        find_waiting(doctor, &spool);
+    spool_reader_close(reader);
+}
+
+/* A folder that is a spool, or is to be one. */
+static void check_engine(struct doctor *doctor)
+{
+    struct settings settings;
+    bool is_spool = spool_is_used(doctor->ctl->data_dir);
+    struct clickhouse_look look = {
+        .as_writer = true, .as_reports = true, .now = doctor->ctl->now, .ctx = doctor, .tell = find_server};
+    if (is_spool)
+        check_spool(doctor);
+    if (!settings_load("analyticsctl", doctor->ctl->option[CTL_CONFIG], &settings))
+        find(doctor, TROUBLE, "engine", "run analyticsctl config", "the settings are not good");
+    else if (strcmp(settings.values[SETTING_ENGINE].text, "clickhouse") == 0)
+        clickhouse_look(&settings.clickhouse, &look);
+    else if (is_spool)
+        find(doctor, TROUBLE, "engine", "set engine = clickhouse, or give --config",
+             "the folder is the spool of the engine clickhouse, and the settings say engine = %s",
+             settings.values[SETTING_ENGINE].text);
+    settings_release(&settings);
+}
+
+/* ---- the database ---- */
+
+/* A spool has no logs to be read, but the same file. */
+static bool can_be_read(struct doctor *doctor)
 {
     struct fault fault;
     struct store_reader *reader = NULL;
+    if (spool_is_used(doctor->ctl->data_dir))
+        return true;
     if (store_reader_open(store_in(doctor->ctl->data_dir), &reader, &fault)) {
         find(doctor, TROUBLE, "database", "docs/operating.md has upgrade, restore and rebuild", "%s", fault.detail);
-        return;
+        return false;
     }
     store_reader_close(reader);
+    return true;
+}
+
+static void check_database(struct doctor *doctor)
+{
+    struct fault fault;
+    if (!can_be_read(doctor))
+        return;
     struct watch watch = {0};
     struct sqlite_status status;
     if (sqlite_status_read(doctor->ctl->data_dir, doctor->ctl->now, &watch, &status, &fault)) {
@@ -582,6 +659,7 @@ static void check_inside(struct doctor *doctor)
     if (ctl_become_owner(doctor->ctl->data_dir) != CTL_OK)
         return;
     check_database(doctor);
+    check_engine(doctor);
     check_keys(doctor);
 }
 

@@ -1,6 +1,7 @@
 /* export.c: analyticsctl export. Knows the command line and standard output. Leaves the logs to
  * lib/store/sqlite/read/export.c and their text to lib/format/log_out.c. */
 #include "ctl/ctl.h"
+#include "ctl/engine.h"
 
 #include "time/when.h"
 #include "format/log_out.h"
@@ -97,20 +98,31 @@ static int parse(const struct ctl *ctl, struct store_export_filter *ret_filter, 
     return status ? status : ctl_parse_id(ctl->option[CTL_ORDER_ID], "--order-id", &ret_filter->order_id);
 }
 
+static int export_from(struct store_place place, const struct store_export_filter *filter, struct output *output)
+{
+    struct fault fault;
+    struct store_export *export = NULL;
+    if (store_export_open(place, filter, &export, &fault))
+        return ctl_fault(&fault);
+    if (!output->is_json)
+        log_put_csv_header(&output->text);
+    int status = write_logs(export, filter, output);
+    store_export_close(export);
+    return status;
+}
+
 static int export_logs(const struct ctl *ctl, const struct store_export_filter *filter, struct output *output)
 {
     int status = ctl_become_owner(ctl->data_dir);
     if (status)
         return status;
     sqlite_setup(true);
-    struct fault fault;
-    struct store_export *export = NULL;
-    if (store_export_open(store_in(ctl->data_dir), filter, &export, &fault))
-        return ctl_fault(&fault);
-    if (!output->is_json)
-        log_put_csv_header(&output->text);
-    status = write_logs(export, filter, output);
-    store_export_close(export);
+    struct settings settings;
+    struct store_place place;
+    status = ctl_find_place(ctl, &settings, &place);
+    if (!status)
+        status = export_from(place, filter, output);
+    settings_release(&settings);
     return status;
 }
 

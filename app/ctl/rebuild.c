@@ -1,5 +1,6 @@
 /* rebuild.c: analyticsctl rebuild. Knows what is said of it. Leaves the work to lib/store/sqlite/care/rebuild.c. */
 #include "ctl/ctl.h"
+#include "ctl/engine.h"
 
 #include "ctl/json.h"
 #include "time/when.h"
@@ -34,6 +35,9 @@ int ctl_rebuild(const struct ctl *ctl)
     if (status)
         return status;
     sqlite_setup(true);
+    status = ctl_refuse_spool(ctl, "rebuild", "its sums are made as logs are shipped");
+    if (status)
+        return status;
     ctl_watch_begin(false);
     struct fault fault;
     struct sqlite_rebuilt rebuilt;

@@ -1,6 +1,7 @@
 /* verify.c: analyticsctl verify. Knows how differences are told, to people and as JSON. Leaves the work to
  * lib/store/sqlite/care/verify.c. */
 #include "ctl/ctl.h"
+#include "ctl/engine.h"
 
 #include "base/buf.h"
 #include "ctl/json.h"
@@ -287,16 +288,29 @@ static int verify(const struct ctl *ctl, struct told *told)
     return CTL_UNDONE;
 }
 
-int ctl_verify(const struct ctl *ctl)
+static int verify_database(const struct ctl *ctl)
 {
-    if (ctl_become_owner(ctl->data_dir))
-        return CTL_UNDONE;
-    sqlite_setup(true);
-    ctl_watch_begin(true); /* it only reads: nothing is left to tidy */
     struct told told = {0};
     if (ctl->option[CTL_JSON]) {
         told.json = ctl_json_new();
         told.differences = ctl_json_array(told.json, "first_differences");
     }
     return verify(ctl, &told);
+}
+
+int ctl_verify(const struct ctl *ctl)
+{
+    if (ctl_become_owner(ctl->data_dir))
+        return CTL_UNDONE;
+    sqlite_setup(true);
+    ctl_watch_begin(true); /* it only reads: nothing is left to tidy */
+    struct settings settings;
+    struct store_place place;
+    int status = ctl_find_place(ctl, &settings, &place) ? CTL_UNDONE : CTL_OK;
+    if (!status && ctl_is_clickhouse(&place))
+        status = ctl_verify_clickhouse(ctl, &place);
+    else if (!status)
+        status = verify_database(ctl);
+    settings_release(&settings);
+    return status;
 }

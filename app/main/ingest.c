@@ -2,6 +2,7 @@
 #include "http/fcgi.h"
 #include "process/log.h"
 #include "endpoint/routes.h"
+#include "main/servers.h"
 #include "service/service.h"
 #include "process/settings.h"
 #include "store/clickhouse/clickhouse.h"
@@ -109,7 +110,7 @@ int main(int argc, char **argv)
 {
     struct settings settings;
     int status;
-    if (settings_of_program(SETTINGS_INGEST, argc, argv, &settings, &status))
+    if (settings_of_program(SETTINGS_INGEST, argc, argv, servers_check, &settings, &status))
         status = run(&settings);
     settings_release(&settings);
     return status;

@@ -591,8 +591,8 @@ static void check_data(struct settings_reading *reading, enum settings_reader re
         complain(reading, SETTINGS_READ_ONLY, data_dir);
 }
 
-bool settings_of_program(enum settings_reader reader, int argc, char **argv, struct settings *ret_settings,
-                         int *ret_exit)
+bool settings_of_program(enum settings_reader reader, int argc, char **argv, settings_check check,
+                         struct settings *ret_settings, int *ret_exit)
 {
     *ret_settings = (struct settings){0};
     *ret_exit = 0;
@@ -608,11 +608,12 @@ bool settings_of_program(enum settings_reader reader, int argc, char **argv, str
         check_together(&reading);
     if (!reading.failed)
         check_data(&reading, reader);
-    if (reading.failed) {
+    bool is_check = has_word(argc, argv, "--check-config");
+    if (reading.failed || (is_check && !check(program, reader, ret_settings))) {
         *ret_exit = 2;
         return false;
     }
-    if (!has_word(argc, argv, "--check-config"))
+    if (!is_check)
         return true;
     printf("%s: the settings are good%s%s\n", program, ret_settings->file ? ": " : "",
            ret_settings->file ? ret_settings->file : "");

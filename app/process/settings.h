@@ -85,10 +85,14 @@ bool settings_is_read_only(const char *data_dir);
 /* raw_days, hour_days and day_days, which fit together once settings_load or settings_of_program was content. */
 struct store_retention settings_retention(const struct settings *settings);
 
+/* What --check-config looks at beyond the settings: false when something is wrong, which it has told on standard
+ * error, in lines that begin with `program`. */
+typedef bool (*settings_check)(const char *program, enum settings_reader reader, const struct settings *settings);
+
 /* The same for one of the two FastCGI programs, then its command line: an option for each setting that it reads,
  * --config FILE, --check-config, --help, --version. False when the program is to end with *ret_exit: 0 after --help,
  * --version and a good --check-config; 2 when something is wrong. */
-bool settings_of_program(enum settings_reader reader, int argc, char **argv, struct settings *ret_settings,
-                         int *ret_exit);
+bool settings_of_program(enum settings_reader reader, int argc, char **argv, settings_check check,
+                         struct settings *ret_settings, int *ret_exit);
 
 #endif

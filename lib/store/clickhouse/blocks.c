@@ -12,8 +12,7 @@
 
 #define SQL_BYTES 1024
 
-/* Unique over all nodes: the column that tells blocks apart. */
-static uint64_t wide_number(int64_t node, int64_t number)
+uint64_t blocks_wide_number(int64_t node, int64_t number)
 {
     return (uint64_t)node << 40 | (uint64_t)number;
 }
@@ -39,7 +38,7 @@ enum err blocks_load(struct blocks *blocks, struct spool_reader *spool, const st
         buf_init(&blocks->body, NATIVE_BODY_BYTES);
     buf_clear(&blocks->body);
     struct native_block native;
-    native_begin(&native, wide_number(node, block->number));
+    native_begin(&native, blocks_wide_number(node, block->number));
     enum err err = spool_read(spool, block, put_log, &native, fault);
     if (!err && (int64_t)native.rows != block->logs)
         err = fault_set(fault, ERR_UNAVAILABLE, "block %lld of the spool has %zu logs, and not %lld",
@@ -128,7 +127,7 @@ enum err blocks_find(struct http_client *client, const struct clickhouse_config 
     snprintf(sql, sizeof sql,
              "SELECT count(), sum(count), sum(bytes_sent), sum(bytes_received), sum(error_count) FROM " CLICKHOUSE_LOGS
              " WHERE toYYYYMM(toDate(least(day, 47481))) = %" PRId64 " AND block = %" PRIu64 ROWS_FORMAT,
-             block->month, wide_number(node, block->number));
+             block->month, blocks_wide_number(node, block->number));
     enum err err = blocks_sync(client, config, url, fault);
     struct http_reply reply;
     if (!err)

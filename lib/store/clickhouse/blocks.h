@@ -7,6 +7,9 @@
 #include "store/clickhouse/native.h"
 #include "store/sqlite/spool/spool.h"
 
+/* A block's number, unique over all nodes: the column that tells blocks apart. */
+uint64_t blocks_wide_number(int64_t node, int64_t number);
+
 /* The block that was loaded last, as it is sent. All-zero is an empty one. */
 struct blocks {
     struct buf body;

@@ -3,6 +3,8 @@
 #include "store/clickhouse/http.h"
 
 #include "base/text.h"
+#include "store/clickhouse/rows.h"
+#include "store/clickhouse/servers.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -18,9 +20,18 @@
 #define PASSWORD_BYTES 256
 #define HEADER_BYTES (PASSWORD_BYTES + 64)
 #define URL_BYTES (64u << 10)
+#define KNOWN_SERVERS (SERVERS_SHARDS * SERVERS_REPLICAS)
+
+/* A server that was asked what it knows. */
+struct known_server {
+    char url[SERVERS_URL_BYTES];
+    bool is_newer;
+};
 
 struct http_client {
     const struct clickhouse_config *config;
+    struct known_server known[KNOWN_SERVERS];
+    size_t known_count;
     CURL *curl;
     struct curl_slist *headers;
     struct buf url;
@@ -135,8 +146,15 @@ void http_client_close(struct http_client *client)
 
 /* ---- one statement ---- */
 
-/* An error comes with the status of the answer only if the server has it before it begins to answer. */
-#define SETTINGS "wait_end_of_query=1&output_format_json_quote_64bit_integers=1"
+/* An error comes with the status of the answer only if the server has it before it begins to answer. A shard that is
+ * away is an error, and no part of an answer. */
+#define SETTINGS                                                                                                       \
+    "wait_end_of_query=1&output_format_json_quote_64bit_integers=1&insert_deduplicate=1&skip_unavailable_shards=0"
+
+/* Of versions that have it on by default: an INSERT is to be one block, and in its table when it is acknowledged. Older
+ * ones refuse what they do not know. */
+#define NEWER_SETTINGS "&async_insert=0"
+#define ASK_NEWER "SELECT count() FROM system.settings WHERE name = 'async_insert'" ROWS_FORMAT
 
 static void put_escaped(struct buf *url, CURL *curl, const char *text)
 {
@@ -149,12 +167,14 @@ static void put_escaped(struct buf *url, CURL *curl, const char *text)
 }
 
 /* With a body, the statement goes into the URL. */
-static const char *make_url(struct http_client *client, const struct http_statement *statement)
+static const char *make_url(struct http_client *client, const struct http_statement *statement, const char *settings)
 {
     struct buf *url = &client->url;
     buf_clear(url);
     buf_puts(url, statement->url);
-    buf_puts(url, "/?" SETTINGS "&database=");
+    buf_puts(url, "/?" SETTINGS);
+    buf_puts(url, settings);
+    buf_puts(url, "&database=");
     put_escaped(url, client->curl, statement->database ? statement->database : client->config->database);
     if (statement->body) {
         buf_puts(url, "&query=");
@@ -200,12 +220,11 @@ static enum err away(const struct http_client *client, const struct http_stateme
                      client->complaint[0] ? client->complaint : curl_easy_strerror(code));
 }
 
-enum err http_run(struct http_client *client, const struct http_statement *statement, struct http_reply *ret_reply,
-                  struct fault *fault)
+static enum err run(struct http_client *client, const struct http_statement *statement, const char *settings,
+                    struct http_reply *ret_reply, struct fault *fault)
 {
     CURL *curl = client->curl;
-    const char *url = make_url(client, statement);
-    *ret_reply = (struct http_reply){.outcome = HTTP_AWAY};
+    const char *url = make_url(client, statement, settings);
     if (!url)
         return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
     buf_clear(&client->answer);
@@ -226,4 +245,57 @@ enum err http_run(struct http_client *client, const struct http_statement *state
         return refused(statement, body, status, ret_reply, fault);
     *ret_reply = (struct http_reply){.outcome = HTTP_DONE, .body = body, .body_bytes = client->answer.len};
     return OK;
+}
+
+/* ---- what a server knows ---- */
+
+static struct known_server *find_known(struct http_client *client, const char *url)
+{
+    for (size_t i = 0; i < client->known_count; i++)
+        if (strcmp(client->known[i].url, url) == 0)
+            return &client->known[i];
+    return NULL;
+}
+
+/* Asked once, and again after each failure: it may be another version then. */
+static enum err learn(struct http_client *client, const struct http_statement *statement, struct http_reply *ret_reply,
+                      const char **ret_settings, struct fault *fault)
+{
+    struct http_statement question = {
+        .url = statement->url, .database = "system", .sql = ASK_NEWER, .timeout_ms = statement->timeout_ms};
+    struct known_server *known = find_known(client, statement->url);
+    struct rows rows;
+    int64_t count = 0;
+    *ret_settings = known && known->is_newer ? NEWER_SETTINGS : "";
+    if (known)
+        return OK;
+    enum err err = run(client, &question, "", ret_reply, fault);
+    if (!err)
+        err = rows_parse(ret_reply->body, ret_reply->body_bytes, 1, &rows, fault);
+    if (err)
+        return err;
+    err = rows_i64(&rows, 0, 0, &count, fault);
+    rows_release(&rows);
+    if (!err && client->known_count < KNOWN_SERVERS) {
+        known = &client->known[client->known_count++];
+        snprintf(known->url, sizeof known->url, "%s", statement->url);
+        known->is_newer = count > 0;
+    }
+    *ret_settings = count > 0 ? NEWER_SETTINGS : "";
+    return err;
+}
+
+enum err http_run(struct http_client *client, const struct http_statement *statement, struct http_reply *ret_reply,
+                  struct fault *fault)
+{
+    const char *settings = "";
+    *ret_reply = (struct http_reply){.outcome = HTTP_AWAY};
+    enum err err = learn(client, statement, ret_reply, &settings, fault);
+    ret_reply->outcome = HTTP_AWAY; /* the statement itself was not sent yet */
+    if (err)
+        return err;
+    err = run(client, statement, settings, ret_reply, fault);
+    if (ret_reply->outcome == HTTP_AWAY)
+        client->known_count = 0;
+    return err;
 }

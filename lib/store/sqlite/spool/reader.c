@@ -15,6 +15,11 @@
 
 #define TEXT_OF(column) "(SELECT text FROM name WHERE id = spool_log." #column "), "
 
+#define BLOCKS                                                                                                         \
+    "SELECT number, first_batch, last_batch, month, shard, shards, logs, count, bytes_sent, bytes_received, errors,"   \
+    " settled_at, state, detail FROM spool_block WHERE "
+#define NEXT " AND number > ?1 ORDER BY number LIMIT 1"
+
 /* Names come in the order of enum name_field. */
 #define SPOOL_SQL(X)                                                                                                   \
     X(S_POSITION,                                                                                                      \
@@ -27,8 +32,9 @@
       "(SELECT *,"                                                                                                     \
       " ifnull((SELECT id FROM batch ORDER BY id DESC LIMIT 1), 0) AS newest,"                                         \
       " (SELECT first_batch FROM spool_block WHERE state = 0 ORDER BY number LIMIT 1) AS oldest FROM spool)")          \
-    X(S_NEXT, "SELECT number, first_batch, last_batch, month, shard, shards, logs, count, bytes_sent, bytes_received," \
-              " errors, state FROM spool_block WHERE state = 0 AND number > ?1 ORDER BY number LIMIT 1")               \
+    X(S_NEXT, BLOCKS "state = 0" NEXT)                                                                                 \
+    X(S_NEXT_TAKEN, BLOCKS "state IN (1, 3)" NEXT)                                                                     \
+    X(S_NEXT_ASIDE, BLOCKS "state = 2" NEXT)                                                                           \
     X(S_LOGS,                                                                                                          \
       "SELECT " TEXT_OF(domain) TEXT_OF(error) TEXT_OF(protocol) TEXT_OF(peer)                                         \
           TEXT_OF(worker) "quarter * 900 + second, user_id, order_id, port, ip_out, ip_from, count, bytes_sent,"       \
@@ -81,6 +87,18 @@ bool spool_reader_is_stale(struct spool_reader *reader)
     return db_has_moved(&reader->db);
 }
 
+bool spool_is_used(const char *data_dir)
+{
+    struct spool_reader *reader = NULL;
+    struct spool_position position = {0};
+    struct fault ignored;
+    if (spool_reader_open(data_dir, &reader, &ignored))
+        return false;
+    bool is_used = !spool_position(reader, &position, &ignored) && position.is_used;
+    spool_reader_close(reader);
+    return is_used;
+}
+
 /* ---- how far ---- */
 
 static void copy_text(sqlite3_stmt *statement, int column, char *ret_text, size_t size)
@@ -126,10 +144,10 @@ enum err spool_position(struct spool_reader *reader, struct spool_position *ret_
     return row ? OK : fault_set(fault, ERR_UNAVAILABLE, "the table spool is empty");
 }
 
-enum err spool_next(struct spool_reader *reader, int64_t after, bool *ret_found, struct spool_block *ret_block,
-                    struct fault *fault)
+static enum err next_of(struct spool_reader *reader, enum spool_statement which, int64_t after, bool *ret_found,
+                        struct spool_block *ret_block, struct fault *fault)
 {
-    sqlite3_stmt *statement = reader->db.statements[S_NEXT];
+    sqlite3_stmt *statement = reader->db.statements[which];
     sqlite3_bind_int64(statement, 1, after);
     enum err err = db_step(&reader->db, statement, "read the spool's blocks", ret_found, fault);
     if (err || !*ret_found)
@@ -144,13 +162,33 @@ enum err spool_next(struct spool_reader *reader, int64_t after, bool *ret_found,
                                 &ret_block->sums.count,
                                 &ret_block->sums.bytes_sent,
                                 &ret_block->sums.bytes_received,
-                                &ret_block->sums.errors};
+                                &ret_block->sums.errors,
+                                &ret_block->settled_at};
     size_t count = sizeof columns / sizeof *columns;
     for (size_t i = 0; i < count; i++)
         *columns[i] = sqlite3_column_int64(statement, (int)i);
     ret_block->state = (enum spool_state)sqlite3_column_int(statement, (int)count);
+    copy_text(statement, (int)count + 1, ret_block->detail, sizeof ret_block->detail);
     sqlite3_reset(statement);
     return OK;
+}
+
+enum err spool_next(struct spool_reader *reader, int64_t after, bool *ret_found, struct spool_block *ret_block,
+                    struct fault *fault)
+{
+    return next_of(reader, S_NEXT, after, ret_found, ret_block, fault);
+}
+
+enum err spool_next_taken(struct spool_reader *reader, int64_t after, bool *ret_found, struct spool_block *ret_block,
+                          struct fault *fault)
+{
+    return next_of(reader, S_NEXT_TAKEN, after, ret_found, ret_block, fault);
+}
+
+enum err spool_next_aside(struct spool_reader *reader, int64_t after, bool *ret_found, struct spool_block *ret_block,
+                          struct fault *fault)
+{
+    return next_of(reader, S_NEXT_ASIDE, after, ret_found, ret_block, fault);
 }
 
 /* ---- the logs of a block ---- */

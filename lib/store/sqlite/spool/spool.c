@@ -124,6 +124,27 @@ enum err spool_set_target(struct sqlite_writer *writer, const struct spool_targe
     return run_step(set_target, &step, fault);
 }
 
+static enum err retry(struct step *step, struct fault *fault)
+{
+    struct db *db = &step->writer->db;
+    enum err err = db_run(db, sql_of(db, W_SPOOL_RETRY), "let blocks wait again", fault);
+    step->value = sqlite3_changes(db->handle);
+    return err;
+}
+
+enum err spool_retry(const char *data_dir, int64_t *ret_blocks, struct fault *fault)
+{
+    struct step step = {0};
+    enum err err = sqlite_writer_open(data_dir, true, &step.writer, fault);
+    if (err)
+        return err;
+    err = run_step(retry, &step, fault);
+    sqlite_writer_close(step.writer);
+    if (!err)
+        *ret_blocks = step.value;
+    return err;
+}
+
 /* ---- forgetting ---- */
 
 /* The logs of batches whose blocks were all taken long enough ago. */

@@ -34,6 +34,8 @@ struct spool_block {
     int64_t logs;
     struct totals sums; /* only those of count, bytes_sent, bytes_received and errors */
     enum spool_state state;
+    int64_t settled_at; /* when it was taken or put aside, Unix seconds; 0: it waits */
+    char detail[256];   /* why it was put aside */
 };
 
 /* ---- writing ---- */
@@ -64,6 +66,9 @@ enum err spool_set_target(struct sqlite_writer *writer, const struct spool_targe
  * themselves. *ret_more: there may be more. */
 enum err spool_forget(struct sqlite_writer *writer, int64_t before, bool *ret_more, struct fault *fault);
 
+/* Lets all blocks that were put aside wait again. Takes the writer's lock. */
+enum err spool_retry(const char *data_dir, int64_t *ret_blocks, struct fault *fault);
+
 /* Bytes that the file uses, free pages not among them. */
 enum err spool_bytes(struct sqlite_writer *writer, int64_t *ret_bytes, struct fault *fault);
 
@@ -72,6 +77,9 @@ enum err spool_bytes(struct sqlite_writer *writer, int64_t *ret_bytes, struct fa
 struct spool_reader; /* opaque; one thread's at a time */
 
 enum err spool_reader_open(const char *data_dir, struct spool_reader **ret_reader, struct fault *fault);
+
+/* Do the folder's batches go to another engine? False also where that can't be read. */
+bool spool_is_used(const char *data_dir);
 void spool_reader_close(struct spool_reader *reader); /* takes NULL */
 bool spool_reader_is_stale(struct spool_reader *reader);
 
@@ -89,9 +97,14 @@ struct spool_position {
 };
 enum err spool_position(struct spool_reader *reader, struct spool_position *ret_position, struct fault *fault);
 
-/* The first waiting block with a higher number than `after`. */
+/* The first waiting block with a higher number than `after`; the first that was taken, its logs forgotten here or not;
+ * the first that was put aside. */
 enum err spool_next(struct spool_reader *reader, int64_t after, bool *ret_found, struct spool_block *ret_block,
                     struct fault *fault);
+enum err spool_next_taken(struct spool_reader *reader, int64_t after, bool *ret_found, struct spool_block *ret_block,
+                          struct fault *fault);
+enum err spool_next_aside(struct spool_reader *reader, int64_t after, bool *ret_found, struct spool_block *ret_block,
+                          struct fault *fault);
 
 /* Gives its logs to the sink, always in the same order: that of batches, and in each that of its lines. */
 typedef void (*spool_sink)(void *ctx, const struct log_text *log);

@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# test_care.sh: what an operator is told where ClickHouse has the logs: --check-config, doctor, verify, export and blocks,
+# with what each server may lack; and the commands that make no sense there.
+#
+# Seen to fail:
+#   audit_next that compares the first replica alone -> "FAIL verify names the replica that lost it"
+#   read_blocks that takes waiting blocks too -> "FAIL verify leaves out what is put aside"
+#   look_as_writer without its question for the version -> "FAIL a wrong password"
+#   blocks_is_content without 16 -> "FAIL a block that is refused is put aside"
+. "${BASH_SOURCE[0]%/*}/serve.bash"
+
+make_own 1x2
+data=$tmp/a
+export ANALYTICS_CLICKHOUSE_TIMEOUT_MS=5000
+ctl() { "$BUILD/analyticsctl" --data "$data" "$@" 2>&1; }
+check_config() { "$BUILD/analytics-ingest" --data "$tmp" --check-config "$@" 2>&1; }
+
+# ---- before the first start
+has 'tables that are not made yet' 'warning: there are no tables yet at http://127.0.0.1:' "$(check_config || true)"
+verdict 'are no fault' "$(check_config >/dev/null || echo "status $?")"
+echo wrong >"$tmp/wrong"
+words=$(check_config --clickhouse-password-file "$tmp/wrong" || echo "status $?")
+has 'a wrong password' 'Wrong password' "$words"
+has 'is a fault' 'status 2' "$words"
+has 'a server that is away' 'no answer of ClickHouse at http://127.0.0.1:1' \
+    "$(check_config --clickhouse-urls http://127.0.0.1:1 || true)"
+has 'a reports user who may write' 'may change data' "$("$BUILD/analytics-query" --data "$tmp" --check-config \
+    --clickhouse-reports-user analytics --clickhouse-reports-password-file "$own/password" 2>&1)"
+
+# ---- in service
+start --engine clickhouse --clickhouse-url "$ANALYTICS_CLICKHOUSE_URLS" --data "$data"
+is 'a batch' 204 "$(post "$data" k1)"
+is 'its report' "$(counts 12)" "$(count "$data")"
+has 'verify' 'All is well: every replica has the 1 logs of 1 blocks' "$(ctl verify)"
+has 'verify as JSON' '"blocks": 1, "logs": 1, "differences": 0' "$(ctl verify --json | sed 's/,"/, "/g; s/":/": /g')"
+has 'export' '2026-03-15 10:15:00' "$(ctl export --format csv --from 2026-03-15 --to 2026-03-15)"
+has 'doctor' 'takes logs: 2 replicas' "$(ctl doctor --sockets "$data/run" || true)"
+has 'blocks' 'No block is put aside.' "$(ctl blocks)"
+for command in rebuild "backup $tmp/backup" "restore README.md"; do
+    # shellcheck disable=SC2086 # split on purpose
+    words=$(ctl $command || echo "status $?")
+    has "${command%% *} refuses" 'is for the engine sqlite' "$words"
+    is 'in one line' 2 "$(wc -l <<<"$words")"
+done
+
+# ---- a block that is refused for what it holds
+query 1 'ALTER TABLE log DROP COLUMN protocol'
+is 'a batch for a table that lacks a column' 204 "$(post "$data" k2)"
+for _ in {1..600}; do
+    [[ $(ctl blocks) != No* ]] || { sleep 0.1 && continue; }
+    break
+done
+has 'a block that is refused is put aside' 'put aside' "$(ctl blocks)"
+has 'doctor names it' 'ClickHouse refused 1 blocks' "$(ctl doctor --sockets "$data/run" || true)"
+has 'verify leaves out what is put aside' '1 logs of 1 blocks' "$(ctl verify)"
+is 'reports go on' "$(counts 12)" "$(count "$data")"
+query 1 'ALTER TABLE log ADD COLUMN protocol String AFTER error'
+has 'retry wants the writer to end' 'must end first' "$(ctl blocks --retry || true)"
+stop
+has 'retry' '1 block is sent again' "$(ctl blocks --retry)"
+start --engine clickhouse --clickhouse-url "$ANALYTICS_CLICKHOUSE_URLS" --data "$data"
+is 'its logs count now' "$(counts 24)" "$(count "$data")"
+has 'no block is put aside' 'No block' "$(ctl blocks)"
+
+# ---- a replica that lost something: detached where it lies, so that the other one still has it
+part=$(query 2 "SELECT name FROM system.parts WHERE database = 'analytics' AND table = 'log' AND active LIMIT 1")
+tools/clickhouse.sh stop "$own" 2
+mv "$own/server2/data/data/analytics/log/$part" "$tmp/part"
+tools/clickhouse.sh stop "$own" 1 # else it would be fetched from there
+tools/clickhouse.sh start "$own" 2
+words=$(ANALYTICS_CLICKHOUSE_URLS=${ANALYTICS_CLICKHOUSE_URLS#*,} ctl verify || echo "status $?")
+has 'verify cannot say while a part is missing' 'status 2' "$words"
+tools/clickhouse.sh start "$own" 1
+for _ in {1..600}; do
+    words=$(ctl verify || true)
+    [[ $words != All* ]] || break
+    sleep 0.1
+done
+has 'the other replica healed it' 'All is well' "$words"
+query 1 'ALTER TABLE log DELETE WHERE 1'
+for _ in {1..600}; do
+    words=$(ctl verify || echo "status $?")
+    [[ $words != *' 4 differences'* ]] || break
+    sleep 0.1
+done
+has 'verify names the replica that lost it' "${ANALYTICS_CLICKHOUSE_URLS#*,} has 0 logs" "$words"
+has 'and fails' 'status 1' "$words"
+
+# ---- ZooKeeper away
+tools/clickhouse.sh stop "$own" zookeeper
+for _ in {1..600}; do
+    words=$(ctl doctor --sockets "$data/run" || true)
+    [[ $words != *'is read-only'* ]] || break
+    sleep 0.2
+done
+has 'doctor names a table that is read-only' 'the server has no session with ZooKeeper' "$words"
+stop
+finish
