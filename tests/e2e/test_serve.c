@@ -616,14 +616,14 @@ END_TEST
 static void expect_said(const struct stack *stack, const char *part)
 {
     int64_t until = stack_now_ms() + HANG_MS;
-    bool said = false;
-    while (!said && stack_now_ms() < until) {
-        char *log = stack_log(stack);
-        said = strstr(log, part) != NULL;
-        free(log);
+    char *log = stack_log(stack);
+    while (!strstr(log, part) && stack_now_ms() < until) {
         stack_nap(20);
+        free(log);
+        log = stack_log(stack);
     }
-    ck_assert_msg(said, "'%s' was not said", part);
+    ck_assert_msg(strstr(log, part), "'%s' was not said: %s", part, log);
+    free(log);
 }
 
 /* Its address is on the server's loopback interface, and the browser is elsewhere. */
@@ -657,33 +657,56 @@ START_TEST(two_services_at_once)
 }
 END_TEST
 
+/* Posts the sample and reads it back, by the two commands that it shows, as they stand. */
+static void run_shown_commands(const struct stack *stack)
+{
+    char command[512], path[128];
+    expect_said(stack, "Look at it");
+    snprintf(command, sizeof command, "grep '^  curl ' '%s' | sed 's/curl/curl -fsS/' | bash >'%s/out' 2>&1",
+             stack->log, stack->dir);
+    ck_assert_int_eq(system(command), 0);
+    snprintf(path, sizeof path, "%s/out", stack->dir);
+    char *out = stack_file(path, NULL);
+    ck_assert_msg(strstr(out, " 204 ") && strstr(out, "\"data\":[{\"bucket\":"), "%s", out);
+    free(out);
+}
+
 /* A name that needs quoting in nginx's configuration and in the commands that are shown. */
 START_TEST(a_folder_with_spaces_and_more)
 {
     struct stack stack = {0};
-    char path[128], command[512];
+    char path[128];
     stack_folder(&stack);
     stack.port = stack_free_port();
     snprintf(path, sizeof path, "%s/a b;{c}#d &e|(f)\xc3\xa9", stack.dir);
     stack_spawn(&stack, (const char *const[]){"--data", path, NULL});
-    for (int i = 0; i < 600; i++) {
-        char *log = stack_log(&stack);
-        bool ready = strstr(log, "Read it back") != NULL;
-        free(log);
-        if (ready)
-            break;
-        ck_assert_msg(waitpid(stack.pid, NULL, WNOHANG) == 0, "%s", stack.log);
-        stack_nap(50);
-    }
-    /* The two commands that it shows, as they stand. */
-    snprintf(command, sizeof command, "grep '^  curl ' '%s' | sed 's/curl/curl -fsS/' | bash >'%s/out' 2>&1", stack.log,
-             stack.dir);
-    ck_assert_int_eq(system(command), 0);
-    snprintf(path, sizeof path, "%s/out", stack.dir);
-    char *out = stack_file(path, NULL);
-    ck_assert_msg(strstr(out, " 204 ") && strstr(out, "\"data\":[{\"bucket\":"), "%s", out);
-    free(out);
+    run_shown_commands(&stack);
     stack_end(&stack, SIGTERM);
+    stack_remove(&stack);
+}
+END_TEST
+
+static bool root_may_mount(void)
+{
+    return geteuid() == 0 && system("unshare --mount true 2>/dev/null") == 0;
+}
+
+/* Root's home is closed to the service's user, who is shown what it needs in another place. Seen to fail: the second
+ * half of ./serve was no part of that place, "install: cannot stat ''". */
+START_TEST(root_serves_what_root_alone_may_enter)
+{
+    struct stack stack = {0};
+    char path[128];
+    if (!root_may_mount())
+        return;
+    stack_folder(&stack);
+    stack.port = stack_free_port();
+    snprintf(path, sizeof path, "%s/closed", stack.dir);
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+    strcat(path, "/data");
+    stack_spawn(&stack, (const char *const[]){"--data", path, _i ? KEEP_GOING : NULL, NULL});
+    run_shown_commands(&stack);
+    stack_end(&stack, SIGINT);
     stack_remove(&stack);
 }
 END_TEST
@@ -732,6 +755,7 @@ static void add_refusals(TCase *tcase)
     tcase_add_loop_test(tcase, a_database_of_a_newer_program_is_refused, 0, ROWS(databases));
     tcase_add_loop_test(tcase, a_damaged_database_is_refused, 0, ROWS(databases));
     tcase_add_test(tcase, a_folder_with_spaces_and_more);
+    tcase_add_loop_test(tcase, root_serves_what_root_alone_may_enter, 0, 2);
 }
 
 int main(void)
