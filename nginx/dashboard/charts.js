@@ -1,10 +1,9 @@
-// charts.js: the three charts: drawn by Chart.js, hovered, walked through by keys, zoomed by dragging. Knows buckets and
-// the canvas. Knows no API and no URL.
+// charts.js: a chart over time: drawn by Chart.js, with the earlier period as a pale line, read by hovering or keys, and as a
+// table. Knows figures and the canvas. Knows no API, no URL, and not how buckets are chosen.
 
+import { Brush } from './brush.js';
+import { bucketName, bucketOf, placed, roundIndices, tickName } from './buckets.js';
 import { announce, el } from './dom.js';
-import { DAY, HOUR, MINUTE, clock, dayName, parseWall, spanName, toInstant, weekdayName } from './zone.js';
-
-const LEAST_DRAG_PX = 8;
 
 // Chart.js is the greatest of all files, and the first figures do not wait for it.
 let isChartJsDue = !window.Chart;
@@ -13,64 +12,73 @@ const chartJs = new Promise((resolve) => {
 }).then(() => (isChartJsDue = false));
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const translucent = (hex) => `${hex}2e`;
 
-// Buckets as the API lists them, to where each begins and ends. Its times are the zone's wall times.
-function placed(rows, from, zone) {
-    const walls = rows.map((row) => parseWall(row.bucket));
-    const gaps = walls.slice(1).map((wall, i) => wall - walls[i]).filter((gap) => gap > 0);
-    const width = gaps.length > 0 ? Math.min(...gaps) : null;
-    if (width !== null && width < DAY) {
-        let first = toInstant(walls[0], zone);
-        if (first + width <= from) first += HOUR; // the second time the clock shows it
-        const begins = rows.map((_, i) => first + i * width);
-        return { walls, width, begins: [...begins, first + rows.length * width] };
+// Stripes: of the bucket that is not over yet.
+function hatched(ink) {
+    const tile = el('canvas', { width: 6, height: 6 });
+    const pen = tile.getContext('2d');
+    pen.strokeStyle = ink;
+    pen.lineWidth = 1.6;
+    for (const shift of [-6, 0, 6]) {
+        pen.moveTo(shift, 6);
+        pen.lineTo(shift + 6, 0);
     }
-    const begins = walls.map((wall) => toInstant(wall, zone));
-    return { walls, width: width ?? 15 * MINUTE, begins };
+    pen.stroke();
+    return pen.createPattern(tile, 'repeat');
 }
 
 export class BucketChart {
-    // series: [{key, name, colour}]; format, axis and exact turn a figure into text; onZoom(from, to) gets instants.
-    constructor(panel, { title, type, stacked, series, format, axis, exact, onZoom }) {
-        Object.assign(this, { title, type, stacked, series, format, axis, exact, onZoom });
-        this.rows = [];
-        this.hidden = new Set();
+    // series: [{key, name, colour, isLine, isRate, value(row), before(row), format, exact}]: what is drawn, and its figure
+    // in words. `before` is drawn for the earlier period. onZoom(from, to) gets instants.
+    constructor(panel, { title, stacked, series, axis, onZoom }) {
+        Object.assign(this, { title, stacked, series, axis, onZoom, rows: [], earlier: [], hidden: new Set() });
         this.canvas = el('canvas', { role: 'img', 'aria-label': title });
-        this.brush = el('div', { class: 'brush', hidden: true });
         this.frame = el('div', {
             class: 'chart', tabindex: '0', role: 'group',
             'aria-label': `${title}: a chart. Left and right read its values, shift selects, Enter zooms in, Escape zooms out.`,
-        }, this.canvas, this.brush);
-        this.legend = el('div', { class: 'legend', role: 'group', 'aria-label': `${title}: what is drawn` },
-            ...(series.length > 1 ? series.map((one) => this.#legendButton(one)) : []));
-        this.table = el('details', { class: 'values' }, el('summary', { text: 'Values as a table' }));
+        }, this.canvas);
+        this.legend = el('div', { class: 'legend', role: 'group', 'aria-label': `${title}: what is drawn` });
+        this.table = el('details', { class: 'values' }, el('summary', { text: 'Show as table' }));
         this.table.addEventListener('toggle', () => this.#fillTable());
         panel.append(this.legend, this.frame, this.table);
-        this.#listen();
+        this.brush = new Brush(this.frame, this);
+    }
+
+    // rows and those of the earlier period, as the API lists them, by index.
+    show(rows, earlier, { from, now, zone, granularity, isCut }) {
+        const isRefreshed = rows.length === this.rows.length && rows[0]?.bucket === this.rows[0]?.bucket;
+        const missing = isCut ? Math.max(rows.length - (earlier?.length ?? 0), 0) : 0;
+        Object.assign(this, {
+            rows, place: placed(rows, from, zone, granularity), earlier: earlier ? [...Array(missing).fill(null), ...earlier] : [],
+        });
+        this.running = bucketOf(this.place, now);
+        if (!isRefreshed) this.brush.reset();
+        this.#fillLegend();
+        this.draw();
+        this.#fillTable();
+    }
+
+    // ---- what is drawn, by name
+
+    #fillLegend() {
+        const isAlone = this.series.length === 1 && this.earlier.length === 0;
+        const entries = isAlone ? [] : [...this.series, ...(this.earlier.length > 0 ? [{ key: 'earlier', name: 'Earlier period' }] : [])];
+        const names = entries.map(({ key }) => key).join();
+        if (names === this.legend.dataset.names) return;
+        this.legend.dataset.names = names;
+        this.legend.replaceChildren(...entries.map((one) => this.#legendButton(one)));
     }
 
     #legendButton(one) {
         return el('button', {
-            type: 'button', class: `key ${one.key}`, text: one.name, 'aria-pressed': 'true',
+            type: 'button', class: `key ${one.key}`, text: one.name, 'aria-pressed': String(!this.hidden.has(one.key)),
             onclick: ({ currentTarget }) => {
-                const shown = this.hidden.has(one.key);
-                this.hidden[shown ? 'delete' : 'add'](one.key);
-                currentTarget.setAttribute('aria-pressed', String(shown));
+                const isShown = this.hidden.has(one.key);
+                this.hidden[isShown ? 'delete' : 'add'](one.key);
+                currentTarget.setAttribute('aria-pressed', String(isShown));
                 this.draw();
             },
         });
-    }
-
-    show(rows, from, zone) {
-        const isRefreshed = rows.length === this.rows.length && rows[0]?.bucket === this.rows[0]?.bucket;
-        Object.assign(this, { rows, zone, place: placed(rows, from, zone) });
-        if (!isRefreshed) {
-            Object.assign(this, { cursor: null, anchor: null });
-            this.#hideBrush();
-        }
-        this.draw();
-        this.#fillTable();
     }
 
     // ---- drawing
@@ -89,9 +97,9 @@ export class BucketChart {
     }
 
     #drawWith(Chart) {
-        const data = { labels: this.rows.map((row) => row.bucket), datasets: this.series.map((one) => this.#dataset(one)) };
+        const data = { labels: this.rows.map((row) => row.bucket), datasets: this.#datasets() };
         if (!this.chart) {
-            this.chart = new Chart(this.canvas, { type: this.type, data, options: this.#options() });
+            this.chart = new Chart(this.canvas, { type: 'bar', data, options: this.#options() });
         } else {
             this.chart.data = data;
             this.chart.options = this.#options();
@@ -100,15 +108,43 @@ export class BucketChart {
         this.canvas.setAttribute('aria-label', this.#summary());
     }
 
+    // On paper a chart is as wide as the paper; null: as its place on the screen again.
+    resize(width, height) {
+        if (width) this.chart?.resize(width, height);
+        else this.chart?.resize();
+    }
+
+    #datasets() {
+        const drawn = this.series.map((one) => this.#dataset(one));
+        return this.earlier.length > 0 ? [...drawn, ...this.series.filter(({ before }) => before).map((one) => this.#pale(one))] : drawn;
+    }
+
     #dataset(one) {
+        const base = { label: one.name, measure: one.key, data: this.rows.map(one.value), hidden: this.hidden.has(one.key), order: one.order ?? 0 };
         const ink = colour(one.colour);
+        if (one.isRate) return { ...base, type: 'line', yAxisID: 'rate', stack: 'rate', order: -1, ...this.#line(ink), spanGaps: true };
+        return { ...base, backgroundColor: this.rows.map((_, i) => (i === this.running ? hatched(ink) : ink)), ...this.#bars() };
+    }
+
+    #line(ink) {
+        const isOpen = ({ p1DataIndex }) => (p1DataIndex === this.running ? [3, 3] : undefined);
         return {
-            label: one.name, data: this.rows.map((row) => Number(row[one.key])), hidden: this.hidden.has(one.key), order: one.order ?? 0,
-            ...(this.type === 'line'
-                ? { borderColor: ink, backgroundColor: translucent(ink), borderWidth: 1.5, fill: true, stepped: 'middle',
-                    pointRadius: this.rows.length === 1 ? 3 : 0, pointHoverRadius: 3, pointBackgroundColor: ink }
-                : { backgroundColor: ink, grouped: false, categoryPercentage: 1, barPercentage: this.rows.length > 60 ? 0.94 : 0.84,
-                    borderRadius: this.rows.length > 60 ? 0 : 2 }),
+            borderColor: ink, borderWidth: 1.5, pointRadius: this.rows.length === 1 ? 3 : 0, pointHoverRadius: 3, pointBackgroundColor: ink,
+            segment: { borderDash: isOpen },
+        };
+    }
+
+    #bars() {
+        const isDense = this.rows.length > 60;
+        return { grouped: false, categoryPercentage: 1, barPercentage: isDense ? 0.94 : 0.84, borderRadius: isDense ? 0 : 2 };
+    }
+
+    #pale(one) {
+        const ink = colour('--earlier');
+        return {
+            type: 'line', label: `${one.name} earlier`, earlier: one.key, hidden: this.hidden.has('earlier') || this.hidden.has(one.key), order: -2,
+            data: this.rows.map((_, i) => (this.earlier[i] ? one.before(this.earlier[i]) : null)), stack: 'earlier', borderColor: ink, borderWidth: 1.5,
+            borderDash: [4, 3], pointRadius: this.rows.length === 1 ? 3 : 0, pointHoverRadius: 3, pointBackgroundColor: ink, fill: false,
         };
     }
 
@@ -119,62 +155,67 @@ export class BucketChart {
             animation: false, responsive: true, maintainAspectRatio: false, normalized: true,
             interaction: { mode: 'index', intersect: false, axis: 'x' },
             layout: { padding: { top: 4 } },
-            scales: {
-                x: {
-                    stacked: this.stacked, grid: { display: false, drawBorder: false }, afterBuildTicks: (axis) => this.#chooseTicks(axis),
-                    ticks: { color: ink, font, maxRotation: 0, autoSkipPadding: 18, callback: (index) => this.#tick(index) },
-                },
-                y: {
-                    stacked: this.stacked, beginAtZero: true, grid: { color: line, drawBorder: false },
-                    suggestedMax: 1, ticks: { color: ink, font, maxTicksLimit: 5, padding: 6, precision: 0, callback: this.axis },
-                },
-            },
+            scales: this.#scales(ink, line, font),
             plugins: {
                 legend: { display: false },
                 tooltip: {
                     backgroundColor: card, titleColor: text, bodyColor: text, borderColor: line, borderWidth: 1, padding: 10,
                     cornerRadius: 6, titleFont: { ...font, size: 12 }, bodyFont: { ...font, size: 12 }, boxPadding: 4, usePointStyle: true,
-                    callbacks: { title: ([item]) => this.#span(item.dataIndex), label: (item) => ` ${this.#value(item.dataIndex, item.datasetIndex)}` },
+                    callbacks: { title: ([item]) => this.#span(item.dataIndex), label: (item) => ` ${this.#words(item.dataset, item.dataIndex)}` },
                 },
+            },
+        };
+    }
+
+    #scales(ink, line, font) {
+        const ticks = { color: ink, font, maxTicksLimit: 5, padding: 6 };
+        const scales = {
+            x: {
+                offset: true, stacked: this.stacked, grid: { display: false, drawBorder: false }, afterBuildTicks: (axis) => this.#chooseTicks(axis),
+                ticks: { color: ink, font, maxRotation: 0, autoSkipPadding: 18, callback: (index) => tickName(this.place, index) },
+            },
+            y: {
+                stacked: this.stacked, beginAtZero: true, grid: { color: line, drawBorder: false }, suggestedMax: 1,
+                ticks: { ...ticks, precision: 0, callback: this.axis },
+            },
+        };
+        if (!this.series.some(({ isRate }) => isRate)) return scales;
+        const isShown = this.series.some(({ isRate, key }) => isRate && !this.hidden.has(key));
+        return {
+            ...scales, rate: {
+                position: 'right', beginAtZero: false, max: 100, suggestedMin: 90, display: isShown, grid: { display: false, drawBorder: false },
+                ticks: { ...ticks, callback: (value) => `${value} %` },
             },
         };
     }
 
     // Round hours and midnights, as many as there is room for.
     #chooseTicks(axis) {
-        const { walls, width } = this.place;
-        if (width >= DAY || walls.length < 2) return;
-        const room = Math.max(axis.width / 76, 2);
-        const span = walls.at(-1) - walls[0];
-        const step = [1, 2, 3, 6, 12, 24].map((hours) => hours * HOUR).find((size) => span / size <= room) ?? DAY;
-        const round = axis.ticks.filter(({ value }) => walls[value] % step === 0);
-        if (round.length > 1) axis.ticks = round;
-    }
-
-    #tick(index) {
-        const wall = this.place.walls[index];
-        if (this.place.width >= DAY) return dayName(wall);
-        return wall % DAY === 0 ? weekdayName(wall) : clock(wall);
+        const round = roundIndices(this.place, Math.max(axis.width / 76, 2));
+        if (round) axis.ticks = axis.ticks.filter(({ value }) => round.has(value));
     }
 
     // ---- words
 
     #span(index) {
-        const { walls, width, begins } = this.place;
-        const end = width < DAY ? walls[index] + width : index + 1 < walls.length ? walls[index + 1] : walls[index] + width;
-        return begins.length > 0 ? spanName(walls[index], end) : '';
+        return bucketName(this.place, index) + (index === this.running ? ' (not over yet)' : '');
     }
 
-    #value(index, series) {
-        const one = this.series[series];
-        return `${one.name}: ${this.format(this.rows[index][one.key])} (${this.exact(this.rows[index][one.key])})`;
+    #value(one, row) {
+        return `${one.name}: ${one.format(row)}${one.exact ? ` (${one.exact(row)})` : ''}`;
+    }
+
+    #words(dataset, index) {
+        if (dataset.measure) return this.#value(this.series.find(({ key }) => key === dataset.measure), this.rows[index]);
+        const one = this.series.find(({ key }) => key === dataset.earlier);
+        return `Earlier, ${this.earlier[index].bucket.slice(0, 16)}: ${(one.formatBefore ?? one.format)(this.earlier[index])}`;
     }
 
     #summary() {
         if (this.rows.length === 0) return `${this.title}: no values`;
-        const parts = this.series.map((one) => {
-            const top = this.rows.reduce((best, row, i) => (Number(row[one.key]) > Number(this.rows[best][one.key]) ? i : best), 0);
-            return `${one.name} at most ${this.format(this.rows[top][one.key])} (${this.#span(top)})`;
+        const parts = this.series.filter(({ isRate }) => !isRate).map((one) => {
+            const top = this.rows.reduce((best, row, i) => (one.value(row) > one.value(this.rows[best]) ? i : best), 0);
+            return `${one.name} at most ${one.format(this.rows[top])} (${this.#span(top)})`;
         });
         return `${this.title}, ${this.rows.length} buckets: ${parts.join('; ')}`;
     }
@@ -184,107 +225,49 @@ export class BucketChart {
         const head = el('tr', {}, el('th', { scope: 'col', text: 'Time' }),
             ...this.series.map((one) => el('th', { scope: 'col', class: 'figure', text: one.name })));
         const body = this.rows.map((row, i) => el('tr', {}, el('th', { scope: 'row', text: this.#span(i) }),
-            ...this.series.map((one) => el('td', { class: 'figure', text: this.exact(row[one.key]) }))));
+            ...this.series.map((one) => el('td', { class: 'figure', text: (one.exact ?? one.format)(row) }))));
         const table = el('table', {}, el('caption', { class: 'unseen', text: this.title }), el('thead', {}, head), el('tbody', {}, ...body));
         this.table.replaceChildren(this.table.firstChild,
             el('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': `${this.title}: values` }, table));
     }
 
-    // ---- zooming: by dragging, or with shift and the arrow keys
+    // ---- what the brush asks
 
-    #listen() {
-        const frame = this.frame;
-        frame.addEventListener('pointerdown', (event) => this.#press(event));
-        frame.addEventListener('pointermove', (event) => this.#drag(event));
-        frame.addEventListener('pointerup', (event) => this.#release(event));
-        frame.addEventListener('pointercancel', () => this.#hideBrush());
-        frame.addEventListener('keydown', (event) => this.#key(event));
-        frame.addEventListener('blur', () => this.#point(null));
+    isReady() {
+        return this.chart !== undefined;
     }
 
-    #press(event) {
-        if (event.button !== 0 || !this.chart || this.rows.length < 2) return;
-        this.pressed = this.#x(event);
-        this.frame.setPointerCapture(event.pointerId);
+    buckets() {
+        return this.rows.length;
     }
 
-    #drag(event) {
-        if (this.pressed === undefined || Math.abs(this.#x(event) - this.pressed) < LEAST_DRAG_PX) return;
-        this.#showBrush(...this.#indices(this.pressed, this.#x(event)));
+    indexAt(x) {
+        return this.chart.scales.x.getValueForPixel(x);
     }
 
-    #release(event) {
-        const pressed = this.pressed;
-        const drawn = !this.brush.hidden;
-        this.#hideBrush();
-        if (pressed === undefined || !drawn) return;
-        this.#zoom(...this.#indices(pressed, this.#x(event)));
-    }
-
-    #x(event) {
-        return event.clientX - this.frame.getBoundingClientRect().left;
-    }
-
-    #indices(x1, x2) {
-        const last = this.rows.length - 1;
-        const at = (x) => Math.min(Math.max(this.chart.scales.x.getValueForPixel(x), 0), last);
-        return [at(Math.min(x1, x2)), at(Math.max(x1, x2))];
-    }
-
-    #showBrush(first, last) {
+    edges(first, last) {
         const axis = this.chart.scales.x;
-        const half = (axis.getPixelForValue(1) - axis.getPixelForValue(0)) / 2;
-        const left = Math.max(axis.getPixelForValue(first) - half, axis.left);
-        this.brush.style.left = `${left}px`;
-        this.brush.style.width = `${Math.min(axis.getPixelForValue(last) + half, axis.right) - left}px`;
-        this.brush.hidden = false;
+        const half = axis.width / this.rows.length / 2;
+        return [Math.max(axis.getPixelForValue(first) - half, axis.left), Math.min(axis.getPixelForValue(last) + half, axis.right)];
     }
 
-    #hideBrush() {
-        this.pressed = undefined;
-        this.brush.hidden = true;
+    zoom(first, last) {
+        this.onZoom(this.place.begins[first], this.place.begins[last + 1]);
     }
 
-    #zoom(first, last) {
-        const { begins, walls, width } = this.place;
-        const end = last + 1 < begins.length ? begins[last + 1] : toInstant(walls[last] + width, this.zone);
-        this.onZoom(begins[first], end);
-    }
-
-    #key(event) {
-        const step = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity }[event.key];
-        const selected = this.anchor !== null && this.cursor !== null;
-        if (step !== undefined && this.rows.length > 0 && this.chart) {
-            event.preventDefault();
-            this.#move(step, event.shiftKey);
-        } else if (event.key === 'Enter' && selected) {
-            this.#zoom(Math.min(this.anchor, this.cursor), Math.max(this.anchor, this.cursor));
-        } else if (event.key === 'Escape' && (selected || this.pressed !== undefined)) {
-            event.stopPropagation();
-            this.anchor = null;
-            this.#hideBrush();
-        }
-    }
-
-    #move(step, selects) {
-        const last = this.rows.length - 1;
-        const start = this.cursor ?? (step < 0 ? last + 1 : -1);
-        if (!selects) this.anchor = null;
-        else if (this.anchor === null) this.anchor = Math.min(Math.max(start, 0), last);
-        this.#point(Math.min(Math.max(start + step, 0), last));
-        if (selects) this.#showBrush(Math.min(this.anchor, this.cursor), Math.max(this.anchor, this.cursor));
-        else this.brush.hidden = true;
-        const values = this.series.map((_, i) => this.#value(this.cursor, i)).join(', ');
-        announce(`${this.#span(this.cursor)}. ${values}`);
-    }
-
-    #point(index) {
-        this.cursor = index;
+    point(index) {
         if (!this.chart) return;
-        const active = index === null ? [] : this.series.map((_, datasetIndex) => ({ datasetIndex, index }));
+        const isThere = (set) => index !== null && !set.hidden && set.data[index] !== null;
+        const active = this.chart.data.datasets.flatMap((set, datasetIndex) => (isThere(set) ? [{ datasetIndex, index }] : []));
         const x = index === null ? 0 : this.chart.scales.x.getPixelForValue(index);
         this.chart.tooltip.setActiveElements(active, { x, y: 40 });
         this.chart.setActiveElements(active);
         this.chart.update('none');
+        if (index !== null) announce([this.#span(index) + '. ' + this.series.map((one) => this.#value(one, this.rows[index])).join(', '), this.#said(index)].join(''));
+    }
+
+    #said(index) {
+        const one = this.series.find(({ before }) => before);
+        return this.earlier[index] && one ? `, earlier: ${(one.formatBefore ?? one.format)(this.earlier[index])}` : '';
     }
 }

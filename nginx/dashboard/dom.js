@@ -54,9 +54,17 @@ export function kept(storage, name) {
     }
 }
 
-// Hands a text to the browser as a file to save.
-export function save(name, type, text) {
-    const url = URL.createObjectURL(new Blob([text], { type }));
+// Hands a Blob to the browser as a file to save.
+export function save(name, blob) {
+    const url = URL.createObjectURL(blob);
     el('a', { href: url, download: name }).click();
     setTimeout(() => URL.revokeObjectURL(url), 10000);
+}
+
+// Buttons of which one is pressed: {key: words}.
+export function segments(name, choices, chosen, onPick) {
+    return el('div', { class: 'segments small', role: 'group', 'aria-label': name },
+        ...Object.entries(choices).map(([key, text]) => el('button', {
+            type: 'button', text, 'aria-pressed': String(key === chosen), onclick: () => onPick(key),
+        })));
 }

@@ -18,7 +18,9 @@ function scaled(value, units) {
 }
 
 export const bytes = (value) => scaled(value, [' B', ' kB', ' MB', ' GB', ' TB', ' PB', ' EB']);
-export const count = (value) => scaled(value, ['', ' k', ' M', ' bn', ' tn']);
+export const count = (value) => scaled(value, ['', ' k', ' M', ' bn', ' tn', ' qd', ' qn']);
+export const perSecond = (value) => `${scaled(value, ['', ' k', ' M', ' bn', ' tn', ' qd', ' qn'])}/s`;
+export const bitsPerSecond = (value) => scaled(value, [' bit/s', ' kbit/s', ' Mbit/s', ' Gbit/s', ' Tbit/s', ' Pbit/s', ' Ebit/s']);
 
 // On an axis: 1.50 GB is 1.5 GB there.
 const short = (text) => text.replace(/\.0+(?=\D|$)|(\.\d*?)0+(?=\D|$)/, '$1');
@@ -27,6 +29,18 @@ export const axisCount = (value) => short(count(value));
 
 export const exact = (value) => grouped.format(BigInt(value));
 export const exactBytes = (value) => `${exact(value)} bytes`;
+
+// plural(1, 'domain', 'domains'): "1 domain"
+export const plural = (value, one, many) => `${exact(value)} ${Number(value) === 1 ? one : many}`;
+
+// "40 s", "3 min", "2 h", "5 days"
+export function ago(milliseconds) {
+    const seconds = Math.max(0, Math.round(milliseconds / 1000));
+    if (seconds < 100) return `${seconds} s`;
+    if (seconds < 6000) return `${Math.round(seconds / 60)} min`;
+    if (seconds < 48 * 3600) return `${Math.round(seconds / 3600)} h`;
+    return `${Math.round(seconds / 86400)} days`;
+}
 
 // A name that someone else chose, so that it can't look like another: characters that are not seen, or turn the direction
 // of what follows, are written out.
@@ -42,6 +56,14 @@ export function percent(part, whole) {
     return `${value >= 10 ? value.toFixed(0) : value >= 1 ? value.toFixed(1) : value.toFixed(2)} %`;
 }
 
+// How many of `requests` did not fail, in percent: a number, or null where there were none.
+export function successRate(errors, requests) {
+    const [failed, all] = [BigInt(errors), BigInt(requests)];
+    if (all === 0n) return null;
+    return failed >= all ? 0 : Number(((all - failed) * 1000000n) / all) / 10000; // rounded down: 100 only if none failed
+}
+export const success = (rate) => (rate === null ? '–' : `${(Math.floor(rate * 100 + 1e-6) / 100).toFixed(2).replace(/^100\.00$/, '100')} %`);
+
 // Against a figure of the period before: {text, direction}, or null where nothing can be said.
 export function change(now, before) {
     const [a, b] = [Number(now), Number(before)];
@@ -50,6 +72,6 @@ export function change(now, before) {
     const value = ((a - b) / b) * 100;
     const size = Math.abs(value);
     if (size < 0.05) return { text: '±0 %', direction: 'same' };
-    const text = size >= 1000 ? `×${count(Math.round(a / b))}` : `${value > 0 ? '+' : '−'}${size.toFixed(size < 10 ? 1 : 0)} %`;
+    const text = size >= 100000 ? 'over ×1,000' : size >= 1000 ? `×${count(Math.round(a / b))}` : `${value > 0 ? '+' : '−'}${size.toFixed(size < 10 ? 1 : 0)} %`;
     return { text, direction: value > 0 ? 'up' : 'down' };
 }

@@ -3,11 +3,14 @@
 {
     const root = document.documentElement;
     const system = matchMedia('(prefers-color-scheme: dark)');
-    try {
-        root.dataset.choice = localStorage.getItem('analytics.theme') ?? 'system';
-    } catch {
-        root.dataset.choice = 'system'; // storage switched off
-    }
+    const read = () => {
+        try {
+            root.dataset.choice = localStorage.getItem('analytics.theme') ?? 'system';
+        } catch {
+            root.dataset.choice = 'system'; // storage switched off
+        }
+    };
+    read();
     const apply = () => {
         const { choice } = root.dataset;
         root.dataset.theme = choice === 'light' || choice === 'dark' ? choice : system.matches ? 'dark' : 'light';
@@ -15,4 +18,10 @@
     apply();
     system.addEventListener('change', apply);
     addEventListener('themechosen', apply);
+    addEventListener('storage', ({ key }) => { // chosen in another tab
+        if (key !== 'analytics.theme' && key !== null) return;
+        read();
+        apply();
+        dispatchEvent(new Event('themechanged'));
+    });
 }

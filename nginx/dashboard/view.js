@@ -1,31 +1,19 @@
-// view.js: what is looked at (range, zone, filters, order), to and from the page's URL, and the instants that it means.
-// A view that is shared by its URL shows the same to who has a key for it: no key is ever in it. Knows no DOM.
+// view.js: what is looked at (range, zone, filters, order), to and from the page's URL. A view that is shared by its URL
+// shows the same to who has a key for it: no key is ever in it. Knows no DOM and no clock.
 
-import {
-    DAY, HOUR, MINUTE, addMonths, boundText, isZone, ownZone, startOfDay, startOfMonth, toInstant, toWall, wallText,
-} from './zone.js';
+import { FIELDS, fieldFault, tidy } from './filters.js';
+import { COMPARISONS, RANGES, boundParameters, rangeFault } from './ranges.js';
+import { DAY, boundText, isZone, ownZone, toInstant, toWall, wallText } from './zone.js';
 
-export const RANGES = {
-    today: 'Today', '24h': '24 hours', '7d': '7 days', '30d': '30 days', month: 'This month', custom: 'Custom',
-};
-export const DIMENSIONS = {
-    order: 'Order', user: 'User', worker: 'Worker', peer: 'Peer', protocol: 'Protocol', port: 'Port', ip_out: 'Outgoing address',
-};
-// No filter: a domain may be "" (traffic without a host name), so it is null for any.
-const DEFAULTS = {
-    range: '24h', from: null, to: null, domain: null, order: '', user: '', error: '', sort: 'bytes', by: 'order',
-    bysort: 'bytes', page: 1,
-};
-
-const ID = /^[1-9][0-9]{0,15}$/;
-const isId = (text) => ID.test(text) && Number(text) <= Number.MAX_SAFE_INTEGER;
-export const idFault = (text) => (text === '' || isId(text) ? '' : 'A whole number, 1 or more.');
+export const SORTS = { bytes: 'Traffic', count: 'Requests', errors: 'Errors', error_rate: 'Error rate' };
+const DEFAULTS = { range: '24h', from: null, to: null, compare: 'previous', sort: 'bytes', by: 'order', bysort: 'bytes', page: 1, search: '' };
+const CHOICES = { range: RANGES, compare: COMPARISONS, sort: SORTS, bysort: SORTS, by: FIELDS };
 
 // "2026-03-15" (a day: its begin, or its end), "2026-03-15T10:15" there, or with an offset. An instant, or null.
 function parseBound(text, zone, isEnd) {
     const match = /^(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d(?::\d\d)?)(Z|[+-]\d\d:\d\d)?)?$/.exec(text);
     const wall = match ? Date.parse(`${match[1]}T${match[2] ?? '00:00'}Z`) : NaN;
-    if (Number.isNaN(wall) || wall < 0) return null;
+    if (Number.isNaN(wall) || wall < 0 || new Date(wall).toISOString().slice(0, 10) !== match[1]) return null;
     if (match[3]) {
         const instant = Date.parse(text);
         return instant >= 0 ? instant : null; // the service has no time before 1970; NaN for an offset that there is not
@@ -33,25 +21,58 @@ function parseBound(text, zone, isEnd) {
     return toInstant(wall + (isEnd && !match[2] ? DAY : 0), zone);
 }
 
+// The zone of the link, else the browser's own.
+function readZone(query, faults) {
+    const zone = query.get('zone');
+    if (zone && isZone(zone)) return zone;
+    const own = ownZone() ?? 'UTC';
+    if (ownZone() === null) faults.push('The browser’s time zone is not known. Times are shown in UTC.');
+    else if (zone) faults.push(`The link’s time zone, ${zone}, is not known. Times are shown in ${own}.`);
+    return own;
+}
+
+function readRange(query, view, faults) {
+    if (view.range !== 'custom') return;
+    view.from = parseBound(query.get('from') ?? '', view.zone, false);
+    view.to = parseBound(query.get('to') ?? '', view.zone, true);
+    const isUnread = view.from === null || view.to === null;
+    const fault = isUnread ? 'Its dates do not exist.' : rangeFault(view.from, view.to, view.zone);
+    if (fault === '') return;
+    faults.push(`The link’s range can’t be shown. ${fault} The last 24 hours are shown.`);
+    Object.assign(view, { range: '24h', from: null, to: null });
+}
+
+function readFilters(query, view, faults) {
+    for (const [key, { parameter }] of Object.entries(FIELDS)) {
+        for (const [where, name] of [['is', key], ['not', `not_${key}`]]) {
+            const text = query.get(name);
+            if (text === null) continue;
+            const value = key === 'domain' ? tidy(key, text) : text;
+            const fault = fieldFault(key, value);
+            if (fault === '') view[where][key] = value;
+            else if (parameter) faults.push(`The link’s filter ${name} was left out. ${fault}`);
+        }
+    }
+}
+
+// The view, and what of the link it can't show, in words.
 export function parseView(search) {
     const query = new URLSearchParams(search);
-    const oneOf = (name, values) => (values.includes(query.get(name)) ? query.get(name) : DEFAULTS[name]);
-    const view = { ...DEFAULTS, zone: query.get('zone') };
-    if (!view.zone || !isZone(view.zone)) view.zone = ownZone();
-    view.range = oneOf('range', Object.keys(RANGES));
-    if (view.range === 'custom') {
-        view.from = parseBound(query.get('from') ?? '', view.zone, false);
-        view.to = parseBound(query.get('to') ?? '', view.zone, true);
-        if (rangeFault(view.from, view.to, view.zone)) Object.assign(view, { range: '24h', from: null, to: null });
+    const faults = [];
+    const view = { ...DEFAULTS, is: {}, not: {}, zone: readZone(query, faults) };
+    for (const [name, choices] of Object.entries(CHOICES)) {
+        const chosen = query.get(name);
+        if (chosen === null) continue;
+        if (Object.hasOwn(choices, chosen)) view[name] = chosen;
+        else if (name === 'range') faults.push('The link’s range is not known. The last 24 hours are shown.');
     }
-    view.domain = query.get('domain');
-    view.error = query.get('error') ?? '';
-    for (const name of ['order', 'user']) view[name] = isId(query.get(name) ?? '') ? query.get(name) : '';
-    view.sort = oneOf('sort', ['bytes', 'count']);
-    view.bysort = oneOf('bysort', ['bytes', 'count']);
-    view.by = oneOf('by', Object.keys(DIMENSIONS));
+    readRange(query, view, faults);
+    readFilters(query, view, faults);
     view.page = /^[1-9]\d{0,8}$/.test(query.get('page') ?? '') ? Number(query.get('page')) : 1;
-    return view;
+    view.search = (query.get('search') ?? '').slice(0, 253);
+    view.embed = query.get('embed') === '1';
+    view.panel = query.get('panel') ?? '';
+    return { view, faults };
 }
 
 // "?range=24h&zone=UTC": the range and the zone always, the rest where it is not the default.
@@ -64,69 +85,51 @@ export function viewSearch(view) {
         query.set('to', days ? wallText(to - DAY).slice(0, 10) : boundText(view.to, view.zone));
     }
     query.set('zone', view.zone);
-    for (const name of ['domain', 'order', 'user', 'error', 'sort', 'by', 'bysort', 'page']) {
+    for (const key of Object.keys(FIELDS)) {
+        if (Object.hasOwn(view.is, key)) query.set(key, view.is[key]);
+        if (Object.hasOwn(view.not, key)) query.set(`not_${key}`, view.not[key]);
+    }
+    for (const name of ['compare', 'sort', 'by', 'bysort', 'page', 'search']) {
         if (view[name] !== DEFAULTS[name]) query.set(name, view[name]);
     }
+    if (view.embed) query.set('embed', '1');
+    if (view.panel) query.set('panel', view.panel);
     return `?${query}`;
 }
 
-// Why a range can't be asked for, or "".
-export function rangeFault(from, to, zone) {
-    if (from === null || to === null) return 'Enter both dates.';
-    if (from >= to) return 'The end must be after the begin.';
-    if (toWall(to, zone) > addMonths(toWall(from, zone), 2)) return 'At most two months can be asked for at once.';
-    return '';
+// ---- filters
+
+export const isFiltered = (view) => Object.keys(view.is).length + Object.keys(view.not).length > 0;
+
+// [{key, value, isNot}], in the order of the fields.
+export const filtersOf = (view) => Object.keys(FIELDS).flatMap((key) => [[view.is, false], [view.not, true]]
+    .filter(([from]) => Object.hasOwn(from, key)).map(([from, isNot]) => ({ key, value: from[key], isNot })));
+
+// What is to change in the view for one filter more: a field is either asked for or excluded.
+export function withFilter(view, key, value, isNot = false) {
+    const changes = withoutFilter(view, key);
+    changes[isNot ? 'not' : 'is'][key] = value;
+    return changes;
 }
 
-// ---- the instants of a view. Up to the end of the running quarter-hour, hour or day, so that the newest logs are in it
-// and the same question is asked for a while (and answered from the browser's cache).
-
-const next = (wall, step) => Math.floor(wall / step + 1) * step;
-
-function ownBounds(view, now) {
-    if (view.range === 'custom') return [view.from, view.to];
-    const wall = toWall(now, view.zone);
-    const tomorrow = startOfDay(wall) + DAY;
-    const ahead = (step) => Math.floor(now / 1000) * 1000 + next(wall, step) - wall;
-    const quarter = ahead(15 * MINUTE);
-    switch (view.range) {
-    case 'today': return [toInstant(startOfDay(wall), view.zone), quarter];
-    case '7d': return [ahead(HOUR) - 7 * DAY, ahead(HOUR)];
-    case '30d': return [toInstant(tomorrow - 30 * DAY, view.zone), toInstant(tomorrow, view.zone)];
-    case 'month': return [toInstant(startOfMonth(wall), view.zone), toInstant(tomorrow, view.zone)];
-    default: return [quarter - DAY, quarter];
-    }
-}
-
-// What it is compared with: the same part of the day or month before, else as long a time just before it. A range that
-// is not over yet is compared with as much of the one before as has passed.
-function boundsBefore(view, from, to, now) {
-    const end = Math.min(to, Math.max(now, from + 1000));
-    const shift = (instant, move) => toInstant(move(toWall(instant, view.zone)), view.zone);
-    const aDay = (wall) => wall - DAY;
-    const aMonth = (wall) => addMonths(wall, -1);
-    if (view.range === 'today') return [shift(from, aDay), shift(end, aDay)];
-    if (view.range === 'month') return [shift(from, aMonth), Math.min(shift(end, aMonth), from)];
-    const length = to - from;
-    let earliest = addMonths(toWall(from, view.zone), -2); // no longer than may be asked for
-    while (addMonths(earliest, 2) < toWall(from, view.zone)) earliest += DAY;
-    earliest = toInstant(earliest, view.zone);
-    return [Math.max(from - length, earliest), Math.max(end - length, earliest + 1000)];
-}
-
-export function bounds(view, now) {
-    const [from, to] = ownBounds(view, now);
-    const [fromBefore, toBefore] = boundsBefore(view, from, to, now);
-    return { from, to, before: { from: fromBefore, to: toBefore }, isLive: to > now };
+export function withoutFilter(view, key) {
+    const changes = { is: { ...view.is }, not: { ...view.not } };
+    delete changes.is[key];
+    delete changes.not[key];
+    return changes;
 }
 
 // ---- what the API is asked
 
 export function parametersOf(view, from, to) {
-    const parameters = { from: boundText(from, view.zone), to: boundText(to, view.zone), timezone: view.zone };
-    if (view.domain !== null) parameters.domain = view.domain;
-    if (view.error !== '') parameters.error = view.error;
-    if (view.order !== '') parameters.orderId = view.order;
-    if (view.user !== '') parameters.userId = view.user;
+    const parameters = boundParameters(view, from, to);
+    for (const { key, value, isNot } of filtersOf(view)) {
+        parameters[isNot ? `not_${FIELDS[key].parameter}` : FIELDS[key].parameter] = value;
+    }
     return parameters;
 }
+
+// Does another place or time show, so that a list begins at its first page?
+const PLACE = ['range', 'from', 'to', 'zone', 'sort', 'search'];
+const filterText = (view) => JSON.stringify(filtersOf(view));
+export const hasMoved = (next, view) => PLACE.some((name) => next[name] !== view[name]) || filterText(next) !== filterText(view);

@@ -33,7 +33,11 @@ export function zones() {
     return [...new Set(['UTC', ...all.map(todaysName).sort()])];
 }
 
-export const ownZone = () => todaysName(Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC');
+// Null where the browser names one that it does not know itself.
+export function ownZone() {
+    const zone = todaysName(Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC');
+    return isZone(zone) ? zone : null;
+}
 
 export function toWall(instant, zone) {
     const part = {};
@@ -96,12 +100,39 @@ export const dayName = (wall) => `${new Date(wall).getUTCDate()} ${MONTHS[new Da
 export const weekdayName = (wall) => `${WEEKDAYS[new Date(wall).getUTCDay()]} ${dayName(wall)}`;
 export const dateName = (wall) => `${dayName(wall)} ${new Date(wall).getUTCFullYear()}`;
 
-// "15 Mar 2026", "15–20 Mar 2026", "15 Mar 2026, 10:00 – 11:00": from one wall to before another.
-export function spanName(from, to) {
+// "15 Mar 2026", "15 Mar 2026 – 20 Mar 2026", "15 Mar 2026, 10:00 – 11:00": from one wall to before another. `names` are
+// what the clocks are called at both ends, where a clock shows the same time twice (twiceName).
+export function spanName(from, to, names = ['', '']) {
     const whole = from % DAY === 0 && to % DAY === 0;
     const last = whole ? to - DAY : to;
     if (whole && last === from) return dateName(from);
-    if (whole) return `${dateName(from)} – ${dateName(last)}`;
-    if (startOfDay(from) === startOfDay(to - 1)) return `${dateName(from)}, ${clock(from)} – ${clock(to)}`;
-    return `${dateName(from)}, ${clock(from)} – ${dateName(to)}, ${clock(to)}`;
+    if (whole && to > from) return `${dateName(from)} – ${dateName(last)}`;
+    const [begin, end] = [from, to].map((wall, i) => clock(wall) + (names[i] && ` ${names[i]}`));
+    if (startOfDay(from) === startOfDay(to - 1) || from === to) return `${dateName(from)}, ${begin} – ${end}`;
+    return `${dateName(from)}, ${begin} – ${dateName(to)}, ${end}`;
+}
+
+// The same between two instants of a zone.
+export const instantsName = (from, to, zone) =>
+    spanName(toWall(from, zone), toWall(to, zone), [twiceName(from, zone), twiceName(to, zone)]);
+
+// What the zone's clocks are called at that instant ("EET", "GMT+2"), if they show the same time at another one too, when
+// summer time ends; else "".
+export function twiceName(instant, zone) {
+    const wall = toWall(instant, zone);
+    const isTwice = [HOUR, -HOUR, HOUR / 2, -HOUR / 2].some((shift) => toWall(instant + shift, zone) === wall);
+    return isTwice ? shortName(instant, zone) : '';
+}
+
+function shortName(instant, zone) {
+    const names = ['en-GB', 'en-US'].map((locale) => new Intl.DateTimeFormat(locale, { timeZone: zone, timeZoneName: 'short' })
+        .formatToParts(instant).find(({ type }) => type === 'timeZoneName').value);
+    return names.find((name) => !/^(GMT|UTC)[+-]/.test(name)) ?? names[0];
+}
+
+// "UTC+05:30"
+export function offsetName(instant, zone) {
+    const minutes = Math.round(offset(instant, zone) / MINUTE);
+    const two = (value) => String(Math.floor(value)).padStart(2, '0');
+    return `UTC${minutes < 0 ? '−' : '+'}${two(Math.abs(minutes) / 60)}:${two(Math.abs(minutes) % 60)}`;
 }
