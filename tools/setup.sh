@@ -41,12 +41,12 @@ check_places() {
 # ---- long commands: a sign of life, and one line about why they failed
 
 # alive TITLE LOG PERIOD: until it is killed or its parent has ended: a line that is rewritten, on a terminal; elsewhere a
-# line at once and every PERIOD seconds. On a busy machine a second may pass unseen.
+# line at once and every PERIOD seconds, or half a second later. On a busy machine a second may pass unseen.
 alive() {
     local began=$SECONDS next=$3 spent last never
     exec {never}<> <(:)
     [ -t 1 ] || printf '%s …\n' "$1"
-    while ! read -rt 1 -u "$never" && kill -0 $$ 2>/dev/null; do
+    while ! read -rt 0.5 -u "$never" && kill -0 $$ 2>/dev/null; do
         spent=$((SECONDS - began))
         last=$(tail -n 1 "$2" 2>/dev/null | tr -d '\000-\037' | cut -c 1-60) || last=
         if [ -t 1 ]; then
@@ -85,7 +85,7 @@ reason() {
 quietly() {
     local title=$1 log=$2 why
     shift 2
-    if ! watched "$title" "$log" 5 "$@"; then
+    if ! watched "$title" "$log" 4 "$@"; then
         why=$(reason "$log")
         [ -n "$why" ] || tail -n 100 "$log" >&2
         die "$title failed${why:+: $why} (the whole log: $log)"

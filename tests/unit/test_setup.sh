@@ -85,13 +85,13 @@ verdict 'what an earlier run left is cleared' "$([ ! -e "$POLICY" ] || echo 'is 
 # ---- what is said
 
 begin
-until_true 'grep -q "Installing packages … 5 s" "$WORK/out"' 'a sign of life after 5 s'
+until_true 'grep -q "Installing packages … 4 s" "$WORK/out"' 'a sign of life after 4 s'
 touch "$WORK/go"
 wait $SETUP || verdict 'a run' "failed: $(cat "$WORK/err")"
 expect 'how much' "$WORK/out" '2 packages, 3 MB'
 verdict 'the policy is gone at the end' "$([ ! -e "$POLICY" ] || echo 'is still there')"
 
-# A machine so busy that a second's turn comes every five: 1, 6, 11, … never a multiple of 5.
+# A machine so busy that a turn comes every four seconds and a half, and passes most seconds unseen.
 printf '#!/bin/sh\nsleep 4\necho busy\n' >"$WORK/bin/tail"
 chmod 755 "$WORK/bin/tail"
 begin
