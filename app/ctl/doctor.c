@@ -11,6 +11,7 @@
 #include "ctl/nginx.h"
 #include "ctl/probe.h"
 #include "ctl/text.h"
+#include "ctl/unit.h"
 #include "base/limit.h"
 #include "keys/keys.h"
 #include "store/clickhouse/care.h"
@@ -202,6 +203,35 @@ static void check_growth(struct doctor *doctor, const struct sqlite_status *stat
              "%s of free room last %s at the last day's rate", left, span);
     else
         find(doctor, FINE, "disk", NULL, "%s of free room last %s at the last day's rate", left, span);
+}
+
+/* ---- what systemd permits ---- */
+
+static void check_unit(struct doctor *doctor, const char *unit)
+{
+    const char *folder = doctor->ctl->data_dir;
+    enum unit_may may = unit_may_write(unit, folder);
+    if (may == UNIT_MAY)
+        find(doctor, FINE, "systemd", NULL, "%s may write to %s", unit, folder);
+    else if (may == UNIT_MAY_NOT)
+        find(doctor, TROUBLE, "systemd",
+             "run systemctl edit, add ReadWritePaths= with that folder, and restart it (analytics.conf(5) shows how)",
+             "%s may not write to %s", unit, folder);
+}
+
+/* A folder of the settings file is that of the units as well; one of --data or the environment need not be. */
+static void check_units(struct doctor *doctor)
+{
+    struct settings settings;
+    if (doctor->ctl->option[CTL_DATA])
+        return;
+    bool is_good = settings_load("analyticsctl", doctor->ctl->option[CTL_CONFIG], &settings);
+    const char *origin = settings.values[SETTING_DATA].origin;
+    if (is_good && origin && *origin != '$') {
+        check_unit(doctor, "analytics-ingest.service");
+        check_unit(doctor, "analytics-query@1.service");
+    }
+    settings_release(&settings);
 }
 
 /* ---- the clock ---- */
@@ -697,6 +727,7 @@ int ctl_doctor(const struct ctl *ctl)
     check_versions(&doctor);
     check_clock(&doctor);
     check_folder(&doctor);
+    check_units(&doctor);
     check_sockets(&doctor);
     check_url(&doctor);
     check_inside(&doctor);

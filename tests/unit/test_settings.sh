@@ -115,6 +115,38 @@ else
     echo 'skipped: a read-only folder needs root'
 fi
 
+# ---- another data folder without ReadWritePaths=: doctor asks systemd, in whose place a script answers here
+# Seen to fail: no signs are skipped -> "the unit's folder, with signs"; no end of a name -> "a neighbour of it"
+
+mkdir "$tmp/bin" "$tmp/served"
+ln -s served "$tmp/linked"
+printf 'data = %s\n' "$tmp/served" >"$conf"
+# shellcheck disable=SC2016 # that shell expands them
+printf '#!/bin/sh\n[ "$1" = show ] && printf "%%b" "$PROPERTIES"\n' >"$tmp/bin/systemctl"
+chmod 755 "$tmp/bin/systemctl"
+doctor() { # PROPERTIES OPTION…: what it says about systemd
+    PROPERTIES=$1 PATH=$tmp/bin:$PATH "$ctl" --config "$conf" "${@:2}" doctor 2>&1 | grep ' systemd ' || true
+}
+says() { # WHAT LINE PROPERTIES OPTION…
+    local said
+    said=$(doctor "${@:3}")
+    verdict "$1" "$(if [ -z "$2" ]; then printf %s "$said"; else grep -qF -- "$2" <<<"$said" || echo "no '$2' in: $said"; fi)"
+}
+strict='ProtectSystem=strict\nStateDirectory=fonproxy-analytics\nReadWritePaths='
+says 'a folder that no unit may write to' "FAIL  systemd   analytics-ingest.service may not write to $tmp/served — run systemctl edit" "$strict\n"
+says 'the reports, too' 'FAIL  systemd   analytics-query@1.service' "$strict\n"
+says 'a folder that the units may write to' "ok    systemd   analytics-ingest.service may write to $tmp/served" "$strict$tmp/served\n"
+says 'a folder above it' 'ok    systemd ' "$strict/nowhere $tmp/\n"
+says "the unit's folder, with signs" 'ok    systemd ' "$strict-/nowhere -+$tmp/served\n"
+says 'a link to it' 'ok    systemd ' "$strict$tmp/linked\n"
+says 'a neighbour of it' 'FAIL  systemd ' "$strict$tmp/serve $tmp/served2 $tmp/served/below\n"
+says 'a unit that may write anywhere' '' 'ProtectSystem=full\nReadWritePaths=\n'
+says 'no such unit' '' 'ProtectSystem=no\nReadWritePaths=\nStateDirectory=\n'
+says 'no systemd' '' ''
+says 'a folder of ./serve' '' "$strict\n" --data "$tmp/served"
+printf 'data = %s\n' /var/lib/fonproxy-analytics >"$conf"
+says "the package's own folder" 'ok    systemd   analytics-query@1.service may write to /var/lib/fonproxy-analytics' "$strict\n"
+
 # ---- what is right
 
 accept() { # WHAT WORDS COMMAND…
