@@ -17,9 +17,7 @@
 /* ---- the table ---- */
 
 #define EVERY_REPORT                                                                                                   \
-    [PARAM_FROM] = true, [PARAM_TO] = true, [PARAM_DOMAIN] = true, [PARAM_ORDER_ID] = true, [PARAM_USER_ID] = true,    \
-    [PARAM_FORMAT] = true, [PARAM_TIMEZONE] = true, [PARAM_ERROR] = true, [PARAM_WORKER] = true, [PARAM_PEER] = true,  \
-    [PARAM_PROTOCOL] = true, [PARAM_PORT] = true, [PARAM_IP_OUT] = true, [PARAM_IP_FROM] = true
+    [PARAM_FROM] = true, [PARAM_TO] = true, [PARAM_FORMAT] = true, [PARAM_TIMEZONE] = true PARAM_TAKE_FILTERS
 
 static const struct param_set sums_params = {.takes = {EVERY_REPORT, [PARAM_GRANULARITY] = true, [PARAM_FILL] = true},
                                              .sums_only = true};

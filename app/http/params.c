@@ -45,12 +45,10 @@ struct param_row {
 };
 
 static enum err parse_when(const struct param_row *row, struct slice value, struct param_reading *reading);
-static enum err parse_domain(const struct param_row *row, struct slice value, struct param_reading *reading);
+static enum err parse_value(const struct param_row *row, struct slice value, struct param_reading *reading);
 static enum err parse_integer(const struct param_row *row, struct slice value, struct param_reading *reading);
 static enum err parse_choice(const struct param_row *row, struct slice value, struct param_reading *reading);
 static enum err parse_zone(const struct param_row *row, struct slice value, struct param_reading *reading);
-static enum err parse_error(const struct param_row *row, struct slice value, struct param_reading *reading);
-static enum err parse_term(const struct param_row *row, struct slice value, struct param_reading *reading);
 
 static const struct param_choice granularities[] = {
     {"1m", GRANULARITY_1M},   {"5m", GRANULARITY_5M},     {"15m", GRANULARITY_15M},     {"hour", GRANULARITY_HOUR},
@@ -75,24 +73,16 @@ static const struct param_choice formats[] = {{"json", FORMAT_JSON}, {"csv", FOR
 static const struct param_row param_rows[PARAM_COUNT] = {
     [PARAM_FROM] = {.name = "from", .snake = "from", .required = true, .parse = parse_when, .accepts = ACCEPTS_WHEN},
     [PARAM_TO] = {.name = "to", .snake = "to", .required = true, .parse = parse_when, .accepts = ACCEPTS_WHEN},
-    [PARAM_DOMAIN] = {.name = "domain", .snake = "domain", .parse = parse_domain, .accepts = "a domain name in UTF-8"},
-    [PARAM_ORDER_ID] = {.name = "orderId",
-                        .snake = "order_id",
-                        .parse = parse_integer,
-                        .min = 1,
-                        .max = LIMIT_ID,
-                        .accepts = "an integer from 1 to 9007199254740991"},
-    [PARAM_USER_ID] = {.name = "userId",
-                       .snake = "user_id",
-                       .parse = parse_integer,
-                       .min = 1,
-                       .max = LIMIT_ID,
-                       .accepts = "an integer from 1 to 9007199254740991"},
-    [PARAM_GRANULARITY] = {.name = "granularity",
-                           .snake = "granularity",
-                           .parse = parse_choice,
-                           .choices = granularities,
-                           .accepts = "one of 1m, 5m, 15m, hour, day, week, month"},
+#define VALUE_ROWS(x, by, of_by, member, url, kind, least, most, owner, words)                                         \
+    [PARAM_##by] = {.name = url, .snake = member, .parse = parse_value, .accepts = words},                             \
+    [PARAM_NOT_##by] = {.name = "not_" url, .snake = "not_" member, .parse = parse_value, .accepts = words},
+    DIMENSION_LIST(VALUE_ROWS, )
+#undef VALUE_ROWS
+        [PARAM_GRANULARITY] = {.name = "granularity",
+                               .snake = "granularity",
+                               .parse = parse_choice,
+                               .choices = granularities,
+                               .accepts = "one of 1m, 5m, 15m, hour, day, week, month"},
     [PARAM_FILL] =
         {.name = "fill", .snake = "fill", .parse = parse_choice, .choices = fills, .accepts = "zero or none"},
     [PARAM_SORT_BY] = {.name = "sortBy",
@@ -125,22 +115,6 @@ static const struct param_row param_rows[PARAM_COUNT] = {
                         .parse = parse_zone,
                         .accepts = "the IANA name of a time zone, such as Europe/Kyiv (in a URL, the + of Etc/GMT+3 "
                                    "is written %2B)"},
-    [PARAM_ERROR] = {.name = "error",
-                     .snake = "error",
-                     .parse = parse_error,
-                     .accepts = "an error's text, 1 to 256 bytes"},
-    [PARAM_WORKER] = {.name = "worker", .snake = "worker", .parse = parse_term, .accepts = "at most 128 bytes"},
-    [PARAM_PEER] = {.name = "peer", .snake = "peer", .parse = parse_term, .accepts = "at most 128 bytes"},
-    [PARAM_PROTOCOL] = {.name = "protocol", .snake = "protocol", .parse = parse_term, .accepts = "at most 32 bytes"},
-    [PARAM_PORT] = {.name = "port", .snake = "port", .parse = parse_term, .accepts = "an integer from 0 to 65535"},
-    [PARAM_IP_OUT] = {.name = "ip_out",
-                      .snake = "ip_out",
-                      .parse = parse_term,
-                      .accepts = "an IPv4 or IPv6 address, or empty"},
-    [PARAM_IP_FROM] = {.name = "ip_from",
-                       .snake = "ip_from",
-                       .parse = parse_term,
-                       .accepts = "an IPv4 or IPv6 address, or empty"},
 };
 
 /* ---- one value ---- */
@@ -162,24 +136,8 @@ static enum err parse_when(const struct param_row *row, struct slice value, stru
                                row->name, row->accepts, text_quote(value, quoted), when_fault(value));
 }
 
-static enum err parse_domain(const struct param_row *row, struct slice value, struct param_reading *reading)
-{
-    struct params *params = reading->params;
-    const char *why;
-    size_t len;
-    if (!domain_normalise(value, params->domain, &len, &why))
-        return fault_set_parameter(reading->fault, ERR_PARAMETER_INVALID, row->snake, "%s %s", row->name, why);
-    params->filter.has_domain = true;
-    params->filter.domain = (struct slice){params->domain, len};
-    return OK;
-}
-
 static void set_integer(struct params *params, enum param param, int64_t value)
 {
-    if (param == PARAM_ORDER_ID)
-        params->filter.order_id = value;
-    if (param == PARAM_USER_ID)
-        params->filter.user_id = value;
     if (param == PARAM_LIMIT) {
         params->limit = value;
         params->has_limit = true;
@@ -236,40 +194,89 @@ static enum err parse_zone(const struct param_row *row, struct slice value, stru
     return err;
 }
 
-/* The value of a dimension that is filtered by. */
-static bool read_term(enum dimension by, struct slice value, char *text, struct report_term *ret_term)
+/* ---- the value of a dimension that is filtered by ---- */
+
+/* `text`: where the texts of the term are kept. */
+static bool read_value(const struct dimension_row *row, struct slice value, char *text, struct report_term *ret_term)
 {
-    const struct dimension_row *row = &dimensions[by];
-    *ret_term = (struct report_term){.is_set = true};
     if (row->kind == VALUE_NUMBER)
-        return text_to_i64(value, 0, row->max, &ret_term->number);
+        return text_to_i64(value, row->min, row->max, &ret_term->number);
     if (row->kind == VALUE_ADDRESS)
         return ip_parse(value, &ret_term->ip);
-    if (value.len > (size_t)row->max)
+    if (value.len < (size_t)row->min || value.len > (size_t)row->max)
         return false;
     memcpy(text, value.data, value.len);
+    text[value.len] = '\0';
     ret_term->text = (struct slice){text, value.len};
     return true;
 }
 
-static enum err parse_term(const struct param_row *row, struct slice value, struct param_reading *reading)
+/* "*.example.com" is the domain and all below it. */
+static bool read_domain(struct slice value, char *text, struct report_term *ret_term, const char **ret_why)
 {
-    enum dimension by = BY_WORKER + (enum dimension)(row - param_rows - PARAM_WORKER);
-    struct params *params = reading->params;
-    return read_term(by, value, params->terms[by], &params->filter.terms[by]) ? OK : refuse(row, value, reading->fault);
+    size_t len;
+    if (!domain_normalise(value, text, &len, ret_why))
+        return false;
+    ret_term->is_below = len > 2 && memcmp(text, "*.", 2) == 0;
+    size_t skip = ret_term->is_below ? 2 : 0;
+    ret_term->text = (struct slice){text + skip, len - skip};
+    return true;
 }
 
-static enum err parse_error(const struct param_row *row, struct slice value, struct param_reading *reading)
+static enum err read_term(const struct param_row *row, enum dimension by, struct slice value, char *text,
+                          struct report_term *ret_term, struct fault *fault)
 {
+    const char *why;
+    *ret_term = (struct report_term){.is_set = true};
+    if (by == BY_DOMAIN ? read_domain(value, text, ret_term, &why) : read_value(&dimensions[by], value, text, ret_term))
+        return OK;
+    if (by == BY_DOMAIN)
+        return fault_set_parameter(fault, ERR_PARAMETER_INVALID, row->snake, "%s %s", row->name, why);
+    if (by == BY_ERROR) /* a text of the logs is not repeated */
+        return fault_set_parameter(fault, ERR_PARAMETER_INVALID, row->snake, "%s must be %s, but has %zu", row->name,
+                                   row->accepts, value.len);
+    return refuse(row, value, fault);
+}
+
+static void ask_for(struct report_filter *filter, enum dimension by, const struct report_term *term)
+{
+    switch (by) {
+    case BY_ORDER:
+        filter->order_id = term->number;
+        return;
+    case BY_USER:
+        filter->user_id = term->number;
+        return;
+    case BY_ERROR:
+        filter->has_error = true;
+        filter->error = term->text;
+        return;
+    case BY_DOMAIN:
+        filter->has_domain = true;
+        filter->is_below = term->is_below;
+        filter->domain = term->text;
+        return;
+    default:
+        filter->terms[by] = *term;
+    }
+}
+
+_Static_assert(LIMIT_DOMAIN_BYTES <= LIMIT_ERROR_BYTES && LIMIT_PEER_BYTES <= LIMIT_ERROR_BYTES,
+               "params.texts holds it");
+
+static enum err parse_value(const struct param_row *row, struct slice value, struct param_reading *reading)
+{
+    size_t at = (size_t)(row - param_rows) - (PARAM_TO + 1); /* in the order of the dimensions, twice */
+    bool is_not = at >= DIMENSIONS;
+    enum dimension by = (enum dimension)(at % DIMENSIONS);
     struct params *params = reading->params;
-    if (value.len == 0 || value.len > LIMIT_ERROR_BYTES) /* a text of the logs is not repeated */
-        return fault_set_parameter(reading->fault, ERR_PARAMETER_INVALID, row->snake, "%s must be %s, but has %zu",
-                                   row->name, row->accepts, value.len);
-    memcpy(params->error, value.data, value.len);
-    params->error[value.len] = '\0';
-    params->filter.has_error = true;
-    params->filter.error = (struct slice){params->error, value.len};
-    return OK;
+    struct report_term term;
+    enum err err = read_term(row, by, value, params->texts[is_not][by], &term, reading->fault);
+    if (!err && is_not)
+        params->filter.without[by] = term;
+    else if (!err)
+        ask_for(&params->filter, by, &term);
+    return err;
 }
 
 /* ---- the query string ---- */
@@ -521,7 +528,9 @@ static enum err check_granularity(const struct params *params, struct fault *fau
 
 bool params_ask_by(const struct params *params, enum dimension by)
 {
-    return (params->has_by && params->by == by) || (by < TERMS && params->filter.terms[by].is_set);
+    const struct report_filter *filter = &params->filter;
+    bool is_filtered = filter->without[by].is_set || (by < TERMS && filter->terms[by].is_set);
+    return is_filtered || (params->has_by && params->by == by);
 }
 
 enum err params_parse(const char *query_string, const struct param_set *set, struct params *ret_params,

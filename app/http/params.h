@@ -12,10 +12,13 @@
 enum param {
     PARAM_FROM,
     PARAM_TO,
-    PARAM_DOMAIN,
-    PARAM_ORDER_ID,
-    PARAM_USER_ID,
-    PARAM_GRANULARITY,
+/* only logs with this value of a dimension: PARAM_DOMAIN, …; no logs with it: PARAM_NOT_DOMAIN, … */
+#define PARAM_ONLY(x, by, ...) PARAM_##by,
+#define PARAM_NOT(x, by, ...) PARAM_NOT_##by,
+    DIMENSION_LIST(PARAM_ONLY, ) DIMENSION_LIST(PARAM_NOT, )
+#undef PARAM_ONLY
+#undef PARAM_NOT
+        PARAM_GRANULARITY,
     PARAM_FILL,
     PARAM_SORT_BY,
     PARAM_LIMIT,
@@ -23,15 +26,12 @@ enum param {
     PARAM_FORMAT,
     PARAM_BY,
     PARAM_TIMEZONE,
-    PARAM_ERROR,
-    PARAM_WORKER, /* from here in the order of the dimensions */
-    PARAM_PEER,
-    PARAM_PROTOCOL,
-    PARAM_PORT,
-    PARAM_IP_OUT,
-    PARAM_IP_FROM,
     PARAM_COUNT
 };
+
+/* The filters, behind other rows of a table by enum param. */
+#define PARAM_TAKE_FILTER(x, by, ...) , [PARAM_##by] = true, [PARAM_NOT_##by] = true
+#define PARAM_TAKE_FILTERS DIMENSION_LIST(PARAM_TAKE_FILTER, )
 
 /* How the answer is written. */
 enum format { FORMAT_BY_ACCEPT, FORMAT_JSON, FORMAT_CSV };
@@ -45,8 +45,7 @@ struct param_set {
     bool sums_only;            /* for the filter: the route's answer shows sums alone */
 };
 
-/* filter.domain points into `domain`, filter.error into `error`, and filter.zone at `zone`: keep it where params_parse
- * filled it. */
+/* The texts of the filter point into `texts`, and filter.zone at `zone`: keep it where params_parse filled it. */
 struct params {
     struct report_filter filter; /* user_id: what `userId` asks for, 0 without */
     enum granularity granularity;
@@ -59,9 +58,7 @@ struct params {
     enum format format;
     bool has_by;
     enum dimension by;
-    char domain[LIMIT_DOMAIN_BYTES + 1];
-    char error[LIMIT_ERROR_BYTES + 1];
-    char terms[TERMS][LIMIT_PEER_BYTES + 1]; /* of filter.terms */
+    char texts[2][DIMENSIONS][LIMIT_ERROR_BYTES + 1]; /* NUL-terminated: those asked for, those excluded */
     struct zone zone;
 };
 

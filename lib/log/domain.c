@@ -132,3 +132,16 @@ bool domain_normalise(struct slice text, char *ret_text, size_t *ret_len, const 
     struct slice host = without_port(without_blanks(authority(without_blanks(text))));
     return take(without_dots(without_blanks(host)), ret_text, ret_len, ret_why);
 }
+
+static bool is_same(struct slice a, struct slice b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+bool domain_is(struct slice domain, struct slice name, bool is_below)
+{
+    if (is_same(domain, name))
+        return true;
+    bool is_longer = domain.len > name.len && domain.data[domain.len - name.len - 1] == '.';
+    return is_below && is_longer && is_same(from(domain, domain.len - name.len), name);
+}

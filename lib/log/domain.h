@@ -18,4 +18,7 @@ bool domain_normalise(struct slice text, char *ret_text, size_t *ret_len, const 
  * refused. */
 bool domain_fold(struct slice text, char *ret_text, size_t *ret_len, const char **ret_why);
 
+/* Is it the domain `name`, or, with `is_below`, one below it? Both are normalised. */
+bool domain_is(struct slice domain, struct slice name, bool is_below);
+
 #endif

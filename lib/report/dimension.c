@@ -4,7 +4,7 @@
 #include "base/banned.h"
 
 const struct dimension_row dimensions[DIMENSIONS] = {
-#define DIMENSION_ROW(x, by, name, member, kind, max, owner) [BY_##by] = {name, kind, max, owner},
+#define DIMENSION_ROW(x, by, name, member, param, kind, min, max, owner, ...) [BY_##by] = {name, kind, min, max, owner},
     DIMENSION_LIST(DIMENSION_ROW, )
 #undef DIMENSION_ROW
 };

@@ -59,12 +59,33 @@ int64_t totals_error_rate(const struct totals *totals)
     return rate < INT64_MAX ? (int64_t)rate : INT64_MAX;
 }
 
-bool filter_has_terms(const struct report_filter *filter)
+bool filter_needs_logs(const struct report_filter *filter, bool of_errors)
 {
     for (size_t i = 0; i < TERMS; i++)
-        if (filter->terms[i].is_set)
+        if (filter->terms[i].is_set || filter->without[i].is_set)
             return true;
-    return false;
+    return filter->without[BY_ERROR].is_set && !filter->has_error && !of_errors;
+}
+
+struct report_term filter_term(const struct report_filter *filter, enum dimension by)
+{
+    if (by == BY_USER)
+        return (struct report_term){.is_set = filter->user_id != 0, .number = filter->user_id};
+    if (by == BY_ORDER)
+        return (struct report_term){.is_set = filter->order_id != 0, .number = filter->order_id};
+    if (by == BY_ERROR)
+        return (struct report_term){.is_set = filter->has_error, .text = filter->error};
+    if (by == BY_DOMAIN)
+        return (struct report_term){filter->has_domain, filter->is_below, .text = filter->domain};
+    return filter->terms[by];
+}
+
+bool filter_has_conditions(const struct report_filter *filter)
+{
+    for (size_t i = 0; i < DIMENSIONS; i++)
+        if (filter->without[i].is_set)
+            return true;
+    return filter->has_domain && filter->is_below;
 }
 
 void chart_release(struct chart *chart)

@@ -13,9 +13,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Only logs with this value: the member of the dimension's kind counts. */
+/* Logs with this value: the member of the dimension's kind counts. */
 struct report_term {
     bool is_set;
+    bool is_below;     /* of a domain: and all domains below it */
     struct slice text; /* borrowed; may be empty, for logs without a value */
     int64_t number;
     struct ip ip;
@@ -28,16 +29,25 @@ struct report_filter {
     int64_t user_id;     /* 0: everyone */
     int64_t order_id;    /* 0: every order */
     bool has_domain;     /* false: every domain */
+    bool is_below;       /* and all domains below it */
     struct slice domain; /* normalised by domain_normalise; borrowed */
     bool has_error;      /* false: every log, with an error or without */
     struct slice error;  /* not empty; borrowed */
     struct report_term terms[TERMS];
-    const struct zone *zone; /* whose clocks cut a chart into buckets; NULL: UTC; borrowed */
-    bool sums_only;          /* a chart's max_concurrency is not looked at, and may be too high */
+    struct report_term without[DIMENSIONS]; /* no logs with one of these */
+    const struct zone *zone;                /* whose clocks cut a chart into buckets; NULL: UTC; borrowed */
+    bool sums_only;                         /* a chart's max_concurrency is not looked at, and may be too high */
 };
 
-/* Is it filtered by what only single logs know? */
-bool filter_has_terms(const struct report_filter *filter);
+/* Is it filtered by what only single logs know? Logs without an error stand in no sums of their own. With `of_errors`,
+ * only logs that name one are asked for. */
+bool filter_needs_logs(const struct report_filter *filter, bool of_errors);
+
+/* What it asks for of any dimension, as a term. */
+struct report_term filter_term(const struct report_filter *filter, enum dimension by);
+
+/* Does it exclude anything, or ask for all domains below one? */
+bool filter_has_conditions(const struct report_filter *filter);
 
 /* How wide a chart's buckets are. Weeks start on Monday. */
 enum granularity {

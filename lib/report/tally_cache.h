@@ -9,16 +9,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What was added up. */
+#define TALLY_DOMAIN_BYTES (LIMIT_DOMAIN_BYTES + 3)
+
+/* What was added up. It has no padding, because its bytes are compared. */
 struct tally_question {
     int64_t source; /* enum scan_source */
     int64_t user_id;
     int64_t order_id;
     int64_t domain;
     int64_t error;
+    int64_t without_user, without_order, without_error;
     int64_t from, to; /* whole closed hours, Unix seconds */
     int64_t changes;  /* of closed hours, up to the moment that the report sees (schema/, table closing) */
+    char below[TALLY_DOMAIN_BYTES];
+    char without_domain[TALLY_DOMAIN_BYTES];
 };
+_Static_assert(TALLY_DOMAIN_BYTES % sizeof(int64_t) == 0, "no padding");
 
 #define TALLY_CACHE_ENTRIES 16
 #define TALLY_CACHE_BYTES ((size_t)10 << 20) /* all of them; a tally over half of it is not kept */

@@ -46,10 +46,11 @@ static void print_domain(FILE *file, int64_t domain)
     static const char *const odd[] = {"<img src=x>", "=cmd()", "m\\u00fcnchen.example", "quote\\\"d",
                                       "a'b; DROP TABLE x"};
     static const char *const names[] = {"site", "SITE", "Site"}, *const tops[] = {".example", ".Example", ".EXAMPLE."};
+    static const char *const below[] = {"", "", "www.", "x.www.", "x"};
     if (domain < ROWS(odd))
         fputs(odd[domain], file);
     else
-        fprintf(file, "%s%d%s", names[pick(3)], (int)domain, tops[pick(3)]);
+        fprintf(file, "%s%s%d%s", below[pick(5)], names[pick(3)], (int)domain, tops[pick(3)]);
 }
 
 static int64_t counter(void)
@@ -167,9 +168,14 @@ static void pick_question(struct question *q)
     }
     if (pick(3) == 0) {
         int64_t domain = 5 + pick(8);
-        query =
-            add(query, "&domain=%s%" PRId64 ".%s", pick(2) ? "site" : "SITE", domain, pick(2) ? "example" : "Example.");
-        where = add(where, " AND domain = 'site%" PRId64 ".example'", domain);
+        bool is_below = pick(2);
+        query = add(query, "&domain=%s%s%" PRId64 ".%s", is_below ? "*." : "", pick(2) ? "site" : "SITE", domain,
+                    pick(2) ? "example" : "Example.");
+        where = add(where,
+                    is_below ? " AND (domain = 'site%" PRId64 ".example'" : " AND (domain = 'site%" PRId64 ".example')",
+                    domain);
+        if (is_below)
+            where = add(where, " OR domain GLOB '*.site%" PRId64 ".example')", domain);
     }
     if (pick(4) == 0) {
         static const char *const errors[][2] = {{"timeout", "'timeout'"},
@@ -199,6 +205,21 @@ static const struct {
     {"&ip_from=78.100.50.12", " AND ip_from = '4E64320C'"},
     {"&ip_from=78.100.50.12&ip_out=185.199.100.10&port=40",
      " AND ip_from = '4E64320C' AND ip_out = 'B9C7640A' AND port = 40"},
+    {"&not_worker=worker-01", " AND worker <> 'worker-01'"},
+    {"&not_worker=&not_peer=p7", " AND worker <> '' AND peer_id <> 'p7'"},
+    {"&not_protocol=HTTPS&not_port=40", " AND protocol <> 'HTTPS' AND port <> 40"},
+    {"&not_ip_out=2001:DB8::10", " AND ip_out <> '20010DB8000000000000000000000010'"},
+    {"&not_ip_from=78.100.50.12", " AND ip_from <> '4E64320C'"},
+    {"&not_error=timeout", " AND error <> 'timeout'"},
+    {"&not_error=dns+%22failure%22,%20twice&not_domain=*.example",
+     " AND error <> 'dns \"failure\", twice' AND domain NOT GLOB '*.example' AND domain <> 'example'"},
+    {"&not_domain=SITE7.example.", " AND domain <> 'site7.example'"},
+    {"&not_domain=*.www.site9.example", " AND domain NOT IN ('www.site9.example', 'x.www.site9.example')"},
+    {"&not_domain=%3Cimg+src%3Dx%3E", " AND domain <> '<img src=x>'"},
+    {"&not_orderId=2", " AND order_id <> 2"},
+    {"&not_userId=3", " AND user_id <> 3"},
+    {"&not_userId=1&not_orderId=5&not_domain=site6.example",
+     " AND user_id <> 1 AND order_id <> 5 AND domain <> 'site6.example'"},
 };
 
 /* What only single logs know. */

@@ -30,6 +30,39 @@ static int64_t month_of(int64_t seconds)
     return civil.year * INT64_C(12) + civil.month;
 }
 
+/* The text is whole where it was put: "*." before it means all below. */
+static void check_text(enum dimension by, const struct report_term *term, const char *text)
+{
+    static const size_t most[DIMENSIONS] = {
+        [BY_WORKER] = 128, [BY_PEER] = 128, [BY_PROTOCOL] = 32, [BY_ERROR] = 256, [BY_DOMAIN] = 253};
+    size_t skip = term->is_below ? 2 : 0;
+    CHECK(term->text.data == text + skip && text[skip + term->text.len] == '\0' && strlen(text) <= most[by]);
+    CHECK(text_is_utf8(text, strlen(text)));
+    CHECK(!term->is_below || (by == BY_DOMAIN && !memcmp(text, "*.", 2) && term->text.len > 0));
+    CHECK(by != BY_ERROR || term->text.len > 0);
+    for (; by == BY_DOMAIN && *text; text++)
+        CHECK((unsigned char)*text >= 0x20 && *text != 0x7f && !(*text >= 'A' && *text <= 'Z') &&
+              (*text != '.' || text[1]));
+}
+
+static void check_term(enum dimension by, const struct report_term *term, const char *text)
+{
+    bool is_id = by == BY_ORDER || by == BY_USER;
+    if (!term->is_set)
+        return;
+    switch (dimensions[by].kind) {
+    case VALUE_NAME:
+        check_text(by, term, text);
+        return;
+    case VALUE_NUMBER:
+        CHECK(term->number >= is_id && term->number <= (is_id ? LIMIT_ID : 65535));
+        return;
+    case VALUE_ADDRESS:
+        CHECK(term->ip.len == 0 || term->ip.len == 4 || term->ip.len == 16);
+        return;
+    }
+}
+
 static void check_taken(const struct answer *answer, const struct param_set *set)
 {
     const struct params *params = &answer->params;
@@ -44,17 +77,10 @@ static void check_taken(const struct answer *answer, const struct param_set *set
     CHECK(params->granularity <= GRANULARITY_MONTH && params->sort <= ORDER_ERROR_RATE);
     CHECK(params->format <= FORMAT_CSV && params->by < DIMENSIONS);
     CHECK(!filter->zone || filter->zone == &params->zone);
-    if (filter->has_error)
-        CHECK(filter->error.data == params->error && filter->error.len >= 1 && filter->error.len <= LIMIT_ERROR_BYTES &&
-              text_is_utf8(filter->error.data, filter->error.len) && strlen(params->error) == filter->error.len);
-    if (!filter->has_domain)
-        return;
-    CHECK(filter->domain.data == params->domain && filter->domain.len <= LIMIT_DOMAIN_BYTES);
-    CHECK(filter->domain.len == 0 || filter->domain.data[filter->domain.len - 1] != '.');
-    CHECK(text_is_utf8(filter->domain.data, filter->domain.len));
-    for (size_t i = 0; i < filter->domain.len; i++) {
-        unsigned char c = (unsigned char)filter->domain.data[i];
-        CHECK(c >= 0x20 && c != 0x7f && !(c >= 'A' && c <= 'Z'));
+    for (enum dimension by = 0; by < DIMENSIONS; by++) {
+        struct report_term term = filter_term(filter, by);
+        check_term(by, &term, params->texts[0][by]);
+        check_term(by, &filter->without[by], params->texts[1][by]);
     }
 }
 
@@ -67,6 +93,13 @@ static void check_refused(const struct answer *answer)
     CHECK(of_parameter == (answer->fault.parameter[0] != '\0'));
 }
 
+static void check_same_term(const struct report_term *a, const struct report_term *b)
+{
+    CHECK(a->is_set == b->is_set && a->is_below == b->is_below && a->number == b->number);
+    CHECK(a->text.len == b->text.len && (a->text.len == 0 || !memcmp(a->text.data, b->text.data, a->text.len)));
+    CHECK(a->ip.len == b->ip.len && !memcmp(a->ip.bytes, b->ip.bytes, a->ip.len));
+}
+
 static void check_same(const struct answer *one, const struct answer *other)
 {
     const struct params *a = &one->params, *b = &other->params;
@@ -77,9 +110,11 @@ static void check_same(const struct answer *one, const struct answer *other)
         return;
     CHECK(a->filter.from == b->filter.from && a->filter.to == b->filter.to);
     CHECK(!a->filter.zone == !b->filter.zone && a->zone.count == b->zone.count);
-    CHECK(a->filter.user_id == b->filter.user_id && a->filter.order_id == b->filter.order_id);
-    CHECK(a->filter.has_domain == b->filter.has_domain && strcmp(a->domain, b->domain) == 0);
-    CHECK(a->filter.has_error == b->filter.has_error && strcmp(a->error, b->error) == 0);
+    for (enum dimension by = 0; by < DIMENSIONS; by++) {
+        struct report_term term = filter_term(&a->filter, by), again = filter_term(&b->filter, by);
+        check_same_term(&term, &again);
+        check_same_term(&a->filter.without[by], &b->filter.without[by]);
+    }
     CHECK(a->granularity == b->granularity && a->fill_zero == b->fill_zero && a->sort == b->sort);
     CHECK(a->format == b->format && a->by == b->by);
     CHECK(a->page == b->page && a->limit == b->limit);
@@ -151,11 +186,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct answer answer;
     if (size < 1 || size - 1 > LIMIT_QUERY_STRING_BYTES + 90)
         return 0;
-    for (int p = PARAM_DOMAIN; p <= PARAM_PAGE; p++)
-        set.takes[p] = data[0] >> (p - PARAM_DOMAIN) & 1;
+    for (int p = PARAM_TO + 1; p <= PARAM_PAGE; p++)
+        set.takes[p] = data[0] >> p % 8 & 1;
     memcpy(query + 2, data + 1, size - 1);
     query[2 + size - 1] = '\0';
-    set.takes[PARAM_FORMAT] = set.takes[PARAM_ERROR] = true;
+    set.takes[PARAM_FORMAT] = set.takes[PARAM_ERROR] = set.takes[PARAM_NOT_DOMAIN] = true;
     set.takes[PARAM_BY] = strstr(query + 2, "by=") != NULL; /* where it is taken, it is required */
     parse(query + 2, &set, &answer);
     if (answer.err)

@@ -205,15 +205,52 @@ static bool is_ip(const struct ip *ip, const struct ip *wanted)
     return ip->len == wanted->len && memcmp(ip->bytes, wanted->bytes, ip->len) == 0;
 }
 
+/* Is it the name, or does it end with a dot and the name? */
+static bool is_domain(const char *domain, struct slice name, bool is_below)
+{
+    size_t len = strlen(domain);
+    bool is_longer = len > name.len && domain[len - name.len - 1] == '.';
+    return is_text(domain, name) || (is_below && is_longer && is_text(domain + len - name.len, name));
+}
+
+static bool has_value(const struct kept_log *log, enum dimension by, const struct report_term *term)
+{
+    switch (by) {
+    case BY_WORKER:
+        return is_text(log->name[NAME_WORKER], term->text);
+    case BY_PEER:
+        return is_text(log->name[NAME_PEER], term->text);
+    case BY_PROTOCOL:
+        return is_text(log->name[NAME_PROTOCOL], term->text);
+    case BY_ERROR:
+        return is_text(log->name[NAME_ERROR], term->text);
+    case BY_DOMAIN:
+        return is_domain(log->name[NAME_DOMAIN], term->text, term->is_below);
+    case BY_PORT:
+        return log->record.port == term->number;
+    case BY_ORDER:
+        return log->record.order_id == term->number;
+    case BY_USER:
+        return log->record.user_id == term->number;
+    case BY_IP_OUT:
+        return is_ip(&log->record.ip_out, &term->ip);
+    case BY_IP_FROM:
+        return is_ip(&log->record.ip_from, &term->ip);
+    case DIMENSIONS:
+        break;
+    }
+    return false;
+}
+
 static bool matches_terms(const struct kept_log *log, const struct report_filter *filter)
 {
-    const struct report_term *terms = filter->terms;
-    return (!terms[BY_WORKER].is_set || is_text(log->name[NAME_WORKER], terms[BY_WORKER].text)) &&
-           (!terms[BY_PEER].is_set || is_text(log->name[NAME_PEER], terms[BY_PEER].text)) &&
-           (!terms[BY_PROTOCOL].is_set || is_text(log->name[NAME_PROTOCOL], terms[BY_PROTOCOL].text)) &&
-           (!terms[BY_PORT].is_set || log->record.port == terms[BY_PORT].number) &&
-           (!terms[BY_IP_OUT].is_set || is_ip(&log->record.ip_out, &terms[BY_IP_OUT].ip)) &&
-           (!terms[BY_IP_FROM].is_set || is_ip(&log->record.ip_from, &terms[BY_IP_FROM].ip));
+    for (enum dimension by = 0; by < DIMENSIONS; by++) {
+        if (by < TERMS && filter->terms[by].is_set && !has_value(log, by, &filter->terms[by]))
+            return false;
+        if (filter->without[by].is_set && has_value(log, by, &filter->without[by]))
+            return false;
+    }
+    return true;
 }
 
 static bool matches(const struct kept_log *log, const struct report_filter *filter)
@@ -222,7 +259,7 @@ static bool matches(const struct kept_log *log, const struct report_filter *filt
     return record->ts >= filter->from && record->ts < filter->to &&
            (!filter->user_id || record->user_id == filter->user_id) &&
            (!filter->order_id || record->order_id == filter->order_id) &&
-           (!filter->has_domain || is_text(log->name[NAME_DOMAIN], filter->domain)) &&
+           (!filter->has_domain || is_domain(log->name[NAME_DOMAIN], filter->domain, filter->is_below)) &&
            (!filter->has_error || is_text(log->name[NAME_ERROR], filter->error)) && matches_terms(log, filter);
 }
 

@@ -24,7 +24,7 @@
 #define PATIENCE_MS 120000
 #define EXPORT_EACH 3 /* they take longest */
 
-static const char *const domains[] = {"a.example", "b.example", "c.example", ""};
+static const char *const domains[] = {"a.example", "b.example", "www.a.example", "xa.example", ""};
 static const char *const errors[] = {"", "", "timeout", "refused"};
 static const char *const peers[] = {"", "peer-1", "peer-2"};
 static const char *const addresses[] = {"", "1.2.3.4", "2001:db8::1", "::"};
@@ -200,6 +200,27 @@ static void add_terms(struct report_filter *filter)
     ck_assert(ip_parse(slice_of(addresses[pick(ROWS(addresses))]), &terms[BY_IP_FROM].ip));
 }
 
+/* Often nothing; else one or several dimensions, or all below a domain. */
+static void exclude(struct report_filter *filter)
+{
+    struct report_term *without = filter->without;
+    filter->is_below = filter->domain.len > 0 && pick(2);
+    if (pick(2))
+        return;
+    for (int by = 0; by < DIMENSIONS; by++)
+        without[by].is_set = pick(4) == 0;
+    without[BY_DOMAIN].text = slice_of(pick(3) ? domains[pick(ROWS(domains))] : "example");
+    without[BY_DOMAIN].is_below = without[BY_DOMAIN].text.len > 0 && pick(2);
+    without[BY_ERROR].text = slice_of(errors[2 + pick(2)]);
+    without[BY_PEER].text = slice_of(peers[pick(ROWS(peers))]);
+    without[BY_WORKER].text = without[BY_PROTOCOL].text = slice_of(pick(4) ? "unknown" : "");
+    without[BY_PORT].number = pick(4) ? 81 : 443;
+    without[BY_ORDER].number = 1 + pick(5);
+    without[BY_USER].number = 1 + pick(4);
+    ck_assert(ip_parse(slice_of(addresses[pick(ROWS(addresses))]), &without[BY_IP_OUT].ip));
+    ck_assert(ip_parse(slice_of(addresses[pick(ROWS(addresses))]), &without[BY_IP_FROM].ip));
+}
+
 static void compare_summaries(const struct report_filter *filter)
 {
     struct totals totals[ENGINES];
@@ -365,6 +386,7 @@ void two_engines_ask(int questions)
     for (int i = 0; i < questions; i++) {
         struct report_filter filter = random_filter();
         add_terms(&filter);
+        exclude(&filter);
         compare_summaries(&filter);
         compare_charts(&filter);
         compare_breakdowns(&filter);

@@ -17,16 +17,12 @@
 static const struct param_set every = {
     .takes = {[PARAM_FROM] = true,
               [PARAM_TO] = true,
-              [PARAM_DOMAIN] = true,
-              [PARAM_ORDER_ID] = true,
-              [PARAM_USER_ID] = true,
               [PARAM_GRANULARITY] = true,
               [PARAM_FILL] = true,
               [PARAM_SORT_BY] = true,
               [PARAM_LIMIT] = true,
               [PARAM_PAGE] = true,
-              [PARAM_TIMEZONE] = true,
-              [PARAM_ERROR] = true},
+              [PARAM_TIMEZONE] = true PARAM_TAKE_FILTERS},
     .default_limit = 30,
     .max_limit = 100,
     .max_limit_of_page = 1000,
@@ -128,6 +124,22 @@ static const struct {
     {RANGE "&error=a&error=a", ERR_PARAMETER_INVALID, "error"},
     {RANGE "&error=a%00b", ERR_PARAMETER_INVALID, "error"},
     {RANGE "&error=%ff", ERR_PARAMETER_INVALID, "error"},
+    /* exclusion: the same values, keys of its own */
+    {RANGE "&not_orderId=", ERR_PARAMETER_INVALID, "not_order_id"},
+    {RANGE "&not_orderId=0", ERR_PARAMETER_INVALID, "not_order_id"},
+    {RANGE "&not_orderId=1&not_orderId=2", ERR_PARAMETER_INVALID, "not_order_id"},
+    {RANGE "&not_userId=1x", ERR_PARAMETER_INVALID, "not_user_id"},
+    {RANGE "&not_domain=a%0ab", ERR_PARAMETER_INVALID, "not_domain"},
+    {RANGE "&not_error=", ERR_PARAMETER_INVALID, "not_error"},
+    {RANGE "&not_port=65536", ERR_PARAMETER_INVALID, "not_port"},
+    {RANGE "&not_port=", ERR_PARAMETER_INVALID, "not_port"},
+    {RANGE "&not_ip_out=1.2.3", ERR_PARAMETER_INVALID, "not_ip_out"},
+    {RANGE "&not_ip_from=%00", ERR_PARAMETER_INVALID, "not_ip_from"},
+    {RANGE "&not_protocol=123456789012345678901234567890123", ERR_PARAMETER_INVALID, "not_protocol"},
+    {RANGE "&notOrderId=1", ERR_QUERY_INVALID, ""},
+    {RANGE "&not_order_id=1", ERR_QUERY_INVALID, ""},
+    {RANGE "&not-domain=a", ERR_QUERY_INVALID, ""},
+    {RANGE "&NOT_WORKER=a", ERR_QUERY_INVALID, ""},
     /* the first of the table is named, wherever it stands */
     {"timezone=x&limit=x&to=2026-03-15&from=2026-03-15", ERR_PARAMETER_INVALID, "limit"},
     {"limit=x&to=x&from=x", ERR_PARAMETER_INVALID, "from"},
@@ -303,6 +315,58 @@ START_TEST(reads_everything)
 }
 END_TEST
 
+/* A filter and an exclusion of each kind. */
+START_TEST(reads_exclusions)
+{
+    const struct report_filter *filter = &params.filter;
+    ck_assert_int_eq(params_parse(RANGE "&domain=*.Example.COM.&not_domain=www.Example.com:443&worker=&not_worker=w%201"
+                                        "&not_error=timeout&not_orderId=9007199254740991&not_userId=7&not_port=0"
+                                        "&not_ip_out=2001:DB8::1&not_ip_from=",
+                                  &every, &params, &fault),
+                     OK);
+    ck_assert(filter->has_domain && filter->is_below && slice_equals(filter->domain, "example.com"));
+    ck_assert(filter->without[BY_DOMAIN].is_set && !filter->without[BY_DOMAIN].is_below);
+    ck_assert(slice_equals(filter->without[BY_DOMAIN].text, "www.example.com"));
+    ck_assert(filter->terms[BY_WORKER].is_set && filter->terms[BY_WORKER].text.len == 0);
+    ck_assert(filter->without[BY_WORKER].is_set && slice_equals(filter->without[BY_WORKER].text, "w 1"));
+    ck_assert(!filter->has_error && slice_equals(filter->without[BY_ERROR].text, "timeout"));
+    ck_assert(!filter->order_id && filter->without[BY_ORDER].number == INT64_C(9007199254740991));
+    ck_assert(!filter->user_id && filter->without[BY_USER].number == 7);
+    ck_assert(filter->without[BY_PORT].is_set && filter->without[BY_PORT].number == 0);
+    ck_assert(filter->without[BY_IP_OUT].ip.len == 16 &&
+              !memcmp(filter->without[BY_IP_OUT].ip.bytes, "\x20\x01\x0d\xb8", 4));
+    ck_assert(filter->without[BY_IP_FROM].is_set && filter->without[BY_IP_FROM].ip.len == 0);
+    ck_assert(!filter->without[BY_PEER].is_set && !filter->without[BY_PROTOCOL].is_set);
+}
+END_TEST
+
+static const struct {
+    const char *query; /* behind domain= */
+    const char *domain;
+    bool is_below;
+} wildcards[] = {
+    {"*.example.com", "example.com", true},
+    {"%2A.com", "com", true},
+    {"https://*.Example.com:443/", "example.com", true},
+    {"*.*.com", "*.com", true},
+    {"*", "*", false},
+    {"*.", "*", false},
+    {".example.com", ".example.com", false},
+    {"*example.com", "*example.com", false},
+    {"a.*.com", "a.*.com", false},
+};
+
+START_TEST(reads_wildcards)
+{
+    char query[128];
+    snprintf(query, sizeof query, RANGE "&domain=%s", wildcards[_i].query);
+    ck_assert_int_eq(params_parse(query, &every, &params, &fault), OK);
+    ck_assert_msg(slice_equals(params.filter.domain, wildcards[_i].domain) &&
+                      params.filter.is_below == wildcards[_i].is_below,
+                  "%s: %s, %d", query, params.filter.domain.data, params.filter.is_below);
+}
+END_TEST
+
 static const struct {
     const char *query;
     enum granularity granularity;
@@ -359,7 +423,7 @@ END_TEST
 
 START_TEST(bounds_number)
 {
-    char text[256] = RANGE;
+    char text[512] = RANGE;
 
     for (size_t i = 2; i < LIMIT_PARAMETERS; i++)
         memcpy(text + strlen(text), "&a=1", 5);
@@ -412,6 +476,8 @@ int main(void)
     tcase_add_loop_test(tcase, chooses_widths, 0, ROWS(widths));
     tcase_add_test(tcase, has_defaults);
     tcase_add_test(tcase, reads_everything);
+    tcase_add_test(tcase, reads_exclusions);
+    tcase_add_loop_test(tcase, reads_wildcards, 0, ROWS(wildcards));
     tcase_add_test(tcase, ignores_others);
     tcase_add_test(tcase, bounds_length);
     tcase_add_test(tcase, bounds_number);

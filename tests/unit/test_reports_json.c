@@ -525,9 +525,10 @@ static const struct {
     const char *query;
     bool is_kept;
 } asked_by[] = {
-    {"&worker=worker-01", true},   {"&peer=", true},      {"&ip_out=1.2.3.4", true}, {"&ip_from=::1", true},
-    {"&protocol=HTTPS", false},    {"&port=0", false},    {"&by=worker", true},      {"&by=peer", true},
-    {"&by=ip_out", true},          {"&by=ip_from", true}, {"&by=port", false},       {"&by=protocol&peer=x", true},
+    {"&worker=worker-01", true},   {"&peer=", true},        {"&ip_out=1.2.3.4", true}, {"&ip_from=::1", true},
+    {"&protocol=HTTPS", false},    {"&port=0", false},      {"&by=worker", true},      {"&by=peer", true},
+    {"&by=ip_out", true},          {"&by=ip_from", true},   {"&by=port", false},       {"&by=protocol&peer=x", true},
+    {"&not_worker=x", true},       {"&not_ip_from=", true}, {"&not_port=1", false},    {"&not_domain=*.x", false},
     {"&by=order&domain=x", false}, {"&error=x", false},
 };
 

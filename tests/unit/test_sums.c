@@ -11,7 +11,14 @@
  *   a quarter's seconds taken from all orders                     summary: first 1831420800, not 1831419900
  *   packed entries not read order by order                        order: row 1, '0'
  *   a part of a quarter taken for all of it                       user: row 1, '3'
- *   a run of logs not cut at the range's ends                     worker: row 2, 'worker-01' */
+ *   a run of logs not cut at the range's ends                     worker: row 2, 'worker-01'
+ *   "xa.example" below "a.example"                                summary: sums
+ *   packed entries not read order by order for not_orderId        summary: sums
+ *   an excluded order in the rows of orders                       order: row 5, '3'
+ *   an excluded error in packed entries                           errors: row 1, 'a "quoted", one'
+ *   sums of another not_domain taken from the cache               domains: sums
+ *   everyone not split into users where one is excluded           summary: sums
+ *   the first user's seconds of a quarter taken for all           summary: last 1830412694, not 1830412719 */
 #include "log/batch.h"
 #include "support/lists.h"
 #include "store/sqlite/sqlite.h"
@@ -33,7 +40,8 @@
 #define USERS 4
 #define ORDERS 6 /* several users share each */
 
-static const char *const domains[] = {"a.example", "b.example", "c.example", "d.example", "", "\"q\",=1+1"};
+static const char *const domains[] = {"a.example",  "b.example",     "c.example",  "d.example",      "",
+                                      "\"q\",=1+1", "www.a.example", "xa.example", "x.www.a.example"};
 static const char *const errors[] = {"", "", "", "timeout", "line\r\nbreak", "a \"quoted\", one"};
 static const char *const workers[] = {"", "worker-01", "worker-02", "=HYPERLINK(\"x\")"};
 static const char *const peers[] = {"", "peer-1", "peer-2", "peer,3", "p\xc3\xa9r"};
@@ -171,7 +179,7 @@ static void tear_down(void)
 
 struct question {
     struct report_filter filter;
-    char where[1024];
+    char where[2048];
 };
 
 static int64_t edge(void)
@@ -228,6 +236,83 @@ static void add_ip_term(struct question *question, enum dimension by, const char
     term->is_set = true;
     ck_assert(ip_parse(slice_of(addresses[i].text), &term->ip));
     add_where(question, format, addresses[i].hex);
+}
+
+/* Domains below one, by its text; "" is above what ends with a dot alone, so it stands for itself. */
+static void add_below(struct question *question, bool is_not, const char *domain)
+{
+    char *more = sqlite3_mprintf(" AND %s(domain = %Q OR substr(domain, -length('.' || %Q)) = '.' || %Q)",
+                                 is_not ? "NOT " : "", domain, domain, domain);
+    add_where(question, "%s", more);
+    sqlite3_free(more);
+}
+
+/* What the rows of single users know. */
+static void pick_everyone_but(struct question *question)
+{
+    int64_t user = 1 + pick(USERS);
+    *question = (struct question){.filter = {.from = question->filter.from, .to = question->filter.to}};
+    question->filter.without[BY_USER] = (struct report_term){.is_set = true, .number = user};
+    snprintf(question->where, sizeof question->where, "t >= %lld AND t < %lld AND user_id <> %d",
+             (long long)question->filter.from, (long long)question->filter.to, (int)user);
+}
+
+/* What packed entries and logs know: all below a domain, and exclusions. */
+static void pick_conditions(struct question *question)
+{
+    static const char *const above[] = {"a.example", "example", "www.a.example", "unknown.example"};
+    struct report_filter *filter = &question->filter;
+    struct report_term *without = filter->without;
+    char number[16];
+    if (!filter->has_domain && pick(3) == 0) {
+        const char *domain = above[pick((int64_t)ROWS(above))];
+        filter->has_domain = filter->is_below = true;
+        filter->domain = slice_of(domain);
+        add_below(question, false, domain);
+    }
+    if (pick(3) == 0) {
+        bool is_below = pick(2);
+        const char *domain = is_below ? above[pick((int64_t)ROWS(above))] : domains[pick((int64_t)ROWS(domains))];
+        without[BY_DOMAIN] = (struct report_term){true, is_below, .text = slice_of(domain)};
+        if (is_below)
+            add_below(question, true, domain);
+        else
+            add_where(question, " AND domain <> %Q", domain);
+    }
+    for (enum dimension by = BY_ORDER; by <= BY_USER; by++)
+        if (pick(3) == 0) {
+            without[by] = (struct report_term){.is_set = true, .number = 1 + pick(USERS)};
+            snprintf(number, sizeof number, "%d", (int)without[by].number);
+            add_where(question, by == BY_ORDER ? " AND order_id <> %s" : " AND user_id <> %s", number);
+        }
+}
+
+/* What only single logs know: logs without an error, too, are those that have not this one. */
+static void pick_exclusions(struct question *question)
+{
+    struct report_term *without = question->filter.without;
+    const char *error = errors[3 + pick((int64_t)ROWS(errors) - 3)], *worker = workers[pick((int64_t)ROWS(workers))];
+    size_t address = (size_t)pick((int64_t)ROWS(addresses));
+    bool is_alone = pick(3) == 0;
+    if (is_alone || pick(2)) {
+        without[BY_ERROR] = (struct report_term){.is_set = true, .text = slice_of(error)};
+        add_where(question, " AND error <> %Q", error);
+    }
+    if (is_alone)
+        return;
+    if (pick(3) == 0) {
+        without[BY_WORKER] = (struct report_term){.is_set = true, .text = slice_of(worker)};
+        add_where(question, " AND worker <> %Q", worker);
+    }
+    if (pick(3) == 0) {
+        without[BY_PORT] = (struct report_term){.is_set = true, .number = 443};
+        add_where(question, " AND port <> %s", "443");
+    }
+    if (pick(3) == 0) {
+        without[BY_IP_FROM].is_set = true;
+        ck_assert(ip_parse(slice_of(addresses[address].text), &without[BY_IP_FROM].ip));
+        add_where(question, " AND ip_from <> %Q", addresses[address].hex);
+    }
 }
 
 /* What only single logs know: each by itself, and some together. */
@@ -415,13 +500,52 @@ static void check_breakdown(const struct question *question, size_t dimension, c
     list_release(&breakdown);
 }
 
+/* The errors with most of them, without samples. */
+static void check_errors(const struct question *question)
+{
+    struct list list = {0};
+    struct fault fault;
+    size_t i = 0;
+    sqlite3_stmt *row = ask("SELECT error, sum(x), min(t), max(t)", question,
+                            "AND error <> '' GROUP BY error ORDER BY 2 DESC, 1 LIMIT 3");
+    ck_assert_int_eq(list_errors(reader, &question->filter, 3, &list, &fault), OK);
+    for (; sqlite3_step(row) == SQLITE_ROW; i++) {
+        ck_assert_msg(i < list.count, "errors: a row too few: %s", question->where);
+        const struct totals *totals = &list.rows[i].totals;
+        ck_assert_msg(!strcmp(list.rows[i].name, (const char *)sqlite3_column_text(row, 0)) &&
+                          totals->errors == sqlite3_column_int64(row, 1) &&
+                          totals->first == sqlite3_column_int64(row, 2) && totals->last == sqlite3_column_int64(row, 3),
+                      "errors: row %zu, '%s': %s", i, list.rows[i].name, question->where);
+    }
+    ck_assert_msg(i == list.count, "errors: %zu rows, not %zu: %s", list.count, i, question->where);
+    sqlite3_finalize(row);
+    list_release(&list);
+}
+
+/* The same range and filters, but another domain is excluded, or another user. */
+static void check_other_exclusions(const struct question *question)
+{
+    for (enum dimension by = BY_USER; by <= BY_DOMAIN; by++) {
+        struct question other = *question;
+        struct report_term *without = &other.filter.without[by];
+        struct totals summary;
+        struct fault fault;
+        if (by == BY_ERROR)
+            continue; /* check_other_error */
+        *without = (struct report_term){.is_set = true, .number = 1 + pick(USERS)};
+        without->text = slice_of(domains[pick((int64_t)ROWS(domains))]);
+        ck_assert_int_eq(store_summary(reader, &other.filter, &summary, &fault), OK);
+        check_domains(&other, &summary);
+    }
+}
+
 /* The same range and filters, but another error: nothing that was kept of the one may be taken for it. */
 static void check_other_error(const struct question *question)
 {
     struct question other = *question;
     struct totals summary;
     struct fault fault;
-    if (!question->filter.has_error)
+    if (!question->filter.has_error || question->filter.without[BY_ERROR].is_set)
         return;
     other.filter.error = slice_of(slice_equals(question->filter.error, errors[3]) ? errors[5] : errors[3]);
     ck_assert_int_eq(store_summary(reader, &other.filter, &summary, &fault), OK);
@@ -449,10 +573,11 @@ static void check_pruned_question(void)
 {
     struct question question;
     struct totals summary;
-    do
+    do {
         pick_question(&question);
-    while (question.filter.from < raw_from &&
-           (question.filter.from % WHEN_DAY || (question.filter.to < raw_from && question.filter.to % WHEN_DAY)));
+        pick_conditions(&question);
+    } while (question.filter.from < raw_from &&
+             (question.filter.from % WHEN_DAY || (question.filter.to < raw_from && question.filter.to % WHEN_DAY)));
     check_summary(&question, &summary);
     check_charts(&question, &summary);
     check_domains(&question, &summary);
@@ -492,13 +617,20 @@ static void check_question(bool has_terms)
     struct question question;
     struct totals summary;
     pick_question(&question);
-    if (has_terms)
+    pick_conditions(&question);
+    if (has_terms && pick(2))
         pick_terms(&question);
+    if (has_terms)
+        pick_exclusions(&question);
+    else if (pick(4) == 0)
+        pick_everyone_but(&question);
     check_minutes(&question);
     check_summary(&question, &summary);
     check_charts(&question, &summary);
     check_domains(&question, &summary);
+    check_errors(&question);
     check_other_error(&question);
+    check_other_exclusions(&question);
     for (size_t i = 0; i < ROWS(breakdowns); i++)
         check_breakdown(&question, i, &summary);
 }

@@ -20,39 +20,51 @@ void sql_put_text(struct buf *sql, struct slice text)
     buf_puts(sql, "')");
 }
 
-static void put_number(struct buf *sql, const char *column, int64_t value)
+static void put_number(struct buf *sql, const char *column, const char *is, int64_t value)
 {
-    if (value)
-        buf_printf(sql, " AND %s = %" PRId64, column, value);
+    buf_printf(sql, " AND %s %s %" PRId64, column, is, value);
 }
 
-static void put_name(struct buf *sql, const char *column, bool is_asked, struct slice text)
+static void put_name(struct buf *sql, const char *column, const char *is, struct slice text)
 {
-    if (!is_asked)
-        return;
-    buf_printf(sql, " AND %s = ", column);
+    buf_printf(sql, " AND %s %s ", column, is);
     sql_put_text(sql, text);
 }
 
-/* Addresses are stored as text. */
-static void put_term(struct buf *sql, enum dimension by, const struct report_term *term)
+/* The domain and all below it. */
+static void put_below(struct buf *sql, const char *column, bool is_not, struct slice domain)
 {
-    static const char *const columns[TERMS] = {
-        [BY_WORKER] = "worker", [BY_PEER] = "peer_id",  [BY_PROTOCOL] = "protocol",
-        [BY_PORT] = "port",     [BY_IP_OUT] = "ip_out", [BY_IP_FROM] = "ip_from"};
+    buf_printf(sql, " AND %s(%s = ", is_not ? "NOT " : "", column);
+    sql_put_text(sql, domain);
+    buf_printf(sql, " OR endsWith(%s, concat('.', ", column);
+    sql_put_text(sql, domain);
+    buf_puts(sql, ")))");
+}
+
+/* Addresses are stored as text. */
+static void put_term(struct buf *sql, enum dimension by, bool is_not, const struct report_term *term)
+{
+    static const char *const columns[DIMENSIONS] = {
+        [BY_WORKER] = "worker", [BY_PEER] = "peer_id",    [BY_PROTOCOL] = "protocol", [BY_PORT] = "port",
+        [BY_IP_OUT] = "ip_out", [BY_IP_FROM] = "ip_from", [BY_ORDER] = "order_id",    [BY_USER] = "user_id",
+        [BY_ERROR] = "error",   [BY_DOMAIN] = "domain"};
+    const char *is = is_not ? "!=" : "=";
     if (!term->is_set)
         return;
     char address[46];
     switch (dimensions[by].kind) {
     case VALUE_NAME:
-        put_name(sql, columns[by], true, term->text);
+        if (term->is_below)
+            put_below(sql, columns[by], is_not, term->text);
+        else
+            put_name(sql, columns[by], is, term->text);
         return;
     case VALUE_NUMBER:
-        buf_printf(sql, " AND %s = %" PRId64, columns[by], term->number);
+        put_number(sql, columns[by], is, term->number);
         return;
     case VALUE_ADDRESS:
         ip_format(&term->ip, address);
-        put_name(sql, columns[by], true, slice_of(address));
+        put_name(sql, columns[by], is, slice_of(address));
         return;
     }
 }
@@ -62,10 +74,9 @@ void sql_put_where(struct buf *sql, const struct report_filter *filter)
 {
     buf_printf(sql, " WHERE day >= %" PRId64 " AND day <= %" PRId64 " AND ts >= %" PRId64 " AND ts < %" PRId64,
                filter->from / WHEN_DAY, (filter->to - 1) / WHEN_DAY, filter->from, filter->to);
-    put_number(sql, "user_id", filter->user_id);
-    put_number(sql, "order_id", filter->order_id);
-    put_name(sql, "domain", filter->has_domain, filter->domain);
-    put_name(sql, "error", filter->has_error, filter->error);
-    for (enum dimension by = 0; by < TERMS; by++)
-        put_term(sql, by, &filter->terms[by]);
+    for (enum dimension by = 0; by < DIMENSIONS; by++) {
+        struct report_term term = filter_term(filter, by);
+        put_term(sql, by, false, &term);
+        put_term(sql, by, true, &filter->without[by]);
+    }
 }

@@ -59,7 +59,7 @@ static enum err value_sink(void *ctx, const struct scan_row *row)
     return err ? err : tally_add(&sums->values, key, &row->totals, &index);
 }
 
-/* Orders and users are in the rollups, those of a domain or an error in the packed ones; everything else is in the logs
+/* Orders and users are in the rollups, those of domains or an error in the packed ones; everything else is in the logs
  * alone. */
 static enum tier widest_tier(enum dimension by, bool is_packed)
 {
@@ -72,14 +72,14 @@ static enum err add_up_values(struct sqlite_reader *reader, struct scan *scan, s
                               struct fault *fault)
 {
     const struct report_filter *filter = scan->filter;
-    struct scan_order order = {
-        .source = SCAN_VALUES,
-        .by = sums->by,
-        .widest = scan->has_terms ? TIER_QUARTER : widest_tier(sums->by, filter->has_domain || filter->has_error),
-        .from = filter->from,
-        .to = filter->to,
-        .sink = value_sink,
-        .ctx = sums};
+    bool is_packed = filter->has_domain || filter->has_error || filter->without[BY_DOMAIN].is_set;
+    struct scan_order order = {.source = SCAN_VALUES,
+                               .by = sums->by,
+                               .widest = scan->has_terms ? TIER_QUARTER : widest_tier(sums->by, is_packed),
+                               .from = filter->from,
+                               .to = filter->to,
+                               .sink = value_sink,
+                               .ctx = sums};
     enum err err = order.widest == TIER_QUARTER ? scan_check_kept(scan, fault) : OK;
     if (!err && order.widest == TIER_16_DAYS)
         err = scan_split_users(reader, scan, fault);

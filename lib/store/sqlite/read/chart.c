@@ -191,7 +191,7 @@ enum err sqlite_chart(struct sqlite_reader *reader, const struct report_filter *
                               .granularity = granularity,
                               .source = chart_source(filter, granularity),
                               .fault = fault};
-    enum err err = scan_begin(reader, filter, &scan, fault);
+    enum err err = scan_begin(reader, filter, false, &scan, fault);
     if (!err && granularity < GRANULARITY_15M)
         err = scan_check_kept(&scan, fault);
     if (!err)

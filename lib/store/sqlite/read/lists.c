@@ -33,19 +33,44 @@ static enum err add_up(struct sqlite_reader *reader, const struct scan *scan, en
     return scan_run(reader, scan, &order, fault);
 }
 
+/* "*.example.com" for a domain and those below it, "=example.com" for one alone; "" for none. */
+static void put_domain(const struct report_term *term, char ret_text[TALLY_DOMAIN_BYTES])
+{
+    if (!term->is_set)
+        return;
+    const char *mark = term->is_below ? "*." : "=";
+    memcpy(ret_text, mark, strlen(mark));
+    memcpy(ret_text + strlen(mark), term->text.data, term->text.len);
+}
+
+static struct tally_question question_of(const struct scan *scan, enum scan_source source, int64_t from, int64_t to)
+{
+    const struct report_filter *filter = scan->filter;
+    struct tally_question question = {.source = source,
+                                      .user_id = scan->user_count == 1 ? scan->users[0] : 0,
+                                      .order_id = filter->order_id,
+                                      .domain = scan->domain,
+                                      .error = scan->error,
+                                      .without_user = filter->without[BY_USER].number,
+                                      .without_order = filter->without[BY_ORDER].number,
+                                      .without_error = scan->match ? scan->match->without[BY_ERROR] : INT64_MIN,
+                                      .from = from,
+                                      .to = to,
+                                      .changes = scan->changes};
+    struct report_term domain = filter_term(filter, BY_DOMAIN);
+    if (domain.is_below)
+        put_domain(&domain, question.below);
+    put_domain(&filter->without[BY_DOMAIN], question.without_domain);
+    return question;
+}
+
 /* The closed hours [from, to), which most of the work is: from the cache where the same was asked lately. */
 static enum err add_up_closed(struct sqlite_reader *reader, const struct scan *scan, enum scan_source source,
                               int64_t from, int64_t to, struct tally *tally, struct fault *fault)
 {
-    struct tally_question question = {.source = source,
-                                      .user_id = scan->user_count == 1 ? scan->users[0] : 0,
-                                      .order_id = scan->filter->order_id,
-                                      .domain = scan->domain,
-                                      .error = scan->error,
-                                      .from = from,
-                                      .to = to,
-                                      .changes = scan->changes};
-    bool cacheable = scan->user_count == 1 && to > from; /* an order that several users share is asked for seldom */
+    struct tally_question question = question_of(scan, source, from, to);
+    bool cacheable = to > from && (scan->user_count == 1 ||
+                                   !scan->filter->order_id); /* an order that several users share is asked for seldom */
     const struct tally *known = cacheable ? tally_cache_find(&reader->cache, &question) : NULL;
     if (known)
         return tally_copy(known, false, tally) ? fault_set(fault, ERR_UNAVAILABLE, "out of memory") : OK;
@@ -240,7 +265,7 @@ enum err sqlite_list(struct sqlite_reader *reader, const struct report_filter *f
 {
     struct totals other = TOTALS_NONE;
     struct scan scan;
-    enum err err = scan_begin(reader, filter, &scan, fault);
+    enum err err = scan_begin(reader, filter, ask->samples, &scan, fault);
     if (!err && ask->samples)
         err = list_errors(reader, &scan, ask, sink, fault);
     else if (!err && ask->by == BY_DOMAIN)

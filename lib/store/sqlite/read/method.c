@@ -7,7 +7,8 @@
 /* Nothing is asked for that only logs and packed entries know. */
 static bool is_plain(const struct scan *scan)
 {
-    return scan->domain == NAME_ANY && scan->error == NAME_ANY;
+    return scan->domain == NAME_ANY && scan->error == NAME_ANY && !scan->filter->has_domain &&
+           !scan->filter->without[BY_DOMAIN].is_set;
 }
 
 static enum reader_statement value_statement(const struct pass *pass, const struct piece *piece)
@@ -17,6 +18,11 @@ static enum reader_statement value_statement(const struct pass *pass, const stru
     if (pass->user)
         return first + (any_domain ? VALUES_OF_USER : VALUES_OF_USER_DOMAIN);
     return first + (is_plain(pass->scan) && !piece_is_partial(piece) ? VALUES_OF_RUN : VALUES_OF_PART);
+}
+
+static struct method log_method(const struct pass *pass)
+{
+    return (struct method){pass->user ? R_LOGS_OF_USER : R_LOGS, !pass->user, pass_take_log};
 }
 
 static struct method chunk_method(const struct pass *pass)
@@ -36,6 +42,8 @@ static struct method value_method(const struct pass *pass, const struct piece *p
         return chunk_method(pass);
     if (pass->by == BY_USER && everyone && plain && !piece_is_partial(piece))
         return (struct method){R_QUARTER_OF_USERS, false, pass_take_owner};
+    if (pass->scan->match)
+        return log_method(pass);
     return (struct method){value_statement(pass, piece), everyone, pass_take_nothing};
 }
 
@@ -43,7 +51,7 @@ struct method method_for(const struct pass *pass, const struct piece *piece)
 {
     bool any_domain = pass->scan->domain == NAME_ANY;
     if (pass->scan->has_terms)
-        return (struct method){pass->user ? R_LOGS_OF_USER : R_LOGS, !pass->user, pass_take_log};
+        return log_method(pass);
     if (pass->source == SCAN_VALUES)
         return value_method(pass, piece);
     if (piece->tier == TIER_DAY && pass->source == SCAN_TRAFFIC)
@@ -54,6 +62,8 @@ struct method method_for(const struct pass *pass, const struct piece *piece)
         return chunk_method(pass);
     if (pass->source == SCAN_TRAFFIC && !piece_is_partial(piece) && !pass->scan->filter->order_id)
         return (struct method){R_QUARTER, false, pass_take_traffic};
+    if (pass->scan->match)
+        return log_method(pass);
     if (!pass->user)
         return (struct method){R_RAW_ALL, false, pass_take_raw};
     return (struct method){any_domain ? R_RAW_USER : R_RAW_USER_DOMAIN, false, pass_take_raw};
@@ -92,6 +102,7 @@ void method_bind(const struct method *method, const struct pass *pass, const str
     bind(statement, 8, pass->source == SCAN_ERRORS || pass->scan->error != NAME_ANY);
     bind(statement, 9, piece->end);
     bind(statement, 10, pass->scan->error);
-    for (enum dimension by = 0; pass->scan->has_terms && by < TERMS; by++)
+    bool reads_logs = method->take == pass_take_log;
+    for (enum dimension by = 0; reads_logs && by < TERMS; by++)
         bind_term(statement, pass->scan, by);
 }

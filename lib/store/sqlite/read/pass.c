@@ -75,21 +75,32 @@ enum err pass_take_raw(const struct pass *pass, sqlite3_stmt *statement, int64_t
     return give(pass, &row);
 }
 
+static void read_value(sqlite3_stmt *statement, enum dimension by, struct scan_row *row)
+{
+    int value = LOG_FIRST_VALUE + (int)by;
+    if (dimensions[by].kind == VALUE_ADDRESS)
+        row->ip = (struct slice){sqlite3_column_blob(statement, value), (size_t)sqlite3_column_bytes(statement, value)};
+    else
+        row->value = sqlite3_column_int64(statement, value);
+}
+
 /* A row of raw_log with all that it holds. */
 enum err pass_take_log(const struct pass *pass, sqlite3_stmt *statement, int64_t start)
 {
-    int value = LOG_FIRST_VALUE + (int)pass->by;
     struct scan_row row = {.at = sqlite3_column_int64(statement, 8) * WHEN_QUARTER + sqlite3_column_int64(statement, 7),
                            .error = sqlite3_column_int64(statement, 0),
                            .domain = sqlite3_column_int64(statement, 1)};
     (void)start;
     if (pass->source == SCAN_ERRORS && !wanted_error(pass->scan, row.error))
         return OK;
+    bool passes = true;
+    enum err err = OK;
+    if (pass->scan->match)
+        err = match_log(pass->reader, pass->scan->match, statement, LOG_FIRST_VALUE, &passes, pass->fault);
+    if (err || !passes)
+        return err;
     row.totals = row_totals_at(statement, 2, row.at);
-    if (dimensions[pass->by].kind == VALUE_ADDRESS)
-        row.ip = (struct slice){sqlite3_column_blob(statement, value), (size_t)sqlite3_column_bytes(statement, value)};
-    else
-        row.value = sqlite3_column_int64(statement, value);
+    read_value(statement, pass->by, &row);
     return give(pass, &row);
 }
 
@@ -104,17 +115,31 @@ enum err pass_take_nothing(const struct pass *pass, sqlite3_stmt *statement, int
 /* A row of a traffic table, of one user and order. */
 enum err pass_take_owner(const struct pass *pass, sqlite3_stmt *statement, int64_t start)
 {
+    const struct report_term *without = pass->scan->filter->without;
+    int64_t order = sqlite3_column_int64(statement, 1);
     (void)start;
-    struct scan_row row = {.value = sqlite3_column_int64(statement, pass->by == BY_USER ? 0 : 1),
+    if (without[BY_ORDER].is_set && without[BY_ORDER].number == order)
+        return OK;
+    struct scan_row row = {.value = pass->by == BY_USER ? sqlite3_column_int64(statement, 0) : order,
                            .totals = row_totals(statement, 2)};
     return give(pass, &row);
 }
 
-static bool wanted(const struct scan *scan, const struct fold_key *key)
+static enum err is_wanted(const struct pass *pass, const struct fold_key *key, bool *ret_wanted)
 {
+    const struct scan *scan = pass->scan;
     int64_t order = scan->filter->order_id;
-    return (scan->domain == NAME_ANY || key->domain == scan->domain) &&
-           (scan->error == NAME_ANY || key->error == scan->error) && (!order || key->order_id == order);
+    *ret_wanted = (scan->domain == NAME_ANY || key->domain == scan->domain) &&
+                  (scan->error == NAME_ANY || key->error == scan->error) && (!order || key->order_id == order);
+    return *ret_wanted && scan->match ? match_entry(pass->reader, scan->match, key, ret_wanted, pass->fault) : OK;
+}
+
+/* Orders are told apart only where it matters. */
+static bool is_by_order(const struct pass *pass)
+{
+    const struct report_filter *filter = pass->scan->filter;
+    return filter->order_id || filter->without[BY_ORDER].is_set ||
+           (pass->source == SCAN_VALUES && pass->by == BY_ORDER);
 }
 
 /* A row of rollup_chunk: many entries. */
@@ -123,13 +148,15 @@ enum err pass_take_chunk(const struct pass *pass, sqlite3_stmt *statement, int64
     struct pack_reader chunk;
     struct scan_row row = {.at = start};
     pack_open(&chunk, sqlite3_column_blob(statement, 0), (size_t)sqlite3_column_bytes(statement, 0), start,
-              pass->scan->filter->order_id != 0 || (pass->source == SCAN_VALUES && pass->by == BY_ORDER));
+              is_by_order(pass));
     enum err err = OK;
+    bool wanted;
     while (!err && pack_next(&chunk, &row.totals)) {
         row.error = chunk.key.error;
         row.domain = chunk.key.domain;
         row.value = pass->by == BY_USER ? pass->user : chunk.key.order_id;
-        if (wanted(pass->scan, &chunk.key))
+        err = is_wanted(pass, &chunk.key, &wanted);
+        if (!err && wanted)
             err = give(pass, &row);
     }
     return chunk.damaged ? fault_set(pass->fault, ERR_UNAVAILABLE, "rollup_chunk is damaged") : err;

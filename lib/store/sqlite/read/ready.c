@@ -17,32 +17,11 @@ bool scan_is_late(const struct sqlite_reader *reader)
 
 /* ---- names ---- */
 
-/* INT64_MIN for a text that no log has. */
 static enum err find_name(struct sqlite_reader *reader, bool is_asked, struct slice text, int64_t *ret_id,
                           struct fault *fault)
 {
     *ret_id = NAME_ANY;
-    if (!is_asked)
-        return OK;
-    sqlite3_stmt *statement = reader_statement(reader, R_NAME_FIND);
-    sqlite3_bind_text(statement, 1, text.len ? text.data : "", (int)text.len, SQLITE_TRANSIENT);
-    return db_step_i64(&reader->db, statement, "find a name", INT64_MIN, ret_id, fault);
-}
-
-enum err scan_name(struct sqlite_reader *reader, int64_t id, char **ret_text, struct fault *fault)
-{
-    sqlite3_stmt *statement = reader_statement(reader, R_NAME_TEXT);
-    sqlite3_bind_int64(statement, 1, id);
-    bool row = false;
-    enum err err = db_step(&reader->db, statement, "read a name", &row, fault);
-    if (err)
-        return err;
-    char *text = strdup(row ? (const char *)sqlite3_column_text(statement, 0) : "");
-    sqlite3_reset(statement);
-    if (!text)
-        return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
-    *ret_text = text;
-    return OK;
+    return is_asked ? scan_find_name(reader, text, ret_id, fault) : OK;
 }
 
 /* ---- whose rows ---- */
@@ -65,7 +44,8 @@ static enum err add_users(struct sqlite_reader *reader, struct scan *scan, enum 
     bool row = true;
     enum err err = db_step(&reader->db, statement, "read users", &row, fault);
     while (!err && row) {
-        err = add_user(scan, sqlite3_column_int64(statement, 0), fault);
+        int64_t user = sqlite3_column_int64(statement, 0);
+        err = match_user(scan->match, user) ? add_user(scan, user, fault) : OK;
         if (!err)
             err = db_step(&reader->db, statement, "read users", &row, fault);
     }
@@ -73,15 +53,25 @@ static enum err add_users(struct sqlite_reader *reader, struct scan *scan, enum 
     return err;
 }
 
+/* Without one of the users, or of the orders, everyone is no longer one row. Single logs know both. */
+static bool is_everyone_but(const struct scan *scan)
+{
+    const struct report_term *without = scan->filter->without;
+    return !scan->has_terms && (without[BY_USER].is_set || without[BY_ORDER].is_set);
+}
+
 static enum err find_users(struct sqlite_reader *reader, struct scan *scan, struct fault *fault)
 {
     if (scan->domain == INT64_MIN || scan->error == INT64_MIN || scan->filter->from >= scan->filter->to)
         return OK; /* nobody */
-    if (scan->filter->user_id || !scan->filter->order_id)
-        return add_user(scan, scan->filter->user_id, fault);
+    if (scan->filter->user_id)
+        return match_user(scan->match, scan->filter->user_id) ? add_user(scan, scan->filter->user_id, fault) : OK;
     /* An order is several users' when they share its id. */
     sqlite3_bind_int64(reader_statement(reader, R_ORDER_USERS), 1, scan->filter->order_id);
-    return add_users(reader, scan, R_ORDER_USERS, fault);
+    if (scan->filter->order_id)
+        return add_users(reader, scan, R_ORDER_USERS, fault);
+    enum err err = add_user(scan, 0, fault);
+    return !err && is_everyone_but(scan) ? scan_split_users(reader, scan, fault) : err;
 }
 
 enum err scan_split_users(struct sqlite_reader *reader, struct scan *scan, struct fault *fault)
@@ -120,10 +110,10 @@ enum err scan_check_kept(const struct scan *scan, struct fault *fault)
                      "logs before %s are no longer kept, and only they tell that: ask from then on", from);
 }
 
-static enum err find_terms(struct sqlite_reader *reader, struct scan *scan, struct fault *fault)
+static enum err find_terms(struct sqlite_reader *reader, struct scan *scan, bool of_errors, struct fault *fault)
 {
-    enum err err = OK;
-    scan->has_terms = filter_has_terms(scan->filter);
+    enum err err = match_begin(reader, scan->filter, &scan->match, fault);
+    scan->has_terms = filter_needs_logs(scan->filter, of_errors);
     for (size_t i = 0; !err && i < TERMS; i++) {
         const struct report_term *term = &scan->filter->terms[i];
         err = find_name(reader, term->is_set && dimensions[i].kind == VALUE_NAME, term->text, &scan->names[i], fault);
@@ -131,8 +121,8 @@ static enum err find_terms(struct sqlite_reader *reader, struct scan *scan, stru
     return err || !scan->has_terms ? err : scan_check_kept(scan, fault);
 }
 
-enum err scan_begin(struct sqlite_reader *reader, const struct report_filter *filter, struct scan *ret_scan,
-                    struct fault *fault)
+enum err scan_begin(struct sqlite_reader *reader, const struct report_filter *filter, bool of_errors,
+                    struct scan *ret_scan, struct fault *fault)
 {
     *ret_scan = (struct scan){.filter = filter};
     reader->deadline_ms = reader->timeout_ms ? mono_ms() + reader->timeout_ms : 0;
@@ -140,11 +130,11 @@ enum err scan_begin(struct sqlite_reader *reader, const struct report_filter *fi
     if (!err)
         err = read_closing(reader, ret_scan, fault);
     if (!err)
-        err = find_name(reader, filter->has_domain, filter->domain, &ret_scan->domain, fault);
+        err = find_name(reader, filter->has_domain && !filter->is_below, filter->domain, &ret_scan->domain, fault);
     if (!err)
         err = find_name(reader, filter->has_error, filter->error, &ret_scan->error, fault);
     if (!err)
-        err = find_terms(reader, ret_scan, fault);
+        err = find_terms(reader, ret_scan, of_errors, fault);
     if (!err)
         err = find_users(reader, ret_scan, fault);
     return err;
@@ -158,4 +148,6 @@ void scan_end(struct sqlite_reader *reader, struct scan *scan)
         db_rollback(&reader->db);
     free(scan->users);
     scan->users = NULL;
+    match_free(scan->match);
+    scan->match = NULL;
 }

@@ -2,6 +2,8 @@
 #ifndef STORE_SQLITE_READ_READY_H
 #define STORE_SQLITE_READ_READY_H
 
+#include "store/sqlite/read/match.h"
+#include "store/sqlite/read/names.h"
 #include "store/sqlite/read/reader.h"
 
 #define NAME_ANY INT64_C(-1)
@@ -9,10 +11,11 @@
 /* A question made ready: names resolved, users known, and what the file holds at this moment. */
 struct scan {
     const struct report_filter *filter;
-    int64_t domain;       /* name.id, or NAME_ANY */
+    int64_t domain;       /* name.id, or NAME_ANY; those below one are in `match` */
     int64_t error;        /* the same; the sources that know errors are SCAN_ERRORS and SCAN_VALUES */
     bool has_terms;       /* only single logs know what is asked: all is read from them */
     int64_t names[TERMS]; /* of terms that are texts: name.id */
+    struct match *match;  /* conditions that no statement has; NULL: none */
     int64_t closed_hour;  /* as of this read transaction */
     int64_t closed_day;
     int64_t changes;  /* of closed hours, ever */
@@ -43,7 +46,8 @@ static inline enum scan_source scan_source_of(const struct report_filter *filter
 {
     if (filter->has_error)
         return SCAN_ERRORS;
-    return filter->has_domain || filter_has_terms(filter) ? SCAN_DOMAINS : SCAN_TRAFFIC;
+    bool has_entries = filter->has_domain || filter->without[BY_DOMAIN].is_set || filter->without[BY_ORDER].is_set;
+    return has_entries || filter_needs_logs(filter, false) ? SCAN_DOMAINS : SCAN_TRAFFIC;
 }
 
 /* ERR_LOGS_PRUNED where single logs have to tell, and some are gone: part of an answer would look like all of it. */
@@ -51,9 +55,10 @@ enum err scan_check_kept(const struct scan *scan, struct fault *fault);
 
 typedef enum err (*scan_sink)(void *ctx, const struct scan_row *row);
 
-/* Begins a read transaction, unless one is held, and the report's time. Always followed by scan_end. */
-enum err scan_begin(struct sqlite_reader *reader, const struct report_filter *filter, struct scan *ret_scan,
-                    struct fault *fault);
+/* Begins a read transaction, unless one is held, and the report's time. `of_errors`: only SCAN_ERRORS will be read.
+ * Always followed by scan_end. */
+enum err scan_begin(struct sqlite_reader *reader, const struct report_filter *filter, bool of_errors,
+                    struct scan *ret_scan, struct fault *fault);
 void scan_end(struct sqlite_reader *reader, struct scan *scan);
 
 /* Has the report under way used up its time? */
@@ -61,8 +66,5 @@ bool scan_is_late(const struct sqlite_reader *reader);
 
 /* Turns a scan of everyone into one of each single user: packed entries have everyone only as a whole. */
 enum err scan_split_users(struct sqlite_reader *reader, struct scan *scan, struct fault *fault);
-
-/* The text of a name, to be freed. */
-enum err scan_name(struct sqlite_reader *reader, int64_t id, char **ret_text, struct fault *fault);
 
 #endif

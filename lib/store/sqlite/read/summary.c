@@ -46,14 +46,15 @@ static struct span clip(const struct report_filter *filter, int64_t at, enum tie
 }
 
 /* The first and last second as the quarter's row has them, in *ret_totals. None when the range asks for a part of the
- * quarter or for one order. Where logs are gone, a range always has the whole quarter. */
+ * quarter, for one order, or for some of the users. Where logs are gone, a range always has the whole quarter. */
 static enum err ask_quarter(struct sqlite_reader *reader, const struct scan *scan, const struct span *span,
                             struct totals *ret_totals, struct fault *fault)
 {
     *ret_totals = TOTALS_NONE;
     bool whole = span->from % WHEN_QUARTER == 0 && span->to - span->from == WHEN_QUARTER;
     bool is_kept = span->from >= scan->hour_from; /* else it may be there still, and waits to be deleted */
-    if (scan->filter->order_id || !is_kept || (!whole && span->from >= scan->raw_from))
+    bool is_one = scan->user_count == 1 && !scan->filter->order_id; /* row that has all its logs */
+    if (!is_one || !is_kept || (!whole && span->from >= scan->raw_from))
         return OK;
     int64_t first = 0, last = -1;
     enum err err = scan_seconds(reader, scan->users[0], span->from / WHEN_QUARTER, &first, &last, fault);
@@ -113,7 +114,7 @@ enum err sqlite_summary(struct sqlite_reader *reader, const struct report_filter
     struct span all = {filter->from, filter->to};
     struct totals totals = TOTALS_NONE;
     struct scan scan;
-    enum err err = scan_begin(reader, filter, &scan, fault);
+    enum err err = scan_begin(reader, filter, false, &scan, fault);
     enum scan_source source = scan_source_of(filter);
     if (!err && source == SCAN_TRAFFIC)
         err = sum_traffic(reader, &scan, &all, &totals, fault);
