@@ -6,14 +6,12 @@
  * Planted to see it fail: logs deleted in one transaction, and their sums in the next ("cut behind operation 39, …: the
  * batches do not say how many logs there are", and for writes that fail, too).
  */
-#include "support/recount.h"
-#include "support/runner.h"
-#include "support/disk.h"
+#include "support/campaign.h"
+#include "support/fixture.h"
 #include "support/ledger.h"
-#include "support/runner.h"
-#include "store/sqlite/sqlite.h"
-#include "support/tape.h"
+#include "support/recount.h"
 #include "store/sqlite/care/care.h"
+#include "store/sqlite/sqlite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +24,7 @@
 
 static const struct ledger ledger = {.logs = 4, .pause = PAUSE};
 static const struct sqlite_delete_options options = {.to = INT64_MAX, .user_id = USER};
-static char folder[64], aside[64], done[64];
+static char aside[64], done[64];
 static struct image ground; /* all closed that is over */
 static bool has_horizons;
 
@@ -40,12 +38,9 @@ static void attach(sqlite3 *db, const char *path, const char *name)
 }
 
 /* The store; as it was before, and as it should become. */
-static sqlite3 *open_plain(void)
+static sqlite3 *open_all(void)
 {
-    char path[128];
-    sqlite3 *db = NULL;
-    snprintf(path, sizeof path, "%s/analytics.db", folder);
-    ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
     attach(db, aside, "aside");
     attach(db, done, "done");
     return db;
@@ -68,7 +63,7 @@ static void check_nothing(sqlite3 *db, const char *about, const char *what, cons
 
 static void check_sound(const char *about)
 {
-    sqlite3 *db = open_plain();
+    sqlite3 *db = open_all();
     check_nothing(db, about, "another user's log is missing",
                   "SELECT count(*) FROM (SELECT * FROM aside.raw_log WHERE user_id <> 2 EXCEPT SELECT * FROM "
                   "main.raw_log)");
@@ -93,7 +88,7 @@ static void check_done(const char *about)
     static const char *const tables[] = {"name",        "batch",        "batch_key",       "raw_log",
                                          "order_user",  "total",        "traffic_quarter", "traffic_hour",
                                          "traffic_day", "rollup_chunk", "retention"};
-    sqlite3 *db = open_plain();
+    sqlite3 *db = open_all();
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         char sql[256];
         snprintf(sql, sizeof sql,
@@ -108,7 +103,9 @@ static void check_done(const char *about)
     sqlite3_close(db);
 }
 
-static enum err delete_logs(struct fault *fault, const struct watch *watch)
+/* ---- trouble ---- */
+
+static enum err delete_logs(const struct watch *watch, struct fault *fault)
 {
     struct sqlite_deleted deleted;
     return sqlite_delete(folder, &options, LEDGER_NOW, watch, &deleted, fault);
@@ -117,153 +114,45 @@ static enum err delete_logs(struct fault *fault, const struct watch *watch)
 static void finish(const char *about)
 {
     struct fault fault = {0};
-    ck_assert_msg(delete_logs(&fault, &(struct watch){0}) == OK, "%s: %s", about, fault.detail);
+    ck_assert_msg(delete_logs(&(struct watch){0}, &fault) == OK, "%s: %s", about, fault.detail);
     check_sound(about);
     check_done(about);
 }
 
-/* ---- power cuts ---- */
-
-static const struct cut cuts[] = {{100, 0, 0}, {0, 0, 0}, {50, 30, 0}, {90, 50, 20}, {50, 100, 50}, {15, 20, 100}};
-#define CUTS (sizeof cuts / sizeof *cuts)
-
-static struct store_writer *open_writer(const char *about)
+static void reopen(const char *about)
 {
-    struct store_writer *writer = NULL;
-    struct fault fault;
-    ck_assert_msg(store_writer_open(store_in(folder), &writer, &fault) == OK, "%s: %s", about, fault.detail);
-    return writer;
+    (void)about;
+    store_writer_close(open_writer(folder));
 }
 
-static void try_cut(size_t length, size_t style)
-{
-    char about[96];
-    struct image image = {0};
-    struct cut cut = cuts[style % CUTS];
-    snprintf(about, sizeof about, "cut behind operation %zu, kept %d%%, torn %d%%, noise %d%%", length, cut.kept,
-             cut.torn, cut.noise);
-    tape_cut(length, cut, &image);
-    image_write(&image, folder);
-    image_release(&image);
-    store_writer_close(open_writer(about));
-    check_sound(about);
-    if (style % 5 == 0)
-        finish(about);
-}
+static const struct campaign campaign = {.ground = &ground, .run = delete_logs, .check = check_sound, .finish = finish};
 
 START_TEST(each_power_cut)
 {
-    struct fault fault = {0};
     tape_seed(5);
-    image_write(&ground, folder);
-    tape_begin(&ground);
-    disk_install(tape_hook);
-    ck_assert_msg(delete_logs(&fault, &(struct watch){0}) == OK, "%s", fault.detail);
-    disk_install(NULL);
-    size_t count = is_sanitized() ? 40 : 120, length = tape_length();
-    ck_assert_uint_gt(length, 100);
-    for (size_t i = 0; i <= count; i++)
-        try_cut(length * i / count, i);
-    printf("%zu cuts of %zu operations\n", count, length);
-    tape_release();
+    campaign_cut(&campaign, 120, 100, reopen, 5);
 }
 END_TEST
-
-/* ---- faults ---- */
-
-static const struct {
-    const char *name;
-    int calls;
-    int answer;
-} rows[] = {
-    {"write", DISK_WRITE, SQLITE_IOERR_WRITE},
-    {"disk full", DISK_WRITE, SQLITE_FULL},
-    {"sync", DISK_SYNC, SQLITE_IOERR_FSYNC},
-    {"read", DISK_READ, SQLITE_IOERR_READ},
-    {"truncate", DISK_TRUNCATE, SQLITE_IOERR_TRUNCATE},
-};
-
-static int row;
-static size_t calls_left;
-
-static int fail_call(struct disk_event *event)
-{
-    if (!((int)event->call & rows[row].calls) || calls_left == 0 || --calls_left > 0)
-        return SQLITE_OK;
-    return rows[row].answer;
-}
-
-/* Returns whether the fault has struck. */
-static bool try_fault(size_t n)
-{
-    char about[64];
-    struct fault fault = {0};
-    snprintf(about, sizeof about, "%s %zu fails", rows[row].name, n);
-    image_write(&ground, folder);
-    calls_left = n;
-    disk_install(fail_call);
-    enum err err = delete_logs(&fault, &(struct watch){0});
-    bool struck = calls_left == 0;
-    disk_install(NULL);
-    ck_assert_msg(!err || struck, "%s: %s", about, fault.detail);
-    check_sound(about);
-    if (n % 4 == 0)
-        finish(about);
-    return struck;
-}
 
 START_TEST(each_fault)
 {
-    size_t n = 1, tried = 0;
-    row = _i;
-    for (; try_fault(n); tried++)
-        n += 1 + n / (is_sanitized() ? 4 : 10);
-    printf("%s: %zu faults, the last of them n = %zu\n", rows[row].name, tried, n);
+    campaign_fail(&campaign, _i);
 }
 END_TEST
 
-/* ---- a stop ---- */
-
-static bool stop_later(void *ctx)
-{
-    size_t *asked = ctx;
-    return *asked == 0 || --*asked == 0;
-}
-
 START_TEST(a_stop_at_any_moment)
 {
-    size_t stops = 0;
-    for (size_t n = 1;; n += 1 + n / 8, stops++) {
-        char about[64];
-        struct fault fault = {0};
-        size_t left = n;
-        struct watch watch = {.ctx = &left, .is_stopped = stop_later};
-        snprintf(about, sizeof about, "stopped when asked %zu times", n);
-        image_write(&ground, folder);
-        enum err err = delete_logs(&fault, &watch);
-        check_sound(about);
-        if (!err)
-            break;
-        ck_assert_msg(fault.is_stopped, "%s: %s", about, fault.detail);
-        finish(about);
-    }
-    ck_assert_uint_gt(stops, 3);
+    campaign_stop(&campaign);
 }
 END_TEST
 
 /* ---- main ---- */
 
-static void make_folder(char path[64])
-{
-    snprintf(path, 64, "%s/test_delete.XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(path));
-}
-
 static void make_ground(const struct store_retention *keep)
 {
     bool more = true;
     struct fault fault;
-    struct store_writer *writer = open_writer("the ground");
+    struct store_writer *writer = open_writer(folder);
     store_writer_set_retention(writer, keep);
     for (int i = 0; i < BATCHES; i++)
         ck_assert_int_eq(ledger_write(writer, &ledger, i).result, OK);
@@ -276,9 +165,9 @@ static void set_up(const struct store_retention *keep)
 {
     struct fault fault = {0};
     disk_install(NULL);
-    make_folder(folder);
-    make_folder(aside);
-    make_folder(done);
+    folder_make();
+    temporary_folder(aside);
+    temporary_folder(done);
     make_ground(keep);
     image_read(&ground, folder);
     image_write(&ground, aside);
@@ -317,7 +206,7 @@ static void add_case(Suite *suite, const char *name, void (*begin)(void))
     TCase *tcase = suite_case(suite, name);
     tcase_add_checked_fixture(tcase, begin, tear_down);
     tcase_add_test(tcase, each_power_cut);
-    tcase_add_loop_test(tcase, each_fault, 0, ROWS(rows));
+    tcase_add_loop_test(tcase, each_fault, 0, CAMPAIGN_FAULTS);
     tcase_add_test(tcase, a_stop_at_any_moment);
 }
 

@@ -14,13 +14,12 @@
  *
  *   db_begin() without the rollback: "memory of SQLite 5615 fails for ever: it is over, and yet: …/analytics.db: cannot
  *   start a transaction within a transaction" */
-#include "support/lists.h"
-#include "support/disk.h"
+#include "support/campaign.h"
 #include "support/fixture.h"
 #include "support/ledger.h"
+#include "support/lists.h"
 #include "support/memory.h"
 #include "store/sqlite/write/writer.h"
-#include "support/tape.h"
 
 #include <limits.h>
 #include <signal.h>
@@ -386,14 +385,12 @@ static void tear_down(void)
     ledger_remove_folder(folder);
 }
 
-/* SQLite allocates some thousand times, most often while statements are prepared. */
+/* Each one, but of SQLite's allocations some: it makes some thousand, most often while statements are prepared. */
 static size_t next_n(size_t n)
 {
-    if (is_long_run())
-        return n + 1;
-    if (!row->calls && row->user == MEMORY_SQLITE)
-        return n + 1 + n % 97;
-    return is_sanitized() ? n + 1 + n % 7 : n + 1;
+    if (is_sanitized() || is_long_run())
+        return campaign_next(n, 1);
+    return !row->calls && row->user == MEMORY_SQLITE ? n + 1 + n % 97 : n + 1;
 }
 
 START_TEST(each_fault)

@@ -9,12 +9,11 @@
  *   order_user emptied in its own -> "write 40 fails once: 20 differences"
  *   a quarter dropped and added in two -> "write 32 fails once: 2 differences"
  */
-#include "support/recount.h"
-#include "support/disk.h"
+#include "support/campaign.h"
+#include "support/fixture.h"
 #include "support/ledger.h"
 #include "support/memory.h"
-#include "support/fixture.h"
-#include "support/tape.h"
+#include "support/recount.h"
 #include "store/sqlite/care/care.h"
 
 #include <limits.h>
@@ -159,13 +158,12 @@ static bool try_verify(size_t n)
     return struck;
 }
 
-/* The first ones each, then more and more apart; with ANALYTICS_LONG=1, all. */
-static void try_all(const char *what, bool (*try_one)(size_t n), size_t sparse)
+static void try_all(const char *what, bool (*try_one)(size_t n), size_t dense)
 {
     size_t n = 1, tried = 0;
     disk_install(fail_call);
     for (; try_one(n); tried++)
-        n += is_long_run() ? 1 : 1 + n / (is_sanitized() ? sparse / 2 : sparse);
+        n = campaign_next(n, dense);
     printf("%s: %s, %s: %zu faults, the last of them n = %zu\n", what, rows[row].name, lasting ? "for ever" : "once",
            tried, n);
     disk_install(NULL);
@@ -189,44 +187,24 @@ END_TEST
 
 /* ---- power cuts ---- */
 
-static const struct cut cuts[] = {{100, 0, 0}, {0, 0, 0}, {50, 30, 0}, {90, 50, 20}, {50, 100, 50}, {15, 20, 100}};
-#define CUTS (sizeof cuts / sizeof *cuts)
-
-static void try_cut(size_t length, size_t style)
+static enum err rebuild_watched(const struct watch *watch, struct fault *fault)
 {
-    char about[96];
-    struct image image = {0};
-    struct store_writer *writer = NULL;
-    struct fault fault = {0};
-    struct cut cut = cuts[style % CUTS];
-    snprintf(about, sizeof about, "cut behind operation %zu, kept %d%%, torn %d%%, noise %d%%", length, cut.kept,
-             cut.torn, cut.noise);
-    tape_cut(length, cut, &image);
-    image_write(&image, folder);
-    image_release(&image);
-    ck_assert_msg(store_writer_open(store_in(folder), &writer, &fault) == OK, "%s: %s", about, fault.detail);
-    store_writer_close(writer);
-    check_sound(about);
-    if (style % 7 == 0)
-        finish(about);
+    (void)watch;
+    return rebuild(fault);
+}
+
+static void reopen(const char *about)
+{
+    (void)about;
+    store_writer_close(open_writer(folder));
 }
 
 START_TEST(each_power_cut)
 {
-    struct fault fault = {0};
-    size_t count = is_sanitized() ? 60 : 200;
+    static const struct campaign campaign = {
+        .ground = &ground, .run = rebuild_watched, .check = check_sound, .finish = finish};
     tape_seed(7);
-    image_write(&ground, folder);
-    tape_begin(&ground);
-    disk_install(tape_hook);
-    ck_assert_msg(rebuild(&fault) == OK, "%s", fault.detail);
-    disk_install(NULL);
-    size_t length = tape_length();
-    ck_assert_uint_gt(length, 300);
-    for (size_t i = 0; i <= count; i++)
-        try_cut(length * i / count, i);
-    printf("%zu cuts of %zu operations\n", count, length);
-    tape_release();
+    campaign_cut(&campaign, 200, 300, reopen, 7);
 }
 END_TEST
 
