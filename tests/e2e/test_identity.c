@@ -131,7 +131,7 @@ static const struct {
     {"/analytics/health", false, true},
     {"/analytics/openapi.json", false, true},
     {"/analytics/summary?" RANGE, false, false},
-    {"/analytics/breakdown?by=worker&" RANGE, false, false},
+    {"/analytics/breakdown?by=order&" RANGE, false, false},
 };
 
 /* Where the key stands: a header's beginning, or NULL for the query. */
