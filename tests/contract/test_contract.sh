@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # test_contract.sh: the description of the API is sound, says what docs/api.md says, and is true: a public linter has
-# nothing to say about it, a typed client made from it compiles, and every answer that the end-to-end tests got is one
-# that it describes. Runs after them.
+# nothing to say about it, a typed client made from it compiles, and every answer that the end-to-end tests got, and those
+# that ask the endpoints behind each engine, is one that it describes. Runs after them.
 #
 # Seen to fail:
+#   "minimum": 1 for error_count -> "FAIL POST /analytics/ingest 400: /error_count must be >= 1", behind each engine
 #   "minProperties": 9 for a point of traffic -> "FAIL GET /analytics/traffic 200: /data/N must NOT have fewer than 9 properties"
 #   no 415 for ingest -> "FAIL POST /analytics/ingest 415 is not documented"
 #   a default for bytes_sent of a log -> "FAIL a client compiles: client.ts(10,7): error TS2741: Property 'bytes_sent' is missing"
@@ -45,6 +46,11 @@ verdict 'the version' "$(grep -q "\"version\": \"$version\"" docs/openapi.json |
 cp $here/contract.mjs "$tools/"
 exchanges=("$BUILD"/tests/e2e/exchanges/*.ndjson)
 verdict 'exchanges' "$([ -e "${exchanges[0]}" ] || echo 'no end-to-end test has run here before')"
+for name in ingest traffic requests concurrency domains errors websites summary breakdown; do
+    grep -qsE "\"path\":\"[^\"]*/$name\",\"status\":20[04]" "$BUILD"/tests/e2e/exchanges/*.memory.ndjson ||
+        echo "nobody asked for $name"
+done >"$tools/memory.log"
+verdict 'the engine in memory was asked, too' "$(cat "$tools/memory.log")"
 node "$tools/contract.mjs" docs/openapi.json "${exchanges[@]}" >"$tools/contract.log" || true
 grep -v '^Checks: ' "$tools/contract.log" || true
 read -r checks failures < <(sed -n 's/^Checks: \([0-9]*\), Failures: \([0-9]*\).*/\1 \2/p' "$tools/contract.log")

@@ -3,7 +3,8 @@
 #include "http/etag.h"
 #include "endpoint/routes.h"
 #include "store/sqlite/care/care.h"
-#include "support/runner.h"
+#include "support/fixture.h"
+#include "support/memory_store.h"
 #include "time/zone_file.h"
 
 #include <limits.h>
@@ -119,17 +120,23 @@ END_TEST
 
 /* ---- as logs come ---- */
 
-static char dir[64];
+static struct store_place place;
 static struct store_writer
     *writer; /* opened when first needed: it begins a new log, which nobody may be reading then */
 static struct service service;
 static struct response response;
 
-static void open_writer(void)
+static void need_writer(void)
 {
     struct fault fault;
     if (!writer)
-        ck_assert_msg(store_writer_open(store_in(dir), &writer, &fault) == OK, "%s", fault.detail);
+        ck_assert_msg(store_writer_open(place, &writer, &fault) == OK, "%s", fault.detail);
+}
+
+static void close_writer(void)
+{
+    store_writer_close(writer);
+    writer = NULL;
 }
 
 static void add(int64_t ts, int64_t count)
@@ -141,7 +148,7 @@ static void add(int64_t ts, int64_t count)
     batch_init(&batch, NULL);
     ck_assert_int_eq(batch_intern(&batch, slice_of("a.com"), &log.name[NAME_DOMAIN]), OK);
     ck_assert_int_eq(batch_add(&batch, &log), OK);
-    open_writer();
+    need_writer();
     store_write(writer, &item, 1, MAR_15, &times);
     ck_assert_msg(item.result == OK, "%s", item.fault.detail);
     batch_release(&batch);
@@ -156,27 +163,22 @@ static void upkeep(void)
         ck_assert_int_eq(store_maintain(writer, INT64_MAX / 4, 1000000, &more, &fault), OK);
 }
 
-static void remove_files(void)
-{
-    static const char *const files[] = {"analytics.db", "analytics.db-wal", "analytics.db-shm", "lock"};
-    char path[128];
-    store_writer_close(writer);
-    writer = NULL;
-    for (int i = 0; i < ROWS(files); i++) {
-        (void)snprintf(path, sizeof path, "%s/%s", dir, files[i]);
-        (void)unlink(path);
-    }
-}
-
 static void start(void)
 {
-    service_init(&service, PROGRAM_QUERY, store_in(dir), 10000);
+    service_init(&service, PROGRAM_QUERY, place, 10000);
 }
 
-static void set_up(void)
+static void set_up_memory(void)
 {
-    memcpy(dir, "/tmp/test_etag.XXXXXX", sizeof "/tmp/test_etag.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
+    place = memory_store_place();
+    response_init(&response);
+    start();
+}
+
+static void set_up_sqlite(void)
+{
+    folder_make();
+    place = store_in(folder);
     response_init(&response);
     start();
 }
@@ -185,8 +187,14 @@ static void tear_down(void)
 {
     response_release(&response);
     service_release(&service);
-    remove_files();
-    ck_assert_int_eq(rmdir(dir), 0);
+    close_writer();
+    memory_store_clear();
+}
+
+static void tear_down_sqlite(void)
+{
+    tear_down();
+    folder_remove();
 }
 
 static const char *header(const char *name)
@@ -306,9 +314,8 @@ static void delete_until(int64_t to)
     struct sqlite_deleted deleted;
     struct fault fault;
     struct sqlite_delete_options options = {.to = to};
-    store_writer_close(writer);
-    writer = NULL;
-    ck_assert_int_eq(sqlite_delete(dir, &options, MAR_15, &(struct watch){0}, &deleted, &fault), OK);
+    close_writer();
+    ck_assert_int_eq(sqlite_delete(folder, &options, MAR_15, &(struct watch){0}, &deleted, &fault), OK);
 }
 
 /* Closed or open: both answers are other ones. */
@@ -353,7 +360,10 @@ START_TEST(another_file_has_other_tags)
     add(MAR_15, 1);
     const char *tag = ask(NOON, "");
     service_release(&service);
-    remove_files();
+    close_writer();
+    folder_remove();
+    folder_make();
+    place = store_in(folder);
     add(MAR_15, 2);
     start();
     ask(NOON, tag);
@@ -362,19 +372,19 @@ START_TEST(another_file_has_other_tags)
 }
 END_TEST
 
+static char zones[64]; /* a folder of our own, beside the system's */
+
 static void install(const char *zone)
 {
     char command[256];
-    (void)snprintf(command, sizeof command, "mkdir -p %s/zones && cp /usr/share/zoneinfo/%s %s/zones/Here", dir, zone,
-                   dir);
+    (void)snprintf(command, sizeof command, "cp /usr/share/zoneinfo/%s %s/Here", zone, zones);
     ck_assert_int_eq(system(command), 0);
 }
 
 /* A government decides, tzdata is upgraded: no restart, and nobody is told that nothing changed. */
 START_TEST(new_rules_have_other_tags)
 {
-    char zones[128], command[256];
-    (void)snprintf(zones, sizeof zones, "%s/zones", dir);
+    temporary_folder(zones);
     setenv("TZDIR", zones, 1);
     add(MAR_15 + 3600, 1);
     install("Europe/Kyiv");
@@ -385,6 +395,7 @@ START_TEST(new_rules_have_other_tags)
     ask(NOON "&timezone=Here", tag);
     ck_assert_int_eq(response.status, 200);
     unsetenv("TZDIR");
+    char command[128];
     (void)snprintf(command, sizeof command, "rm -r %s", zones);
     ck_assert_int_eq(system(command), 0);
 }
@@ -409,7 +420,7 @@ START_TEST(a_tag_and_its_report_are_of_one_moment)
     struct store_state before, after;
     struct fault fault;
     add(MAR_15, 1);
-    ck_assert_int_eq(store_reader_open(store_in(dir), &reader, &fault), OK);
+    ck_assert_int_eq(store_reader_open(place, &reader, &fault), OK);
     ck_assert_int_eq(store_hold(reader, &filter, &before, &fault), OK);
     add(MAR_15, 10);
     ck_assert_int_eq(count_now(reader), 1);
@@ -433,8 +444,7 @@ START_TEST(an_answer_lets_go)
     for (int i = 0; i < 3; i++) {
         static const char *const asked[] = {"*", "", "*"};
         ask(i == 2 ? "from=2026-03-15" : NOON, i == 0 ? tag : asked[i]);
-        store_writer_close(writer);
-        writer = NULL;
+        close_writer();
         add(MAR_15, 10);
         ask(NOON, "");
         ck_assert_int_eq(response.status, 200);
@@ -445,23 +455,31 @@ START_TEST(an_answer_lets_go)
 }
 END_TEST
 
+/* What every engine does. */
+static TCase *add_reports(Suite *suite, const char *behind, void (*begin)(void), void (*end)(void))
+{
+    TCase *tcase = suite_case(suite, behind);
+    tcase_add_checked_fixture(tcase, begin, end);
+    tcase_add_test(tcase, not_modified);
+    tcase_add_test(tcase, open_hours_change_with_every_batch);
+    tcase_add_test(tcase, new_rules_have_other_tags);
+    tcase_add_test(tcase, an_answer_lets_go);
+    return tcase;
+}
+
 int main(void)
 {
     Suite *suite = suite_create("etag");
     TCase *tcase = suite_case(suite, "etag");
     tcase_add_loop_test(tcase, the_header_names, 0, ROWS(fields));
     tcase_add_test(tcase, every_input_counts);
-    tcase = suite_case(suite, "reports");
-    tcase_add_checked_fixture(tcase, set_up, tear_down);
-    tcase_add_test(tcase, not_modified);
+    add_reports(suite, "memory", set_up_memory, tear_down);
+    tcase = add_reports(suite, "sqlite", set_up_sqlite, tear_down_sqlite);
     tcase_add_test(tcase, errors_have_no_tag);
-    tcase_add_test(tcase, open_hours_change_with_every_batch);
     tcase_add_test(tcase, closed_hours_change_with_late_logs_alone);
     tcase_add_test(tcase, hours_change_with_deleted_logs);
     tcase_add_test(tcase, closed_is_to_the_second);
     tcase_add_test(tcase, another_file_has_other_tags);
-    tcase_add_test(tcase, new_rules_have_other_tags);
     tcase_add_test(tcase, a_tag_and_its_report_are_of_one_moment);
-    tcase_add_test(tcase, an_answer_lets_go);
     return suite_run(suite);
 }

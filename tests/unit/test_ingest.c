@@ -2,6 +2,7 @@
  * of its own, and the one that keeps all logs in memory. */
 #include "endpoint/routes.h"
 #include "service/writer.h"
+#include "support/exchanges.h"
 #include "support/fixture.h"
 #include "support/memory_store.h"
 
@@ -21,6 +22,7 @@
 #define LOG "{\"ts\":\"2026-03-15 10:15:00\",\"user_id\":1,\"order_id\":3,\"domain\":\"Google.com.\",\"count\":12}"
 #define GOOD "{\"logs\":[" LOG "]}"
 
+static const char *engine; /* the name of this case's */
 static struct store_place place;
 static struct service service;
 static struct batch_budget budget;
@@ -69,12 +71,14 @@ static void set_up(struct store_place at)
 
 static void set_up_sqlite(void)
 {
+    engine = "sqlite";
     folder_make();
     set_up(store_in(folder));
 }
 
 static void set_up_memory(void)
 {
+    engine = "memory";
     folder_make();
     set_up(memory_store_place());
 }
@@ -113,6 +117,7 @@ static int send_body(struct body body, int64_t content_length)
     response_release(&response);
     response_init(&response);
     routes_answer(&service, &request, &response);
+    exchanges_note_behind(engine, &request, &response);
     return response.status;
 }
 
@@ -497,9 +502,10 @@ START_TEST(tells_health)
 }
 END_TEST
 
-static TCase *add_ingest(Suite *suite, const char *engine, void (*set_up_engine)(void))
+static TCase *add_ingest(Suite *suite, const char *behind, void (*set_up_engine)(void))
 {
-    TCase *tcase = suite_case(suite, engine);
+    exchanges_begin_behind(behind);
+    TCase *tcase = suite_case(suite, behind);
     tcase_add_checked_fixture(tcase, set_up_engine, tear_down);
     tcase_add_loop_test(tcase, refuses, 0, ROWS(refused));
     tcase_add_test(tcase, refuses_broken_off);
