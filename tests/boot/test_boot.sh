@@ -1,13 +1,17 @@
 #!/usr/bin/env bash
 # test_boot.sh DEB FOLDER: the package under a systemd that runs as PID 1: first start, reloads under load, kills, a full
-# disk, a restart of the machine, removal and purge; upgrades from 0.1.0 and 0.2.0 under load, built from the git history.
-# FOLDER keeps the fresh Debian from run to run. Needs root, debootstrap and a mirror; some minutes. A limit ends it.
+# disk, a restart of the machine, another data folder, removal and purge; upgrades from 0.1.0 and 0.2.0 under load, built from
+# the git history; and `make install` with the units, upgraded and removed. Upgrades and removals are docs/operating.md's own
+# commands. FOLDER keeps the fresh Debian from run to run. Needs root, debootstrap and a mirror; some minutes. A limit ends it.
 #
 # Seen to fail:
 #   no SO_RCVTIMEO on the listening socket -> "FAIL reload 17: analytics-query@3.service is still process 4077" and
 #     "FAIL removed: took 62 seconds: a process did not hear the stop"
 #   SECURITY.md with the number of another systemd -> "FAIL analytics-ingest.service: 251 system calls are permitted, …"
 #   nginx without the drop-in -> "FAIL first start: 404…"
+#   no `systemctl daemon-reload` in README.md -> "FAIL source: the units start: …"
+#   no `make uninstall` in docs/operating.md -> "FAIL source uninstalled: left: /usr/local/…"
+#   doctor that does not ask systemd -> "FAIL another data folder: doctor: …"
 SELF=$(realpath "${BASH_SOURCE[0]}")
 HERE=${SELF%/*}
 . "$HERE/box.sh"
@@ -30,7 +34,7 @@ if [ -z "${IN_NAMESPACE:-}" ]; then
     exit "$status"
 fi
 mkdir -p "$2"
-DEB=$(realpath "$1") BASE=$(realpath "$2")/base dir=$BOOT_DIR
+DEB=$(realpath "$1") BASE=$(realpath "$2")/base TOOLS=$(realpath "$2")/tools dir=$BOOT_DIR
 . "$HERE/../support/totals.sh"
 . "$HERE/../support/debian.sh"
 DATA=/var/lib/fonproxy-analytics
@@ -63,15 +67,32 @@ if [ ! -e "$BASE.done" ]; then
     must debootstrap fresh_debian "$BASE" --include=$PACKAGES
     touch "$BASE.done"
 fi
-new_box() { # NAME
-    NAME=$1
-    mkdir -p "$dir/$NAME/changes/srv/boot" "$dir/$NAME/changes/etc/nginx/sites-enabled"
-    cp "$HERE/load.sh" "$dir/$NAME/changes/srv/boot"
-    must "the box $NAME boots" box_boot "$BASE" "$dir/$NAME" "$IN_NAMESPACE"
+# And what builds from source.
+if [ ! -e "$TOOLS.done" ]; then
+    rm -rf --one-file-system "$TOOLS" "$dir/tools"
+    mkdir -p "$TOOLS" "$dir/tools/work" "$dir/tools/root"
+    mount -t overlay overlay -o "lowerdir=$BASE,upperdir=$TOOLS,workdir=$dir/tools/work" "$dir/tools/root"
+    mapfile -t packages < <(awk '$1 == "build" { print $3 }' packages)
+    cp -L /etc/resolv.conf "$dir/tools/root/etc/resolv.conf"
+    # shellcheck disable=SC2016
+    must 'what builds from source' chroot "$dir/tools/root" env -i PATH="$PATH" DEBIAN_FRONTEND=noninteractive LC_ALL=C sh -c \
+        'apt-get -q update && apt-get -q -y --no-install-recommends install git "$@"' install "${packages[@]}"
+    umount "$dir/tools/root"
+    touch "$TOOLS.done"
+fi
+boots() { # NAME WHAT
+    must "$2" box_boot "$([ "$1" = source ] && echo "$TOOLS:")$BASE" "$dir/$1" "$IN_NAMESPACE"
     BOOT=/proc/$BOX_PID/root/srv/boot
 }
-site() {
-    local share=/usr/share/fonproxy-analytics/nginx
+new_box() { # NAME
+    NAME=$1
+    mkdir -p "$dir/$NAME/changes/srv/boot" "$dir/$NAME/changes/etc/nginx/sites-enabled" "$dir/$NAME/changes/etc/apt/apt.conf.d"
+    cp "$HERE/load.sh" "$dir/$NAME/changes/srv/boot"
+    printf '%s\n' 'APT::Get::Assume-Yes "true";' 'Dpkg::Options { "--force-confnew"; };' >"$dir/$NAME/changes/etc/apt/apt.conf.d/99test"
+    boots "$NAME" "the box $NAME boots"
+}
+site() { # [PREFIX]
+    local share=${1:-/usr}/share/fonproxy-analytics/nginx
     box sh -c 'cat >/etc/nginx/sites-enabled/default' <<END
 include $share/analytics-upstream.conf;
 include $share/analytics-http.conf;
@@ -188,8 +209,7 @@ no_load kills
 # ---- the machine restarts
 
 must 'the machine is switched off' box_off
-must 'the machine boots again' box_boot "$BASE" "$dir/new" "$IN_NAMESPACE"
-BOOT=/proc/$BOX_PID/root/srv/boot
+boots new 'the machine boots again'
 started 'after a restart of the machine'
 counted 'after a restart of the machine'
 
@@ -221,18 +241,85 @@ must 'everything starts' box systemctl start fonproxy-analytics.target
 started 'the disk of before'
 counted 'the disk of before'
 
-# ---- removed, purged
+# ---- another data folder, as the manual page of analytics.conf shows it; first without what it says
 
+conf=/etc/fonproxy-analytics/analytics.conf
+box install -d -m 0700 -o fonproxy-analytics -g fonproxy-analytics /srv/analytics
+must 'another data folder' box sed -i.before 's|^data *=.*|data = /srv/analytics|' $conf
+doctor_of() { box analyticsctl doctor 2>&1 | grep "$1" || true; }
+for unit in analytics-ingest.service analytics-query@1.service; do
+    verdict 'another data folder: doctor' "$([[ $(doctor_of systemd) == *"FAIL  systemd   $unit may not write to /srv/analytics"* ]] || box analyticsctl doctor 2>&1)"
+done
+drop_in=$(grep '^ReadWritePaths=' man/analytics.conf.5.in)
+for unit in analytics-ingest.service analytics-query@.service; do
+    box sh -c "mkdir -p /etc/systemd/system/$unit.d && printf '%s\n' '[Service]' '$drop_in' >/etc/systemd/system/$unit.d/override.conf"
+done
+must 'another data folder: systemd reads it' box systemctl daemon-reload
+must 'another data folder: it starts' box systemctl restart fonproxy-analytics.target "${SERVICES[@]}"
+started 'another data folder'
+verdict 'another data folder' "$(box test -s /srv/analytics/analytics.db || echo 'has no database')"
+verdict 'another data folder: doctor is content' "$(doctor_of FAIL)"
+box sh -c "mv $conf.before $conf && rm -r /etc/systemd/system/analytics-*.service.d && systemctl daemon-reload"
+must 'the data folder of before' box systemctl restart fonproxy-analytics.target "${SERVICES[@]}"
+started 'the data folder of before'
+
+# ---- removed, purged, by the commands of the page: nginx first
+
+without_site() {
+    local reload
+    reload=$(sed -n '/^## Uninstall/,/^| /p' docs/operating.md | code | grep '^nginx -t')
+    box sh -c ': >/etc/nginx/sites-enabled/default'
+    must "${reload:-docs/operating.md: how to reload nginx}" box sh -c "$reload"
+}
+without_site
+mapfile -t uninstall < <(documented Uninstall package) # remove, purge
 SECONDS=0
-must 'the package is removed' box dpkg -r fonproxy-analytics
+must 'the package is removed' box sh -c "${uninstall[0]}"
 verdict removed "$([ $SECONDS -lt 25 ] || echo "took $SECONDS seconds: a process did not hear the stop")"
 verdict removed "$(box journalctl -b --no-pager | grep -E "analytics.*State 'stop[^']*' timed out" || true)"
 verdict removed "$(box sh -c 'cat /proc/[0-9]*/comm' 2>/dev/null | grep '^analytics-' || true)"
 verdict removed "$(box find /run/fonproxy-analytics -name '*.sock' 2>/dev/null || true)"
-must 'the package is purged' box dpkg -P fonproxy-analytics
+must 'the package is purged' box sh -c "${uninstall[1]}"
 verdict purged "$(box test -s $DATA/analytics.db || echo 'the data is gone')"
 verdict purged "$(box systemctl --failed --no-legend --plain | grep analytics || true)"
 must 'the machine is switched off' box_off
+
+# ---- from source, with the units: installed, upgraded under load, the machine restarted, removed, by README.md and the page
+
+readme() { sed -n '/^With systemd, use/,/^This starts/p' README.md | grep '^system'; }
+in_clone() { box env MAKEFLAGS=-j2 sh -c "cd /root/clone && $1"; }
+source_walk() {
+    local before command
+    new_box source
+    bundles "$dir"
+    put "$dir/source.bundle" source.bundle
+    must 'source: a clone' box git clone -q /srv/boot/source.bundle /root/clone
+    must 'source: make install' in_clone "$(sed -n 's/^\$ \(autoreconf .*make install\)$/\1/p' README.md)"
+    must 'source: the units start' box sh -ec "$(readme)"
+    must 'source: nginx takes the drop-in' site /usr/local
+    started source
+    load
+    await 20 test -s "$BOOT/acknowledged.1" || true
+    put "$dir/next.bundle" source.bundle
+    before=$(pids)
+    mapfile -t commands < <(documented Upgrade 'from source, systemd')
+    for command in "${commands[@]}"; do must "source: $command" in_clone "$command"; done
+    is_replaced 'source upgraded' "$before"
+    no_load 'source upgraded' lossless
+    verdict 'source upgraded' "$([[ $(box analyticsctl --version) == *.1 ]] || box analyticsctl --version)"
+    must 'source: the machine is switched off' box_off
+    boots source 'source: the machine boots again'
+    started 'source, after a restart of the machine'
+    counted 'source, after a restart of the machine'
+    without_site
+    mapfile -t commands < <(documented Uninstall 'from source, systemd')
+    for command in "${commands[@]}"; do must "source: $command" in_clone "$command"; done
+    verdict 'source uninstalled' "$(box sh -c 'cat /proc/[0-9]*/comm' 2>/dev/null | grep '^analytics-' || true)"
+    verdict 'source uninstalled' "$(box find /usr/local /etc/systemd/system -name '*analytics*' ! -type d ! -name analytics.conf | sed 's/^/left: /')"
+    verdict 'source uninstalled' "$(box test -s $DATA/analytics.db || echo 'the data is gone')"
+    must 'the machine is switched off' box_off
+}
+source_walk
 
 # ---- upgrades under load: the released versions, built from the git history
 
@@ -259,7 +346,8 @@ upgrade() { # VERSION
     load
     await 20 test -s "$BOOT/acknowledged.1" || true
     before=$(pids)
-    must "$1 is upgraded" box dpkg -i --force-confnew /srv/boot/new.deb
+    box sh -c 'mkdir -p /root/clone/build/deb && mv /srv/boot/new.deb /root/clone/build/deb/fonproxy-analytics_next.deb'
+    must "$1 is upgraded" in_clone "$(documented Upgrade package | sed -n '/^apt install /p')"
     [ "$1" != 0.1.0 ] || must 'the programs of 0.1.0 end' box systemctl restart "${SERVICES[@]}" # dpkg knows of no upgrade
     is_replaced "$1 upgraded" "$before"
     no_load "$1 upgraded" lossless

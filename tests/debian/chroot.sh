@@ -38,6 +38,7 @@ must() { # WHAT COMMAND…: a step without which nothing goes on
     verdict "$what" ''
 }
 inside() { chroot "$root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C "$@"; }
+as_documented() { inside APT_CONFIG=/tmp/yes.conf sh -c "$1"; }
 apt() { inside apt-get -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 "$@"; }
 
 # ---- a fresh Debian
@@ -46,6 +47,8 @@ must debootstrap fresh_debian "$root"
 mount -t proc proc "$root/proc"
 printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
 chmod 755 "$root/usr/sbin/policy-rc.d"
+
+echo 'APT::Get::Assume-Yes "true";' >"$root/tmp/yes.conf"
 
 # ---- installed
 
@@ -118,7 +121,8 @@ data_stays upgraded
 # ---- removed, purged, and back
 
 : >"$root/tmp/told"
-must 'apt-get remove' apt remove fonproxy-analytics
+mapfile -t uninstall < <(documented Uninstall package) # remove, purge
+must "${uninstall[0]}" as_documented "${uninstall[0]}"
 for unit in fonproxy-analytics.target analytics-ingest.socket analytics-query.socket analytics-ingest.service 'analytics-query@*.service'; do
     verdict removed "$(told | grep -E '^stop ' | tr ' ' '\n' | grep -qxF -- "$unit" || echo "$unit is not stopped")"
 done
@@ -126,7 +130,7 @@ mv "$dir/systemctl.real" "$root/bin/systemctl"
 rmdir "$root/run/systemd/system"
 data_stays removed
 settings_stay removed
-must 'apt-get purge' apt purge fonproxy-analytics
+must "${uninstall[1]}" as_documented "${uninstall[1]}"
 data_stays purged
 verdict purged "$(inside getent passwd fonproxy-analytics >/dev/null || echo 'the user is gone, and another may get its number and the data')"
 verdict purged "$(find "$root/etc" "$root/lib/systemd" "$root/usr" -name '*analytics*' ! -path '*/dpkg/*' | sed 's/^/left: /')"
@@ -136,6 +140,15 @@ chmod 755 "$root/usr/sbin/policy-rc.d"
 must 'installed again' apt install /tmp/fonproxy-analytics.deb
 data_stays 'installed again'
 verdict 'installed again' "$([ "$(inside systemctl is-enabled fonproxy-analytics.target)" = enabled ] || echo 'the target is not enabled')"
+
+# ---- uninstalled with all that is left, as the page says: the words are in the text below the table
+
+must "${uninstall[0]}" as_documented "${uninstall[0]}"
+mapfile -t rest < <(sed -n 's/^To delete the data as well: //p' docs/operating.md | code)
+verdict 'docs/operating.md, Uninstall' "$([ ${#rest[@]} -eq 2 ] || echo 'does not have two commands to delete the data')"
+for command in "${rest[@]}"; do must "$command" as_documented "$command"; done
+verdict uninstalled "$([ ! -e "$root/var/lib/fonproxy-analytics" ] || echo 'the data is there')"
+verdict uninstalled "$(inside getent passwd fonproxy-analytics)"
 
 # ---- the tarball builds with a compiler, make, pkg-config and four libraries
 

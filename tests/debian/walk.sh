@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # walk.sh FOLDER: README.md's first steps on a bare Debian 12 by the clock, once as root and once as a user with sudo: git, a
-# clone, ./serve, and the commands that it prints, up to the first chart. FOLDER keeps the bare Debian from run to run. Says how
+# clone, ./serve, the commands that it prints, up to the first chart, and the upgrade of docs/operating.md. Then ./package in
+# a fresh clone, and that page's install, upgrade and removal of the package. FOLDER keeps the bare Debian from run to run. Says how
 # long that took and how long the longest silence was. Needs root, a mirror and git; some minutes. The clone has what is committed.
 #
 # Seen to fail:
 #   no libjs-chart.js in `packages` -> "FAIL root: Chart.js: is not there"
 #   no `reason` in tools/setup.sh -> "FAIL without a network: says more than a line: …"
+#   `git pull` missing in docs/operating.md -> "FAIL root: upgraded: is version …"
 #   "range=24h" in what ./serve prints -> "FAIL root: the dashboard's address: does not name the day of the sample"
 SELF=$(realpath "${BASH_SOURCE[0]}")
 if [ -z "${IN_NAMESPACE:-}" ]; then
@@ -33,7 +35,7 @@ if [ ! -e "$BASE.done" ]; then
     must debootstrap fresh_debian "$BASE"
     touch "$BASE.done"
 fi
-must 'the commits' git -c safe.directory='*' bundle create "$WORK/source.bundle" HEAD
+must 'the commits' bundles "$WORK"
 new_root() { # NAME: in ROOT, gone with this script's namespace
     ROOT=$WORK/$1/root
     mkdir -p "$WORK/$1"/{changes,work,root}
@@ -50,6 +52,11 @@ as() { # USER COMMAND: in ROOT, in the user's home
     [ "$1" = root ] || home=/home/$1
     exec chroot --userspec="$1" "$ROOT" env -i HOME="$home" USER="$1" LC_ALL=C.UTF-8 PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin \
         bash -c "cd ~ && $2"
+}
+
+next_is_published() { install -m 644 "$WORK/next.bundle" "$ROOT/srv/source.bundle"; }
+version_of() { # DIR: of what was built in the clone of this folder
+    chroot "$ROOT" "$1/build/analyticsctl" --version
 }
 
 # ---- the clock: each line that is printed, with the milliseconds since BEGAN
@@ -113,9 +120,50 @@ walk() { # USER SUDO
     serve_until_ready "$1"
     echo "# $1: a second ./serve is ready after $(($(milliseconds) - BEGAN)) ms"
     stopped "$1"
+    upgrade "$1"
+}
+# By the commands of the page. ./serve has a port of its own here.
+upgrade() { # USER
+    local command before home
+    home=$(chroot "$ROOT" sh -c "echo ~$1")
+    before=$(version_of "$home/clone")
+    next_is_published
+    mapfile -t commands < <(documented Upgrade ./serve)
+    for command in "${commands[@]}"; do
+        [ "$command" = ./serve ] || must "$1: $command" as "$1" "cd clone && $command"
+    done
+    BEGAN=$(milliseconds)
+    serve_until_ready "$1"
+    verdict "$1: upgraded" "$([ "$(version_of "$home/clone")" = "$before.1" ] || echo "is version $(version_of "$home/clone"), not $before.1")"
+    verdict "$1: upgraded: the sample" "$(said=$(answers "$1" 2) && grep -q '"total_count":"12"' <<<"$said" || echo "$said")"
+    stopped "$1"
 }
 walk root ''
 walk op sudo
+
+# ---- the package: ./package in a fresh clone, and what the page says to do with it
+
+new_root package
+echo 'APT::Get::Assume-Yes "true"; APT::Install-Recommends "false";' >"$ROOT/etc/apt/apt.conf.d/99test"
+in_clone() { as root "cd clone && $1"; }
+installed() { # WHAT VERSION
+    verdict "$1" "$(is=$(chroot "$ROOT" dpkg-query -W -f "\${Version} \${Status}" fonproxy-analytics 2>&1) && [ "$is" = "$2 install ok installed" ] || echo "$is")"
+}
+must 'package: git' as root 'apt-get -q update && apt-get -q install git && git clone -q /srv/source.bundle clone'
+version=$(sed -n 's/^AC_INIT([^,]*, \[\([^]]*\).*/\1/p' configure.ac)
+BEGAN=$(milliseconds)
+must 'package: ./package' in_clone ./package
+verdict 'package: where the file is' "$(grep -q '^/root/clone/build/deb/fonproxy-analytics_.*\.deb$' "$WORK/must.log" || tail -n 5 "$WORK/must.log")"
+must 'package: apt install' in_clone "$(sed -n 's/^Install it with: //p' "$WORK/must.log")"
+echo "# package: installed after $((($(milliseconds) - BEGAN) / 1000)) s"
+installed 'package: installed' "$version"
+next_is_published
+mapfile -t commands < <(documented Upgrade package)
+for command in "${commands[@]}"; do must "package: $command" in_clone "$command"; done
+installed 'package: upgraded' "$version.1"
+mapfile -t commands < <(documented Uninstall package)
+for command in "${commands[@]}"; do must "package: $command" in_clone "$command"; done
+verdict 'package: purged' "$(chroot "$ROOT" dpkg-query -W fonproxy-analytics 2>/dev/null | grep -v '[[:space:]]$' || true)"
 
 # ---- without a network: apt-get says a hundred lines, ./serve one
 

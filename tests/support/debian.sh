@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# debian.sh: sourced after totals.sh by the tests of the package. A fresh Debian 12, and a package of a later version.
+# debian.sh: sourced after totals.sh by the tests of whole systems. A fresh Debian 12, a package and a clone of a later
+# version, and the commands that docs/operating.md has for operators.
 
 # With this machine's mirror. Options of debootstrap may follow.
 fresh_debian() { # DIR [OPTION…]
@@ -18,4 +19,28 @@ next_version() { # DEB N OUT
     sed -i "s/^Version: .*/&+next$2/" "$tree/DEBIAN/control"
     dpkg-deb --root-owner-group -b "$tree" "$3" >/dev/null
     rm -rf "$tree"
+}
+
+# What stands between backticks on standard input, a line each.
+# shellcheck disable=SC2016
+code() { grep -o '`[^`]*`' | tr -d '`'; }
+
+# documented HEADING ROW: the commands that docs/operating.md has, in the table below this heading, for what was installed
+# so; a line each.
+documented() {
+    awk -v heading="## $1" -v row="$2" -F ' *[|] *' '/^## / { on = $0 == heading } { gsub(/`/, "", $2) } on && $2 == row { print $3 }' \
+        docs/operating.md | code | grep . || { echo "FAIL docs/operating.md, $1: has no commands for: $2" >&2 && return 1; }
+}
+
+# As bundles to clone and to pull from: DIR/source.bundle has the commits, DIR/next.bundle one more, of version VERSION.1.
+bundles() { # DIR
+    local clone=$1/source
+    git -c safe.directory='*' clone -q . "$clone"
+    git -C "$clone" checkout -qB main
+    git -C "$clone" bundle create -q "$1/source.bundle" HEAD main
+    sed -i '/^AC_INIT/s/\], \[[0-9.]*/&.1/' "$clone/configure.ac"
+    sed -i '1s/)/.1)/' "$clone/debian/changelog"
+    git -C "$clone" -c user.name=test -c user.email=test@example.com commit -qam 'The next version'
+    git -C "$clone" bundle create -q "$1/next.bundle" HEAD main
+    rm -rf "$clone"
 }
