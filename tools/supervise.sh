@@ -3,10 +3,10 @@
 # programs, waits, and stops them all. Knows processes and signals. Installs and builds nothing, and runs as the user that
 # the service runs as. All it needs comes in the environment, from whoever starts it.
 #
-# From its traps on, nothing here has a $( ) or <( ): bash 5.2 fails to run a trap while it parses one.
+# bash 5.2 forgets a SIGINT, or spins for ever, when it comes while bash waits for a command or a $( ), and fails to run a trap
+# while it parses one. `wait` and `read` hear each. So what waits happens in children: `apart`, `child`.
 set -euo pipefail
-trap 'exit 130' INT # else bash forgets one that it gets alone, while a command in the foreground ends well
-[ $$ -ne 1 ] || trap 'exit 143' TERM HUP # the first process of a container has no default for them
+[ $$ -ne 1 ] || trap 'exit 143' INT TERM HUP # the first process of a container has no default for them
 : "${BIN:?}" "${DATA:?}" "${NGINX_CONF:?}" "${AUTH:?}" "${ADDRESS:?}" "${PORT:?}" "${QUERY_PROCESSES:?}" "${RATE_INGEST:?}"
 : "${RATE_READS:?}" "${SHOWN_DATA:?}" "${READY:?}"
 umask 077
@@ -14,8 +14,8 @@ export CHARSET=UTF-8 # for multiwatch: GLib refuses arguments that are not in wh
 RUN=$DATA/run
 STOP_SECONDS=9
 START_SECONDS=30
-NGINX=$(command -v nginx)
-MULTIWATCH=$(command -v multiwatch)
+hash nginx multiwatch
+NGINX=${BASH_CMDS[nginx]} MULTIWATCH=${BASH_CMDS[multiwatch]}
 exec {NEVER}<> <(:) # nothing is ever read from it: for naps, from which a signal wakes
 
 die() {
@@ -30,7 +30,10 @@ prepare() {
     local socket=$RUN/ingest.sock
     [ "$(printf %s "$socket" | wc -c)" -le 107 ] ||
         die "$socket is too long for a Unix socket (107 bytes at most): choose a shorter --data"
-    exec 9>>"$RUN/serve.lock"
+}
+
+# The lock is that of the shell which opened the file.
+lock() {
     flock --nonblock 9 || die "the data folder $SHOWN_DATA is being served already"
     rm -f "$RUN"/*.sock
 }
@@ -46,8 +49,7 @@ init_data() {
 # The drop-in as it is, but for its logs: in the quick start they go through mask_keys to the terminal.
 render() {
     local files conf
-    files=$(ulimit -H -n)
-    [ "$files" != unlimited ] && [ "$files" -lt 8192 ] || files=8192
+    files=$(ulimit -n)
     mkdir -p "$RUN/nginx"
     for conf in analytics.conf analytics-dashboard.conf.in analytics-early-errors.conf "$AUTH"; do
         [ "$conf" = "$AUTH" ] || conf=$NGINX_CONF/$conf
@@ -68,7 +70,6 @@ render() {
     conf=${conf//@RATE_INGEST@/"$RATE_INGEST"}
     conf=${conf//@RATE_READS@/"$RATE_READS"}
     printf '%s\n' "$conf" >"$RUN/nginx.conf"
-    ulimit -n "$files"
 }
 
 # ---- processes. Each child leads a session, and so a process group, of its own: Ctrl-C reaches only this script, which
@@ -101,6 +102,12 @@ child() { # NAME COMMAND…
     NAME[$!]=$name
     STARTING=no
     [ "$STOPPING" = no ] || stop
+}
+
+# apart COMMAND…: as if in the foreground. If it fails, so does all.
+apart() {
+    "$@" &
+    wait $! || exit
 }
 
 # Access lines have no key in them. The pipe is this user's, which the terminal need not be.
@@ -209,23 +216,26 @@ SERVERS=$DATA/clickhouse
 use_clickhouse() {
     export ANALYTICS_ENGINE=clickhouse ANALYTICS_CLICKHOUSE_URLS=$CLICKHOUSE_URLS
     [ -z "$CLICKHOUSE_URLS" ] || return 0
-    [ -e "$SERVERS/shape" ] || "$CLICKHOUSE_TOOL" make "$SERVERS" 1x2
-    rm -f "$SERVERS/is_up"
+    [ -e "$SERVERS/shape" ] || apart "$CLICKHOUSE_TOOL" make "$SERVERS" 1x2
+    apart rm -f "$SERVERS/is_up"
     start clickhouse
     until [ -e "$SERVERS/is_up" ]; do
         ! anyone_gone || die "the ClickHouse servers do not start (see above)"
         nap 0.1
     done
-    "$CLICKHOUSE_TOOL" urls "$SERVERS" >"$SERVERS/urls"
-    ANALYTICS_CLICKHOUSE_URLS=$(<"$SERVERS/urls")
+    apart "$CLICKHOUSE_TOOL" urls "$SERVERS" >"$SERVERS/urls"
+    IFS= read -r ANALYTICS_CLICKHOUSE_URLS <"$SERVERS/urls"
     export ANALYTICS_CLICKHOUSE_PASSWORD_FILE=$SERVERS/password
     export ANALYTICS_CLICKHOUSE_REPORTS_PASSWORD_FILE=$SERVERS/reports.password
 }
 
 main() {
-    prepare
-    init_data
-    render
+    apart prepare
+    exec 9>>"$RUN/serve.lock"
+    apart lock
+    apart init_data
+    ulimit -n 8192 2>/dev/null || ulimit -n hard
+    apart render
     open_logs
     trap stop_all EXIT
     trap note_signal INT TERM HUP

@@ -281,7 +281,7 @@ START_TEST(an_ignored_interrupt_ends_it_too)
 END_TEST
 
 static const struct {
-    const char *file; /* the start has come as far as this; NULL: it has only begun */
+    const char *file; /* in the data folder: the start has come as far as this; NULL: it has only begun */
     long nap_ms;      /* and this much further */
     int signal;
 } early[] = {
@@ -289,8 +289,12 @@ static const struct {
     {NULL, 0, SIGHUP},
     {NULL, 40, SIGTERM},
     {NULL, 80, SIGTERM},
+    {NULL, 40, SIGINT},
+    {NULL, 80, SIGINT},
     {"run/serve.lock", 0, SIGTERM},
+    {"run/serve.lock", 0, SIGINT},
     {"analytics.db", 0, SIGTERM},
+    {"analytics.db", 0, SIGINT},
     {"run/nginx.conf", 0, SIGTERM},
     {"run/nginx.conf", 2, SIGTERM}, /* nginx, a moment old, is deaf to SIGQUIT */
     {"run/nginx.conf", 5, SIGTERM},
@@ -309,7 +313,7 @@ static void expect_file(const struct stack *stack, const char *name)
 {
     char path[128];
     int64_t until = stack_now_ms() + HANG_MS;
-    snprintf(path, sizeof path, "%s/data/%s", stack->dir, name);
+    snprintf(path, sizeof path, "%s/%s", stack->dir, name);
     while (access(path, F_OK) != 0) {
         ck_assert_msg(stack_now_ms() < until, "%s does not come", path);
         stack_nap(1);
@@ -320,12 +324,14 @@ START_TEST(a_signal_while_starting_leaves_nothing)
 {
     struct stack stack = {0};
     pid_t pids[STACK_MAX_PROCESSES];
+    char file[64];
     int status;
     stack_folder(&stack);
     stack.port = stack_free_port();
     stack_spawn(&stack, NULL);
+    snprintf(file, sizeof file, "data/%s", early[_i].file ? early[_i].file : "");
     if (early[_i].file)
-        expect_file(&stack, early[_i].file);
+        expect_file(&stack, file);
     stack_nap(early[_i].nap_ms);
     kill(stack.pid, early[_i].signal);
     ck_assert(stack_wait(&stack, HANG_SECONDS, &status));
@@ -338,6 +344,32 @@ START_TEST(a_signal_while_starting_leaves_nothing)
     free(log);
     stack_launch(&stack, NULL); /* what was half made is no obstacle */
     stack_stop(&stack);
+}
+END_TEST
+
+#define DEAF_NPROC "#!/bin/sh\necho 2\nexec >&-\ntouch \"${0%/*}/began\"\nsleep 3\n"
+
+/* A command that has said all and lives on: bash forgets a SIGINT that comes while it waits for the end of a $( ). */
+START_TEST(an_interrupt_between_words_is_heard)
+{
+    struct stack stack = {0};
+    char path[4200];
+    int status;
+    stack_folder(&stack);
+    stack.port = stack_free_port();
+    snprintf(path, sizeof path, "%s/nproc", stack.dir);
+    FILE *file = fopen(path, "w");
+    ck_assert(file && fputs(DEAF_NPROC, file) >= 0 && fclose(file) == 0 && chmod(path, 0755) == 0);
+    snprintf(path, sizeof path, "%s:%s", stack.dir, getenv("PATH"));
+    setenv("PATH", path, 1);
+    stack_spawn(&stack, NULL);
+    expect_file(&stack, "began");
+    kill(stack.pid, SIGINT);
+    ck_assert(stack_wait(&stack, HANG_SECONDS, &status));
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 130, "%d", status);
+    snprintf(path, sizeof path, "%s/data", stack.dir);
+    ck_assert_msg(access(path, F_OK) != 0, "it went on");
+    stack_remove(&stack);
 }
 END_TEST
 
@@ -740,6 +772,7 @@ static void add_endings(TCase *tcase)
     tcase_add_loop_test(tcase, a_signal_ends_all_of_it, 0, ROWS(endings));
     tcase_add_test(tcase, an_ignored_interrupt_ends_it_too);
     tcase_add_loop_test(tcase, a_signal_while_starting_leaves_nothing, 0, ROWS(early));
+    tcase_add_test(tcase, an_interrupt_between_words_is_heard);
     tcase_add_test(tcase, a_killed_supervisor_leaves_nothing);
     tcase_add_loop_test(tcase, it_ends_when_a_part_is_gone_for_good, 0, 3 * ROWS(watchers));
 }
