@@ -42,6 +42,7 @@ enum err auth_identify(struct service *service, struct request *request, struct 
     request->caller = request->key_caller;
     request->role = key.role;
     request->user_id = key.user_id;
+    memcpy(request->key_filters, key.filters, sizeof key.filters);
     return OK;
 }
 

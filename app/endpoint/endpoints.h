@@ -18,6 +18,9 @@ enum err auth_check(struct service *service, const struct request *request, cons
 /* whoami.c */
 enum err whoami_get(struct service *service, const struct request *request, const struct params *params,
                     struct response *response, struct fault *fault);
+/* share.c */
+enum err share_post(struct service *service, const struct request *request, const struct params *params,
+                    struct response *response, struct fault *fault);
 /* openapi.c */
 enum err openapi_get(struct service *service, const struct request *request, const struct params *params,
                      struct response *response, struct fault *fault);

@@ -6,6 +6,7 @@
 #include "endpoint/auth.h"
 #include "endpoint/endpoints.h"
 #include "http/etag.h"
+#include "http/pairs.h"
 #include "process/log.h"
 
 #include <string.h>
@@ -55,6 +56,8 @@ static const struct route routes[] = {
     {"/analytics/breakdown", PROGRAM_QUERY, METHODS_READ, RIGHT_READ, reports_breakdown, &breakdown_params},
     {"/analytics/health", PROGRAM_QUERY, METHODS_READ, RIGHT_NONE, health_get, NULL},
     {"/analytics/whoami", PROGRAM_QUERY, METHODS_READ, RIGHT_WHOAMI, whoami_get, NULL},
+    {"/analytics/shares", PROGRAM_INGEST, METHODS_POST, RIGHT_SHARE, share_post,
+     NULL}, /* analytics-query may not write */
     {"/analytics/openapi.json", PROGRAM_QUERY, METHODS_READ, RIGHT_NONE, openapi_get, NULL},
     {"/analytics/metrics", PROGRAM_QUERY, METHODS_READ, RIGHT_METRICS, metrics_get, NULL},
     /* Asked before the body of a batch is read. Batches do not wait behind reports, so analytics-ingest knows the keys.
@@ -108,10 +111,10 @@ static enum err check_access(struct service *service, enum right right, struct r
     return OK;
 }
 
-/* A user sees its own rows, whatever it asks for; an admin whom it asks for. */
+/* A user sees its own rows, whatever it asks for; an admin whom it asks for, and a viewer whom its key is bound to. */
 static void scope(const struct request *request, struct report_filter *filter)
 {
-    if (request->role != ROLE_ADMIN)
+    if (request->role != ROLE_ADMIN && request->role != ROLE_VIEWER)
         filter->user_id = request->user_id;
 }
 
@@ -150,6 +153,26 @@ static enum err run_report(const struct route *route, struct service *service, c
     return err;
 }
 
+#define BOUND_QUERY_BYTES (LIMIT_QUERY_STRING_BYTES + LIMIT_KEY_FILTERS_BYTES + 2)
+
+/* What the caller itself asks must be open to it; what its key is bound to was settled by an admin. */
+static enum err read_params(const struct route *route, const struct service *service, struct request *request,
+                            char room[BOUND_QUERY_BYTES], struct params *ret_params, struct fault *fault)
+{
+    bool is_bound = request->role == ROLE_VIEWER;
+    if (is_bound && !pairs_without(request->query_string, request->key_filters, room, LIMIT_QUERY_STRING_BYTES + 1))
+        return fault_set(fault, ERR_QUERY_INVALID, "the query string must have at most %u bytes",
+                         LIMIT_QUERY_STRING_BYTES);
+    request->query_string = is_bound ? room : request->query_string;
+    enum err err = params_parse(request->query_string, route->params, ret_params, fault);
+    if (!err)
+        err = check_dimensions(service, request, ret_params, fault);
+    if (err || !is_bound)
+        return err;
+    pairs_add(room, BOUND_QUERY_BYTES, slice_of(request->key_filters));
+    return params_parse(room, route->params, ret_params, fault);
+}
+
 static enum err run(const struct route *route, struct service *service, const struct request *request,
                     struct response *response, struct fault *fault)
 {
@@ -159,13 +182,13 @@ static enum err run(const struct route *route, struct service *service, const st
     struct params params = {0};
     if (!route->params)
         return route->handle(service, request, &params, response, fault);
-    enum err err = params_parse(request->query_string, route->params, &params, fault);
-    if (!err)
-        err = check_dimensions(service, request, &params, fault);
+    struct request bound = *request;
+    char room[BOUND_QUERY_BYTES];
+    enum err err = read_params(route, service, &bound, room, &params, fault);
     if (err)
         return err;
     scope(request, &params.filter);
-    return run_report(route, service, request, &params, response, fault);
+    return run_report(route, service, &bound, &params, response, fault);
 }
 
 /* Strangers do not even learn which paths there are. */
@@ -223,11 +246,11 @@ struct metrics *routes_open_metrics(const char *data_dir, enum program program)
 {
     struct metrics_route counted[sizeof routes / sizeof *routes];
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
-        bool reads = routes[i].methods == METHODS_READ;
+        bool has_body = routes[i].methods == METHODS_READ || routes[i].right == RIGHT_SHARE; /* of its answer */
         counted[i] = (struct metrics_route){.program = routes[i].program,
                                             .path = routes[i].path,
                                             .method = routes[i].methods == METHODS_POST ? HTTP_POST : HTTP_GET,
-                                            .status = reads ? 200 : 204};
+                                            .status = has_body ? 200 : 204};
     }
     return metrics_open(data_dir, program, counted, sizeof routes / sizeof *routes);
 }

@@ -54,6 +54,11 @@ static void put_identity(struct response *response, const struct service *servic
     else
         json_out_null(&out);
     put_key(&out, key);
+    json_out_name(&out, "filters");
+    if (request->role == ROLE_VIEWER)
+        json_out_cstr(&out, request->key_filters);
+    else
+        json_out_null(&out);
     put_dimensions(&out, service, request->role);
     json_out_end_object(&out);
 }

@@ -9,7 +9,8 @@ bool access_allows(enum role role, enum right right)
         [ROLE_NONE] = {[RIGHT_NONE] = true},
         [ROLE_WORKER] = {[RIGHT_INGEST] = true},
         [ROLE_USER] = {[RIGHT_READ] = true},
-        [ROLE_ADMIN] = {[RIGHT_READ] = true, [RIGHT_INGEST] = true, [RIGHT_METRICS] = true},
+        [ROLE_ADMIN] = {[RIGHT_READ] = true, [RIGHT_INGEST] = true, [RIGHT_METRICS] = true, [RIGHT_SHARE] = true},
+        [ROLE_VIEWER] = {[RIGHT_READ] = true},
     };
     bool is_anyones = right == RIGHT_NONE || (right == RIGHT_WHOAMI && role != ROLE_NONE);
     return is_anyones || allowed[role][right];
@@ -27,6 +28,7 @@ const char *access_what(enum right right)
                                         [RIGHT_WHOAMI] = "ask who it is",
                                         [RIGHT_READ] = "read reports",
                                         [RIGHT_INGEST] = "send batches",
-                                        [RIGHT_METRICS] = "read the metrics"};
+                                        [RIGHT_METRICS] = "read the metrics",
+                                        [RIGHT_SHARE] = "share views"};
     return words[right];
 }

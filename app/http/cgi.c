@@ -128,7 +128,7 @@ static void read_identity(const char *values[VARIABLES], struct cgi_room *room, 
         return;
     char given[TEXT_QUOTE_BYTES];
     enum role role = role_parse(slice_of(role_text));
-    if (role == ROLE_NONE) {
+    if (role == ROLE_NONE || role == ROLE_VIEWER) { /* what a viewer is bound to stands with its key alone */
         distrust(room, request, "ANALYTICS_ROLE must be worker, user or admin, but the web server gives %s",
                  quote(role_text, given));
         return;

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/limit.h"
 #include "format/json_out.h"
 #include "keys/role.h"
 #include "base/text.h"
@@ -43,8 +44,9 @@ struct request {
     const char *caller;     /* ANALYTICS_CALLER, else made from role and user id */
     const char *distrust;   /* what is wrong with these three, in words; NULL: nothing, or none was given */
     const char *api_key;    /* ANALYTICS_API_KEY: to be looked up where the server gives no role */
-    char key_caller[HTTP_KEY_CALLER_BYTES]; /* room for the caller that a key's number makes */
-    int64_t now_ms;                         /* when it came, Unix milliseconds */
+    char key_caller[HTTP_KEY_CALLER_BYTES];        /* room for the caller that a key's number makes */
+    char key_filters[LIMIT_KEY_FILTERS_BYTES + 1]; /* of ROLE_VIEWER: what all its questions are bound to */
+    int64_t now_ms;                                /* when it came, Unix milliseconds */
     http_read_body read_body;
     void *read_ctx;
 };

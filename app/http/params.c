@@ -49,6 +49,7 @@ static enum err parse_value(const struct param_row *row, struct slice value, str
 static enum err parse_integer(const struct param_row *row, struct slice value, struct param_reading *reading);
 static enum err parse_choice(const struct param_row *row, struct slice value, struct param_reading *reading);
 static enum err parse_zone(const struct param_row *row, struct slice value, struct param_reading *reading);
+static enum err parse_name(const struct param_row *row, struct slice value, struct param_reading *reading);
 
 static const struct param_choice granularities[] = {
     {"1m", GRANULARITY_1M},   {"5m", GRANULARITY_5M},     {"15m", GRANULARITY_15M},     {"hour", GRANULARITY_HOUR},
@@ -115,6 +116,13 @@ static const struct param_row param_rows[PARAM_COUNT] = {
                         .parse = parse_zone,
                         .accepts = "the IANA name of a time zone, such as Europe/Kyiv (in a URL, the + of Etc/GMT+3 "
                                    "is written %2B)"},
+    [PARAM_NAME] = {.name = "name",
+                    .snake = "name",
+                    .required = true,
+                    .parse = parse_name,
+                    .accepts = "a label for the key, 1 to 128 bytes"},
+    [PARAM_EXPIRES] =
+        {.name = "expires", .snake = "expires", .required = true, .parse = parse_when, .accepts = ACCEPTS_WHEN},
 };
 
 /* ---- one value ---- */
@@ -128,7 +136,9 @@ static enum err refuse(const struct param_row *row, struct slice value, struct f
 
 static enum err parse_when(const struct param_row *row, struct slice value, struct param_reading *reading)
 {
-    struct when *ret_when = row == &param_rows[PARAM_FROM] ? &reading->from : &reading->to;
+    struct when *ret_when = row == &param_rows[PARAM_FROM] ? &reading->from
+                            : row == &param_rows[PARAM_TO] ? &reading->to
+                                                           : &reading->params->expires;
     if (when_parse(value, ret_when))
         return OK;
     char quoted[TEXT_QUOTE_BYTES];
@@ -192,6 +202,14 @@ static enum err parse_zone(const struct param_row *row, struct slice value, stru
         return refuse(row, value, reading->fault);
     params->filter.zone = &params->zone;
     return err;
+}
+
+static enum err parse_name(const struct param_row *row, struct slice value, struct param_reading *reading)
+{
+    if (value.len == 0 || value.len > LIMIT_KEY_NAME_BYTES)
+        return refuse(row, value, reading->fault);
+    memcpy(reading->params->name, value.data, value.len);
+    return OK;
 }
 
 /* ---- the value of a dimension that is filtered by ---- */
@@ -524,6 +542,14 @@ static enum err check_granularity(const struct params *params, struct fault *fau
         return OK;
     return fault_set_parameter(fault, ERR_PARAMETER_INVALID, "granularity",
                                "granularity may be 1m or 5m for ranges of at most 24 hours");
+}
+
+bool params_is_filter(struct slice name)
+{
+    for (enum param p = PARAM_TO + 1; p < PARAM_GRANULARITY; p++)
+        if (slice_equals(name, param_rows[p].name))
+            return true;
+    return false;
 }
 
 bool params_ask_by(const struct params *params, enum dimension by)

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/limit.h"
 #include "report/report.h"
+#include "time/when.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,6 +27,8 @@ enum param {
     PARAM_FORMAT,
     PARAM_BY,
     PARAM_TIMEZONE,
+    PARAM_NAME, /* of a key that is made */
+    PARAM_EXPIRES,
     PARAM_COUNT
 };
 
@@ -58,12 +61,17 @@ struct params {
     enum format format;
     bool has_by;
     enum dimension by;
+    char name[LIMIT_KEY_NAME_BYTES + 1];
+    struct when expires;
     char texts[2][DIMENSIONS][LIMIT_ERROR_BYTES + 1]; /* NUL-terminated: those asked for, those excluded */
     struct zone zone;
 };
 
 /* Does the question filter or break down by the dimension? */
 bool params_ask_by(const struct params *params, enum dimension by);
+
+/* Is it the name of a filter, as it is written in a query string? */
+bool params_is_filter(struct slice name);
 
 /* Parses the whole query string for one route. OK; ERR_QUERY_INVALID when it is too long or has too many parameters;
  * ERR_PARAMETER_REQUIRED, ERR_PARAMETER_INVALID, ERR_RANGE_INVALID or ERR_RANGE_TOO_LONG for the first parameter, in

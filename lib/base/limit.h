@@ -33,6 +33,7 @@
 #define LIMIT_ROWS_PER_LONG_PAGE 1000 /* of ours */
 #define LIMIT_SAMPLE_DOMAINS 5
 
-#define LIMIT_KEY_NAME_BYTES 128u /* the label of an API key */
+#define LIMIT_KEY_NAME_BYTES 128u     /* the label of an API key */
+#define LIMIT_KEY_FILTERS_BYTES 2048u /* what a viewer's key is bound to, as a query string */
 
 #endif

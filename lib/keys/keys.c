@@ -34,10 +34,12 @@
 static_assert(KEY_TEXT_BYTES == KEY_PREFIX_BYTES + 2 * KEY_RANDOM_BYTES + 1, "keys.h says how long a key is");
 
 /* Every statement about keys. The columns of a key come first and in one order: see read_key. */
-#define KEY_COLUMNS "id, role, user_id, name, created_at, expires_at, revoked_at, last_used_at, coalesce(caller_id, id)"
+#define KEY_COLUMNS                                                                                                    \
+    "id, role, user_id, name, created_at, expires_at, revoked_at, last_used_at, coalesce(caller_id, id),"              \
+    " filters"
 #define SQL_LIST(X)                                                                                                    \
-    X(SQL_ADD, "INSERT INTO api_key (hash, name, role, user_id, created_at, expires_at, caller_id)"                    \
-               " VALUES (?1, ?2, ?3, nullif(?4, 0), ?5, nullif(?6, 0), nullif(?7, 0))")                                \
+    X(SQL_ADD, "INSERT INTO api_key (hash, name, role, user_id, created_at, expires_at, caller_id, filters)"           \
+               " VALUES (?1, ?2, ?3, nullif(?4, 0), ?5, nullif(?6, 0), nullif(?7, 0), ?8)")                            \
     X(SQL_FIND, "SELECT " KEY_COLUMNS ", hash FROM api_key WHERE hash = ?1")                                           \
     X(SQL_NOTE_USE, "UPDATE api_key SET last_used_at = ?2 WHERE id = ?1")                                              \
     X(SQL_REVOKE, "UPDATE api_key SET revoked_at = coalesce(revoked_at, ?2) WHERE id = ?1")                            \
@@ -69,6 +71,7 @@ enum key_column {
     COLUMN_REVOKED_AT,
     COLUMN_LAST_USED_AT,
     COLUMN_CALLER_ID,
+    COLUMN_FILTERS,
     COLUMN_HASH
 };
 
@@ -162,10 +165,11 @@ static struct slice column_slice(sqlite3_stmt *row, int column)
     return (struct slice){text ? text : "", text ? (size_t)sqlite3_column_bytes(row, column) : 0};
 }
 
-/* NULL reads as 0. A name too long for ours, which only another program can have written, is cut. */
+/* NULL reads as 0. Only another program can have written what is too long for ours: a name is cut, but filters that are
+ * cut would show more, so such a key has no role. */
 static void read_key(sqlite3_stmt *row, struct api_key *ret_key)
 {
-    struct slice name = column_slice(row, COLUMN_NAME);
+    struct slice name = column_slice(row, COLUMN_NAME), filters = column_slice(row, COLUMN_FILTERS);
     *ret_key = (struct api_key){.id = sqlite3_column_int64(row, COLUMN_ID),
                                 .caller_id = sqlite3_column_int64(row, COLUMN_CALLER_ID),
                                 .role = role_parse(column_slice(row, COLUMN_ROLE)),
@@ -175,6 +179,10 @@ static void read_key(sqlite3_stmt *row, struct api_key *ret_key)
                                 .revoked_at = sqlite3_column_int64(row, COLUMN_REVOKED_AT),
                                 .last_used_at = sqlite3_column_int64(row, COLUMN_LAST_USED_AT)};
     memcpy(ret_key->name, name.data, name.len < LIMIT_KEY_NAME_BYTES ? name.len : LIMIT_KEY_NAME_BYTES);
+    if (filters.len <= LIMIT_KEY_FILTERS_BYTES)
+        memcpy(ret_key->filters, filters.data, filters.len);
+    else
+        ret_key->role = ROLE_NONE;
 }
 
 /* ---- making a key ---- */
@@ -201,13 +209,28 @@ static bool user_id_suits_role(const struct api_key *key)
     return key->user_id >= 1 && key->user_id <= LIMIT_ID; /* 0 stands for all users in rollups */
 }
 
+/* As in a URL. Only a viewer's key has any. */
+static bool filters_are_good(const struct api_key *key)
+{
+    size_t len = strnlen(key->filters, sizeof key->filters);
+    for (size_t i = 0; i < len; i++)
+        if (key->filters[i] <= ' ' || key->filters[i] > '~')
+            return false;
+    return len <= LIMIT_KEY_FILTERS_BYTES && (len == 0 || key->role == ROLE_VIEWER);
+}
+
 static enum err check_new_key(const struct api_key *key, int64_t now, struct fault *fault)
 {
     if (key->role == ROLE_NONE)
-        return fault_set_parameter(fault, ERR_PARAMETER_INVALID, "role", "the role is worker, user or admin");
+        return fault_set_parameter(fault, ERR_PARAMETER_INVALID, "role", "the role is worker, user, admin or viewer");
     if (!user_id_suits_role(key))
         return fault_set_parameter(fault, ERR_PARAMETER_INVALID, "user_id",
                                    "a key of role user has a user id from 1 to 2^53-1, any other key has none");
+    if (!filters_are_good(key))
+        return fault_set_parameter(
+            fault, ERR_PARAMETER_INVALID, "filters",
+            "the filters of a viewer's key are at most %u bytes of a query string, and no other key has any",
+            LIMIT_KEY_FILTERS_BYTES);
     struct slice name = {key->name, strnlen(key->name, sizeof key->name)};
     if (!name_is_good(name))
         return fault_set_parameter(fault, ERR_PARAMETER_INVALID, "name",
@@ -243,6 +266,8 @@ static enum err insert_key(struct db *db, struct api_key *key, const unsigned ch
     sqlite3_bind_int64(insert, 5, now);
     sqlite3_bind_int64(insert, 6, key->expires_at);
     sqlite3_bind_int64(insert, 7, key->caller_id);
+    if (key->role == ROLE_VIEWER) /* else NULL */
+        sqlite3_bind_text(insert, 8, key->filters, -1, SQLITE_STATIC);
     enum err err = db_run(db, insert, "adding an API key", fault);
     sqlite3_clear_bindings(insert);
     if (err)

@@ -18,10 +18,11 @@ struct api_key {
     enum role role;
     int64_t user_id; /* 0 unless role is ROLE_USER */
     char name[LIMIT_KEY_NAME_BYTES + 1];
-    int64_t created_at;   /* Unix seconds */
-    int64_t expires_at;   /* 0: never */
-    int64_t revoked_at;   /* 0: not */
-    int64_t last_used_at; /* 0: never */
+    char filters[LIMIT_KEY_FILTERS_BYTES + 1]; /* of ROLE_VIEWER: what its reports are bound to, as a query string */
+    int64_t created_at;                        /* Unix seconds */
+    int64_t expires_at;                        /* 0: never */
+    int64_t revoked_at;                        /* 0: not */
+    int64_t last_used_at;                      /* 0: never */
 };
 
 struct key_store; /* opaque; one thread's */
@@ -33,8 +34,8 @@ void key_store_close(struct key_store *store);
 /* Is the open file no longer DIR/keys.db, because a restore put another one in its place? Costs a stat(). */
 bool key_store_has_moved(struct key_store *store);
 
-/* Makes a key: role, user_id, name and expires_at are taken from *key; id, caller_id and created_at are filled in. The
- * key's text goes to `ret_text` and nowhere else. Name must be UTF-8 without control characters, 1 …
+/* Makes a key: role, user_id, name, filters and expires_at are taken from *key; id, caller_id and created_at are filled
+ * in. The key's text goes to `ret_text` and nowhere else. Name must be UTF-8 without control characters, 1 …
  * LIMIT_KEY_NAME_BYTES bytes.
  */
 enum err key_store_add(struct key_store *store, struct api_key *key, int64_t now, char ret_text[KEY_TEXT_BYTES],
@@ -58,11 +59,11 @@ enum err key_store_get(struct key_store *store, int64_t id, struct api_key *ret_
 /* In force at once. ERR_NOT_FOUND when there is no such key; revoking twice is fine and keeps the first time. */
 enum err key_store_revoke(struct key_store *store, int64_t id, int64_t now, struct fault *fault);
 
-/* Replaces key `id` by a new one, in one transaction. The new key has the same role, user, name and caller, so that a
- * batch sent with the old key and again with the new one counts once. It is good until `expires_at` (0: for ever); when
- * that is negative, until the newest key of its line ends. The old key ends `grace_seconds` from now, if not sooner;
- * with 0 it is revoked. *ret_before is the old key as it was, *ret_key the new one. ERR_NOT_FOUND when there is no such
- * key. */
+/* Replaces key `id` by a new one, in one transaction. The new key has the same role, user, filters, name and caller, so
+ * that a batch sent with the old key and again with the new one counts once. It is good until `expires_at` (0: for
+ * ever); when that is negative, until the newest key of its line ends. The old key ends `grace_seconds` from now, if
+ * not sooner; with 0 it is revoked. *ret_before is the old key as it was, *ret_key the new one. ERR_NOT_FOUND when
+ * there is no such key. */
 enum err key_store_rotate(struct key_store *store, int64_t id, int64_t expires_at, int64_t grace_seconds, int64_t now,
                           struct api_key *ret_before, struct api_key *ret_key, char ret_text[KEY_TEXT_BYTES],
                           struct fault *fault);

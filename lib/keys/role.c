@@ -4,7 +4,7 @@
 #include "base/banned.h"
 
 static const char *const role_names[] = {
-    [ROLE_NONE] = "", [ROLE_WORKER] = "worker", [ROLE_USER] = "user", [ROLE_ADMIN] = "admin"};
+    [ROLE_NONE] = "", [ROLE_WORKER] = "worker", [ROLE_USER] = "user", [ROLE_ADMIN] = "admin", [ROLE_VIEWER] = "viewer"};
 
 const char *role_name(enum role role)
 {
@@ -13,7 +13,7 @@ const char *role_name(enum role role)
 
 enum role role_parse(struct slice text)
 {
-    for (enum role role = ROLE_WORKER; role <= ROLE_ADMIN; role++)
+    for (enum role role = ROLE_WORKER; role <= ROLE_VIEWER; role++)
         if (slice_equals(text, role_names[role]))
             return role;
     return ROLE_NONE;

@@ -4,9 +4,9 @@
 
 #include "base/text.h"
 
-enum role { ROLE_NONE, ROLE_WORKER, ROLE_USER, ROLE_ADMIN };
+enum role { ROLE_NONE, ROLE_WORKER, ROLE_USER, ROLE_ADMIN, ROLE_VIEWER };
 
-/* "worker", "user", "admin"; "" for ROLE_NONE. Static. */
+/* "worker", "user", "admin", "viewer"; "" for ROLE_NONE. Static. */
 const char *role_name(enum role role);
 
 /* ROLE_NONE for any other text. */

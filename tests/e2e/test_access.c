@@ -26,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RANGE "from=2026-03-15&to=2026-03-15&by=order" /* `by` means nothing but to breakdown */
+#define RANGE "from=2026-03-15&to=2026-03-15&by=order&name=a&expires=2999-01-01" /* to whom they mean something */
 
 /* ---- what is stored: user 1 has 301 requests, user 2 has 4020, and order 30 is of both ---- */
 
@@ -54,6 +54,7 @@ static const struct row {
     {"/analytics/openapi.json", RIGHT_NONE, "\"openapi\"", NULL},
     {"/analytics/metrics", RIGHT_METRICS, "", "analytics_batches_total "},
     {"/analytics/whoami", RIGHT_WHOAMI, "\"role\":", NULL},
+    {"/analytics/shares", RIGHT_SHARE, "\"key\":\"fnp_", NULL},
     {"/analytics/traffic", RIGHT_READ, "\"301\"", "\"4321\""},
     {"/analytics/requests", RIGHT_READ, "\"301\"", "\"4321\""},
     {"/analytics/concurrency", RIGHT_READ, "\"301\"", "\"4321\""},
@@ -63,6 +64,11 @@ static const struct row {
     {"/analytics/summary", RIGHT_READ, "\"301\"", "\"4321\""},
     {"/analytics/breakdown", RIGHT_READ, "\"10\"", "\"20\""},
 };
+
+static bool is_posted(const struct row *row)
+{
+    return row->right == RIGHT_INGEST || row->right == RIGHT_SHARE;
+}
 
 static const struct row *find_row(const char *path)
 {
@@ -83,7 +89,7 @@ START_TEST(every_route_has_a_row)
             continue; /* nginx's own: no_path_leads_around asks for it */
         ck_assert_msg(row != NULL, "%s has no row in this test", table[i].path);
         ck_assert_msg(row->right == table[i].right, "%s: the table has another right than the documents", row->path);
-        ck_assert_msg(table[i].methods == (row->right == RIGHT_INGEST ? METHODS_POST : METHODS_READ),
+        ck_assert_msg(table[i].methods == (is_posted(row) ? METHODS_POST : METHODS_READ),
                       "%s: the table has other methods than the documents", row->path);
         served[row - rows] = true;
     }
@@ -102,14 +108,14 @@ static char identity[ROLES][128]; /* the header that says so, with its line's en
 static _Atomic unsigned *asked; /* by all the tests, each of which is a process */
 
 /* An operator's own service is asked about two rights: to send batches, and to read, which is all else. */
-static bool has_two_rights;
+static bool has_two_rights, has_own_service;
 
 static bool may(int role, enum right right)
 {
     static const bool allowed[ROLES][RIGHTS] = {
         [WORKER] = {[RIGHT_INGEST] = true},
         [USER] = {[RIGHT_READ] = true},
-        [ADMIN] = {[RIGHT_INGEST] = true, [RIGHT_READ] = true, [RIGHT_METRICS] = true},
+        [ADMIN] = {[RIGHT_INGEST] = true, [RIGHT_READ] = true, [RIGHT_METRICS] = true, [RIGHT_SHARE] = true},
     };
     if (right == RIGHT_WHOAMI)
         return role != NOBODY && (role != WORKER || !has_two_rights);
@@ -118,7 +124,7 @@ static bool may(int role, enum right right)
 
 static bool has_method(const struct row *row, const char *method)
 {
-    if (row->right == RIGHT_INGEST)
+    if (is_posted(row))
         return !strcmp(method, "POST");
     return !strcmp(method, "GET") || !strcmp(method, "HEAD");
 }
@@ -131,12 +137,14 @@ static long expected_status(const struct row *row, int role, const char *method)
         return 403;
     if (!has_method(row, method))
         return 405;
+    if (row->right == RIGHT_SHARE && has_own_service)
+        return 403; /* who is asking is not known by keys there */
     return row->right == RIGHT_INGEST ? 204 : 200;
 }
 
 static const char *proper_method(const struct row *row)
 {
-    return row->right == RIGHT_INGEST ? "POST" : "GET";
+    return is_posted(row) ? "POST" : "GET";
 }
 
 /* ---- asking ---- */
@@ -362,7 +370,8 @@ START_TEST(the_service_is_not_deceived)
     for (int i = 0; i < 3; i++)
         end += sprintf(end, "%s: forged\r\n%s: forged\r\n%s: forged\r\n", told[i], untold[i], untold[i]);
     const struct row *row = &rows[_i];
-    expect(&(struct ask){.row = row, .role = ADMIN, .headers = headers}, row->right == RIGHT_INGEST ? 204 : 200, "");
+    expect(&(struct ask){.row = row, .role = ADMIN, .headers = headers},
+           expected_status(row, ADMIN, proper_method(row)), "");
     for (int i = 0; i < 3 && row->right != RIGHT_NONE; i++) {
         char line[64];
         snprintf(line, sizeof line, "\r\n%s: ", told[i]);
@@ -754,7 +763,7 @@ static void start_own(void)
     stack_folder(&shared);
     auth_service_start();
     auth_service_file(&shared, LET_ALL_HEADERS_IN, path);
-    has_two_rights = true;
+    has_two_rights = has_own_service = true;
     start_with(path);
     for (int role = 0; role < NOBODY; role++)
         snprintf(identity[role], sizeof identity[role], "X-Script: role %s%s\r\n", role_words[role],

@@ -729,7 +729,7 @@ static bool parse_reply(const char *text, struct reply *reply)
 struct reply stack_talk(const struct stack *stack, const char *bytes, size_t len, int seconds)
 {
     struct reply reply = {0};
-    char text[65536] = "";
+    char text[1 << 18] = ""; /* the metrics of all routes have over 64 KiB */
     size_t got = 0;
     int fd = stack_connect(stack, seconds);
     ck_assert_int_eq(send(fd, bytes, len, MSG_NOSIGNAL), (ssize_t)len);

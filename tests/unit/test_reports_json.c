@@ -417,7 +417,8 @@ static const struct {
     {PROGRAM_QUERY, "/analytics/traffic", ROLE_WORKER, 403}, {PROGRAM_QUERY, "/analytics/traffic", ROLE_USER, 200},
     {PROGRAM_QUERY, "/analytics/traffic", ROLE_ADMIN, 200},  {PROGRAM_QUERY, "/analytics/nothing", ROLE_USER, 404},
     {PROGRAM_INGEST, "/_analytics/auth", ROLE_WORKER, 204},  {PROGRAM_INGEST, "/_analytics/auth", ROLE_USER, 403},
-    {PROGRAM_INGEST, "/_analytics/auth", ROLE_ADMIN, 204},
+    {PROGRAM_INGEST, "/_analytics/auth", ROLE_ADMIN, 204},   {PROGRAM_INGEST, "/_analytics/auth", ROLE_VIEWER, 403},
+    {PROGRAM_QUERY, "/analytics/traffic", ROLE_VIEWER, 200}, {PROGRAM_QUERY, "/analytics/metrics", ROLE_VIEWER, 403},
 };
 
 static void add_key_until(enum role role, int64_t expires_at, char ret_text[KEY_TEXT_BYTES])
@@ -492,12 +493,17 @@ static const struct {
     const char *body;
 } identities[] = {
     {ROLE_WORKER, 0,
-     "{\"role\":\"worker\",\"user_id\":null,\"key\":{\"id\":1,\"name\":\"test\",\"expires\":null},\"dimensions\":[]}"},
+     "{\"role\":\"worker\",\"user_id\":null,\"key\":{\"id\":1,\"name\":\"test\",\"expires\":null},\"filters\":null,"
+     "\"dimensions\":[]}"},
     {ROLE_ADMIN, 0,
-     "{\"role\":\"admin\",\"user_id\":null,\"key\":{\"id\":1,\"name\":\"test\",\"expires\":null},\"dimensions\":"
+     "{\"role\":\"admin\",\"user_id\":null,\"key\":{\"id\":1,\"name\":\"test\",\"expires\":null},\"filters\":null,"
+     "\"dimensions\":"
      "[\"worker\",\"peer\",\"protocol\",\"port\",\"ip_out\",\"ip_from\",\"order\",\"user\",\"error\",\"domain\"]}"},
     {ROLE_USER, INT64_C(1796256000),
      "{\"role\":\"user\",\"user_id\":7,\"key\":{\"id\":1,\"name\":\"test\",\"expires\":\"2026-12-03 00:00:00\"},"
+     "\"filters\":null,\"dimensions\":[\"protocol\",\"port\",\"order\",\"user\",\"error\",\"domain\"]}"},
+    {ROLE_VIEWER, 0,
+     "{\"role\":\"viewer\",\"user_id\":null,\"key\":{\"id\":1,\"name\":\"test\",\"expires\":null},\"filters\":\"\","
      "\"dimensions\":[\"protocol\",\"port\",\"order\",\"user\",\"error\",\"domain\"]}"},
 };
 
@@ -521,6 +527,8 @@ START_TEST(a_key_says_whose_it_is)
     ck_assert_str_eq(buf_cstr(&response.body), identities[_i].body);
     ck_assert_str_eq(header("Cache-Control"), "no-store");
     remove_keys();
+    if (identities[_i].role == ROLE_VIEWER)
+        return;                                           /* the server knows none */
     get("/analytics/whoami", "", identities[_i].role, 7); /* the server says who it is, and knows no key */
     ck_assert_msg(strstr(buf_cstr(&response.body), "\"key\":null,"), "%s", buf_cstr(&response.body));
     get("/analytics/whoami", "", ROLE_NONE, 0);
@@ -558,6 +566,135 @@ START_TEST(users_may_not_ask_by_everything)
     service.users_see_network = true;
     get(path, whole, ROLE_USER, 1);
     ck_assert_msg(response.status == 200, "users see the network: %s: %d", query, response.status);
+}
+END_TEST
+
+/* ---- shared views ---- */
+
+static struct reply_text {
+    int status;
+    char body[1024], etag[64];
+} reply;
+
+static void ask(enum http_method method, const char *path, const char *query, const char *key)
+{
+    struct request request = {.method = method,
+                              .route = path,
+                              .path = slice_of(path),
+                              .query_string = query,
+                              .accept = "",
+                              .caller = "",
+                              .api_key = key,
+                              .now_ms = INT64_C(1775044800123)};
+    response_release(&response);
+    response_init(&response);
+    routes_answer(&service, &request, &response);
+    reply.status = response.status;
+    snprintf(reply.body, sizeof reply.body, "%s", buf_cstr(&response.body));
+    snprintf(reply.etag, sizeof reply.etag, "%s", header("ETag"));
+}
+
+/* The key that the answer of /analytics/shares shows. */
+static void share(const char *query, const char *admin, char ret_key[KEY_TEXT_BYTES])
+{
+    service.program = PROGRAM_INGEST;
+    ask(HTTP_POST, "/analytics/shares", query, admin);
+    service.program = PROGRAM_QUERY;
+    ck_assert_msg(reply.status == 200, "%s: %d %s", query, reply.status, reply.body);
+    const char *key = strstr(reply.body, "\"key\":\"");
+    ck_assert_ptr_nonnull(key);
+    memcpy(ret_key, key + 7, KEY_TEXT_BYTES - 1);
+    ret_key[KEY_TEXT_BYTES - 1] = '\0';
+}
+
+/* What a viewer asks, bound to what, and what an admin asks to be told the same; NULL: it is refused.
+ * Seen to fail: bound filters put before the viewer's own -> 400; the viewer's own domain kept -> "&domain=b.com":
+ * refused; dimensions looked at after binding -> "worker=": 403; scope() as for a user -> "": no rows. */
+static const struct {
+    const char *bound, *asked, *same;
+} views[] = {
+    {"", "", ""},
+    {"", "&userId=1", "&userId=1"},
+    {"&domain=a.com", "", "&domain=a.com"},
+    {"&domain=a.com", "&domain=b.com", "&domain=a.com"},
+    {"&domain=a.com", "&orderId=4", "&domain=a.com&orderId=4"},
+    {"&domain=a.com", "&%64omain=b.com", NULL},
+    {"&userId=1", "&userId=2", "&userId=1"},
+    {"&userId=1", "&user%49d=2", NULL},
+    {"&userId=1&orderId=3", "&domain=a.com", "&userId=1&orderId=3&domain=a.com"},
+    {"&not_error=timeout", "&not_error=nothing", "&not_error=timeout"},
+    {"&not_error=timeout&orderId=3", "&orderId=5&error=timeout", "&not_error=timeout&orderId=3&error=timeout"},
+    {"&error=%22reset%22", "", "&error=%22reset%22"},
+    {"&worker=", "", "&worker="},
+    {"&worker=", "&peer=", NULL},
+    {"", "&worker=", NULL},
+};
+
+START_TEST(a_viewer_is_bound)
+{
+    char admin[KEY_TEXT_BYTES], viewer[KEY_TEXT_BYTES], query[256];
+    add_key(ROLE_ADMIN, admin);
+    snprintf(query, sizeof query, "name=x&expires=2999-01-01%s", views[_i].bound);
+    share(query, admin, viewer);
+    snprintf(query, sizeof query, BOTH "%s", views[_i].asked);
+    ask(HTTP_GET, "/analytics/traffic", query, viewer);
+    if (!views[_i].same) {
+        ck_assert_msg(reply.status == 400 || reply.status == 403, "%s: %d %s", query, reply.status, reply.body);
+    } else {
+        struct reply_text found = reply;
+        snprintf(query, sizeof query, BOTH "%s", views[_i].same);
+        ask(HTTP_GET, "/analytics/traffic", query, admin);
+        ck_assert_msg(found.status == 200 && !strcmp(found.body, reply.body), "%s: %s, not %s", query, found.body,
+                      reply.body);
+    }
+    remove_keys();
+}
+END_TEST
+
+/* An answer that one may keep is not another's. */
+START_TEST(each_view_has_its_tags)
+{
+    char admin[KEY_TEXT_BYTES], one[KEY_TEXT_BYTES], two[KEY_TEXT_BYTES], tag[64];
+    add_key(ROLE_ADMIN, admin);
+    share("name=x&expires=2999-01-01&domain=a.com", admin, one);
+    share("name=y&expires=2999-01-01&domain=b.com", admin, two);
+    ask(HTTP_GET, "/analytics/traffic", BOTH, one);
+    snprintf(tag, sizeof tag, "%s", reply.etag);
+    ask(HTTP_GET, "/analytics/traffic", BOTH, two);
+    ck_assert_str_ne(tag, reply.etag);
+    remove_keys();
+}
+END_TEST
+
+static const struct {
+    const char *query, *message;
+} bad_shares[] = {
+    {"expires=2999-01-01", "analytics.name_required"},
+    {"name=x", "analytics.expires_required"},
+    {"name=&expires=2999-01-01", "analytics.name_invalid"},
+    {"name=a%0Ab&expires=2999-01-01", "analytics.name_invalid"},
+    {"name=x&expires=2026-03-15", "analytics.expires_invalid"}, /* it is 2026-04-01 */
+    {"name=x&expires=tomorrow", "analytics.expires_invalid"},
+    {"name=x&expires=2999-01-01&orderId=abc", "analytics.order_id_invalid"},
+    {"name=x&expires=2999-01-01&domain=a&domain=b", "analytics.domain_invalid"},
+    {"name=x&expires=2999-01-01&%64omain=a", "analytics.query_invalid"},
+    {"name=x&expires=2999-01-01&order_id=3", "analytics.query_invalid"},
+};
+
+START_TEST(bad_shares_make_no_key)
+{
+    char admin[KEY_TEXT_BYTES];
+    add_key(ROLE_ADMIN, admin);
+    service.program = PROGRAM_INGEST;
+    ask(HTTP_POST, "/analytics/shares", bad_shares[_i].query, admin);
+    ck_assert_msg(reply.status == 400 && strstr(reply.body, bad_shares[_i].message), "%s: %d %s", bad_shares[_i].query,
+                  reply.status, reply.body);
+    ck_assert_ptr_null(strstr(reply.body, "fnp_"));
+    char next[KEY_TEXT_BYTES];
+    share("name=x&expires=2026-04-01", admin, next);
+    ck_assert_msg(strstr(reply.body, "{\"id\":2,") && strstr(reply.body, "\"expires\":\"2026-04-02 00:00:00\""), "%s",
+                  reply.body);
+    remove_keys();
 }
 END_TEST
 
@@ -601,6 +738,9 @@ static void add_reports(Suite *suite, const char *behind, void (*set_up_engine)(
     tcase_add_loop_test(tcase, authenticates, 0, ROWS(rights));
     tcase_add_loop_test(tcase, a_key_says_whose_it_is, 0, ROWS(identities));
     tcase_add_loop_test(tcase, users_may_not_ask_by_everything, 0, ROWS(asked_by));
+    tcase_add_loop_test(tcase, a_viewer_is_bound, 0, ROWS(views));
+    tcase_add_test(tcase, each_view_has_its_tags);
+    tcase_add_loop_test(tcase, bad_shares_make_no_key, 0, ROWS(bad_shares));
     tcase_add_test(tcase, the_servers_word_counts);
     tcase_add_test(tcase, a_key_sees_its_own);
     tcase_add_test(tcase, longest_answer_fits);
