@@ -266,6 +266,7 @@ static enum err answer_list(struct service *service, struct listing *listing, st
     const struct list_sink sink = {begin_list, put_list_row, listing};
     listing->table.zone = params->filter.zone;
     listing->limit = ask.limit = limit_of(listing->request, params);
+    ask.containing = params->q;
     ask.offset = (uint64_t)(params->page - 1) * (uint64_t)params->limit;
     struct asking asking;
     enum err err = begin_asking(service, &asking, fault);

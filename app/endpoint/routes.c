@@ -24,21 +24,23 @@ static const struct param_set sums_params = {.takes = {EVERY_REPORT, [PARAM_GRAN
                                              .sums_only = true};
 static const struct param_set chart_params = {.takes = {EVERY_REPORT, [PARAM_GRANULARITY] = true, [PARAM_FILL] = true}};
 static const struct param_set domains_params = {
-    .takes = {EVERY_REPORT, [PARAM_SORT_BY] = true, [PARAM_LIMIT] = true, [PARAM_PAGE] = true},
+    .takes = {EVERY_REPORT, [PARAM_Q] = true, [PARAM_SORT_BY] = true, [PARAM_LIMIT] = true, [PARAM_PAGE] = true},
     .default_limit = 30,
     .max_limit = LIMIT_ROWS_PER_PAGE,
     .max_limit_of_page = LIMIT_ROWS_PER_LONG_PAGE};
-static const struct param_set errors_params = {.takes = {EVERY_REPORT, [PARAM_LIMIT] = true},
+static const struct param_set errors_params = {.takes = {EVERY_REPORT, [PARAM_Q] = true, [PARAM_LIMIT] = true},
                                                .default_limit = 50,
                                                .max_limit = LIMIT_ROWS_PER_PAGE,
                                                .max_limit_of_page = LIMIT_ROWS_PER_PAGE};
-static const struct param_set websites_params = {.takes = {EVERY_REPORT, [PARAM_PAGE] = true, [PARAM_LIMIT] = true},
-                                                 .default_limit = 25,
-                                                 .max_limit = LIMIT_ROWS_PER_PAGE,
-                                                 .max_limit_of_page = LIMIT_ROWS_PER_PAGE};
+static const struct param_set websites_params = {
+    .takes = {EVERY_REPORT, [PARAM_Q] = true, [PARAM_PAGE] = true, [PARAM_LIMIT] = true},
+    .default_limit = 25,
+    .max_limit = LIMIT_ROWS_PER_PAGE,
+    .max_limit_of_page = LIMIT_ROWS_PER_PAGE};
 static const struct param_set summary_params = {.takes = {EVERY_REPORT}};
 static const struct param_set breakdown_params = {
-    .takes = {EVERY_REPORT, [PARAM_BY] = true, [PARAM_SORT_BY] = true, [PARAM_LIMIT] = true, [PARAM_PAGE] = true},
+    .takes = {EVERY_REPORT, [PARAM_Q] = true, [PARAM_BY] = true, [PARAM_SORT_BY] = true, [PARAM_LIMIT] = true,
+              [PARAM_PAGE] = true},
     .default_limit = 30,
     .max_limit = LIMIT_ROWS_PER_LONG_PAGE,
     .max_limit_of_page = LIMIT_ROWS_PER_LONG_PAGE};

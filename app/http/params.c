@@ -50,6 +50,7 @@ static enum err parse_integer(const struct param_row *row, struct slice value, s
 static enum err parse_choice(const struct param_row *row, struct slice value, struct param_reading *reading);
 static enum err parse_zone(const struct param_row *row, struct slice value, struct param_reading *reading);
 static enum err parse_name(const struct param_row *row, struct slice value, struct param_reading *reading);
+static enum err parse_search(const struct param_row *row, struct slice value, struct param_reading *reading);
 
 static const struct param_choice granularities[] = {
     {"1m", GRANULARITY_1M},   {"5m", GRANULARITY_5M},     {"15m", GRANULARITY_15M},     {"hour", GRANULARITY_HOUR},
@@ -123,6 +124,7 @@ static const struct param_row param_rows[PARAM_COUNT] = {
                     .accepts = "a label for the key, 1 to 128 bytes"},
     [PARAM_EXPIRES] =
         {.name = "expires", .snake = "expires", .required = true, .parse = parse_when, .accepts = ACCEPTS_WHEN},
+    [PARAM_Q] = {.name = "q", .snake = "q", .parse = parse_search, .accepts = "a text of 1 to 256 bytes"},
 };
 
 /* ---- one value ---- */
@@ -209,6 +211,16 @@ static enum err parse_name(const struct param_row *row, struct slice value, stru
     if (value.len == 0 || value.len > LIMIT_KEY_NAME_BYTES)
         return refuse(row, value, reading->fault);
     memcpy(reading->params->name, value.data, value.len);
+    return OK;
+}
+
+static enum err parse_search(const struct param_row *row, struct slice value, struct param_reading *reading)
+{
+    struct params *params = reading->params;
+    if (value.len == 0 || value.len > LIMIT_SEARCH_BYTES)
+        return refuse(row, value, reading->fault);
+    memcpy(params->search, value.data, value.len);
+    params->q = (struct slice){params->search, value.len};
     return OK;
 }
 

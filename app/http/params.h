@@ -29,6 +29,7 @@ enum param {
     PARAM_TIMEZONE,
     PARAM_NAME, /* of a key that is made */
     PARAM_EXPIRES,
+    PARAM_Q,
     PARAM_COUNT
 };
 
@@ -63,6 +64,8 @@ struct params {
     enum dimension by;
     char name[LIMIT_KEY_NAME_BYTES + 1];
     struct when expires;
+    struct slice q; /* in `search`; empty where it is not given */
+    char search[LIMIT_SEARCH_BYTES];
     char texts[2][DIMENSIONS][LIMIT_ERROR_BYTES + 1]; /* NUL-terminated: those asked for, those excluded */
     struct zone zone;
 };

@@ -23,6 +23,7 @@
 #define LIMIT_PROTOCOL_BYTES 32u
 
 #define LIMIT_QUERY_STRING_BYTES 8192u
+#define LIMIT_SEARCH_BYTES 256u
 #define LIMIT_PARAMETERS 64u
 #define LIMIT_RESPONSE_BYTES (8u << 20) /* the longest answer: a chart of two months in quarter hours takes 1 MiB */
 #define LIMIT_IDEMPOTENCY_KEY_BYTES 255u

@@ -33,6 +33,18 @@ bool slice_equals_nocase(struct slice text, const char *cstr)
     return true;
 }
 
+bool slice_contains_nocase(struct slice text, struct slice part)
+{
+    for (size_t at = 0; at + part.len <= text.len; at++) {
+        size_t same = 0;
+        while (same < part.len && lower(text.data[at + same]) == lower(part.data[same]))
+            same++;
+        if (same == part.len)
+            return true;
+    }
+    return false;
+}
+
 /* The next character that counts, in lower case; -1 at the end. Moves `*at` behind it. */
 static int next_counting(const char *data, size_t len, size_t *at)
 {

@@ -22,6 +22,10 @@ bool slice_equals_nocase(struct slice text, const char *cstr); /* ASCII */
  * resemble sortBy. */
 bool slice_resembles(struct slice text, const char *cstr);
 
+/* Does `text` contain `part`? The case of ASCII letters makes no difference; all other bytes are compared as they are.
+ */
+bool slice_contains_nocase(struct slice text, struct slice part);
+
 /* True for well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF). NUL is allowed. */
 bool text_is_utf8(const char *data, size_t len);
 

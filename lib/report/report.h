@@ -109,11 +109,13 @@ int64_t totals_error_rate(const struct totals *totals);
 
 #define LIST_ALL UINT64_MAX
 
-/* Which list, in which order (descending, ties by name in byte order), and which of its rows. */
+/* Which list, in which order (descending, ties by name in byte order), and which of its rows. Totals and the sums of
+ * other rows are those of the list. */
 struct list_ask {
     enum dimension by;
     bool samples; /* of BY_ERROR: only logs that name an error count, and each row has samples */
     enum list_order order;
+    struct slice containing; /* only values that contain it, by slice_contains_nocase; empty: all; borrowed */
     uint64_t offset;
     uint64_t limit; /* LIST_ALL: to the end */
 };

@@ -102,10 +102,10 @@ static void post_step(int step)
 
 struct question {
     int64_t from, to;
-    int user;        /* whose logs count; 0: everyone's */
-    const char *key; /* who asks */
-    char query[512]; /* from, to, filters */
-    char where[512]; /* the same in SQL over the view `log` */
+    int user;         /* whose logs count; 0: everyone's */
+    const char *key;  /* who asks */
+    char query[1024]; /* from, to, filters */
+    char where[1024]; /* the same in SQL over the view `log` */
 };
 
 /* Appends to a text; returns its new end. */
@@ -301,7 +301,7 @@ static void expect_line(const char **at, json_object *row, bool names)
 static void compare_csv(const char *path, const struct question *q, json_object *expected)
 {
     static const char *const accept[] = {"Accept: application/json;q=0.5, text/csv", NULL};
-    char csv_path[1100];
+    char csv_path[1300];
     json_object *data = json_object_object_get(expected, "data");
     bool by_header = pick(2), list = json_object_is_type(data, json_type_array);
     snprintf(csv_path, sizeof csv_path, "%s%s", path, by_header ? "" : "&format=csv");
@@ -374,7 +374,7 @@ static size_t default_granularity(const struct question *q)
 
 static void check_chart(struct question *q)
 {
-    char path[1024], sql[4096];
+    char path[1200], sql[8192];
     size_t chart = (size_t)pick(3), row = (size_t)pick(6);
     if (row == 5) {
         row = default_granularity(q);
@@ -390,12 +390,25 @@ static void check_chart(struct question *q)
     compare(path, q, sql);
 }
 
+/* Sometimes only values that contain a text, in one case or the other. `value`: in SQL. */
+static void add_search(struct question *q, const char *value)
+{
+    static const char *const parts[][2] = {{"site1", "site1"},     {"ITE", "ite"}, {"%3D", "="}, {"T", "t"},
+                                           {"%C3%BC", "\xc3\xbc"}, {"1", "1"},     {"%0A", "\n"}};
+    size_t i = (size_t)pick(2 * ROWS(parts));
+    if (i >= (size_t)ROWS(parts))
+        return;
+    add(q->query + strlen(q->query), "&q=%s", parts[i][0]);
+    add(q->where + strlen(q->where), " AND instr(lower(%s), '%s') > 0", value, parts[i][1]);
+}
+
 /* The vendor's answer, or a page of it. */
 static void check_domains(struct question *q)
 {
-    char path[1024], sql[4096], beside[1536] = "";
+    char path[1200], sql[8192], beside[3072] = "";
     bool by_count = pick(2), has_page = pick(2);
     int limit = 1 + (int)pick(40), page = has_page ? 1 + (int)pick(3) : 1;
+    add_search(q, "domain");
     char *end = path + snprintf(path, sizeof path, "/analytics/domains?%s&limit=%d", q->query, limit);
     if (has_page) {
         end = add(end, "&page=%d", page);
@@ -418,7 +431,8 @@ static void check_domains(struct question *q)
 
 static void check_errors(struct question *q)
 {
-    char path[1024], sql[4096];
+    char path[1200], sql[8192];
+    add_search(q, "error");
     snprintf(path, sizeof path, "/analytics/errors?%s", q->query);
     snprintf(sql, sizeof sql,
              "SELECT json_object('data', json(coalesce((SELECT json_group_array(json(row)) FROM (SELECT"
@@ -433,8 +447,9 @@ static void check_errors(struct question *q)
 
 static void check_websites(struct question *q)
 {
-    char path[1024], sql[4096];
+    char path[1200], sql[8192];
     int limit = 1 + (int)pick(10), page = 1 + (int)pick(4);
+    add_search(q, "domain");
     snprintf(path, sizeof path, "/analytics/websites?%s&limit=%d&page=%d", q->query, limit, page);
     snprintf(sql, sizeof sql,
              "SELECT json_object('data', json(coalesce((SELECT json_group_array(json(row)) FROM (SELECT"
@@ -450,7 +465,7 @@ static void check_websites(struct question *q)
 
 static void check_summary(struct question *q)
 {
-    char path[1024], sql[4096];
+    char path[1200], sql[8192];
     snprintf(path, sizeof path, "/analytics/summary?%s", q->query);
     snprintf(sql, sizeof sql,
              "SELECT json_object('data', json_object('total_count', cast(coalesce(sum(count), 0) AS TEXT),"
@@ -495,7 +510,7 @@ static const struct {
 
 static void check_breakdown(struct question *q)
 {
-    char path[1024], sql[4096];
+    char path[1200], sql[8192];
     size_t row = (size_t)pick(ROWS(by_dimensions));
     static const char *const orders[][2] = {{"", "s + r"},
                                             {"&sortBy=count", "n"},
@@ -504,6 +519,7 @@ static void check_breakdown(struct question *q)
                                                                    " coalesce(x * 1000000000 / n, 9e18) END"}};
     size_t order = (size_t)pick(ROWS(orders));
     int limit = 1 + (int)pick(100), page = 1 + (int)pick(3), before = limit * (page - 1), end = limit * page;
+    add_search(q, by_dimensions[row].value);
     snprintf(path, sizeof path, "/analytics/breakdown?%s&by=%s&limit=%d&page=%d%s", q->query, by_dimensions[row].by,
              limit, page, orders[order][0]);
     snprintf(sql, sizeof sql,

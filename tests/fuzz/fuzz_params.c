@@ -75,6 +75,7 @@ static void check_taken(const struct answer *answer, const struct param_set *set
           (params->limit >= 1 && params->limit <= (params->has_page ? 1000 : 100)));
     CHECK(params->page >= 1 && params->page <= INT64_C(2147483648));
     CHECK(params->granularity <= GRANULARITY_MONTH && params->sort <= ORDER_ERROR_RATE);
+    CHECK(params->q.len <= 256 && text_is_utf8(params->search, params->q.len));
     CHECK(params->format <= FORMAT_CSV && params->by < DIMENSIONS);
     CHECK(!filter->zone || filter->zone == &params->zone);
     for (enum dimension by = 0; by < DIMENSIONS; by++) {
@@ -117,6 +118,7 @@ static void check_same(const struct answer *one, const struct answer *other)
     }
     CHECK(a->granularity == b->granularity && a->fill_zero == b->fill_zero && a->sort == b->sort);
     CHECK(a->format == b->format && a->by == b->by);
+    CHECK(a->q.len == b->q.len && !memcmp(a->search, b->search, a->q.len));
     CHECK(a->page == b->page && a->limit == b->limit);
 }
 
@@ -190,7 +192,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         set.takes[p] = data[0] >> p % 8 & 1;
     memcpy(query + 2, data + 1, size - 1);
     query[2 + size - 1] = '\0';
-    set.takes[PARAM_FORMAT] = set.takes[PARAM_ERROR] = set.takes[PARAM_NOT_DOMAIN] = true;
+    set.takes[PARAM_FORMAT] = set.takes[PARAM_ERROR] = set.takes[PARAM_NOT_DOMAIN] = set.takes[PARAM_Q] = true;
     set.takes[PARAM_BY] = strstr(query + 2, "by=") != NULL; /* where it is taken, it is required */
     parse(query + 2, &set, &answer);
     if (answer.err)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/banned.h"
 
@@ -449,10 +450,21 @@ static void add_sums(struct totals *totals, const struct totals *more)
         totals->max_concurrency = more->max_concurrency;
 }
 
+/* Without regard to the case of ASCII letters; all names are UTF-8, so no other byte is one. */
+static bool contains(const char *text, struct slice part)
+{
+    for (size_t left = strlen(text); left >= part.len; text++, left--)
+        if (strncasecmp(text, part.data, part.len) == 0)
+            return true;
+    return false;
+}
+
 /* Does the log count for the list? */
 static bool is_listed(const struct kept_log *log, const struct report_filter *filter, const struct list_ask *ask)
 {
-    return matches(log, filter) && (!ask->samples || *log->name[NAME_ERROR]);
+    char number[64];
+    return matches(log, filter) && (!ask->samples || *log->name[NAME_ERROR]) &&
+           (!ask->containing.len || contains(value_of(log, ask->by, number), ask->containing));
 }
 
 static void group_samples(const struct report_filter *filter, const char *error, struct groups *ret_groups)

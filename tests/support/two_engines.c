@@ -255,11 +255,11 @@ static void compare_breakdowns(const struct report_filter *filter)
     struct fault fault;
     enum dimension by = (enum dimension)pick(DIMENSIONS);
     enum list_order order = (enum list_order)pick(ORDER_ERROR_RATE + 1);
-    size_t limit = 1 + (size_t)pick(4);
+    static const char *const parts[] = {"", "", "a", "WWW", ".EX", "1", ":", "zz"};
+    const struct list_ask ask = {
+        .by = by, .order = order, .containing = slice_of(parts[pick(ROWS(parts))]), .limit = 1 + (uint64_t)pick(4)};
     for (int i = 0; i < ENGINES; i++)
-        must(list_read(readers[i], filter, &(struct list_ask){.by = by, .order = order, .limit = limit}, &lists[i],
-                       &fault),
-             &fault);
+        must(list_read(readers[i], filter, &ask, &lists[i], &fault), &fault);
     ck_assert_uint_eq(lists[0].count, lists[1].count);
     ck_assert_uint_eq(lists[0].total, lists[1].total);
     check_sums("other", &lists[0].other, &lists[1].other);
@@ -304,9 +304,13 @@ static void compare_errors(const struct report_filter *filter)
 {
     struct list lists[ENGINES];
     struct fault fault;
-    size_t most = 1 + (size_t)pick(3);
+    const struct list_ask ask = {.by = BY_ERROR,
+                                 .samples = true,
+                                 .order = ORDER_ERRORS,
+                                 .containing = slice_of(pick(3) ? "" : "TIME"),
+                                 .limit = 1 + (uint64_t)pick(3)};
     for (int i = 0; i < ENGINES; i++)
-        must(list_errors(readers[i], filter, most, &lists[i], &fault), &fault);
+        must(list_read(readers[i], filter, &ask, &lists[i], &fault), &fault);
     ck_assert_uint_eq(lists[0].count, lists[1].count);
     for (size_t i = 0; i < lists[0].count; i++)
         compare_error(&lists[0].rows[i], &lists[1].rows[i]);

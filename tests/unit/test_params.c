@@ -22,7 +22,8 @@ static const struct param_set every = {
               [PARAM_SORT_BY] = true,
               [PARAM_LIMIT] = true,
               [PARAM_PAGE] = true,
-              [PARAM_TIMEZONE] = true PARAM_TAKE_FILTERS},
+              [PARAM_TIMEZONE] = true,
+              [PARAM_Q] = true PARAM_TAKE_FILTERS},
     .default_limit = 30,
     .max_limit = 100,
     .max_limit_of_page = 1000,
@@ -124,6 +125,10 @@ static const struct {
     {RANGE "&error=a&error=a", ERR_PARAMETER_INVALID, "error"},
     {RANGE "&error=a%00b", ERR_PARAMETER_INVALID, "error"},
     {RANGE "&error=%ff", ERR_PARAMETER_INVALID, "error"},
+    {RANGE "&q=", ERR_PARAMETER_INVALID, "q"},
+    {RANGE "&q=a&q=a", ERR_PARAMETER_INVALID, "q"},
+    {RANGE "&q=a%00", ERR_PARAMETER_INVALID, "q"},
+    {RANGE "&q=%ff", ERR_PARAMETER_INVALID, "q"},
     /* exclusion: the same values, keys of its own */
     {RANGE "&not_orderId=", ERR_PARAMETER_INVALID, "not_order_id"},
     {RANGE "&not_orderId=0", ERR_PARAMETER_INVALID, "not_order_id"},
@@ -450,6 +455,21 @@ START_TEST(bounds_domain)
 }
 END_TEST
 
+START_TEST(bounds_search)
+{
+    char text[512];
+    int start = snprintf(text, sizeof text, RANGE "&q=");
+    memset(text + start, 'A', 257);
+    text[start + 256] = '\0';
+    ck_assert_int_eq(params_parse(text, &every, &params, &fault), OK);
+    ck_assert(params.q.len == 256 && !memcmp(params.q.data, text + start, 256));
+    text[start + 256] = 'A';
+    text[start + 257] = '\0';
+    ck_assert_int_eq(params_parse(text, &every, &params, &fault), ERR_PARAMETER_INVALID);
+    ck_assert_str_eq(fault.parameter, "q");
+}
+END_TEST
+
 START_TEST(bounds_error)
 {
     char text[512];
@@ -483,5 +503,6 @@ int main(void)
     tcase_add_test(tcase, bounds_number);
     tcase_add_test(tcase, bounds_domain);
     tcase_add_test(tcase, bounds_error);
+    tcase_add_test(tcase, bounds_search);
     return suite_run(suite);
 }

@@ -149,6 +149,18 @@ START_TEST(slices)
 }
 END_TEST
 
+START_TEST(contains_without_case)
+{
+    ck_assert(slice_contains_nocase(slice_of("WWW.Google.com"), slice_of("oogle.C")));
+    ck_assert(slice_contains_nocase(slice_of("aab"), slice_of("AB")));
+    ck_assert(slice_contains_nocase(slice_of("ab"), slice_of("ab")));
+    ck_assert(slice_contains_nocase(slice_of(""), slice_of("")));
+    ck_assert(!slice_contains_nocase(slice_of("ab"), slice_of("abc")));
+    ck_assert(!slice_contains_nocase(slice_of("[@"), slice_of("{")));              /* 0x20 apart, but no letters */
+    ck_assert(!slice_contains_nocase(slice_of("\xc3\x9c"), slice_of("\xc3\xbc"))); /* U+00DC, U+00FC */
+}
+END_TEST
+
 START_TEST(lower_and_hex)
 {
     char text[] = "AZaz@[`{\xc3\x84\x00Q";
@@ -423,6 +435,7 @@ static Suite *suite(void)
     tcase_add_test(tc, escape_nothing);
     tcase_add_loop_test(tc, csv_fields, 0, ROWS(csv_rows));
     tcase_add_test(tc, slices);
+    tcase_add_test(tc, contains_without_case);
     tcase_add_test(tc, lower_and_hex);
     tc = suite_case(s, "buf");
     tcase_add_test(tc, buf_ceiling);

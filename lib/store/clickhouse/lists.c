@@ -36,12 +36,23 @@ static const char *measure_of(enum list_order order)
 
 /* ---- one statement ---- */
 
+/* Only values that contain the text. Both sides in lower case, of ASCII letters alone. */
+static void put_containing(struct buf *sql, const struct list_ask *ask)
+{
+    if (ask->containing.len == 0)
+        return;
+    buf_printf(sql, " AND position(lower(%s), lower(", value_of[ask->by]);
+    sql_put_text(sql, ask->containing);
+    buf_puts(sql, ")) > 0");
+}
+
 /* A group for each value: v, its measures, and p: its samples, or nothing. */
 static void put_groups(struct buf *sql, const char *table, const struct report_filter *filter,
                        const struct list_ask *ask)
 {
     buf_printf(sql, "SELECT %s AS v, " SQL_MEASURES ", emptyArrayString() AS p FROM %s", value_of[ask->by], table);
     sql_put_where(sql, filter);
+    put_containing(sql, ask);
     buf_puts(sql, " GROUP BY v");
 }
 
@@ -57,6 +68,7 @@ static void put_groups_with_samples(struct buf *sql, const char *table, const st
                " FROM (SELECT %s AS v, domain, " SQL_MEASURES " FROM %s",
                LIMIT_SAMPLE_DOMAINS, value_of[ask->by], table);
     sql_put_where(sql, filter);
+    put_containing(sql, ask);
     buf_puts(sql, " AND error != '' GROUP BY v, domain) GROUP BY v)");
 }
 

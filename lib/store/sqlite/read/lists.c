@@ -239,10 +239,17 @@ static enum err give_errors(struct sqlite_reader *reader, const struct error_sum
                               .measure = rank_measure(ask->order),
                               .name = error_name};
     size_t begin, end;
+    uint32_t *chosen;
+    enum err err = rank_choose(reader, &ranking, ask->containing, &chosen, fault);
+    if (err)
+        return err;
     rank_bounds(&ranking, ask, &begin, &end);
     reader->deadline_ms = 0; /* as in rank_list */
-    enum err err = sink->begin(sink->ctx, ranking.count, fault);
-    return err ? err : rank_each(reader, &ranking, begin, end, give_error, &giving, fault);
+    err = sink->begin(sink->ctx, ranking.count, fault);
+    if (!err)
+        err = rank_each(reader, &ranking, begin, end, give_error, &giving, fault);
+    free(chosen);
+    return err;
 }
 
 static enum err list_errors(struct sqlite_reader *reader, const struct scan *scan, const struct list_ask *ask,

@@ -188,6 +188,43 @@ enum err rank_each(struct sqlite_reader *reader, const struct ranking *ranking, 
 
 /* ---- a list of sums ---- */
 
+static enum err has_part(struct sqlite_reader *reader, const struct ranking *ranking, const struct tally_entry *entry,
+                         struct slice part, bool *ret_has, struct fault *fault)
+{
+    char *name = NULL;
+    if (scan_is_late(reader))
+        return fault_set(fault, ERR_QUERY_TIMEOUT, "the report took longer than allowed");
+    enum err err = ranking->name(reader, ranking->ctx, &entry->key, &name, fault);
+    if (!err)
+        *ret_has = slice_contains_nocase(slice_of(name), part);
+    free(name);
+    return err;
+}
+
+enum err rank_choose(struct sqlite_reader *reader, struct ranking *ranking, struct slice part, uint32_t **ret_chosen,
+                     struct fault *fault)
+{
+    *ret_chosen = NULL;
+    if (part.len == 0)
+        return OK;
+    uint32_t *chosen = calloc(ranking->count + 1, sizeof *chosen);
+    enum err err = chosen ? OK : fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+    size_t count = 0;
+    for (size_t i = 0; !err && i < ranking->count; i++) {
+        bool has = false;
+        err = has_part(reader, ranking, &ranking->entries[i], part, &has, fault);
+        if (!err && has)
+            chosen[count++] = (uint32_t)i;
+    }
+    if (err) {
+        free(chosen);
+        return err;
+    }
+    ranking->chosen = *ret_chosen = chosen;
+    ranking->count = count;
+    return OK;
+}
+
 void rank_bounds(const struct ranking *ranking, const struct list_ask *ask, size_t *ret_begin, size_t *ret_end)
 {
     size_t begin = ask->offset < ranking->count ? (size_t)ask->offset : ranking->count;
@@ -212,17 +249,20 @@ static enum err give_row(void *ctx, const struct tally_entry *entry, const char 
 static struct totals sum_others(const struct ranking *ranking, const bool *listed)
 {
     struct totals other = TOTALS_NONE;
-    for (size_t i = 0; i < ranking->count; i++)
-        if (!listed[i])
-            totals_add(&other, &ranking->entries[i].totals);
+    for (size_t i = 0; i < ranking->count; i++) {
+        const struct tally_entry *entry = ranked_entry(ranking, i);
+        if (!listed[entry - ranking->entries])
+            totals_add(&other, &entry->totals);
+    }
     return other;
 }
 
 /* From here on the time is the receiver's, who has bounds of its own. */
-enum err rank_list(struct sqlite_reader *reader, const struct ranking *ranking, const struct list_ask *ask,
-                   const struct list_sink *sink, struct totals *ret_other, struct fault *fault)
+static enum err give_list(struct sqlite_reader *reader, const struct ranking *ranking, const struct list_ask *ask,
+                          const struct list_sink *sink, struct totals *ret_other, struct fault *fault)
 {
-    struct giving giving = {ranking, sink, calloc(ranking->count + 1, sizeof *giving.listed)};
+    size_t entries = ranking->count ? (size_t)(ranked_entry(ranking, ranking->count - 1) - ranking->entries) + 1 : 1;
+    struct giving giving = {ranking, sink, calloc(entries, sizeof *giving.listed)};
     if (!giving.listed)
         return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
     size_t begin, end;
@@ -234,5 +274,16 @@ enum err rank_list(struct sqlite_reader *reader, const struct ranking *ranking, 
     if (!err)
         *ret_other = sum_others(ranking, giving.listed);
     free(giving.listed);
+    return err;
+}
+
+enum err rank_list(struct sqlite_reader *reader, struct ranking *ranking, const struct list_ask *ask,
+                   const struct list_sink *sink, struct totals *ret_other, struct fault *fault)
+{
+    uint32_t *chosen;
+    enum err err = rank_choose(reader, ranking, ask->containing, &chosen, fault);
+    if (!err)
+        err = give_list(reader, ranking, ask, sink, ret_other, fault);
+    free(chosen);
     return err;
 }

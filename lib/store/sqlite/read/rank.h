@@ -22,12 +22,17 @@ typedef enum err (*rank_take)(void *ctx, const struct tally_entry *entry, const 
 
 rank_measure_fn rank_measure(enum list_order order);
 
+/* Takes what is not in question out of the ranking: names that do not contain `part`, unless that is empty.
+ * *ret_chosen, which the ranking borrows, is to be freed; NULL after an error and where all rows stay. */
+enum err rank_choose(struct sqlite_reader *reader, struct ranking *ranking, struct slice part, uint32_t **ret_chosen,
+                     struct fault *fault);
+
 /* Gives the rows [begin, end) of the list, which has them. */
 enum err rank_each(struct sqlite_reader *reader, const struct ranking *ranking, size_t begin, size_t end,
                    rank_take take, void *ctx, struct fault *fault);
 
-/* What is asked for, to the sink; and the sums over all other rows. */
-enum err rank_list(struct sqlite_reader *reader, const struct ranking *ranking, const struct list_ask *ask,
+/* What is asked for, to the sink; and the sums over all other rows. The ranking is used up. */
+enum err rank_list(struct sqlite_reader *reader, struct ranking *ranking, const struct list_ask *ask,
                    const struct list_sink *sink, struct totals *ret_other, struct fault *fault);
 
 /* The rows of the list that are asked for: [*ret_begin, *ret_end). */
