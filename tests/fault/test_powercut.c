@@ -276,13 +276,14 @@ static void tear_down(void)
     ledger_remove_folder(cut_folder);
 }
 
-/* Every operation from the making of the file on. */
+/* Every operation from the making of the file on; under sanitizers, some. */
 START_TEST(every_cut_of_a_short_run)
 {
     tape_seed((uint64_t)_i + 1);
     ledger = (struct ledger){.logs = 4, .pause = 3 * 3600};
     checkpoint_pages = 60;
-    campaign("every cut", is_sanitized() ? 1 : 2, is_long_run() ? 30 : 6, SIZE_MAX, is_long_run() ? CUTS : 2);
+    campaign("every cut", is_sanitized() ? 1 : 2, is_long_run() ? 30 : 6, is_sanitized() ? 80 : SIZE_MAX,
+             is_long_run() ? CUTS : 2);
 }
 END_TEST
 
@@ -302,7 +303,7 @@ START_TEST(a_cut_after_a_cut)
     tape_seed((uint64_t)_i + 201);
     ledger = (struct ledger){.logs = 5, .pause = 3 * 3600};
     checkpoint_pages = 100;
-    campaign("cut after cut", is_long_run() ? 40 : is_sanitized() ? 4 : 8, 8, is_long_run() ? 60 : 15, 2);
+    campaign("cut after cut", is_long_run() ? 40 : is_sanitized() ? 2 : 8, 8, is_long_run() ? 60 : 15, 2);
 }
 END_TEST
 
@@ -312,7 +313,7 @@ START_TEST(a_cut_after_a_failed_sync)
     struct image image = {0}, nothing = {0};
     struct ledger found;
     tape_seed(301);
-    for (int n = 1; n <= (is_long_run() ? 200 : is_sanitized() ? 10 : 30); n++) {
+    for (int n = 1; n <= (is_long_run() ? 200 : is_sanitized() ? 5 : 30); n++) {
         ledger = (struct ledger){.logs = 5, .pause = 3 * 3600};
         tape_begin(&nothing);
         image_write(&nothing, live);
