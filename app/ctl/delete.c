@@ -205,12 +205,20 @@ static void say_batches(const struct sqlite_deleted *plan)
         ctl_say("  and %s others", ctl_count_text(plan->batches - BATCHES_SAID, batches));
 }
 
+static void say_keys(const struct sqlite_deleted *deleted)
+{
+    if (deleted->keys_stay)
+        ctl_say("Idempotency keys stay: a batch may have other logs. --forget-keys forgets them if --batch is the only "
+                "condition.");
+}
+
 static void say_plan(const struct sqlite_deleted *plan)
 {
     char time[CTL_FIGURE_BYTES];
     say_logs(plan, "would be");
     say_batches(plan);
     say_left(plan);
+    say_keys(plan);
     ctl_say("It takes about %s, while analytics-ingest is stopped.", ctl_span_text(plan->seconds, time));
 }
 
@@ -223,6 +231,7 @@ static void say_deed(const struct sqlite_deleted *deleted)
         say_totals(&deleted->sums);
     }
     say_left(deleted);
+    say_keys(deleted);
     if (deleted->keys_left)
         ctl_say("%s idempotency %s: the same caller sent another batch in the same second.",
                 ctl_count_text(deleted->keys_left, text), deleted->keys_left == 1 ? "key stays" : "keys stay");

@@ -500,6 +500,7 @@ run 0 '  which stays known' --data "$tmp/delete" import --source a "$tmp/wrong.n
 out_has ' 0 logs stored, 3 were there already'
 run 0 'delete of another, with its keys' --data "$tmp/delete" delete --import b --worker w1 --forget-keys --yes
 out_has '^2 logs are deleted'
+out_has '^Idempotency keys stay: a batch may have other logs\. --forget-keys forgets them if --batch is the only condition\.$'
 run 0 '  which may come again' --data "$tmp/delete" import --source b "$tmp/wrong.ndjson"
 out_has ' 2 logs stored, 1 (was|were) there already'
 run 0 'delete of imports without a source' --data "$tmp/delete" delete --import '' --dry-run

@@ -561,10 +561,17 @@ static void check_refused(const struct question *question, size_t dimension)
 {
     struct list breakdown = {0};
     struct fault fault = {0};
+    char asked[WHEN_TEXT_BYTES], kept[WHEN_TEXT_BYTES], words[256];
+    when_format(question->filter.from, asked);
+    when_format(raw_from, kept);
+    snprintf(
+        words, sizeof words,
+        "from must be %s UTC or later, but is %s UTC: only single logs answer this, and older ones are no longer kept",
+        kept, asked);
     enum err err = list_read(reader, &question->filter,
                              &(struct list_ask){.by = breakdowns[dimension].by, .order = ORDER_BYTES, .limit = 5},
                              &breakdown, &fault);
-    ck_assert_msg(err == ERR_LOGS_PRUNED && strstr(fault.detail, " no longer kept"), "%s: %d %s: %s",
+    ck_assert_msg(err == ERR_LOGS_PRUNED && strcmp(fault.detail, words) == 0, "%s: %d %s: %s",
                   breakdowns[dimension].name, err, fault.detail, question->where);
 }
 

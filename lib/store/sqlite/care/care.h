@@ -102,8 +102,8 @@ struct sqlite_delete_options {
     const char *worker;              /* NULL: any */
     const char *import;              /* what imports of this source have stored; "": of none; NULL: any */
 
-    /* Imports may store the logs again; and, where whole batches are selected, and nothing else, their idempotency keys
-     * go too. A key that may be of another batch stays. */
+    /* Imports may store the logs again. If batches are the only condition, their idempotency keys go too: with any
+     * other one a batch may have logs left, which would be stored twice. A key that may be of another batch stays. */
     bool forget_keys;
 
     bool vacuum; /* write the file anew: pages have copies of rows in their gaps, from when their neighbours moved */
@@ -129,6 +129,8 @@ struct sqlite_deleted {
     struct {
         int64_t from, to; /* Unix seconds; from < to, or there is none */
     } left[2];            /* times whose sums stay as they are: they can't be told apart as the filter does */
+
+    bool keys_stay; /* forget_keys is true, but not of idempotency keys: batches are not the only condition */
 
     /* Only of a plan: the batches that the logs came in, and the first of them. */
     int64_t batches; /* -1: too many to be counted */

@@ -145,8 +145,16 @@ static enum err guess_time(struct plan *plan, struct fault *fault)
     return err;
 }
 
+/* A key stands for all of its batch, so it goes when nothing but batches is selected. */
+static bool selects_batches_alone(const struct sqlite_delete_options *options)
+{
+    return options->first_batch && !options->user_id && !options->order_id && !options->domain && !options->worker &&
+           !options->import && options->from == 0 && options->to == INT64_MAX;
+}
+
 static enum err make_plan(struct plan *plan, const struct sqlite_delete_options *options, struct fault *fault)
 {
+    plan->deleted.keys_stay = options->forget_keys && !selects_batches_alone(options);
     db_watch(plan->db, work_tick, &plan->work);
     enum err err = db_prepare(plan->db, plan_sql, PLAN_STATEMENTS, fault);
     if (!err)
@@ -225,13 +233,6 @@ static enum err delete_sums(struct deletion *deletion, struct fault *fault)
     return err;
 }
 
-/* A key stands for all of its batch, so it goes when nothing but batches is selected. */
-static bool selects_batches_alone(const struct sqlite_delete_options *options)
-{
-    return options->first_batch && !options->user_id && !options->order_id && !options->domain && !options->worker &&
-           !options->import && options->from == 0 && options->to == INT64_MAX;
-}
-
 /* Which batch a key came with is known by caller and second alone. */
 static enum err forget_keys(struct sqlite_writer *writer, void *ctx, struct fault *fault)
 {
@@ -251,7 +252,8 @@ static enum err forget_keys(struct sqlite_writer *writer, void *ctx, struct faul
 
 static enum err delete_keys(struct deletion *deletion, struct fault *fault)
 {
-    if (!deletion->options->forget_keys || !selects_batches_alone(deletion->options))
+    deletion->deleted.keys_stay = deletion->options->forget_keys && !selects_batches_alone(deletion->options);
+    if (!deletion->options->forget_keys || deletion->deleted.keys_stay)
         return OK;
     return sqlite_take_in_transaction(deletion->writer, forget_keys, deletion, fault);
 }

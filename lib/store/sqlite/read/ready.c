@@ -102,12 +102,15 @@ static enum err read_closing(struct sqlite_reader *reader, struct scan *scan, st
 
 enum err scan_check_kept(const struct scan *scan, struct fault *fault)
 {
-    char from[WHEN_TEXT_BYTES];
     if (scan->filter->from >= scan->raw_from)
         return OK;
-    when_format(scan->raw_from, from);
+    char asked[WHEN_TEXT_BYTES], kept[WHEN_TEXT_BYTES];
+    when_format(scan->filter->from, asked);
+    when_format(scan->raw_from, kept);
     return fault_set(fault, ERR_LOGS_PRUNED,
-                     "logs before %s are no longer kept, and only they tell that: ask from then on", from);
+                     "from must be %s UTC or later, but is %s UTC: only single logs answer this, and older ones are no "
+                     "longer kept",
+                     kept, asked);
 }
 
 static enum err find_terms(struct sqlite_reader *reader, struct scan *scan, bool of_errors, struct fault *fault)
