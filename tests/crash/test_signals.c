@@ -295,24 +295,13 @@ START_TEST(stopped_at_each_byte)
 }
 END_TEST
 
-static sqlite3 *lock_database(void)
-{
-    char path[128];
-    sqlite3 *db = NULL;
-    snprintf(path, sizeof path, "%s/data/analytics.db", stack.dir);
-    ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
-    sqlite3_busy_timeout(db, 10000);
-    ck_assert_int_eq(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
-    return db;
-}
-
 /* One batch is being written, and waits for the database; the others wait for the writer. On a slow machine some are
  * refused, since the database was locked too long. */
 START_TEST(stopped_while_batches_wait)
 {
     struct call calls[CONNECTIONS];
     stack_nap(REACT_MS);
-    sqlite3 *db = lock_database();
+    sqlite3 *db = stack_lock_database(&stack);
     for (int i = 0; i < CONNECTIONS; i++) {
         begin_post(&calls[i]);
         send_rest(&calls[i]);

@@ -262,14 +262,6 @@ END_TEST
 
 /* ---- programs that are gone ---- */
 
-static void move_socket(const char *name, bool away)
-{
-    char here[128], there[128];
-    snprintf(here, sizeof here, "%s/data/run/%s.sock", shared.dir, name);
-    snprintf(there, sizeof there, "%s/data/run/%s.gone", shared.dir, name);
-    ck_assert_int_eq(away ? rename(here, there) : rename(there, here), 0);
-}
-
 enum { READING, SENDING, HEALTH, NAMELESS };
 
 static struct reply (*const asks[])(const char *key) = {[READING] = read_with, [SENDING] = send_with};
@@ -324,25 +316,25 @@ static void expect_accepted(void)
 
 START_TEST(without_the_query_pool)
 {
-    move_socket("query", true);
+    stack_move_socket(&shared, "query", true);
     expect_unavailable(READING);
     expect_health("analytics-query does not answer, or cannot read the database: its log says why");
     expect_unavailable(NAMELESS);
     expect_accepted();
-    move_socket("query", false);
+    stack_move_socket(&shared, "query", false);
     expect_service();
 }
 END_TEST
 
 START_TEST(without_ingest)
 {
-    move_socket("ingest", true);
+    stack_move_socket(&shared, "ingest", true);
     expect_unavailable(SENDING);
     expect_health("analytics-ingest does not answer: its log says why");
     struct reply reply = ask(READING);
     ck_assert_int_eq(reply.status, 200);
     reply_release(&reply);
-    move_socket("ingest", false);
+    stack_move_socket(&shared, "ingest", false);
     expect_service();
 }
 END_TEST
@@ -397,17 +389,6 @@ START_TEST(with_programs_that_hang)
 }
 END_TEST
 
-static sqlite3 *lock_database(void)
-{
-    char path[128];
-    sqlite3 *db = NULL;
-    snprintf(path, sizeof path, "%s/data/analytics.db", shared.dir);
-    ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
-    sqlite3_busy_timeout(db, 5000);
-    ck_assert_int_eq(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
-    return db;
-}
-
 /* The program dies while it waits for the database: nothing of the batch is kept, and nginx speaks for it. */
 START_TEST(a_program_that_dies_in_the_middle)
 {
@@ -415,7 +396,7 @@ START_TEST(a_program_that_dies_in_the_middle)
         "{\"logs\":[{\"ts\":\"2026-03-15\",\"user_id\":1,\"order_id\":1,\"domain\":\"lost.example\","
         "\"count\":1}]}";
     char request[1024];
-    sqlite3 *db = lock_database();
+    sqlite3 *db = stack_lock_database(&shared);
     int len = snprintf(request, sizeof request,
                        "POST /analytics/ingest HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                        "x-api-key: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s",

@@ -154,24 +154,13 @@ END_TEST
 
 /* ---- a slow request says where its time went ---- */
 
-static sqlite3 *lock_database(void)
-{
-    char path[128];
-    sqlite3 *db = NULL;
-    snprintf(path, sizeof path, "%s/data/analytics.db", shared.dir);
-    ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
-    sqlite3_busy_timeout(db, 5000);
-    ck_assert_int_eq(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
-    return db;
-}
-
 START_TEST(a_slow_request_says_why)
 {
     static const char body[] =
         "{\"logs\":[{\"ts\":\"2026-03-15\",\"user_id\":1,\"order_id\":1,\"domain\":\"slow.example\","
         "\"count\":1}]}";
     char request[1024], answer[1024] = "";
-    sqlite3 *db = lock_database();
+    sqlite3 *db = stack_lock_database(&shared);
     int len = snprintf(request, sizeof request,
                        "POST /analytics/ingest HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                        "Connection: close\r\nx-api-key: %s\r\nContent-Length: %zu\r\n\r\n%s",
@@ -335,14 +324,6 @@ static void expect_no_key_anywhere(void)
     free(log);
 }
 
-static void move_socket(const char *name, bool away)
-{
-    char here[128], there[128];
-    snprintf(here, sizeof here, "%s/data/run/%s.sock", shared.dir, name);
-    snprintf(there, sizeof there, "%s/data/run/%s.gone", shared.dir, name);
-    ck_assert_int_eq(away ? rename(here, there) : rename(there, here), 0);
-}
-
 /* The keys of each role, one that is wrong, and ones with what masking might trip over. */
 static void send_every_key(void)
 {
@@ -360,12 +341,12 @@ static void send_every_key(void)
 START_TEST(no_key_is_written_anywhere)
 {
     send_every_key();
-    move_socket("query", true);
+    stack_move_socket(&shared, "query", true);
     send_all(shared.admin_key);
-    move_socket("query", false);
-    move_socket("ingest", true);
+    stack_move_socket(&shared, "query", false);
+    stack_move_socket(&shared, "ingest", true);
     send_all(shared.worker_key);
-    move_socket("ingest", false);
+    stack_move_socket(&shared, "ingest", false);
     stack_nap(300);
     check_log();
     expect_no_key_anywhere();

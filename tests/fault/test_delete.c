@@ -46,16 +46,6 @@ static sqlite3 *open_all(void)
     return db;
 }
 
-static void check_verify(const char *about)
-{
-    struct sqlite_verified verified = {0};
-    struct fault fault = {0};
-    ck_assert_msg(sqlite_verify(folder, &(struct sqlite_verify_options){0}, &(struct watch){0}, &verified, &fault) ==
-                      OK,
-                  "%s: %s", about, fault.detail);
-    ck_assert_msg(verified.differences == 0, "%s: verify: %lld differences", about, (long long)verified.differences);
-}
-
 static void check_nothing(sqlite3 *db, const char *about, const char *what, const char *sql)
 {
     ck_assert_msg(recount_i64(db, sql) == 0, "%s: %s", about, what);
@@ -79,7 +69,7 @@ static void check_sound(const char *about)
     int64_t differences = has_horizons ? 0 : recount_differences(db);
     ck_assert_msg(differences == 0, "%s: %lld differences", about, (long long)differences);
     sqlite3_close(db);
-    check_verify(about);
+    verify_clean(folder, 0, about);
 }
 
 /* Every table, but for how often readers were told. */

@@ -61,17 +61,6 @@ static int64_t check_days(const char *about)
     return from;
 }
 
-static void check_verify(const char *about)
-{
-    struct sqlite_verified verified = {0};
-    struct fault fault = {0};
-    ck_assert_msg(sqlite_verify(folder, &(struct sqlite_verify_options){0}, &(struct watch){0}, &verified, &fault) ==
-                      OK,
-                  "%s: %s", about, fault.detail);
-    ck_assert_msg(verified.differences == 0, "%s: %lld differences, says verify", about,
-                  (long long)verified.differences);
-}
-
 static struct store_writer *open_at(const char *about)
 {
     struct store_writer *writer = NULL;
@@ -105,7 +94,7 @@ static void check_finished(const char *about, int64_t kept)
     ck_assert_int_eq(recount_i64(db, "SELECT count(*) FROM main.raw_log, retention WHERE quarter < raw_from * 96"), 0);
     ck_assert_int_eq(recount_i64(db, "SELECT count(*) FROM main.traffic_day, retention WHERE bucket < day_from"), 0);
     sqlite3_close(db);
-    check_verify(about);
+    verify_clean(folder, 0, about);
 }
 
 static void check_sound(const char *about)

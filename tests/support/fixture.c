@@ -2,6 +2,7 @@
  * database's file name. */
 #include "support/fixture.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/statvfs.h>
@@ -46,6 +47,33 @@ sqlite3 *open_plain(const char *in, int flags)
     ck_assert_int_eq(sqlite3_open_v2(path, &db, flags, NULL), SQLITE_OK);
     sqlite3_wal_autocheckpoint(db, 0);
     return db;
+}
+
+void plain_run(sqlite3 *db, const char *sql)
+{
+    ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s: %s", sql, sqlite3_errmsg(db));
+}
+
+void keep_first_difference(void *ctx, const struct sqlite_difference *difference)
+{
+    char *first = ctx;
+    if (!*first)
+        snprintf(first, 256, "%s, period %d from %" PRId64 ", user %" PRId64 ": %s", difference->table,
+                 difference->period, difference->bucket, difference->user_id,
+                 difference->words ? difference->words : "another value");
+}
+
+struct sqlite_verified verify_clean(const char *in, size_t entries_at_once, const char *about)
+{
+    char first[256] = "";
+    struct sqlite_verified verified = {0};
+    struct fault fault = {0};
+    struct sqlite_verify_options options = {
+        .entries_at_once = entries_at_once, .ctx = first, .difference = keep_first_difference};
+    ck_assert_msg(sqlite_verify(in, &options, &(struct watch){0}, &verified, &fault) == OK, "%s: %s", about,
+                  fault.detail);
+    ck_assert_msg(verified.differences == 0, "%s: %" PRId64 " differences: %s", about, verified.differences, first);
+    return verified;
 }
 
 struct store_writer *open_writer(const char *in)

@@ -5,6 +5,7 @@
 
 #include "support/runner.h"
 
+#include "store/sqlite/care/care.h"
 #include "store/store.h"
 
 #include <sqlite3.h>
@@ -21,6 +22,16 @@ void folder_remove(void);
 /* The folder's analytics.db beside the product, opened with SQLITE_OPEN_READONLY or SQLITE_OPEN_READWRITE. It never
  * moves the write-ahead log into the database. */
 sqlite3 *open_plain(const char *in, int flags);
+
+/* Runs a statement that gives no rows. */
+void plain_run(sqlite3 *db, const char *sql);
+
+/* As sqlite_verify_options has it: keeps the first difference in the 256 bytes of `ctx`, which begin empty. */
+void keep_first_difference(void *ctx, const struct sqlite_difference *difference);
+
+/* Verify finds no difference in a folder's database; its result. A failure names `about`, and the first difference.
+ * entries_at_once: as in care.h; 0 is the usual. */
+struct sqlite_verified verify_clean(const char *in, size_t entries_at_once, const char *about);
 
 /* The store in a folder. */
 struct store_writer *open_writer(const char *in);

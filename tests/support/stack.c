@@ -743,3 +743,22 @@ struct reply stack_talk(const struct stack *stack, const char *bytes, size_t len
     close(fd);
     return reply;
 }
+
+sqlite3 *stack_lock_database(const struct stack *stack)
+{
+    char path[128];
+    sqlite3 *db = NULL;
+    snprintf(path, sizeof path, "%s/data/analytics.db", stack->dir);
+    ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    sqlite3_busy_timeout(db, 60000);
+    ck_assert_int_eq(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    return db;
+}
+
+void stack_move_socket(const struct stack *stack, const char *name, bool away)
+{
+    char here[128], there[128];
+    snprintf(here, sizeof here, "%s/data/run/%s.sock", stack->dir, name);
+    snprintf(there, sizeof there, "%s/data/run/%s.gone", stack->dir, name);
+    ck_assert_int_eq(away ? rename(here, there) : rename(there, here), 0);
+}

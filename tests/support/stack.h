@@ -55,6 +55,12 @@ bool stack_wait(struct stack *stack, int seconds, int *ret_status);
 #define STACK_MAX_PROCESSES 256
 size_t stack_processes(const struct stack *stack, const char *name, pid_t ret_pids[STACK_MAX_PROCESSES]);
 
+/* The service's database, locked for writing until it is closed. */
+sqlite3 *stack_lock_database(const struct stack *stack);
+
+/* Takes a program's socket away, as if the program were gone, or puts it back. */
+void stack_move_socket(const struct stack *stack, const char *name, bool away);
+
 /* How many of these (0-terminated) are running. */
 size_t stack_alive(const pid_t *pids);
 

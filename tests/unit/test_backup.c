@@ -10,6 +10,7 @@
 #include "service/service.h"
 #include "store/sqlite/care/backup.h"
 #include "keys/keys.h"
+#include "time/mono.h"
 #include "time/when.h"
 #include "store/sqlite/sqlite.h"
 
@@ -618,20 +619,13 @@ static void make_much(void)
     write_batches(data, 0, 50);
 }
 
-static int64_t now_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 /* The command, ended by the signal at moments from its beginning to its end; then `check`. */
 static void end_at_any_moment(const char *path, const char *const *arguments, int number, void (*check)(int status))
 {
-    int64_t start_us = now_us();
+    int64_t start_us = mono_us();
     int ended = 0, parts = is_sanitized() ? 5 : 15;
     check(ctl_run(path, arguments));
-    int64_t took_us = now_us() - start_us;
+    int64_t took_us = mono_us() - start_us;
     for (int i = 1; i < parts; i++) {
         struct ctl_run run = ctl_run_start(path, false, arguments);
         usleep((useconds_t)(took_us * i * i / (parts * parts)));

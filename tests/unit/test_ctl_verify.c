@@ -11,6 +11,7 @@
 #include "support/ctl_run.h"
 #include "support/ledger.h"
 #include "support/recount.h"
+#include "time/mono.h"
 #include "support/fixture.h"
 
 #include <errno.h>
@@ -194,7 +195,7 @@ static json_object *parse(void)
     return object;
 }
 
-static json_object *member(json_object *object, const char *name)
+static json_object *member_of(json_object *object, const char *name)
 {
     json_object *value = NULL;
     ck_assert_msg(json_object_object_get_ex(object, name, &value), "no member %s in %s", name, ctl_out);
@@ -206,28 +207,28 @@ START_TEST(verify_in_json)
     make_some();
     ck_status(0, "verify", "--json");
     json_object *result = parse();
-    ck_assert(json_object_get_boolean(member(result, "ok")));
-    ck_assert_int_eq(json_object_get_int64(member(result, "differences")), 0);
-    ck_assert_str_eq(json_object_get_string(member(result, "logs")), plain_text("SELECT count(*) FROM raw_log"));
-    ck_assert_uint_eq(json_object_array_length(member(result, "first_differences")), 0);
+    ck_assert(json_object_get_boolean(member_of(result, "ok")));
+    ck_assert_int_eq(json_object_get_int64(member_of(result, "differences")), 0);
+    ck_assert_str_eq(json_object_get_string(member_of(result, "logs")), plain_text("SELECT count(*) FROM raw_log"));
+    ck_assert_uint_eq(json_object_array_length(member_of(result, "first_differences")), 0);
     json_object_put(result);
     plain_exec("UPDATE traffic_quarter SET count = count + 1 WHERE user_id = 2");
     ck_status(1, "verify", "--json");
     result = parse();
-    ck_assert(!json_object_get_boolean(member(result, "ok")));
-    ck_assert(!json_object_get_boolean(member(result, "facts_differ")));
-    ck_assert_str_eq(json_object_get_string(member(result, "differences")),
+    ck_assert(!json_object_get_boolean(member_of(result, "ok")));
+    ck_assert(!json_object_get_boolean(member_of(result, "facts_differ")));
+    ck_assert_str_eq(json_object_get_string(member_of(result, "differences")),
                      plain_text("SELECT count(*) FROM traffic_quarter WHERE user_id = 2"));
-    ck_assert_uint_eq(json_object_array_length(member(result, "first_differences")), 10);
-    json_object *first = json_object_array_get_idx(member(result, "first_differences"), 0);
-    ck_assert_str_eq(json_object_get_string(member(first, "table")), "traffic_quarter");
-    ck_assert_str_eq(json_object_get_string(member(first, "period")), "quarter of an hour");
-    ck_assert_str_eq(json_object_get_string(member(first, "bucket")),
+    ck_assert_uint_eq(json_object_array_length(member_of(result, "first_differences")), 10);
+    json_object *first = json_object_array_get_idx(member_of(result, "first_differences"), 0);
+    ck_assert_str_eq(json_object_get_string(member_of(first, "table")), "traffic_quarter");
+    ck_assert_str_eq(json_object_get_string(member_of(first, "period")), "quarter of an hour");
+    ck_assert_str_eq(json_object_get_string(member_of(first, "bucket")),
                      plain_text("SELECT datetime(min(quarter) * 900, 'unixepoch') FROM raw_log WHERE user_id = 2"));
-    ck_assert_int_eq(json_object_get_int64(member(first, "user_id")), 2);
-    int64_t there = json_object_get_int64(member(member(first, "there"), "count"));
-    ck_assert_int_eq(json_object_get_int64(member(member(first, "due"), "count")), there - 1);
-    ck_has(json_object_get_string(member(first, "message")), "traffic_quarter, quarter of an hour from ");
+    ck_assert_int_eq(json_object_get_int64(member_of(first, "user_id")), 2);
+    int64_t there = json_object_get_int64(member_of(member_of(first, "there"), "count"));
+    ck_assert_int_eq(json_object_get_int64(member_of(member_of(first, "due"), "count")), there - 1);
+    ck_has(json_object_get_string(member_of(first, "message")), "traffic_quarter, quarter of an hour from ");
     json_object_put(result);
 }
 END_TEST
@@ -249,9 +250,9 @@ START_TEST(rebuild_mends)
     ck_status(0, "verify");
     ck_status(0, "rebuild", "--json");
     json_object *result = parse();
-    ck_assert(json_object_get_boolean(member(result, "ok")));
-    ck_assert_str_eq(json_object_get_string(member(result, "logs")), plain_text("SELECT count(*) FROM raw_log"));
-    ck_assert_str_eq(json_object_get_string(member(result, "closed_until")),
+    ck_assert(json_object_get_boolean(member_of(result, "ok")));
+    ck_assert_str_eq(json_object_get_string(member_of(result, "logs")), plain_text("SELECT count(*) FROM raw_log"));
+    ck_assert_str_eq(json_object_get_string(member_of(result, "closed_until")),
                      plain_text("SELECT datetime(closed_hour * 3600, 'unixepoch') FROM closing"));
     json_object_put(result);
 }
@@ -406,18 +407,11 @@ START_TEST(ctrl_c_ends_it)
 }
 END_TEST
 
-static int64_t now_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 static int64_t time_a_rebuild(void)
 {
-    int64_t start_us = now_us();
+    int64_t start_us = mono_us();
     ck_status(0, "rebuild");
-    return now_us() - start_us;
+    return mono_us() - start_us;
 }
 
 static int kills(void)

@@ -9,10 +9,10 @@
  * pairs that stay ("1 differences"), errors that are no names (logs lose theirs), quarters of everyone not made again
  * where only sums are left ("14 differences"), no VACUUM ("91" traces of the erased name).
  */
+#include "support/fixture.h"
 #include "support/ledger.h"
 #include "support/lists.h"
 #include "support/recount.h"
-#include "support/runner.h"
 #include "store/sqlite/care/care.h"
 #include "store/sqlite/sqlite.h"
 #include "time/when.h"
@@ -27,21 +27,14 @@
 #define DAYS 40
 #define LATE LEDGER_NOW
 
-static char folder[64], twin[64];
-static unsigned long rng;
+static char twin[64];
 
 /* ---- two stores ---- */
 
-static void make_folder(char path[64])
-{
-    snprintf(path, 64, "%s/test_delete.XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(path));
-}
-
 static void set_up(void)
 {
-    make_folder(folder);
-    make_folder(twin);
+    folder_make();
+    temporary_folder(twin);
 }
 
 static void tear_down(void)
@@ -50,29 +43,14 @@ static void tear_down(void)
     ledger_remove_folder(twin);
 }
 
-static struct store_writer *open_writer(const char *path)
-{
-    struct store_writer *writer = NULL;
-    struct fault fault;
-    ck_assert_msg(store_writer_open(store_in(path), &writer, &fault) == OK, "%s", fault.detail);
-    return writer;
-}
-
-static void exec(sqlite3 *db, const char *sql)
-{
-    ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s: %s", sql, sqlite3_errmsg(db));
-}
-
 /* The first store, the other one attached as `twin`. */
 static sqlite3 *open_both(void)
 {
     char sql[160];
-    sqlite3 *db = NULL;
-    snprintf(sql, sizeof sql, "%s/analytics.db", folder);
-    ck_assert_int_eq(sqlite3_open_v2(sql, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
     snprintf(sql, sizeof sql, "ATTACH '%s/analytics.db' AS twin", twin);
-    exec(db, sql);
-    exec(db, "PRAGMA main.wal_autocheckpoint = 0");
+    plain_run(db, sql);
+    plain_run(db, "PRAGMA main.wal_autocheckpoint = 0");
     return db;
 }
 
@@ -86,20 +64,13 @@ static int64_t ask(const char *sql)
 
 /* ---- random logs ---- */
 
-static int64_t pick(int64_t n)
-{
-    rng = rng * 6364136223846793005ul + 1442695040888963407ul;
-    return (int64_t)((rng >> 33) % (unsigned long)n);
-}
-
-static uint32_t intern(struct batch *batch, const char *prefix, int64_t number)
+/* The name of that number; 0: the empty one. */
+static uint32_t intern_numbered(struct batch *batch, const char *prefix, int64_t number)
 {
     char text[32] = "";
-    uint32_t index = 0;
     if (number)
         snprintf(text, sizeof text, "%s%d", prefix, (int)number);
-    ck_assert_int_eq(batch_intern(batch, slice_of(text), &index), OK);
-    return index;
+    return intern(batch, text);
 }
 
 /* Days go by from step to step; one log in five is of any day before. */
@@ -124,11 +95,11 @@ static void make_batch(struct batch *batch, int step)
     batch_init(batch, NULL);
     for (int64_t i = 1 + pick(60); i > 0; i--) {
         struct log_record log = random_log(step);
-        log.name[NAME_DOMAIN] = intern(batch, "d", 1 + pick(15));
-        log.name[NAME_ERROR] = intern(batch, "e", pick(2) ? 0 : pick(4));
-        log.name[NAME_WORKER] = intern(batch, "w", pick(5));
-        log.name[NAME_PEER] = intern(batch, "p", pick(9));
-        log.name[NAME_PROTOCOL] = intern(batch, "http", pick(3));
+        log.name[NAME_DOMAIN] = intern_numbered(batch, "d", 1 + pick(15));
+        log.name[NAME_ERROR] = intern_numbered(batch, "e", pick(2) ? 0 : pick(4));
+        log.name[NAME_WORKER] = intern_numbered(batch, "w", pick(5));
+        log.name[NAME_PEER] = intern_numbered(batch, "p", pick(9));
+        log.name[NAME_PROTOCOL] = intern_numbered(batch, "http", pick(3));
         ck_assert_int_eq(batch_add(batch, &log), OK);
     }
 }
@@ -265,7 +236,7 @@ static void delete_in_sql(const struct question *question)
 {
     char sql[1600];
     sqlite3 *db = open_both();
-    exec(db, log_of_twin);
+    plain_run(db, log_of_twin);
     snprintf(sql, sizeof sql,
              "DELETE FROM twin.raw_log WHERE (quarter, user_id, domain, order_id, batch_id, line) IN"
              " (SELECT quarter, user_id, domain_id, order_id, batch_id, line FROM log_of_twin, main.retention WHERE %s"
@@ -276,21 +247,22 @@ static void delete_in_sql(const struct question *question)
              : question->by_coarse  ? "hour_from"
                                     : "0",
              question->options.from, question->options.to);
-    exec(db, sql);
+    plain_run(db, sql);
     sqlite3_close(db);
 }
 
 /* What is left of the twin, as a temporary table that hides raw_log, with the names' ids of the first store. */
 static void make_again(sqlite3 *db)
 {
-    exec(db, "CREATE TEMP TABLE raw_log AS SELECT quarter, user_id, d.id AS domain, order_id, batch_id, line, second,"
-             " port, p.id AS protocol, ip_out, ip_from, e.id AS peer, w.id AS worker, x.id AS error, count, bytes_sent,"
-             " bytes_received, error_count, duration_ms, max_concurrency FROM twin.raw_log AS r"
-             " LEFT JOIN main.name AS d ON d.text = (SELECT text FROM twin.name WHERE id = r.domain)"
-             " LEFT JOIN main.name AS p ON p.text = (SELECT text FROM twin.name WHERE id = r.protocol)"
-             " LEFT JOIN main.name AS e ON e.text = (SELECT text FROM twin.name WHERE id = r.peer)"
-             " LEFT JOIN main.name AS w ON w.text = (SELECT text FROM twin.name WHERE id = r.worker)"
-             " LEFT JOIN main.name AS x ON x.text = (SELECT text FROM twin.name WHERE id = r.error)");
+    plain_run(
+        db, "CREATE TEMP TABLE raw_log AS SELECT quarter, user_id, d.id AS domain, order_id, batch_id, line, second,"
+            " port, p.id AS protocol, ip_out, ip_from, e.id AS peer, w.id AS worker, x.id AS error, count, bytes_sent,"
+            " bytes_received, error_count, duration_ms, max_concurrency FROM twin.raw_log AS r"
+            " LEFT JOIN main.name AS d ON d.text = (SELECT text FROM twin.name WHERE id = r.domain)"
+            " LEFT JOIN main.name AS p ON p.text = (SELECT text FROM twin.name WHERE id = r.protocol)"
+            " LEFT JOIN main.name AS e ON e.text = (SELECT text FROM twin.name WHERE id = r.peer)"
+            " LEFT JOIN main.name AS w ON w.text = (SELECT text FROM twin.name WHERE id = r.worker)"
+            " LEFT JOIN main.name AS x ON x.text = (SELECT text FROM twin.name WHERE id = r.error)");
 }
 
 #define KEPT(schema) "SELECT * FROM " schema ".raw_log WHERE quarter / 96 >= (SELECT raw_from FROM retention)"
@@ -326,26 +298,6 @@ static void check_store(const char *about, bool just_deleted)
     int64_t differences = recount_differences(db);
     ck_assert_msg(differences == 0, "%s: %" PRId64 " differences", about, differences);
     sqlite3_close(db);
-}
-
-static void tell(void *ctx, const struct sqlite_difference *difference)
-{
-    char *first = ctx;
-    if (!*first)
-        snprintf(first, 256, "%s, period %d from %" PRId64 ", user %" PRId64 ": %s", difference->table,
-                 difference->period, difference->bucket, difference->user_id,
-                 difference->words ? difference->words : "another value");
-}
-
-static void check_verify(const char *about)
-{
-    char first[256] = "";
-    struct sqlite_verified verified = {0};
-    struct fault fault = {0};
-    struct sqlite_verify_options options = {.ctx = first, .difference = tell};
-    ck_assert_msg(sqlite_verify(folder, &options, &(struct watch){0}, &verified, &fault) == OK, "%s: %s", about,
-                  fault.detail);
-    ck_assert_msg(verified.differences == 0, "%s: %" PRId64 " differences: %s", about, verified.differences, first);
 }
 
 /* ---- a reader that was there before ---- */
@@ -399,15 +351,15 @@ static void delete_and_check(const struct question *question, const char *about)
     ck_assert(deleted.wal_is_empty);
     check_store(about, true);
     check_reader(about);
-    check_verify(about);
+    verify_clean(folder, 0, about);
 }
 
 /* A key that came before is a replay, though its logs are gone. */
-static void check_replay(int seed)
+static void check_replay(int64_t seeded)
 {
     struct store_writer *writer = open_writer(folder);
     struct batch batch;
-    rng = (unsigned long)seed;
+    seed((uint64_t)seeded);
     (void)pick(3);
     make_batch(&batch, 0);
     write_batch(writer, &batch, "k0", true);
@@ -464,7 +416,7 @@ START_TEST(no_byte_of_an_erased_name_is_left)
     struct sqlite_deleted deleted;
     struct fault fault = {0};
     struct store_writer *writer = open_writer(folder);
-    rng = 1;
+    seed(1);
     for (int round = 0; round < 200; round++)
         write_visits(writer, round);
     upkeep(writer, 1000);
@@ -477,7 +429,7 @@ START_TEST(no_byte_of_an_erased_name_is_left)
     ck_assert(deleted.wal_is_empty);
     ck_assert_int_eq(count_traces("of-erased-7"), 0);
     ck_assert_int_gt(count_traces("of-other-8"), 0);
-    check_verify("erased");
+    verify_clean(folder, 0, "erased");
 }
 END_TEST
 
@@ -491,7 +443,7 @@ static bool write_with_key(const char *key, int64_t now)
     struct store_writer *writer = open_writer(folder);
     struct batch batch;
     struct store_times times;
-    rng = (unsigned long)key[1];
+    seed((uint64_t)key[1]);
     make_batch(&batch, 0);
     struct store_item item = {.batch = &batch, .caller = "worker", .idempotency_key = key};
     store_write(writer, &item, 1, now, &times);
@@ -530,7 +482,7 @@ START_TEST(keys_of_whole_batches_are_forgotten)
     ck_assert_int_eq(deleted.keys_left, key_rows[_i].keys_left);
     for (int i = 0; i < 3; i++)
         ck_assert_int_eq(write_with_key(keys[i], BEGIN + 10 + i), key_rows[_i].is_replay[i]);
-    check_verify("keys");
+    verify_clean(folder, 0, "keys");
 }
 END_TEST
 
@@ -541,7 +493,7 @@ START_TEST(what_is_deleted_is_gone_and_nothing_else)
     char about[640];
     struct question question;
     const struct store_retention *keep = &keeps[_i % 5];
-    rng = (unsigned long)_i;
+    seed((uint64_t)_i);
     (void)pick(3);
     for (int step = 0; step < STEPS; step += 10) {
         write_steps(step, step + 10, keep);

@@ -54,11 +54,6 @@ static void tear_down(void)
     folder_remove();
 }
 
-static void exec(sqlite3 *db, const char *sql)
-{
-    ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s: %s", sql, sqlite3_errmsg(db));
-}
-
 static int64_t ask_store(const char *sql)
 {
     sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
@@ -73,11 +68,12 @@ static sqlite3 *open_beside(void)
     char sql[256];
     sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
     snprintf(sql, sizeof sql, "ATTACH '%s' AS aside", aside_path);
-    exec(db, sql);
-    exec(db, "CREATE TEMP TABLE raw_log AS SELECT ts / 900 AS quarter, user_id, d.id AS domain, order_id, ts % 900 AS"
-             " second, x.id AS error, count, sent AS bytes_sent, received AS bytes_received, errors AS error_count,"
-             " most AS max_concurrency FROM aside.every_log JOIN main.name AS d ON d.text = domain"
-             " JOIN main.name AS x ON x.text = error");
+    plain_run(db, sql);
+    plain_run(db,
+              "CREATE TEMP TABLE raw_log AS SELECT ts / 900 AS quarter, user_id, d.id AS domain, order_id, ts % 900 AS"
+              " second, x.id AS error, count, sent AS bytes_sent, received AS bytes_received, errors AS error_count,"
+              " most AS max_concurrency FROM aside.every_log JOIN main.name AS d ON d.text = domain"
+              " JOIN main.name AS x ON x.text = error");
     return db;
 }
 
@@ -214,24 +210,9 @@ static void check_gone(void)
         0);
 }
 
-static void tell(void *ctx, const struct sqlite_difference *difference)
-{
-    char *first = ctx;
-    if (!*first)
-        snprintf(first, 256, "%s, period %d from %" PRId64 ", user %" PRId64 ": %s", difference->table,
-                 difference->period, difference->bucket, difference->user_id,
-                 difference->words ? difference->words : "another value");
-}
-
 static void check_verify(const char *about)
 {
-    char first[256] = "";
-    struct sqlite_verified verified = {0};
-    struct fault fault = {0};
-    struct sqlite_verify_options options = {.entries_at_once = 500, .ctx = first, .difference = tell};
-    struct watch watch = {0};
-    ck_assert_msg(sqlite_verify(folder, &options, &watch, &verified, &fault) == OK, "%s: %s", about, fault.detail);
-    ck_assert_msg(verified.differences == 0, "%s: %" PRId64 " differences: %s", about, verified.differences, first);
+    struct sqlite_verified verified = verify_clean(folder, 500, about);
     ck_assert_int_eq(verified.pruned_until, ask_store("SELECT raw_from * 86400 FROM retention"));
 }
 
@@ -683,7 +664,7 @@ START_TEST(a_number_of_a_batch_never_comes_again)
     ck_assert_int_eq(ask_store("SELECT count(*) FROM batch"), 72);
     ck_assert_int_eq(ask_store("SELECT batch_from FROM retention"), ask_store("SELECT min(id) FROM batch"));
     sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
-    exec(db, "UPDATE batch SET received_at = 0"); /* as for logs that are stamped ahead of their time */
+    plain_run(db, "UPDATE batch SET received_at = 0"); /* as for logs that are stamped ahead of their time */
     sqlite3_close(db);
     write_step(writer, 11); /* a batch received at BEGIN, of later logs */
     store_writer_set_retention(writer, &(struct store_retention){1, 1, 1});
@@ -758,7 +739,7 @@ START_TEST(a_file_that_can_not_shrink)
     struct sqlite_pruned pruned;
     store_writer_close(write_random_days());
     sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
-    exec(db, "PRAGMA journal_mode=DELETE; PRAGMA auto_vacuum=0; VACUUM");
+    plain_run(db, "PRAGMA journal_mode=DELETE; PRAGMA auto_vacuum=0; VACUUM");
     sqlite3_close(db);
     int64_t bytes = file_bytes();
     ck_assert_int_eq(sqlite_prune(folder, LATE, 5, &(struct watch){0}, &pruned, &fault), OK);
@@ -821,7 +802,7 @@ START_TEST(nothing_is_pruned_without_a_horizon)
     struct store_writer *writer = write_random_days();
     int64_t logs = ask_store("SELECT count(*) FROM raw_log");
     sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
-    exec(db, "DELETE FROM retention");
+    plain_run(db, "DELETE FROM retention");
     sqlite3_close(db);
     store_writer_set_retention(writer, &(struct store_retention){1, 1, 1});
     for (int i = 0; i < 3; i++)
@@ -878,14 +859,14 @@ START_TEST(verify_sees_what_can_be_seen)
     char first[256] = "";
     struct sqlite_verified verified = {0};
     struct fault fault;
-    struct sqlite_verify_options options = {.ctx = first, .difference = tell};
+    struct sqlite_verify_options options = {.ctx = first, .difference = keep_first_difference};
     struct store_writer *writer = write_random_days();
     store_writer_set_retention(writer, &(struct store_retention){29, 39, 49});
     upkeep(writer, INT64_MAX);
     store_writer_close(writer);
     check_verify("before the damage");
     sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
-    exec(db, damages[_i].sql);
+    plain_run(db, damages[_i].sql);
     ck_assert_int_gt(sqlite3_changes(db), 0);
     sqlite3_close(db);
     ck_assert_int_eq(sqlite_verify(folder, &options, &(struct watch){0}, &verified, &fault), OK);
