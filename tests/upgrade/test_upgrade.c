@@ -1,6 +1,7 @@
 /* test_upgrade.c: a database of each released schema becomes one of the newest and answers as before; an upgrade
  * that is interrupted anywhere goes on; a file of a newer program is refused in plain words. schema1.db.gz was written
- * by version 0.1.0 (make_schema1.sh), schema2.db.gz by 0.2.0 (make_schema2.sh). What is in the first is known to
+ * by version 0.1.0 (its maker needs files where that version had them, and is in the repository's history alone),
+ * schema2.db.gz by 0.2.0 (make_schema2.sh). What is in the first is known to
  * tests/support/ledger.c by its numbers alone, and what it must answer is asked of its raw logs in plain SQL; what is
  * in the second, to schema2.h: its imports stay known.
  *
