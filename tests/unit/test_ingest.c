@@ -502,18 +502,27 @@ START_TEST(tells_health)
 }
 END_TEST
 
+static TCase *add_case(Suite *suite, const char *behind, const char *tags, void (*set_up_engine)(void))
+{
+    TCase *tcase = suite_case(suite, behind);
+    tcase_set_tags(tcase, tags);
+    tcase_add_checked_fixture(tcase, set_up_engine, tear_down);
+    return tcase;
+}
+
+/* Bodies of megabytes have a tag: tests/under.sh leaves them out. */
 static TCase *add_ingest(Suite *suite, const char *behind, void (*set_up_engine)(void))
 {
     exchanges_begin_behind(behind);
-    TCase *tcase = suite_case(suite, behind);
-    tcase_add_checked_fixture(tcase, set_up_engine, tear_down);
+    TCase *large = add_case(suite, behind, "large", set_up_engine);
+    tcase_add_test(large, bounds_body);
+    tcase_add_test(large, bounds_logs);
+    tcase_add_test(large, refuses_bombs);
+    TCase *tcase = add_case(suite, behind, behind, set_up_engine);
     tcase_add_loop_test(tcase, refuses, 0, ROWS(refused));
     tcase_add_test(tcase, refuses_broken_off);
     tcase_add_test(tcase, refuses_long_keys);
-    tcase_add_test(tcase, bounds_body);
-    tcase_add_test(tcase, bounds_logs);
     tcase_add_test(tcase, bounds_memory);
-    tcase_add_test(tcase, refuses_bombs);
     tcase_add_test(tcase, refusal_claims_no_key);
     tcase_add_test(tcase, names_100_errors_and_counts_all);
     tcase_add_loop_test(tcase, accepts, 0, ROWS(accepted));

@@ -82,8 +82,11 @@ static void make_folder(void)
     ck_assert_ptr_nonnull(mkdtemp(dir));
 }
 
+static const char *accept; /* what requests say */
+
 static void set_up(struct store_place place)
 {
+    accept = "";
     write_logs(place);
     service_init(&service, PROGRAM_QUERY, store_in(dir), 10000);
     service.place = place;
@@ -118,8 +121,6 @@ static void tear_down(void)
     }
     ck_assert_int_eq(rmdir(dir), 0);
 }
-
-static const char *accept = "";
 
 static void get(const char *path, const char *query, enum role role, int64_t user_id)
 {
@@ -733,6 +734,7 @@ static void add_reports(Suite *suite, const char *behind, void (*set_up_engine)(
 {
     exchanges_begin_behind(behind);
     TCase *tcase = suite_case(suite, behind);
+    tcase_set_tags(tcase, behind);
     tcase_add_checked_fixture(tcase, set_up_engine, tear_down);
     tcase_add_loop_test(tcase, answers_exactly, 0, ROWS(answers));
     tcase_add_loop_test(tcase, authenticates, 0, ROWS(rights));
