@@ -40,10 +40,10 @@ async function failureOf(response) {
     }
     if (body.message === 'analytics.logs_pruned') return new Failure('pruned', `Single logs are not kept so far back: ${detail}`);
     if (response.status >= 500) return new Failure('busy', `The service can’t answer right now (${response.status}).`, seconds);
-    return new Failure('invalid', `The service refused this view: ${detail || body.message || response.status}`);
+    return new Failure('invalid', `The service refused this: ${detail || body.message || response.status}`);
 }
 
-async function ask(path, parameters, signal, read, patience = PATIENCE_MS) {
+async function ask(path, parameters, signal, read, { patience = PATIENCE_MS, method = 'GET' } = {}) {
     const stop = new AbortController();
     const onAbort = () => stop.abort();
     signal?.addEventListener('abort', onAbort);
@@ -51,7 +51,7 @@ async function ask(path, parameters, signal, read, patience = PATIENCE_MS) {
     try {
         signal?.throwIfAborted();
         const response = await fetch(`../${path}?${new URLSearchParams(parameters)}`, {
-            headers: { 'x-api-key': key ?? '' }, credentials: 'omit', signal: stop.signal,
+            method, headers: { 'x-api-key': key ?? '' }, credentials: 'omit', signal: stop.signal,
         });
         if (!response.ok) throw await failureOf(response);
         return await read(response);
@@ -67,6 +67,8 @@ async function ask(path, parameters, signal, read, patience = PATIENCE_MS) {
 
 export const get = (path, parameters, signal) => ask(path, parameters, signal, (response) => response.json());
 
+export const post = (path, parameters) => ask(path, parameters, undefined, (response) => response.json(), { method: 'POST' });
+
 // {role, user_id, key, …} of the key in use.
 export const whoAmI = () => get('whoami', {});
 
@@ -75,7 +77,7 @@ export async function getCsv(path, parameters, first) {
     const blob = await ask(path, { ...parameters, format: 'csv' }, undefined, (response) => {
         if ((response.headers.get('Content-Type') ?? '').includes('csv')) return response.blob();
         throw new Failure('missing', 'This service does not make CSV. It may be of an older version.');
-    }, CSV_PATIENCE_MS);
+    }, { patience: CSV_PATIENCE_MS });
     if (!first) return blob;
     const head = await blob.slice(0, 1024).text();
     return new Blob([first, blob.slice(head.search(/[,\r]/))], { type: 'text/csv' });

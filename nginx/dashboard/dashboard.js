@@ -7,14 +7,18 @@ import { FIELDS, valueName } from './filters.js';
 import { FilterBar } from './filterbar.js';
 import { leave, openGate, resume } from './gate.js';
 import { makeLists } from './lists.js';
+import { Live } from './live.js';
 import { Loader } from './loader.js';
 import { showBanner, showCountdown, showEmpty, showNotice, showState, showTrouble } from './notices.js';
+import { watchForFirst } from './onboarding.js';
+import { makePatterns } from './patterns.js';
 import { RangeBar } from './rangebar.js';
 import { bounds, isByTheMinute } from './ranges.js';
+import { wireSharing } from './share.js';
 import { preparePrinting, saveCsv, savePicture } from './take.js';
 import { makeTimelines } from './timelines.js';
 import { Totals } from './totals.js';
-import { filtersOf, hasMoved, isFiltered, parseView, viewSearch, withoutFilter } from './view.js';
+import { boundOf, filtersOf, hasMoved, isFiltered, parseView, viewSearch, withoutFilter } from './view.js';
 import { dateName, instantsName, parseWall, toWall } from './zone.js';
 
 const CUSTOMERS_FIELDS = ['domain', 'error', 'order', 'protocol', 'port']; // where the service does not say which
@@ -22,9 +26,11 @@ const CUSTOMERS_FIELDS = ['domain', 'error', 'order', 'protocol', 'port']; // wh
 let { view, faults } = parseView(location.search);
 let range = bounds(view, Date.now());
 let who = null;
+let bound = { is: {}, not: {} }; // what a shared key is bound to, as a view has it
 
-const mayAsk = (key) => who?.role === 'admin' || (key !== 'user' && (who?.dimensions ?? CUSTOMERS_FIELDS).includes(key));
-const page = { view: () => view, range: () => range, go, mayAsk, reload: () => load({ force: true, asked: true }) };
+const mayAsk = (key) => who?.role === 'admin' || (!(key === 'user' && who?.role === 'user') && !Object.hasOwn(bound.is, key) &&
+    (who?.dimensions ?? CUSTOMERS_FIELDS).includes(key));
+const page = { bound: () => bound, view: () => view, range: () => range, go, mayAsk, reload: () => load({ force: true, asked: true }) };
 const loader = new Loader({
     ...page, search: () => viewSearch(view), isByTheMinute: () => isByTheMinute(view),
     refreshes: () => find('refresh').checked && !find('board').hidden && !document.hidden, onShown, onSettled, onRefused,
@@ -68,6 +74,7 @@ function load(how) {
 
 function onShown(panel) {
     if (panel.name !== 'totals') return;
+    if (panel.isEmpty && !isFiltered(view) && who.role === 'admin') watchForFirst(() => load({ force: true, asked: true })).catch(() => {});
     performance.mark('first-figures');
     showEmpty(panel.isEmpty, isFiltered(view), who.role !== 'admin',
         isFiltered(view) ? el('button', { type: 'button', text: 'Clear filters', onclick: () => go({ is: {}, not: {} }) }) : null,
@@ -159,6 +166,7 @@ function wireControls() {
 function tick() {
     const now = Date.now();
     if (find('board').hidden) return;
+    for (const panel of loader.panels) panel.tick?.(now);
     showCountdown(loader, now);
     const isDue = loader.isDue(now);
     if (isDue) load(isDue);
@@ -170,36 +178,53 @@ function tick() {
 function showWho() {
     const { key } = who;
     const expires = key?.expires ? ` · key expires ${dateName(parseWall(key.expires) - 1000)}` : '';
-    find('who').textContent = who.role === 'user' ? `Customer ${who.user_id}${expires}` : expires.replace(' · k', 'K');
+    const name = { user: `Customer ${who.user_id}`, viewer: 'Shared view' }[who.role];
+    find('who').textContent = name ? name + expires : expires.replace(' · k', 'K');
     find('who').hidden = find('who').textContent === '';
 }
 
 // What of the link this key is not for.
 function dropWhatIsNotOurs() {
-    const dropped = filtersOf(view).filter(({ key }) => !mayAsk(key));
-    for (const { key, value } of dropped) {
+    for (const { key, value, isNot } of filtersOf(view)) {
+        const boundTo = (isNot ? bound.not : bound.is)[key];
+        if (boundTo === undefined && mayAsk(key)) continue;
         view = { ...view, ...withoutFilter(view, key) };
-        faults.push(key === 'user' ? `The link is about user ${value}. Your key shows your own figures, and these are shown.` :
-            `The link’s filter ${FIELDS[key].label} is not open to your key. It was left out.`);
+        if (boundTo === value) continue;
+        faults.push(boundTo !== undefined ? `This shared view is bound to another ${FIELDS[key].words[0]} than the link names. It stays so.` :
+            key === 'user' ? `The link is about user ${value}. Your key shows your own figures, and these are shown.` :
+                `The link’s filter ${FIELDS[key].label} is not open to your key. It was left out.`);
     }
-    if (!mayAsk(view.by)) view = { ...view, by: 'order' };
+    if (!mayAsk(view.by)) view = { ...view, by: ['order', 'protocol', 'port'].find(mayAsk) ?? 'order' };
     history.replaceState(history.state, '', viewSearch(view));
 }
 
 function enter(answer) {
     who = answer;
+    bound = boundOf(who.filters ?? '');
     dropWhatIsNotOurs();
     showWho();
     showNotice(faults);
     for (const id of ['board', 'leave', 'refresh-box']) find(id).hidden = false;
+    find('share-open').hidden = who.role !== 'admin' || !who.key; // an operator's own authentication knows no keys
+    document.body.classList.toggle('embed', view.embed);
     showBanner('', false);
     bars = [new RangeBar(page), new FilterBar(page)];
-    loader.panels = [new Totals(), ...makeTimelines(page, zoom), ...makeLists(page)];
+    const panels = [new Totals(), new Live(page), ...makeTimelines(page, zoom), ...makeLists(page), ...makePatterns(page)];
+    loader.panels = view.embed ? onlyOne(panels) : panels;
     for (const panel of loader.panels) {
         panel.csv?.addEventListener('click', () => whileBusy(panel.csv, () => take(panel, saveCsv, 'CSV')));
         panel.png?.addEventListener('click', () => take(panel, savePicture, 'picture'));
     }
     load({ asked: true });
+}
+
+// In a frame of another page: one panel, and nothing to press around it.
+function onlyOne(panels) {
+    const chosen = panels.find(({ name }) => name === view.panel) ?? panels.find(({ name }) => name === 'traffic');
+    for (const panel of panels) panel.node.hidden = panel !== chosen;
+    chosen.node.classList.add('wide');
+    chosen.unfold?.();
+    return [chosen];
 }
 
 // The key that is kept can't be asked about now.
@@ -216,6 +241,7 @@ async function begin() {
     history.replaceState(history.state, '', viewSearch(view) + location.hash);
     wireControls();
     wireTheme();
+    wireSharing(page);
     preparePrinting(() => loader.panels, redraw);
     await openGate(enter, onTrouble);
     document.documentElement.dataset.started = 'yes';

@@ -23,7 +23,8 @@ export class FilterBar {
     show() {
         const view = this.page.view();
         this.#offerFields();
-        const chips = filtersOf(view);
+        const fixed = filtersOf(this.page.bound()).map((chip) => ({ ...chip, isFixed: true }));
+        const chips = [...fixed, ...filtersOf(view)];
         const text = JSON.stringify(chips);
         find('clear').hidden = !isFiltered(view);
         if (this.shown === text) return;
@@ -41,9 +42,13 @@ export class FilterBar {
         find('field').replaceChildren(...keys.map((key) => el('option', { value: key, text: FIELDS[key].label })));
     }
 
-    #chip({ key, value, isNot }) {
+    #chip({ key, value, isNot, isFixed }) {
         const { label } = FIELDS[key];
         const name = valueName(value);
+        if (isFixed) {
+            return el('li', { class: 'chip fixed', title: 'This shared view is bound to it' }, el('span', { class: 'chip-name', text: `${label} ${isNot ? 'is not' : 'is'}\u00a0` }),
+                el('span', { class: 'chip-value', text: name }));
+        }
         const turned = isNot ? `Show only ${name}` : `Leave ${name} out`;
         return el('li', { class: isNot ? 'chip not' : 'chip', 'data-key': key },
             el('span', { class: 'chip-name', text: label }),

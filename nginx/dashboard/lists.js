@@ -27,7 +27,8 @@ class Domains extends Panel {
     }
     asks(view, { from, to }) {
         const parameters = { ...parametersOf(view, from, to), by: 'domain', sortBy: view.sort, page: view.page, limit: PAGE_ROWS };
-        return [['breakdown', view.search === '' ? parameters : { ...parameters, q: view.search }]];
+        if (view.search === '') return [['breakdown', parameters]];
+        return [['breakdown', { ...parameters, q: view.search }], ['summary', parametersOf(view, from, to)]]; // shares are of all, not of what is found
     }
     csvAsks(view, range) {
         return { ...super.csvAsks(view, range), first: 'domain', what: 'domains' };
@@ -40,7 +41,7 @@ class Domains extends Panel {
             ...(rows[0]?.first_seen ? [timeOf('first_seen', 'First seen'), timeOf('last_seen', 'Last seen')] : []),
         ];
     }
-    show([answer], view) {
+    show([answer, summary], view) {
         const { data, other } = answer;
         if (this.search !== document.activeElement) this.search.value = view.search;
         if (answer.total === 0) return this.say(view.search === '' ? 'No domains in this period.' : `No domain has “${view.search}” in its name.`);
@@ -49,7 +50,7 @@ class Domains extends Panel {
             this.say(`There is no page ${answer.page}: the last one is ${answer.totalPages}.`);
             return this.body.append(turn);
         }
-        const columns = this.#columns(data, wholeOf(data, other), view.sort);
+        const columns = this.#columns(data, summary?.data ?? wholeOf(data, other), view.sort);
         this.body.replaceChildren(table({ caption: 'Domains', columns, rows: data, sort: view.sort, onSort: (sort) => this.page.go({ sort }) }), turn);
     }
 }

@@ -82,11 +82,13 @@ export class Loader {
     async #loadPanel(panel, signal) {
         const [view, range, search] = [this.page.view(), this.page.range(), this.page.search()];
         const asks = panel.asks(view, range);
-        if (asks.length === 0) return;
+        if (asks.length === 0) return this.#forget(panel);
         const isSameView = panel.shownFor === search;
         this.#mark(panel, true, panel.hasFigures === true && !isSameView);
         try {
             const answers = await this.#answers(asks, signal);
+            const more = panel.follows?.(answers, view, range) ?? []; // what can only be asked once these are known
+            if (more.length > 0) answers.push(...await this.#answers(more, signal));
             if (signal.aborted) return;
             keepingPlace(panel.node, isSameView, () => panel.show(answers, view, range));
             Object.assign(panel, { shownFor: search, failure: null, hasFigures: true });
@@ -97,6 +99,12 @@ export class Loader {
         } finally {
             if (!signal.aborted) this.#mark(panel, false, false);
         }
+    }
+
+    // It shows nothing now.
+    #forget(panel) {
+        Object.assign(panel, { failure: null, hasFigures: false, shownFor: null });
+        this.#mark(panel, false, false);
     }
 
     #mark(panel, isBusy, isOld) {

@@ -17,7 +17,8 @@ export class Panel {
         this.node.append(el('div', { class: 'panel-head' }, heading, this.controls, this.csv), this.body);
         this.pick = (key, value, isNot) => this.page.go(withFilter(this.page.view(), key, value, isNot));
     }
-    // [[path, parameters]…]: the first is needed, the others may be missing. None: nothing to show now.
+    // [[path, parameters]…]: the first is needed, the others may be missing. None: nothing to show now. A panel that has
+    // follows(answers) asks what it gives as well, once these are known.
     asks() {
         return [];
     }

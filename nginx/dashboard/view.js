@@ -129,6 +129,17 @@ export function parametersOf(view, from, to) {
     return parameters;
 }
 
+// What a key is bound to, which the API says as a query string, as a view has it.
+export function boundOf(text) {
+    const bound = { is: {}, not: {} };
+    const query = new URLSearchParams(text);
+    for (const [key, { parameter }] of Object.entries(FIELDS)) {
+        if (query.has(parameter)) bound.is[key] = query.get(parameter);
+        if (query.has(`not_${parameter}`)) bound.not[key] = query.get(`not_${parameter}`);
+    }
+    return bound;
+}
+
 // Does another place or time show, so that a list begins at its first page?
 const PLACE = ['range', 'from', 'to', 'zone', 'sort', 'search'];
 const filterText = (view) => JSON.stringify(filtersOf(view));

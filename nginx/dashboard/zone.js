@@ -93,7 +93,7 @@ export function boundText(instant, zone) {
 export const parseWall = (text) => Date.parse(`${text.replace(' ', 'T')}Z`);
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
-const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
+export const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 
 export const clock = (wall) => new Date(wall).toISOString().slice(11, 16);
 export const dayName = (wall) => `${new Date(wall).getUTCDate()} ${MONTHS[new Date(wall).getUTCMonth()]}`;

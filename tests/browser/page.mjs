@@ -35,8 +35,9 @@ export async function open(browser, { search = '?zone=UTC', key = null, ...optio
 
 export const settled = (page) => until(() => page.evaluate(() =>
     !document.getElementById('board').hidden && /Updated/.test(document.getElementById('state').textContent) && !document.querySelector('.busy, .stale')));
-// What was last asked of a report for the range itself: charts ask for the earlier period right after it.
-const hasEarlier = (page, report) => ['traffic', 'requests', 'concurrency'].includes(report) && query(page).compare !== 'off';
+// What was last asked of a report for the range itself: charts ask for the earlier period right after it. (Other panels ask for
+// traffic, too.)
+const hasEarlier = (page, report) => ['requests', 'concurrency'].includes(report) && query(page).compare !== 'off';
 export const last = (page, report) => page.asked[report].at(hasEarlier(page, report) ? -2 : -1);
 export const query = (page) => Object.fromEntries(new URL(page.url()).searchParams);
 export const text = (page, selector) => page.locator(selector).innerText();
@@ -58,7 +59,7 @@ export async function serious(page, name) {
 }
 
 export async function compareWithLogs(page, logs, filter) {
-    const range = last(page, 'traffic');
+    const range = last(page, 'requests');
     const sums = recount(logs, range, filter);
     const [traffic, requests, concurrency] = [await chartOf(page, 'traffic'), await chartOf(page, 'requests'), await chartOf(page, 'concurrency')];
     same('traffic chart', traffic.sums, [sums.received, sums.sent]);

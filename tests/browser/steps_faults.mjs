@@ -103,7 +103,7 @@ export const steps = {
         await page.click('#ranges button[value="7d"]');
         await settled(page);
         ok('whole ones do', /Compared with/.test(await text(page, '#compared')) && /[+−±][\d.]+ %/.test(await text(page, '.totals')), await text(page, '.totals'));
-        const earlier = () => page.asked.traffic.at(-1);
+        const earlier = () => page.asked.requests.at(-1);
         for (const [name, from, to, zone, expected] of [
             ['1 November in New York with 31 October', '2026-11-01', '2026-11-01', 'America/New_York', ['2026-10-31T00:00', '2026-11-01T00:00']],
             ['a day of 25 hours with one of 24', '2025-10-26', '2025-10-26', 'Europe/Kyiv', ['2025-10-25T00:00', '2025-10-26T00:00']],
@@ -118,11 +118,11 @@ export const steps = {
         ok('the same weekdays', await until(() => earlier().from === '2026-03-03T00:00' && earlier().to === '2026-03-06T00:00') && await settled(page), JSON.stringify(earlier()));
         await page.selectOption('#compare', 'off');
         ok('or nothing', await until(() => query(page).compare === 'off') && await settled(page) && await text(page, '#compared') === '', await text(page, '#compared'));
-        const pairs = page.asked.traffic.length;
+        const pairs = page.asked.requests.length;
         await page.goto(`${PAGE}?range=custom&from=2099-01-01&to=2099-01-02&zone=UTC`);
         await settled(page);
         ok('a range that has not begun', !/00:00 – 00:00/.test(await text(page, 'main')), await text(page, '.span-line'));
-        ok('asked no more than it shows', page.asked.traffic.length - pairs <= 1, `${page.asked.traffic.length - pairs} charts`);
+        ok('asked no more than it shows', page.asked.requests.length - pairs <= 1, `${page.asked.requests.length - pairs} charts`);
         await page.context().close();
     },
 
@@ -251,7 +251,7 @@ export const steps = {
         await page.selectOption('[data-panel="breakdown"] select', 'peer');
         await until(() => query(page).by === 'peer');
         await settled(page);
-        ok('exit nodes', (await names(page, 'breakdown')).length === 30 && await text(page, '[data-panel="breakdown"] th >> nth=0') === 'Exit node', await text(page, '[data-panel="breakdown"]'));
+        ok('exit nodes', (await names(page, 'breakdown')).length === 31 && await text(page, '[data-panel="breakdown"] th >> nth=0') === 'Exit node', await text(page, '[data-panel="breakdown"]'));
         await page.click('#ranges button[value="custom"]');
         await page.fill('#until', '2020-01-01');
         await page.click('#custom button');

@@ -10,6 +10,7 @@
 #   30 days that are 29 -> "FAIL range 30d: zero-filled: 29, expected 30"; no fill=zero -> "FAIL range 24h: zero-filled: 88"
 #   page= left out -> "FAIL websites: has others"; no way to stop it -> "FAIL refresh: not when switched off: 5, expected 2"
 #   text as markup -> every step, since the policy lets none in
+#   frame-ancestors written as 'none' -> "in the frame of a page that is named"
 . "${BASH_SOURCE[0]%/*}/../support/totals.sh"
 SOURCE=$PWD
 BUILD=${ANALYTICS_BUILDDIR:?is not set: run the tests through make check}
@@ -74,6 +75,16 @@ has 'another method' "$(head_of -X POST "$URL/")" '^HTTP/1.1 405'
 for file in nginx/dashboard/*; do
     has "${file##*/}" "$(head_of "$URL/${file##*/}")" '^HTTP/1.1 200'
 done
+has 'in no frame' "$page" '^X-Frame-Options: DENY$'
+sed -i "s|location / {|set \$analytics_frame_ancestors \"'self' https://intranet.example\"; &|" "$WORK/data/run/nginx.conf"
+kill -HUP "$(<"$WORK/data/run/nginx.pid")"
+for _ in {1..600}; do
+    page=$(head_of "$URL/")
+    ! grep -q intranet <<<"$page" || break
+    sleep 0.1
+done
+has 'in the frame of a page that is named' "$page" "^Content-Security-Policy: .* frame-ancestors 'self' https://intranet.example;"
+verdict 'and of no older header' "$(grep -i '^X-Frame-Options' <<<"$page" || true)"
 kill "$SERVE"
 wait "$SERVE" 2>/dev/null || true
 SERVE=
@@ -107,7 +118,9 @@ while IFS= read -r line; do
     esac
 done <"$WORK/walk.log"
 if [ -n "$PICTURE" ]; then
-    verdict 'the picture' "$([ "$(stat -c %s "$PICTURE")" -lt 300000 ] || echo 'has 300,000 bytes or more')"
+    for picture in "$PICTURE" "${PICTURE%.png}-dark.png"; do
+        verdict "$picture" "$([ "$(stat -c %s "$picture")" -lt 300000 ] || echo 'has 300,000 bytes or more')"
+    done
 fi
 verdict 'the walk' "$([ $status -eq 0 ] || [ "$FAILURES" -gt 0 ] || echo "ended with $status")"
 finish

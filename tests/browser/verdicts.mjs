@@ -9,7 +9,7 @@ let failures = 0;
 export const at = (name) => (section = name);
 export const where = () => section;
 export const failed = () => failures;
-export const patience = () => (failures < 3 ? 15000 : 1500); // when much is broken, the rest need not take long
+export const patience = () => (failures < 3 ? 60000 : 1500); // when much is broken, the rest need not take long
 export function ok(name, isSo, why = '') {
     if (!isSo) failures++;
     console.log(isSo ? `ok ${section}: ${name}` : `FAIL ${section}: ${name}: ${why}`);

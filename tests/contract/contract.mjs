@@ -96,7 +96,7 @@ for (const file of files)
 // A description of what nobody ever saw is worth nothing.
 for (const [path, item] of Object.entries(api.paths))
   for (const method of Object.keys(item)) {
-    const good = method === "post" ? "204" : "200";
+    const good = Object.keys(item[method].responses).find((status) => status.startsWith("2"));
     verdict(seen.has(`${method} ${path} ${good}`) ? null : `no test ever saw ${method} ${path} answer ${good}`, null);
   }
 for (const name of process.env.CONTRACT_STATUSES?.split(" ") ?? ["400", "401", "403", "405", "413", "415", "422", "429", "503"])
