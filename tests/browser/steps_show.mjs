@@ -17,6 +17,10 @@ import { at, ok, same, until } from './verdicts.mjs';
 const pick = (page, panel, name) => page.locator(`[data-panel="${panel}"] .pick`, { hasText: name }).first();
 const rowsOf = (page, panel) => page.locator(`[data-panel="${panel}"] tbody tr`).evaluateAll((rows) => rows.map((row) => [...row.children].map((cell) => cell.innerText.trim())));
 
+// What sticks out of an element.
+const spills = (page, selector) => page.locator(selector).evaluate((box) => [...box.querySelectorAll('pre, button, input')]
+    .filter((node) => node.getBoundingClientRect().right > box.getBoundingClientRect().right).map((node) => node.outerHTML.slice(0, 60)));
+
 export const steps = {
     async success(browser, { admin, logs }) {
         const page = await open(browser, { key: admin, search: '?range=7d&zone=UTC' });
@@ -310,6 +314,7 @@ async function shared(browser, { admin, logs }) {
     await until(() => page.locator('#share-links code').count());
     const [link, frame] = await page.locator('#share-links code').allInnerTexts();
     await serious(page, 'axe, with the link');
+    same('all within the dialog', await spills(page, '#share'), []);
     await page.keyboard.press('Escape');
     ok('Escape closes it', !await shows(page, '#share'), 'is open');
 
@@ -340,6 +345,7 @@ export async function firstSteps(browser) {
     const page = await open(browser, { key: keyOf('admin'), search: '?range=24h&zone=UTC', viewport: { width: 1280, height: 900 } });
     ok('in place of empty panels', await until(() => shows(page, '#onboarding')) && !await shows(page, '.grid'), await text(page, 'main'));
     await serious(page, 'axe');
+    same('all within the page', await spills(page, '#onboarding'), []);
     const command = await text(page, '#onboarding li:nth-child(2) code');
     const [, address, body] = /curl -i '([^']+)'.*-d '(.*)'$/s.exec(command) ?? [];
     const answer = await fetch(address, { method: 'POST', headers: { 'x-api-key': keyOf('worker'), 'content-type': 'application/json' }, body });
