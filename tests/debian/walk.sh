@@ -7,7 +7,7 @@
 # Seen to fail:
 #   no libjs-chart.js in `packages` -> "FAIL root: Chart.js: is not there"
 #   no `reason` in tools/setup.sh -> "FAIL without a network: says more than a line: …"
-#   `git pull` missing in docs/operating.md -> "FAIL root: upgraded: is version …"
+#   commands of docs/operating.md that are not found -> "FAIL root: upgraded: is version 0.2.0, not 0.2.0.1"
 #   "range=24h" in what ./serve prints -> "FAIL root: the dashboard's address: does not name the day of the sample"
 SELF=$(realpath "${BASH_SOURCE[0]}")
 if [ -z "${IN_NAMESPACE:-}" ]; then

@@ -34,8 +34,8 @@ documented() {
 
 # As bundles to clone and to pull from: DIR/source.bundle has the commits, DIR/next.bundle one more, of version VERSION.1.
 bundles() { # DIR
-    local clone=$1/source
-    git -c safe.directory='*' clone -q . "$clone"
+    local clone=$1/clone-of-next
+    git -c safe.directory='*' -c advice.detachedHead=false clone -q . "$clone"
     git -C "$clone" checkout -qB main
     git -C "$clone" bundle create -q "$1/source.bundle" HEAD main
     sed -i '/^AC_INIT/s/\], \[[0-9.]*/&.1/' "$clone/configure.ac"
