@@ -54,8 +54,6 @@ static void take_table(void *ctx, const struct sqlite_table *table)
     snprintf(to->name, sizeof to->name, "%s", table->name);
     to->bytes = table->bytes;
     to->rows = table->rows;
-    if (strcmp(to->name, "raw_log") == 0)
-        figures->store.logs = to->rows;
 }
 
 static enum err count_key(void *ctx, const struct api_key *key)

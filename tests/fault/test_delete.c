@@ -8,6 +8,7 @@
  */
 #include "support/campaign.h"
 #include "support/fixture.h"
+#include "support/parts.h"
 #include "support/ledger.h"
 #include "support/recount.h"
 #include "store/sqlite/care/care.h"
@@ -43,6 +44,10 @@ static sqlite3 *open_all(void)
     sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
     attach(db, aside, "aside");
     attach(db, done, "done");
+    parts_show(db);
+    parts_show_as(db, "stored");
+    parts_to_rows(db, "aside");
+    parts_to_rows(db, "done");
     return db;
 }
 
@@ -56,16 +61,16 @@ static void check_sound(const char *about)
     sqlite3 *db = open_all();
     check_nothing(db, about, "another user's log is missing",
                   "SELECT count(*) FROM (SELECT * FROM aside.raw_log WHERE user_id <> 2 EXCEPT SELECT * FROM "
-                  "main.raw_log)");
+                  "stored)");
     check_nothing(db, about, "a log came from nowhere",
-                  "SELECT count(*) FROM (SELECT * FROM main.raw_log EXCEPT SELECT * FROM aside.raw_log)");
+                  "SELECT count(*) FROM (SELECT * FROM stored EXCEPT SELECT * FROM aside.raw_log)");
     check_nothing(db, about, "a name is missing",
-                  "SELECT count(*) FROM main.raw_log WHERE domain NOT IN (SELECT id FROM main.name) OR error NOT IN"
+                  "SELECT count(*) FROM stored WHERE domain NOT IN (SELECT id FROM main.name) OR error NOT IN"
                   " (SELECT id FROM main.name)");
     if (!has_horizons)
         check_nothing(db, about, "the batches do not say how many logs there are",
                       "SELECT (SELECT sum(logs) FROM main.batch) - (SELECT logs FROM main.retention)"
-                      " - (SELECT count(*) FROM main.raw_log)");
+                      " - (SELECT count(*) FROM stored)");
     int64_t differences = has_horizons ? 0 : recount_differences(db);
     ck_assert_msg(differences == 0, "%s: %lld differences", about, (long long)differences);
     sqlite3_close(db);
@@ -75,9 +80,9 @@ static void check_sound(const char *about)
 /* Every table, but for how often readers were told. */
 static void check_done(const char *about)
 {
-    static const char *const tables[] = {"name",        "batch",        "batch_key",       "raw_log",
-                                         "order_user",  "total",        "traffic_quarter", "traffic_hour",
-                                         "traffic_day", "rollup_chunk", "retention"};
+    static const char *const tables[] = {"name",         "batch",           "batch_key",    "order_user",
+                                         "total",        "traffic_quarter", "traffic_hour", "traffic_day",
+                                         "rollup_chunk", "retention"};
     sqlite3 *db = open_all();
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         char sql[256];
@@ -87,6 +92,9 @@ static void check_done(const char *about)
                  tables[i], tables[i], tables[i], tables[i]);
         check_nothing(db, about, tables[i], sql);
     }
+    check_nothing(db, about, "logs",
+                  "SELECT (SELECT count(*) FROM (SELECT * FROM stored EXCEPT SELECT * FROM done.raw_log))"
+                  " + (SELECT count(*) FROM (SELECT * FROM done.raw_log EXCEPT SELECT * FROM stored))");
     check_nothing(db, about, "closing",
                   "SELECT (SELECT closed_hour * 100000 + closed_day FROM main.closing)"
                   " - (SELECT closed_hour * 100000 + closed_day FROM done.closing)");

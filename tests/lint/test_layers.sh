@@ -10,6 +10,7 @@ ROOMS=(
     lib/log
     lib/report
     lib/rollup
+    lib/part
     lib/format
     lib/db
     lib/keys

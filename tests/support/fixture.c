@@ -1,6 +1,7 @@
 /* fixture.c: folders, opened stores, names in a batch and random figures for tests. Knows the store by store.h, and the
  * database's file name. */
 #include "support/fixture.h"
+#include "support/parts.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -46,6 +47,7 @@ sqlite3 *open_plain(const char *in, int flags)
     snprintf(path, sizeof path, "%s/analytics.db", in);
     ck_assert_int_eq(sqlite3_open_v2(path, &db, flags, NULL), SQLITE_OK);
     sqlite3_wal_autocheckpoint(db, 0);
+    parts_show(db);
     return db;
 }
 

@@ -1,6 +1,7 @@
 /* stack.c: the whole service as an operator runs it, and a client for it. Knows processes, libcurl and the error shape.
  * Knows no report. */
 #include "support/stack.h"
+#include "support/parts.h"
 
 #include "support/exchanges.h"
 
@@ -665,6 +666,7 @@ sqlite3 *stack_database(const struct stack *stack)
     snprintf(path, sizeof path, "%s/data/analytics.db", stack->dir);
     ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
     sqlite3_busy_timeout(db, 5000);
+    parts_show(db);
     return db;
 }
 

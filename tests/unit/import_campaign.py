@@ -14,6 +14,9 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+import parts  # pylint: disable=wrong-import-position
+
 CTL, SEED, IMPORTS = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 BEGIN = 1773569700
 UNCLEAR = "it can't be told"
@@ -85,6 +88,7 @@ def write(folder, name, lines):
 
 def stored(data):
     database = sqlite3.connect(f"file:{data}/analytics.db?mode=ro", uri=True)
+    parts.show(database)
     rows = database.execute("SELECT quarter * 900 + second, count, count(*) FROM raw_log GROUP BY 1, 2")
     found = collections.Counter({(second, content): count for second, content, count in rows})
     database.close()

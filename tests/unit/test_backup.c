@@ -4,6 +4,7 @@
  * --wrap.
  */
 #include "support/ctl_run.h"
+#include "support/parts.h"
 #include "support/fixture.h"
 #include "support/ledger.h"
 #include "support/recount.h"
@@ -160,6 +161,7 @@ static void plain_exec(const char *path, const char *name, const char *sql)
 static int64_t count_logs(const char *path, const char *name)
 {
     sqlite3 *db = open_any(path, name);
+    parts_show(db);
     int64_t logs = recount_i64(db, "SELECT count(*) FROM raw_log");
     sqlite3_close(db);
     return logs;

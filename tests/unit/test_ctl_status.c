@@ -108,7 +108,7 @@ static void check_tables(json_object *tables, int64_t file_bytes)
     for (size_t i = 0; i < count; i++) {
         json_object *table = json_object_array_get_idx(tables, i);
         char sql[128];
-        snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", json_object_get_string(member_of(table, "name")));
+        snprintf(sql, sizeof sql, "SELECT count(*) FROM main.%s", json_object_get_string(member_of(table, "name")));
         ck_assert_msg(number(table, "rows") == plain_i64(sql), "%s", sql);
         ck_assert_int_le(number(table, "bytes"), last);
         last = number(table, "bytes");

@@ -32,8 +32,9 @@
 static void plain_exec(const char *sql)
 {
     sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
+    int before = sqlite3_total_changes(db);
     ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s: %s", sql, sqlite3_errmsg(db));
-    ck_assert_int_gt(sqlite3_total_changes(db), 0);
+    ck_assert_int_gt(sqlite3_total_changes(db), before);
     sqlite3_close(db);
 }
 
@@ -167,9 +168,9 @@ END_TEST
 START_TEST(lost_logs_in_words)
 {
     make_some();
-    plain_exec("DELETE FROM raw_log WHERE (batch_id, line) = (3, 0)");
+    plain_exec("DELETE FROM main.raw_log WHERE line = 0 AND batch_id = (SELECT max(id) FROM batch)");
     ck_status(1, "verify");
-    ck_has(ctl_out, "raw_log: of batch 3 there are ");
+    ck_has(ctl_out, "raw_log: of batch ");
     ck_has(ctl_out, "restore a backup");
     ck_assert_ptr_null(strstr(ctl_out, "run analyticsctl rebuild"));
 }

@@ -11,6 +11,7 @@
  */
 #include "support/fixture.h"
 #include "support/ledger.h"
+#include "support/parts.h"
 #include "support/lists.h"
 #include "support/recount.h"
 #include "store/sqlite/care/care.h"
@@ -51,6 +52,8 @@ static sqlite3 *open_both(void)
     snprintf(sql, sizeof sql, "ATTACH '%s/analytics.db' AS twin", twin);
     plain_run(db, sql);
     plain_run(db, "PRAGMA main.wal_autocheckpoint = 0");
+    parts_show_as(db, "stored");
+    parts_to_rows(db, "twin");
     return db;
 }
 
@@ -254,6 +257,7 @@ static void delete_in_sql(const struct question *question)
 /* What is left of the twin, as a temporary table that hides raw_log, with the names' ids of the first store. */
 static void make_again(sqlite3 *db)
 {
+    plain_run(db, "DROP TABLE IF EXISTS temp.raw_log");
     plain_run(
         db, "CREATE TEMP TABLE raw_log AS SELECT quarter, user_id, d.id AS domain, order_id, batch_id, line, second,"
             " port, p.id AS protocol, ip_out, ip_from, e.id AS peer, w.id AS worker, x.id AS error, count, bytes_sent,"
@@ -265,20 +269,20 @@ static void make_again(sqlite3 *db)
             " LEFT JOIN main.name AS x ON x.text = (SELECT text FROM twin.name WHERE id = r.error)");
 }
 
-#define KEPT(schema) "SELECT * FROM " schema ".raw_log WHERE quarter / 96 >= (SELECT raw_from FROM retention)"
+#define KEPT(schema, table) "SELECT * FROM " schema "." table " WHERE quarter / 96 >= (SELECT raw_from FROM retention)"
 
 static const char *const nothing[] = {
-    "SELECT count(*) FROM (" KEPT("temp") " EXCEPT " KEPT("main") ")",
-    "SELECT count(*) FROM (" KEPT("main") " EXCEPT " KEPT("temp") ")",
+    "SELECT count(*) FROM (" KEPT("temp", "raw_log") " EXCEPT " KEPT("temp", "stored") ")",
+    "SELECT count(*) FROM (" KEPT("temp", "stored") " EXCEPT " KEPT("temp", "raw_log") ")",
     ("SELECT (SELECT sum(logs) FROM batch) + (SELECT batch_logs - logs FROM retention)"
-     " - (SELECT count(*) FROM main.raw_log)"),
+     " - (SELECT count(*) FROM stored)"),
 };
 
 /* Of logs that are gone, sums have the domain and the error. */
 #define NEEDED                                                                                                         \
     "SELECT 0 UNION SELECT domain FROM temp.raw_log UNION SELECT error FROM temp.raw_log"                              \
-    " UNION SELECT worker FROM main.raw_log UNION SELECT peer FROM main.raw_log UNION SELECT protocol FROM "           \
-    "main.raw_log UNION SELECT caller FROM batch UNION SELECT caller FROM batch_key"
+    " UNION SELECT worker FROM stored UNION SELECT peer FROM stored UNION SELECT protocol FROM "                       \
+    "stored UNION SELECT caller FROM batch UNION SELECT caller FROM batch_key"
 
 static const char *const names_to_spare[] = {
     "SELECT count(*) FROM (SELECT id FROM main.name EXCEPT SELECT * FROM (" NEEDED "))",
@@ -335,7 +339,7 @@ static void delete_and_check(const struct question *question, const char *about)
     struct sqlite_deleted plan, deleted;
     struct fault fault = {0};
     struct watch watch = {0};
-    int64_t logs = ask("SELECT count(*) FROM main.raw_log"), before = changes();
+    int64_t logs = ask("SELECT count(*) FROM stored"), before = changes();
     ck_assert_msg(sqlite_delete_plan(folder, &question->options, &watch, &plan, &fault) == OK, "%s: %s", about,
                   fault.detail);
     ck_assert_msg(sqlite_delete(folder, &question->options, LATE, &watch, &deleted, &fault) == OK, "%s: %s", about,
@@ -346,7 +350,7 @@ static void delete_and_check(const struct question *question, const char *about)
     ck_assert_mem_eq(&plan.totals, &deleted.totals, sizeof plan.totals);
     ck_assert_msg(deleted.logs == 0 || changes() > before, "%s: readers are not told", about);
     ck_assert_msg(ask("SELECT raw_from FROM main.retention") || logs - deleted.logs == ask("SELECT count(*) FROM"
-                                                                                           " main.raw_log"),
+                                                                                           " stored"),
                   "%s: %" PRId64 " were deleted", about, deleted.logs);
     ck_assert(deleted.wal_is_empty);
     check_store(about, true);

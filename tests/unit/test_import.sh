@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # test_import.sh: analyticsctl import, export and demo on files. What must be stored is made by awk beside the files, in a
-# form of its own, and compared with the rows of the database as the sqlite3 shell prints them.
+# form of its own, and compared with the rows of the database as support/parts.py prints them.
 #
 # Planted to see it fail, and found: blank lines that are not counted; pages of an export that begin with the last log of
 # the page before; fractions of a second that are cut off; the part before a bad record stored at once; a demo that does
@@ -10,6 +10,8 @@
 . "${BASH_SOURCE[0]%/*}/../support/totals.sh"
 CTL=${ANALYTICSCTL:?is the path of the built analyticsctl}
 SANITIZED=${ANALYTICS_SANITIZED:-}
+PARTS=$PWD/tests/support/parts.py
+all_logs() { python3 "$PARTS" "$@"; }
 unset ANALYTICS_DATA
 export LC_ALL=C
 WORK=$(mktemp -d /tmp/analytics-import.XXXXXX)
@@ -72,7 +74,7 @@ expected() { # the same as the database shows it
 }
 
 stored() { # DIR
-    sqlite3 -readonly -separator $'\t' "$1/analytics.db" "SELECT ts, user_id, order_id, port, protocol, ip_out, ip_from,
+    all_logs -separator $'\t' "$1/analytics.db" "SELECT ts, user_id, order_id, port, protocol, ip_out, ip_from,
         peer_id, worker, domain, replace(error, char(10), '~'), count, bytes_sent, bytes_received, error_count, duration_ms,
         max_concurrency FROM log" | sort
 }
@@ -165,7 +167,7 @@ proxy() {
     }'
 }
 count_logs() { # WHAT DIR LOGS
-    verdict "$1: each log once" "$([ "$(sqlite3 -readonly "$2/analytics.db" 'SELECT count(*) FROM raw_log')" -eq "$3" ] || sqlite3 -readonly "$2/analytics.db" 'SELECT count(*) FROM raw_log')"
+    verdict "$1: each log once" "$([ "$(all_logs "$2/analytics.db" 'SELECT count(*) FROM raw_log')" -eq "$3" ] || all_logs "$2/analytics.db" 'SELECT count(*) FROM raw_log')"
     verdict "  verify" "$("$CTL" --data "$2" verify 2>&1 | grep -Ev '^(All is well|Logs of before .* are pruned)' || true)"
 }
 proxy 7001 0 >day1 && proxy 7002 7001 >day2 && proxy 6000 14003 >day3 # days end in the middle of a second
@@ -453,7 +455,7 @@ range() { # WHAT SQL ARGUMENT…
     local what=$1 where=$2
     shift 2
     run 0 --data data export --format ndjson "$@"
-    verdict "export $what: how many" "$([ "$(wc -l <out)" -eq "$(sqlite3 data/analytics.db "SELECT count(*) FROM log WHERE $where")" ] || wc -l <out)"
+    verdict "export $what: how many" "$([ "$(wc -l <out)" -eq "$(all_logs data/analytics.db "SELECT count(*) FROM log WHERE $where")" ] || wc -l <out)"
 }
 range 'of a day' "ts >= '2026-03-10' AND ts < '2026-03-11'" --from 2026-03-10 --to 2026-03-10
 range 'of seconds' "ts >= '2026-03-10 09:09:03' AND ts < '2026-03-12 11:11:17'" --from '2026-03-10 09:09:03' --to 2026-03-12T11:11:17Z
@@ -491,7 +493,7 @@ verdict 'demo: another seed, others' "$(stored demo/one | diff -q - <(stored dem
 verdict 'demo: verify' "$("$CTL" --data demo/one verify 2>&1 | grep -v '^All is well: .* 20000 logs' || true)"
 count() { # WHAT SQL LEAST MOST
     local is
-    is=$(sqlite3 demo/one/analytics.db "SELECT $2 FROM log")
+    is=$(all_logs demo/one/analytics.db "SELECT $2 FROM log")
     verdict "demo: $1" "$([ "${is:-0}" -ge "$3" ] && [ "$is" -le "$4" ] || echo "$is")"
 }
 count logs 'count(*)' 20000 20000
@@ -503,7 +505,7 @@ count 'the first day' "CAST(julianday(min(ts)) - julianday('2026-02-20') AS INTE
 count 'logs after its end' "coalesce(sum(ts >= '2026-03-02'), 0)" 0 0
 count 'day over night, percent' "sum(ts LIKE '% 15:%') * 100 / sum(ts LIKE '% 03:%')" 200 1000
 count 'errors without a count' "sum((error <> '') <> (error_count > 0))" 0 0
-verdict 'demo: an order has one user' "$(sqlite3 demo/one/analytics.db 'SELECT order_id FROM log GROUP BY order_id HAVING count(DISTINCT user_id) > 1')"
+verdict 'demo: an order has one user' "$(all_logs demo/one/analytics.db 'SELECT order_id FROM log GROUP BY order_id HAVING count(DISTINCT user_id) > 1')"
 verdict 'demo: keys' "$([ -s demo/one/keys/admin.key ] && [ -s demo/one/keys/worker.key ] || echo 'are not there')"
 run 1 --data demo/one demo
 says err 'demo/one has logs already'

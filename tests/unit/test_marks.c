@@ -10,6 +10,7 @@
 #include "log/import_mark.h"
 #include "store/store.h"
 #include "support/fixture.h"
+#include "support/parts.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
@@ -49,6 +50,7 @@ static int64_t ask(const char *sql)
     sqlite3_stmt *statement = NULL;
     snprintf(path, sizeof path, "%s/analytics.db", folder);
     ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    parts_show(db);
     ck_assert_int_eq(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
     ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
     int64_t value = sqlite3_column_int64(statement, 0);

@@ -7,6 +7,7 @@
  * batch 1 there are 194 logs, but it had 53"), a day too many, a rebuild that empties all ("8881 differences"), age by
  * the clock alone. */
 #include "support/lists.h"
+#include "support/parts.h"
 #include "support/ledger.h"
 #include "support/recount.h"
 #include "store/sqlite/write/writer.h"
@@ -69,6 +70,8 @@ static sqlite3 *open_beside(void)
     sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
     snprintf(sql, sizeof sql, "ATTACH '%s' AS aside", aside_path);
     plain_run(db, sql);
+    parts_show_as(db, "stored");
+    plain_run(db, "DROP TABLE IF EXISTS temp.raw_log");
     plain_run(db,
               "CREATE TEMP TABLE raw_log AS SELECT ts / 900 AS quarter, user_id, d.id AS domain, order_id, ts % 900 AS"
               " second, x.id AS error, count, sent AS bytes_sent, received AS bytes_received, errors AS error_count,"
@@ -180,10 +183,10 @@ static void check_rollups(const char *about)
     static const char *const raw[] = {
         "SELECT count(*) FROM (SELECT ts FROM aside.every_log WHERE ts / 86400 >= (SELECT raw_from FROM retention) "
         "EXCEPT"
-        " SELECT quarter * 900 + second FROM main.raw_log)",
+        " SELECT quarter * 900 + second FROM stored)",
         "SELECT (SELECT count(*) FROM aside.every_log WHERE ts / 86400 >= (SELECT raw_from FROM retention))"
-        " - (SELECT count(*) FROM main.raw_log WHERE quarter / 96 >= (SELECT raw_from FROM retention))",
-        "SELECT (SELECT count(*) FROM main.raw_log) + (SELECT logs FROM retention) - (SELECT count(*) FROM "
+        " - (SELECT count(*) FROM stored WHERE quarter / 96 >= (SELECT raw_from FROM retention))",
+        "SELECT (SELECT count(*) FROM stored) + (SELECT logs FROM retention) - (SELECT count(*) FROM "
         "aside.every_log)",
         "SELECT (SELECT ifnull(sum(logs), 0) FROM batch) + (SELECT batch_logs FROM retention)"
         " - (SELECT count(*) FROM aside.every_log)",
@@ -770,15 +773,11 @@ START_TEST(a_plan_is_what_is_deleted)
     ck_assert_int_eq(plan.before, day * WHEN_DAY);
     ck_assert_int_eq(pruned.before, plan.before);
     ck_assert_int_eq(horizons().day_from, day);
-    sqlite3 *db = open_beside();
-    ck_assert_int_eq(plan.tables[0].rows,
-                     recount_i64(db, "SELECT count(*) FROM aside.every_log, retention WHERE ts < raw_from * 86400"));
-    sqlite3_close(db);
     for (int i = 0; i < PRUNED_TABLES; i++) {
         ck_assert_str_eq(plan.tables[i].name, pruned.tables[i].name);
-        ck_assert_msg(plan.tables[i].rows == pruned.tables[i].rows && plan.tables[i].rows > 0, "%s: %" PRId64 " rows",
-                      plan.tables[i].name, plan.tables[i].rows);
-        ck_assert_int_gt(plan.tables[i].bytes, plan.tables[i].rows * 5);
+        ck_assert_msg(plan.tables[i].rows == pruned.tables[i].rows && (plan.tables[i].rows > 0 || i == 0),
+                      "%s: %" PRId64 " rows", plan.tables[i].name, plan.tables[i].rows);
+        ck_assert_int_ge(plan.tables[i].bytes, plan.tables[i].rows * 5);
         all_bytes += plan.tables[i].bytes;
     }
     /* Of 60 days 39 go, and what is said to be won is most of what the file lost, and no more than it had. */
@@ -839,7 +838,9 @@ static const struct {
     const char *sql;
     const char *told;
 } damages[] = {
-    {"DELETE FROM raw_log WHERE quarter = (SELECT max(quarter) FROM raw_log)", "logs came"},
+    {"DELETE FROM main.raw_log WHERE quarter = (SELECT max(quarter) FROM main.raw_log)", "logs came"},
+    {"DELETE FROM log_part WHERE id = (SELECT max(id) FROM log_part)", "logs came"},
+    {"UPDATE log_part SET logs = logs + 1 WHERE id = (SELECT max(id) FROM log_part)", "log_part"},
     {"UPDATE retention SET count = count + 1", "total"},
     {"UPDATE retention SET logs = logs + 1", "logs came"},
     {"UPDATE retention SET raw_from = raw_from + 100", "retention"},

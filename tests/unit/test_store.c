@@ -5,6 +5,7 @@
 #include "log/batch.h"
 #include "store/sqlite/sqlite.h"
 #include "support/fixture.h"
+#include "support/parts.h"
 #include "time/when.h"
 #include "time/zone_file.h"
 
@@ -330,6 +331,7 @@ START_TEST(reports_equal_a_recount)
         if (i == QUESTIONS / 2)
             upkeep(writer, INT_MAX);
         random_question(&question);
+        parts_show(db);
         check_chart(reader, db, (size_t)pick(5), &question);
         check_domains(reader, db, &question);
         check_errors(reader, db, &question);
@@ -337,6 +339,7 @@ START_TEST(reports_equal_a_recount)
             write_step(writer, STEPS - 1); /* … and late logs may have changed them */
         if (pick(3) == 0)
             upkeep(writer, (int)pick(80));
+        parts_show(db);
         check_domains(reader, db, &question);
         check_errors(reader, db, &question);
     }
@@ -397,6 +400,7 @@ static void check_zone_charts(struct store_writer *writer, const struct zone *zo
         random_question(&question);
         question.filter.zone = zone;
         question.filter.sums_only = pick(2);
+        parts_show(db);
         check_chart(reader, db, (size_t)pick(5), &question);
     }
     sqlite3_close(db);
@@ -431,6 +435,7 @@ START_TEST(rollups_hold_the_raw_logs_and_nothing_else)
     ck_assert_int_gt(recount_i64(db, "SELECT closed_hour FROM closing"), SPAN_BEGIN / WHEN_HOUR);
     upkeep(writer, INT_MAX);
     ck_assert_int_gt(recount_i64(db, "SELECT closed_day FROM closing"), SPAN_BEGIN / WHEN_DAY + 32);
+    parts_show(db);
     ck_assert_int_eq(recount_differences(db), 0);
     ck_assert_int_eq(recount_half_packed(db), 0);
     for (int tier = 1; tier <= 4; tier++) {

@@ -21,6 +21,7 @@
  *   the first user's seconds of a quarter taken for all           summary: last 1830412694, not 1830412719 */
 #include "log/batch.h"
 #include "support/lists.h"
+#include "support/parts.h"
 #include "store/sqlite/sqlite.h"
 #include "support/fixture.h"
 #include "time/when.h"
@@ -140,6 +141,7 @@ static void run_sql(const char *sql)
 
 static void copy_facts(void)
 {
+    parts_show(db);
     run_sql("DROP TABLE IF EXISTS temp.fact; CREATE TEMP TABLE fact AS"
             " SELECT quarter * 900 + second AS t, user_id, order_id, port, hex(ip_out) AS ip, hex(ip_from) AS ip_from, "
             "count AS c,"
@@ -686,6 +688,7 @@ START_TEST(what_is_kept_adds_up)
     copy_facts();
     store_writer_set_retention(writer, &retention);
     upkeep(INT_MAX);
+    parts_show(db);
     sqlite3_prepare_v2(db, "SELECT raw_from * 86400, (SELECT min(quarter) * 900 FROM raw_log) FROM retention", -1, &row,
                        NULL);
     ck_assert_int_eq(sqlite3_step(row), SQLITE_ROW);

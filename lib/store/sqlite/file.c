@@ -2,6 +2,7 @@
  * table. */
 #include "store/sqlite/file.h"
 
+#include "store/sqlite/packed_log.h"
 #include "store/sqlite/sqlite.h"
 #include "db/files.h"
 #include "db/swap.h"
@@ -42,7 +43,14 @@ enum err sqlite_file_open_any(const char *data_dir, int busy_ms, struct db *ret_
 {
     char path[STORE_PATH_BYTES];
     enum err err = sqlite_file_find(data_dir, path, fault);
-    return err ? err : db_open(ret_db, path, DB_READ_ONLY, busy_ms, fault);
+    if (!err)
+        err = db_open(ret_db, path, DB_READ_ONLY, busy_ms, fault);
+    if (err)
+        return err;
+    err = sqlite_know_packed_log(ret_db, fault);
+    if (err)
+        db_close(ret_db);
+    return err;
 }
 
 enum err sqlite_file_open_reader(const char *data_dir, struct db *ret_db, struct fault *fault)
@@ -236,6 +244,8 @@ enum err sqlite_file_open_writer(const char *data_dir, struct db *ret_db, struct
     enum err err = db_open(&db, path, DB_CREATE, STORE_WRITER_BUSY_MS, fault);
     if (!err)
         err = settle(&db, fault);
+    if (!err)
+        err = sqlite_know_packed_log(&db, fault);
     if (!err)
         *ret_db = db;
     else

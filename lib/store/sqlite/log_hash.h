@@ -3,6 +3,7 @@
 #define STORE_SQLITE_LOG_HASH_H
 
 #include "db/db.h"
+#include "store/sqlite/packed_log.h"
 
 /* Of a row r of raw_log: what import_log has as `hash`. */
 #define LOG_HASH                                                                                                       \
@@ -14,7 +15,7 @@
 
 /* Rows r of raw_log of the quarter ?1 that imports stored, b the rows of import_batch; those of old versions only once
  * import_log has them. */
-#define IMPORTED_LOGS "FROM raw_log AS r JOIN import_batch AS b ON b.batch_id = r.batch_id WHERE r.quarter = ?1"
+#define IMPORTED_LOGS "FROM " STORED_LOG " AS r JOIN import_batch AS b ON b.batch_id = r.batch_id WHERE r.quarter = ?1"
 
 /* Makes the function known to the connection, before statements with it are prepared. */
 enum err sqlite_log_hash_register(struct db *db, struct fault *fault);

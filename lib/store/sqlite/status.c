@@ -3,6 +3,7 @@
 
 #include "db/files.h"
 #include "store/sqlite/file.h"
+#include "store/sqlite/packed_log.h"
 #include "base/work.h"
 #include "time/mono.h"
 #include "time/when.h"
@@ -88,9 +89,9 @@ static enum err count_batches(struct db *db, int64_t now, struct patience *patie
 /* ---- one row each ---- */
 
 /* The time of a log, from the sums of its quarter, which have the second. */
-#define LOG_TIME(second, order)                                                                                        \
+#define LOG_TIME(second, quarter)                                                                                      \
     "SELECT bucket * 900 + " second " FROM traffic_quarter WHERE user_id = 0 AND bucket ="                             \
-    " (SELECT quarter FROM raw_log ORDER BY quarter " order " LIMIT 1)"
+    " (" quarter ")"
 
 static enum err read_rows(struct db *db, struct sqlite_status *status, struct fault *fault)
 {
@@ -104,9 +105,9 @@ static enum err read_rows(struct db *db, struct sqlite_status *status, struct fa
         {"SELECT closed_hour * 3600 FROM closing", &status->hours_closed},
         {"SELECT closed_day * 86400 FROM closing", &status->days_closed},
     };
-    enum err err = db_get_i64(db, LOG_TIME("first_second", ""), -1, &status->first_log, fault);
+    enum err err = db_get_i64(db, LOG_TIME("first_second", OLDEST_STORED_QUARTER), -1, &status->first_log, fault);
     if (!err)
-        err = db_get_i64(db, LOG_TIME("last_second", "DESC"), -1, &status->last_log, fault);
+        err = db_get_i64(db, LOG_TIME("last_second", NEWEST_STORED_QUARTER), -1, &status->last_log, fault);
     for (size_t i = 0; !err && i < sizeof rows / sizeof *rows; i++)
         err = db_get_i64(db, rows[i].sql, 0, rows[i].value, fault);
     status->free_bytes *= page_bytes;

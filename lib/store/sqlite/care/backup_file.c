@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include "store/sqlite/packed_log.h"
 
 #include "base/banned.h"
 
@@ -17,7 +18,7 @@ static const char figures_sql[] =
     " (SELECT count(*) FROM batch), (SELECT max(id) FROM batch), (SELECT sum(logs) FROM batch),"
     " (SELECT max(id) FROM name), (SELECT count(*) FROM batch_key), t.count, t.bytes_sent, t.bytes_received, t.errors,"
     " c.closed_hour, c.closed_day), r.logs"
-    " FROM total AS t, closing AS c, (SELECT count(*) AS logs FROM raw_log) AS r";
+    " FROM total AS t, closing AS c, (SELECT " STORED_LOGS " AS logs) AS r";
 
 enum err backup_figures(struct db *db, char ret_figures[BACKUP_FIGURES_BYTES], int64_t *ret_logs, struct fault *fault)
 {

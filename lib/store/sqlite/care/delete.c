@@ -6,6 +6,7 @@
 #include "store/sqlite/care/forget.h"
 #include "store/sqlite/care/selection.h"
 #include "store/sqlite/file.h"
+#include "store/sqlite/packed_log.h"
 #include "store/sqlite/write/retain.h"
 #include "store/sqlite/write/take_sums.h"
 #include "time/when.h"
@@ -70,10 +71,7 @@ static enum err count_quarter(struct plan *plan, int64_t quarter, sqlite3_stmt *
 static enum err next_quarter(struct plan *plan, sqlite3_stmt *statement, int64_t *quarter, struct fault *fault)
 {
     sqlite3_bind_int64(statement, 1, *quarter);
-    bool row = false;
-    enum err err = db_step(plan->db, statement, "look for logs", &row, fault);
-    *quarter = !err && row ? sqlite3_column_int64(statement, 0) : INT64_MAX;
-    sqlite3_reset(statement);
+    enum err err = db_step_i64(plan->db, statement, "look for logs", INT64_MAX, quarter, fault);
     if (*quarter != INT64_MAX && *quarter * WHEN_QUARTER >= plan->selection.to)
         *quarter = INT64_MAX;
     return err;
@@ -82,9 +80,9 @@ static enum err next_quarter(struct plan *plan, sqlite3_stmt *statement, int64_t
 enum { P_NEXT_QUARTER, P_SELECTED, P_BATCH, PLAN_STATEMENTS };
 
 static const char *const plan_sql[] = {
-    [P_NEXT_QUARTER] = "SELECT quarter FROM raw_log WHERE quarter >= ?1 ORDER BY quarter LIMIT 1",
-    [P_SELECTED] =
-        "SELECT second, batch_id, count, bytes_sent, bytes_received, error_count FROM raw_log WHERE " SELECTED,
+    [P_NEXT_QUARTER] = NEXT_STORED_QUARTER("?1"),
+    [P_SELECTED] = "SELECT second, batch_id, count, bytes_sent, bytes_received, error_count FROM " STORED_LOG
+                   " AS raw_log WHERE " SELECTED,
     [P_BATCH] = "SELECT received_at, text FROM batch JOIN name ON name.id = caller WHERE batch.id = ?1",
 };
 

@@ -11,7 +11,7 @@
 /* ---- adding up ---- */
 
 /* One log, or one packed entry. */
-struct part {
+struct expected_part {
     int64_t user_id, domain, error, order_id;
     struct totals totals;
 };
@@ -35,7 +35,7 @@ static bool has_domain(const struct share *share, int64_t domain)
 /* Adds to the rows of everyone, of its user and of its order. Quarters have no rows of orders, and they alone have
  * times. */
 static enum err add_traffic(struct verifier *verifier, const struct share *share, enum tier tier, int64_t bucket,
-                            const struct part *part)
+                            const struct expected_part *part)
 {
     struct fold_key key = {.tier = tier, .bucket = bucket};
     struct totals totals = part->totals;
@@ -53,7 +53,8 @@ static enum err add_traffic(struct verifier *verifier, const struct share *share
 }
 
 /* Adds to the entries of everyone, which have no orders, and of its user. */
-static enum err add_entry(struct verifier *verifier, const struct share *share, int64_t error, const struct part *part)
+static enum err add_entry(struct verifier *verifier, const struct share *share, int64_t error,
+                          const struct expected_part *part)
 {
     struct fold_key key = {.tier = share->tier, .bucket = share->bucket, .domain = part->domain, .error = error};
     enum err err = share->user_from == 0 ? fold_add(&verifier->entries, &key, &part->totals) : OK;
@@ -64,18 +65,18 @@ static enum err add_entry(struct verifier *verifier, const struct share *share, 
 
 /* ---- from the raw logs ---- */
 
-static struct part raw_part(sqlite3_stmt *statement)
+static struct expected_part raw_part(sqlite3_stmt *statement)
 {
-    return (struct part){.user_id = sqlite3_column_int64(statement, 0),
-                         .domain = sqlite3_column_int64(statement, 1),
-                         .error = sqlite3_column_int64(statement, 2),
-                         .order_id = sqlite3_column_int64(statement, 3),
-                         .totals = row_totals_at(statement, 4, sqlite3_column_int64(statement, 9))};
+    return (struct expected_part){.user_id = sqlite3_column_int64(statement, 0),
+                                  .domain = sqlite3_column_int64(statement, 1),
+                                  .error = sqlite3_column_int64(statement, 2),
+                                  .order_id = sqlite3_column_int64(statement, 3),
+                                  .totals = row_totals_at(statement, 4, sqlite3_column_int64(statement, 9))};
 }
 
 /* Open hours are added up too: their orders are compared. */
 static enum err add_raw_traffic(struct verifier *verifier, const struct share *share, int64_t quarter,
-                                const struct part *part)
+                                const struct expected_part *part)
 {
     int64_t day = quarter * WHEN_QUARTER / WHEN_DAY;
     if (share->tier != TIER_HOUR)
@@ -84,7 +85,8 @@ static enum err add_raw_traffic(struct verifier *verifier, const struct share *s
     return err ? err : add_traffic(verifier, share, TIER_HOUR, share->bucket, part);
 }
 
-static enum err add_raw(struct verifier *verifier, const struct share *share, int64_t quarter, const struct part *part)
+static enum err add_raw(struct verifier *verifier, const struct share *share, int64_t quarter,
+                        const struct expected_part *part)
 {
     enum err err = share->traffic ? add_raw_traffic(verifier, share, quarter, part) : OK;
     if (err || !share->entries || !has_domain(share, part->domain))
@@ -102,7 +104,7 @@ static enum err add_raw_quarter(struct verifier *verifier, const struct share *s
     sqlite3_stmt *statement = VERIFY_BIND(verifier, V_RAW, quarter, first_user(share), last);
     enum err err = verify_step(verifier, statement, &row, fault);
     while (!err && row && !is_full(verifier, limited)) {
-        struct part part = raw_part(statement);
+        struct expected_part part = raw_part(statement);
         verifier->raw_rows++;
         if (add_raw(verifier, share, quarter, &part))
             err = fault_set(fault, ERR_UNAVAILABLE, "out of memory");

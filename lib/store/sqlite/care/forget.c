@@ -5,6 +5,7 @@
 #include "store/sqlite/write/upkeep.h"
 
 #include <stdlib.h>
+#include "store/sqlite/packed_log.h"
 
 #include "base/banned.h"
 
@@ -74,7 +75,7 @@ static enum err find_used(struct names *names, struct fault *fault)
         const char *sql;
         void (*each)(struct names *names, sqlite3_stmt *statement);
     } places[] = {
-        {"SELECT domain, protocol, peer, worker, error FROM raw_log", note_columns},
+        {"SELECT domain, protocol, peer, worker, error FROM " STORED_LOG, note_columns},
         {"SELECT caller FROM batch", note_columns},
         {"SELECT caller FROM batch_key", note_columns},
         {"SELECT source FROM import_batch", note_columns},

@@ -20,6 +20,7 @@ static const struct {
     int64_t row_bytes;
 } tables[PRUNED_TABLES] = {
     {"raw_log", "SELECT count(*) FROM raw_log WHERE quarter < ?1 * 96", 100},
+    {"log_part", "SELECT count(*) FROM log_part WHERE day < ?1", 2000},
     {"traffic_quarter", "SELECT count(*) FROM traffic_quarter WHERE bucket < ?1 * 96", 40},
     {"traffic_hour", "SELECT count(*) FROM traffic_hour WHERE bucket < ?1 * 24", 40},
     {"traffic_day", "SELECT count(*) FROM traffic_day WHERE bucket < ?1", 40},

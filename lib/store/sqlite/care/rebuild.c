@@ -73,7 +73,7 @@ static enum err redo_quarter(struct rebuild *rebuild, int64_t quarter, struct fa
 static enum err next_quarter(struct rebuild *rebuild, int64_t after, int64_t *ret_quarter, struct fault *fault)
 {
     int64_t raw = INT64_MAX, rolled_up = INT64_MAX;
-    enum err err = sqlite_lookup(&rebuild->writer->db, W_RAW_AFTER, after, INT64_MAX, &raw, fault);
+    enum err err = sqlite_lookup(&rebuild->writer->db, W_STORED_QUARTER, after + 1, INT64_MAX, &raw, fault);
     if (!err)
         err = sqlite_lookup(&rebuild->writer->db, W_QUARTER_AFTER, after, INT64_MAX, &rolled_up, fault);
     *ret_quarter = raw < rolled_up ? raw : rolled_up;

@@ -10,6 +10,7 @@
 #include "store/sqlite/care/care.h"
 #include "store/sqlite/file.h"
 #include "store/sqlite/log_hash.h"
+#include "store/sqlite/packed_log.h"
 
 /* Sums of a traffic table as struct fold_entry: bucket, user, order, sums, first and last. */
 #define TRAFFIC_ROWS(order, first, last)                                                                               \
@@ -26,30 +27,34 @@
     X(V_CLOSING, "SELECT closed_hour, closed_day FROM closing WHERE id = 1")                                           \
     X(V_RETENTION, "SELECT raw_from, hour_from, day_from, batch_from, batch_logs, logs FROM retention WHERE id = 1")   \
     X(V_NAME, "SELECT text FROM name WHERE id = ?1")                                                                   \
-    X(V_RAW, "SELECT user_id, domain, error, order_id, count, bytes_sent, bytes_received, error_count,"                \
-             " max_concurrency, quarter * 900 + second FROM raw_log WHERE quarter = ?1 AND user_id BETWEEN ?2 AND ?3") \
+    X(V_RAW,                                                                                                           \
+      "SELECT user_id, domain, error, order_id, count, bytes_sent, bytes_received, error_count,"                       \
+      " max_concurrency, quarter * 900 + second FROM " STORED_LOG " WHERE quarter = ?1 AND user_id BETWEEN ?2 AND ?3") \
     X(V_QUARTERS,                                                                                                      \
       TRAFFIC_ROWS("0", "bucket * 900 + first_second", "bucket * 900 + last_second") "traffic_quarter" OF_USERS)       \
     X(V_HOURS, TRAFFIC_ROWS("order_id", "0", "0") "traffic_hour" OF_USERS ", order_id")                                \
     X(V_DAYS, TRAFFIC_ROWS("order_id", "0", "0") "traffic_day" OF_USERS ", order_id")                                  \
     X(V_CHUNKS, "SELECT user_id, kind, domain, entries FROM rollup_chunk WHERE tier = ?1 AND bucket = ?2"              \
                 " AND user_id BETWEEN ?3 AND ?4 ORDER BY user_id, kind, domain")                                       \
-    X(V_NEXT_RAW, "SELECT quarter FROM raw_log WHERE quarter >= ?1 ORDER BY quarter LIMIT 1")                          \
+    X(V_NEXT_RAW, NEXT_STORED_QUARTER("?1"))                                                                           \
     X(V_NEXT_QUARTER, "SELECT bucket FROM traffic_quarter WHERE bucket >= ?1 ORDER BY bucket LIMIT 1")                 \
     X(V_NEXT_HOUR, "SELECT bucket FROM traffic_hour WHERE bucket >= ?1 ORDER BY bucket LIMIT 1")                       \
     X(V_NEXT_DAY, "SELECT min(bucket) FROM traffic_day WHERE bucket >= ?1")                                            \
     X(V_NEXT_CHUNK, "SELECT bucket FROM rollup_chunk WHERE bucket >= ?1 AND tier = ?2 ORDER BY bucket LIMIT 1")        \
-    X(V_NEWEST_RAW, "SELECT quarter FROM raw_log ORDER BY quarter DESC LIMIT 1")                                       \
+    X(V_NEWEST_RAW, NEWEST_STORED_QUARTER)                                                                             \
     X(V_ORDER_USER, "SELECT 1 FROM order_user WHERE order_id = ?1 AND user_id = ?2")                                   \
     X(V_ORDER_USERS, "SELECT order_id, user_id FROM order_user")                                                       \
     X(V_TOTAL, "SELECT count, bytes_sent, bytes_received, errors, 0 FROM total WHERE id = 1")                          \
     X(V_TOTAL_OF_QUARTERS, "SELECT " SUMS("errors") " FROM traffic_quarter WHERE user_id = 0 AND bucket >= ?1 * 96")   \
-    X(V_TOTAL_OF_RAW, "SELECT " SUMS("error_count") " FROM raw_log WHERE quarter >= ?1 * 96")                          \
+    X(V_TOTAL_OF_RAW, "SELECT " SUMS("error_count") " FROM " STORED_LOG " WHERE quarter >= ?1 * 96")                   \
     X(V_TOTAL_GONE, "SELECT count, bytes_sent, bytes_received, errors, 0 FROM retention WHERE id = 1")                 \
     X(V_LOGS, "SELECT sum(logs) FROM batch WHERE id <= ?1")                                                            \
     X(V_NEWEST_BATCH, "SELECT max(id) FROM batch")                                                                     \
     X(V_BATCHES, "SELECT id, logs FROM batch WHERE id > ?1 AND id <= ?2 ORDER BY id")                                  \
-    X(V_RAW_BATCHES, "SELECT batch_id FROM raw_log WHERE quarter = ?1")                                                \
+    X(V_RAW_BATCHES, "SELECT batch_id FROM " STORED_LOG " WHERE quarter = ?1")                                         \
+    X(V_PACKED_LOGS, "SELECT sum(logs) FROM log_part")                                                                 \
+    X(V_PARTS, "SELECT id, day, user_id, first_second, last_second, logs, columns FROM log_part WHERE id > ?1"         \
+               " ORDER BY id LIMIT ?2")                                                                                \
     X(V_ANY_IMPORT, "SELECT 1 FROM import_batch LIMIT 1")                                                              \
     X(V_IMPORTS_DAMAGED, "SELECT count(*) FROM import_log WHERE count < 1 OR edges NOT BETWEEN 0 AND 3"                \
                          " OR source NOT IN (SELECT id FROM name)")                                                    \
@@ -119,6 +124,7 @@ struct verifier {
     struct fold orders;                 /* (order, user) pairs; count: 0, not seen in raw_log yet */
     int64_t window;                     /* the 16 days under way */
     bool bad[TIER_COUNT][WINDOW_HOURS]; /* periods in them with a difference: nothing is derived from them */
+    bool parts_bad;                     /* there is one in log_part */
     bool quarters_bad;                  /* there is a difference in traffic_quarter */
 };
 

@@ -209,13 +209,13 @@ static enum err check_periods(struct verifier *verifier, struct fault *fault)
 static enum err run(struct verifier *verifier, bool skip_file, struct fault *fault)
 {
     static enum err (*const steps[])(struct verifier *, struct fault *) = {
-        verify_strays, verify_closing, verify_retention, verify_batches, verify_load_orders,
-        check_periods, verify_orders,  verify_total,     verify_imports,
+        verify_strays,      verify_parts,  verify_closing, verify_retention, verify_batches,
+        verify_load_orders, check_periods, verify_orders,  verify_total,     verify_imports,
     };
     enum err err = skip_file ? OK : verify_file(verifier, fault);
     if (verifier->result.differences)
         return OK; /* a damaged file cannot be compared with anything, if it can be read at all */
-    for (size_t i = 0; !err && i < sizeof steps / sizeof *steps; i++)
+    for (size_t i = 0; !err && !verifier->parts_bad && i < sizeof steps / sizeof *steps; i++)
         err = steps[i](verifier, fault);
     return err;
 }

@@ -4,6 +4,7 @@
 
 #include "db/db.h"
 #include "store/sqlite/file.h"
+#include "store/sqlite/packed_log.h"
 #include "store/sqlite/row.h"
 #include "rollup/tier.h"
 #include "time/when.h"
@@ -27,13 +28,12 @@
 #define PAGE(user)                                                                                                     \
     "SELECT " TEXT_OF(domain) TEXT_OF(error) TEXT_OF(protocol) TEXT_OF(peer) TEXT_OF(worker) ORDER                     \
         ", port, ip_out, ip_from, count, bytes_sent, bytes_received, error_count, duration_ms,"                        \
-        " max_concurrency FROM (SELECT * FROM raw_log WHERE quarter = ?1 AND second >= ?2"                             \
+        " max_concurrency FROM (SELECT * FROM " STORED_LOG " WHERE quarter = ?1 AND second >= ?2"                      \
         " AND second < ?3" user " AND (?5 = 0 OR order_id = ?5) AND (" ORDER                                           \
         ") > (?6, ?7, ?8, ?9, ?10, ?11) ORDER BY " ORDER " LIMIT ?12) AS page"
 
 #define EXPORT_SQL(X)                                                                                                  \
-    X(E_NEXT_QUARTER, "SELECT quarter FROM raw_log WHERE quarter >= max(?1, (SELECT raw_from * 96 FROM retention)) "   \
-                      "ORDER BY quarter LIMIT 1")                                                                      \
+    X(E_NEXT_QUARTER, NEXT_STORED_QUARTER("max(?1, (SELECT raw_from * 96 FROM retention))"))                           \
     X(E_PAGE, PAGE(""))                                                                                                \
     X(E_PAGE_OF_USER, PAGE(" AND user_id = ?4"))
 
@@ -161,13 +161,7 @@ static enum err find_quarter(struct sqlite_export *export, int64_t from, int64_t
 {
     sqlite3_stmt *statement = export->db.statements[E_NEXT_QUARTER];
     sqlite3_bind_int64(statement, 1, from);
-    bool row = false;
-    enum err err = db_step(&export->db, statement, "look for raw logs", &row, fault);
-    if (err)
-        return err;
-    *ret_quarter = row ? sqlite3_column_int64(statement, 0) : INT64_MAX;
-    sqlite3_reset(statement);
-    return OK;
+    return db_step_i64(&export->db, statement, "look for raw logs", INT64_MAX, ret_quarter, fault);
 }
 
 static enum err give_next(struct store_export *base, store_log_sink sink, void *ctx, int64_t *ret_at,

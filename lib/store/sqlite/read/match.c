@@ -54,8 +54,8 @@ static enum err look_up(struct sqlite_reader *reader, const struct match *match,
     return err;
 }
 
-static enum err match_domain(struct sqlite_reader *reader, struct match *match, int64_t id, bool *ret_passes,
-                             struct fault *fault)
+enum err match_domain(struct sqlite_reader *reader, struct match *match, int64_t id, bool *ret_passes,
+                      struct fault *fault)
 {
     *ret_passes = true;
     if (!has_domain_conditions(match->filter))

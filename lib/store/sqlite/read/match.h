@@ -22,6 +22,10 @@ void match_free(struct match *match);
 /* Is the user not excluded? */
 bool match_user(const struct match *match, int64_t user);
 
+/* Does a domain pass, by its name.id? */
+enum err match_domain(struct sqlite_reader *reader, struct match *match, int64_t id, bool *ret_passes,
+                      struct fault *fault);
+
 /* Does a packed entry pass? By its domain, its error and its order. */
 enum err match_entry(struct sqlite_reader *reader, struct match *match, const struct fold_key *key, bool *ret_passes,
                      struct fault *fault);

@@ -22,12 +22,13 @@ static enum reader_statement value_statement(const struct pass *pass, const stru
 
 static struct method log_method(const struct pass *pass)
 {
-    return (struct method){pass->user ? R_LOGS_OF_USER : R_LOGS, !pass->user, pass_take_log};
+    return (struct method){pass->user ? R_LOGS_OF_USER : R_LOGS, !pass->user, pass_take_log, true};
 }
 
 static struct method chunk_method(const struct pass *pass)
 {
-    return (struct method){pass->scan->domain == NAME_ANY ? R_CHUNKS : R_CHUNK_OF_DOMAIN, false, pass_take_chunk};
+    return (struct method){pass->scan->domain == NAME_ANY ? R_CHUNKS : R_CHUNK_OF_DOMAIN, false, pass_take_chunk,
+                           false};
 }
 
 /* A breakdown reads orders and users from rollups, everything else from the logs. */
@@ -35,16 +36,16 @@ static struct method value_method(const struct pass *pass, const struct piece *p
 {
     bool plain = is_plain(pass->scan), everyone = pass->user == 0;
     if (piece->tier == TIER_DAY && plain)
-        return (struct method){R_DAYS_OF_ORDERS, true, pass_take_owner};
+        return (struct method){R_DAYS_OF_ORDERS, true, pass_take_owner, false};
     if (piece->tier == TIER_HOUR && plain)
-        return (struct method){everyone ? R_HOUR_OF_ORDERS : R_HOUR_OF_USER, false, pass_take_owner};
+        return (struct method){everyone ? R_HOUR_OF_ORDERS : R_HOUR_OF_USER, false, pass_take_owner, false};
     if (piece->tier != TIER_QUARTER)
         return chunk_method(pass);
     if (pass->by == BY_USER && everyone && plain && !piece_is_partial(piece))
-        return (struct method){R_QUARTER_OF_USERS, false, pass_take_owner};
+        return (struct method){R_QUARTER_OF_USERS, false, pass_take_owner, false};
     if (pass->scan->match)
         return log_method(pass);
-    return (struct method){value_statement(pass, piece), everyone, pass_take_nothing};
+    return (struct method){value_statement(pass, piece), everyone, pass_take_nothing, true};
 }
 
 struct method method_for(const struct pass *pass, const struct piece *piece)
@@ -55,18 +56,18 @@ struct method method_for(const struct pass *pass, const struct piece *piece)
     if (pass->source == SCAN_VALUES)
         return value_method(pass, piece);
     if (piece->tier == TIER_DAY && pass->source == SCAN_TRAFFIC)
-        return (struct method){R_DAYS, true, pass_take_traffic};
+        return (struct method){R_DAYS, true, pass_take_traffic, false};
     if (piece->tier == TIER_HOUR && pass->source == SCAN_TRAFFIC)
-        return (struct method){R_HOUR, false, pass_take_traffic};
+        return (struct method){R_HOUR, false, pass_take_traffic, false};
     if (piece->tier != TIER_QUARTER)
         return chunk_method(pass);
     if (pass->source == SCAN_TRAFFIC && !piece_is_partial(piece) && !pass->scan->filter->order_id)
-        return (struct method){R_QUARTER, false, pass_take_traffic};
+        return (struct method){R_QUARTER, false, pass_take_traffic, false};
     if (pass->scan->match)
         return log_method(pass);
     if (!pass->user)
-        return (struct method){R_RAW_ALL, false, pass_take_raw};
-    return (struct method){any_domain ? R_RAW_USER : R_RAW_USER_DOMAIN, false, pass_take_raw};
+        return (struct method){R_RAW_ALL, false, pass_take_raw, true};
+    return (struct method){any_domain ? R_RAW_USER : R_RAW_USER_DOMAIN, false, pass_take_raw, true};
 }
 
 static void bind(sqlite3_stmt *statement, int index, int64_t value)

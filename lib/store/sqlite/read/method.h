@@ -10,6 +10,7 @@ struct method {
     enum reader_statement statement;
     bool whole_run;
     pass_take take;
+    bool is_of_logs; /* of raw_log: what it asks for may stand in log_part as well */
 };
 
 struct method method_for(const struct pass *pass, const struct piece *piece);

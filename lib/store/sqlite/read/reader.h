@@ -3,6 +3,7 @@
 #define STORE_SQLITE_READ_READER_H
 
 #include "db/db.h"
+#include "part/part.h"
 #include "report/tally_cache.h"
 #include "store/engine.h"
 #include "store/sqlite/read/sql.h"
@@ -18,6 +19,7 @@ struct sqlite_reader {
     int64_t file[4];     /* which file it is: see read/state.c */
     struct tally_cache cache;
     const struct pass *pass; /* read/pass.h: the reading under way */
+    struct part part;        /* the one that is read */
 };
 
 /* store.h documents the functions of these names. */

@@ -96,6 +96,9 @@ static enum err read_closing(struct sqlite_reader *reader, struct scan *scan, st
     scan->raw_from = sqlite3_column_int64(statement, 3) * WHEN_DAY;
     scan->hour_from = sqlite3_column_int64(statement, 4) * WHEN_DAY;
     scan->day_from = sqlite3_column_int64(statement, 5) * WHEN_DAY;
+    scan->row_from = sqlite3_column_int64(statement, 6);
+    scan->part_from = sqlite3_column_int64(statement, 7);
+    scan->part_to = sqlite3_column_int64(statement, 8);
     sqlite3_reset(statement);
     return OK;
 }

@@ -22,8 +22,10 @@ struct scan {
     int64_t raw_from; /* what is older is gone, Unix seconds: raw logs, … */
     int64_t hour_from;
     int64_t day_from;
-    int64_t *users;    /* whose rows to read; a single 0 stands for everyone */
-    size_t user_count; /* 0: nothing can match */
+    int64_t row_from;           /* no row of raw_log is of an earlier quarter of an hour */
+    int64_t part_from, part_to; /* and no part of another day */
+    int64_t *users;             /* whose rows to read; a single 0 stands for everyone */
+    size_t user_count;          /* 0: nothing can match */
 };
 
 /* What a report counts: all logs; all logs by domain; logs that name an error, by error and domain; all logs by the

@@ -2,7 +2,9 @@
  * bucket by bucket or in one run. Does not know what is done with the rows. */
 #include "store/sqlite/read/scan.h"
 
+#include "base/int64.h"
 #include "store/sqlite/read/method.h"
+#include "store/sqlite/read/parts.h"
 #include "time/when.h"
 
 #include "base/banned.h"
@@ -58,19 +60,31 @@ static enum err settle_partial(const struct pass *pass, struct piece *piece, boo
     return OK;
 }
 
+static enum err scan_rows(const struct pass *pass, const struct method *method, const struct piece *piece)
+{
+    int64_t width = tier_width(piece->tier);
+    method_bind(method, pass, piece);
+    int64_t begin = method->is_of_logs ? max64(piece->begin, pass->scan->row_from) : piece->begin;
+    int64_t end = method->whole_run ? min64(begin + 1, piece->end) : piece->end;
+    enum err err = OK;
+    for (int64_t bucket = begin; !err && bucket < end; bucket++) {
+        if (scan_is_late(pass->reader))
+            return fault_set(pass->fault, ERR_QUERY_TIMEOUT, "the report took longer than allowed");
+        err = scan_bucket(pass, method, bucket, bucket * width);
+    }
+    return err;
+}
+
 static enum err scan_whole(const struct pass *pass, const struct piece *piece)
 {
     struct method method = method_for(pass, piece);
-    int64_t width = tier_width(piece->tier);
-    method_bind(&method, pass, piece);
-    int64_t end = method.whole_run ? piece->begin + 1 : piece->end;
-    enum err err = OK;
-    for (int64_t bucket = piece->begin; !err && bucket < end; bucket++) {
-        if (scan_is_late(pass->reader))
-            return fault_set(pass->fault, ERR_QUERY_TIMEOUT, "the report took longer than allowed");
-        err = scan_bucket(pass, &method, bucket, bucket * width);
-    }
-    return err;
+    enum err err = scan_rows(pass, &method, piece);
+    if (err || !method.is_of_logs)
+        return err;
+    int64_t from = piece->begin * WHEN_QUARTER;
+    if (piece_is_partial(piece))
+        return parts_scan(pass, from + piece->from_second, from + piece->to_second);
+    return parts_scan(pass, from, piece->end * WHEN_QUARTER);
 }
 
 static enum err scan_piece(const struct pass *pass, const struct piece *given)

@@ -44,10 +44,15 @@ enum value_statement { VALUES_OF_RUN, VALUES_OF_PART, VALUES_OF_USER, VALUES_OF_
 #define LOG_FIRST_VALUE 9 /* the column of the first dimension */
 #define PARAMETER_OF_TERMS 11
 
+#define PARTS "SELECT day, user_id, first_second, last_second, logs, columns FROM log_part WHERE "
+
 #define READER_SQL(X)                                                                                                  \
     X(R_BEGIN, "BEGIN")                                                                                                \
     X(R_END, "COMMIT")                                                                                                 \
-    X(R_CLOSING, "SELECT closed_hour, closed_day, changes, raw_from, hour_from, day_from FROM closing, retention")     \
+    X(R_CLOSING, "SELECT closed_hour, closed_day, changes, raw_from, hour_from, day_from,"                             \
+                 " ifnull((SELECT quarter FROM raw_log ORDER BY quarter LIMIT 1), 9223372036854775807),"               \
+                 " ifnull((SELECT day FROM log_part ORDER BY day LIMIT 1), 0),"                                        \
+                 " ifnull((SELECT day FROM log_part ORDER BY day DESC LIMIT 1), -1) FROM closing, retention")          \
     X(R_STATE, "SELECT closed_hour, changes, b.id, b.received_at FROM closing LEFT JOIN"                               \
                " (SELECT id, received_at FROM batch ORDER BY id DESC LIMIT 1) AS b")                                   \
     X(R_NAME_FIND, "SELECT id FROM name WHERE text = ?1")                                                              \
@@ -74,6 +79,8 @@ enum value_statement { VALUES_OF_RUN, VALUES_OF_PART, VALUES_OF_USER, VALUES_OF_
                         " FROM order_user AS o CROSS JOIN traffic_day AS t ON t.user_id = o.user_id AND"               \
                         " t.order_id = o.order_id AND t.bucket >= ?2 AND t.bucket < ?9"                                \
                         " WHERE (?3 = 0 OR o.user_id = ?3) AND (?5 = 0 OR o.order_id = ?5)")                           \
+    X(R_PARTS, PARTS "day >= ?1 AND day <= ?2")                                                                        \
+    X(R_PARTS_OF_USER, PARTS "day = ?1 AND user_id = ?2")                                                              \
     X(R_LOGS, LOG_ROWS RUN LOG_TERMS)                                                                                  \
     X(R_LOGS_OF_USER, LOG_ROWS "quarter = ?2 AND user_id = ?3" ANY_ORDER LOG_TERMS)                                    \
     DIMENSION_LIST(DIMENSION_SQL, X)

@@ -15,6 +15,9 @@
 #define ENTRIES_PER_ROW 50
 #define ENTRIES_PER_PAGE 1000
 
+/* Deleting a part of many logs frees ten pages. */
+#define ROWS_PER_PART 32
+
 /* (user, order) pairs that one slice may look at. */
 #define SLICE_PAIRS 500
 
@@ -94,7 +97,7 @@ static enum err move_horizons(struct sqlite_writer *writer, const struct horizon
 /* ---- rows ---- */
 
 /* Table after table, as care/prune.c names them. */
-enum { RAW, QUARTERS, HOURS, DAYS, CHUNKS, BATCHES };
+enum { RAW, PARTS, QUARTERS, HOURS, DAYS, CHUNKS, BATCHES };
 
 static int64_t slice_rows(const struct sqlite_writer *writer)
 {
@@ -117,15 +120,37 @@ static enum err prune_table(struct sqlite_writer *writer, int table, enum writer
     return OK;
 }
 
+static enum err count_logs(struct sqlite_writer *writer, int64_t logs, struct fault *fault)
+{
+    sqlite3_stmt *statement = sql_of(&writer->db, W_GONE);
+    BIND_ALL(statement, logs, 0, 0, 0, 0);
+    return db_run(&writer->db, statement, "count deleted logs", fault);
+}
+
 static enum err prune_raw(struct sqlite_writer *writer, int64_t *ret_rows, struct fault *fault)
 {
     int64_t before = writer->closed.horizons.raw_from * (WHEN_DAY / WHEN_QUARTER);
     enum err err = prune_table(writer, RAW, W_RAW_PRUNE, before, 0, ret_rows, fault);
-    if (err || *ret_rows == 0)
-        return err;
-    sqlite3_stmt *statement = sql_of(&writer->db, W_GONE);
-    BIND_ALL(statement, *ret_rows, 0, 0, 0, 0);
-    return db_run(&writer->db, statement, "count deleted logs", fault);
+    return err || *ret_rows == 0 ? err : count_logs(writer, *ret_rows, fault);
+}
+
+/* The same for logs in parts: a part has as many as thousands of rows. */
+static enum err prune_parts(struct sqlite_writer *writer, int64_t *ret_rows, struct fault *fault)
+{
+    sqlite3_stmt *statement = sql_of(&writer->db, W_PARTS_PRUNE);
+    BIND_ALL(statement, writer->closed.horizons.raw_from, max64(1, slice_rows(writer) / ROWS_PER_PART));
+    int64_t logs = 0;
+    *ret_rows = 0;
+    bool row = true;
+    enum err err = db_step(&writer->db, statement, "delete what is no longer kept", &row, fault);
+    while (!err && row) {
+        ++*ret_rows;
+        logs += sqlite3_column_int64(statement, 0);
+        err = db_step(&writer->db, statement, "delete what is no longer kept", &row, fault);
+    }
+    writer->pruning.rows[PARTS] += *ret_rows;
+    sqlite3_reset(statement);
+    return err || *ret_rows == 0 ? err : count_logs(writer, logs, fault);
 }
 
 /* Deletes the oldest batches, but never the newest one: the next id follows from it. A few may be left until the next
@@ -259,7 +284,7 @@ static enum err give_back(struct sqlite_writer *writer, int64_t *ret_rows, struc
 static enum err prune_some(struct sqlite_writer *writer, struct fault *fault)
 {
     static enum err (*const works[])(struct sqlite_writer *, int64_t *, struct fault *) = {
-        prune_raw, prune_batches, prune_quarters, prune_hours, prune_chunks, prune_days, give_back,
+        prune_raw, prune_parts, prune_batches, prune_quarters, prune_hours, prune_chunks, prune_days, give_back,
     };
     struct writer_pruning *pruning = &writer->pruning;
     int64_t rows = 0;

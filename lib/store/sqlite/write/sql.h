@@ -6,6 +6,7 @@
 #include "db/db.h"
 #include "report/report.h"
 #include "store/sqlite/log_hash.h"
+#include "store/sqlite/packed_log.h"
 #include "store/store.h"
 
 /* The days that a horizon passes on its way to the day ?1; and the deletion of some rows of a table, in key order. */
@@ -20,6 +21,9 @@
     "(quarter, user_id, domain, order_id, batch_id, line, second, port, protocol, ip_out, ip_from, peer, worker,"      \
     " error, count, bytes_sent, bytes_received, error_count, duration_ms, max_concurrency)"                            \
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)"
+#define PART_FIELDS                                                                                                    \
+    "ip_out, ip_from, second, port, protocol, peer, worker, error, count, bytes_sent, bytes_received, error_count,"    \
+    " duration_ms, max_concurrency, domain, order_id, batch_id, line"
 #define IMPORT_CALLER "(SELECT id FROM name WHERE text = '" STORE_IMPORT_CALLER "')"
 
 /* The hours of day ?3, so that each is one search in traffic_hour. */
@@ -109,7 +113,18 @@
       " sum(errors), max(max_concurrency) FROM traffic_hour WHERE bucket >= ?1 * 24 AND bucket < (?1 + 1) * 24"        \
       " GROUP BY user_id, order_id")                                                                                   \
     X(W_NEXT_HOUR, "SELECT bucket / 4 FROM traffic_quarter WHERE bucket >= ?1 * 4 ORDER BY bucket LIMIT 1")            \
-    X(W_RAW_AFTER, "SELECT quarter FROM raw_log WHERE quarter > ?1 ORDER BY quarter LIMIT 1")                          \
+    X(W_STORED_QUARTER, NEXT_STORED_QUARTER("?1"))                                                                     \
+    X(W_ROW_AFTER, "SELECT quarter FROM raw_log WHERE quarter > ?1 ORDER BY quarter LIMIT 1")                          \
+    X(W_ROW_USER_AT, "SELECT user_id FROM raw_log WHERE quarter = ?1 ORDER BY user_id LIMIT 1 OFFSET ?2")              \
+    X(W_ROWS_OF_USERS, "SELECT user_id, " PART_FIELDS " FROM raw_log WHERE quarter = ?1 AND user_id <= ?2")            \
+    X(W_ROWS_DROP, "DELETE FROM raw_log WHERE quarter = ?1 AND user_id <= ?2")                                         \
+    X(W_ROW_ADD_AGAIN, "INSERT INTO raw_log (quarter, user_id, " PART_FIELDS                                           \
+                       ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"    \
+                       " ?19, ?20)")                                                                                   \
+    X(W_PART_ADD, "INSERT INTO log_part (day, user_id, first_second, last_second, logs, columns)"                      \
+                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6)")                                                                  \
+    X(W_PART_OF_USER, "SELECT id, columns FROM log_part WHERE day = ?1 AND user_id = ?2 AND logs < ?3 LIMIT 1")        \
+    X(W_PART_DROP, "DELETE FROM log_part WHERE id = ?1")                                                               \
     X(W_QUARTER_AFTER, "SELECT bucket FROM traffic_quarter WHERE bucket > ?1 ORDER BY bucket LIMIT 1")                 \
     X(W_QUARTER_DROP, "DELETE FROM traffic_quarter WHERE bucket = ?1")                                                 \
     X(W_NEWEST_QUARTER, "SELECT bucket FROM traffic_quarter ORDER BY bucket DESC LIMIT 1")                             \
@@ -117,7 +132,7 @@
     X(W_NOTE_CHANGE, "UPDATE closing SET changes = changes + 1 WHERE id = 1")                                          \
     X(W_RAW_QUARTER,                                                                                                   \
       "SELECT user_id, domain, error, order_id, count, bytes_sent, bytes_received, error_count, max_concurrency,"      \
-      " quarter * 900 + second FROM raw_log WHERE quarter = ?1")                                                       \
+      " quarter * 900 + second FROM " STORED_LOG " WHERE quarter = ?1")                                                \
     X(W_NEXT_USER,                                                                                                     \
       "SELECT user_id FROM rollup_chunk WHERE tier = ?1 AND bucket = ?2 AND user_id > ?3 ORDER BY user_id LIMIT 1")    \
     X(W_CHUNKS_OF_USER, "SELECT entries FROM rollup_chunk WHERE tier = ?1 AND bucket = ?2 AND user_id = ?3")           \
@@ -178,6 +193,9 @@
               " LIMIT ?16) RETURNING user_id, order_id, second, count, bytes_sent, bytes_received, error_count")       \
     X(W_IMPORTED, "SELECT b.source, r.second, " LOG_HASH " FROM (SELECT * FROM raw_log WHERE " SELECTED                \
                   " LIMIT ?16) AS r JOIN import_batch AS b ON b.batch_id = r.batch_id")                                \
+    X(W_PACKED_USERS, "SELECT DISTINCT user_id FROM packed_log AS raw_log WHERE " SELECTED)                            \
+    X(W_PARTS_PRUNE, "DELETE FROM log_part WHERE id IN (SELECT id FROM log_part WHERE day < ?1 ORDER BY day LIMIT ?2)" \
+                     " RETURNING logs")                                                                                \
     X(W_KEYS_FORGET,                                                                                                   \
       "DELETE FROM batch_key WHERE (caller, received_at) IN (SELECT caller, received_at FROM batch"                    \
       " WHERE id BETWEEN ?1 AND ?2 EXCEPT SELECT caller, received_at FROM batch WHERE id < ?1 OR id > ?2)")            \

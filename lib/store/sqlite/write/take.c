@@ -4,6 +4,7 @@
 #include "store/sqlite/write/take.h"
 
 #include "store/sqlite/write/admit.h"
+#include "store/sqlite/write/compact.h"
 #include "store/sqlite/write/import_log.h"
 #include "store/sqlite/write/redo.h"
 #include "store/sqlite/write/upkeep.h"
@@ -98,12 +99,46 @@ static enum err run_each(struct sqlite_writer *writer, enum writer_statement whi
     return err;
 }
 
+/* Those of the quarter's users whose packed logs are selected. */
+static enum err list_packed(struct sqlite_writer *writer, const struct slice_of_logs *slice, struct fold *users,
+                            struct fault *fault)
+{
+    sqlite3_stmt *statement = sql_of(&writer->db, W_PACKED_USERS);
+    int64_t values[SELECTED_VALUES];
+    sqlite_selected_values(slice->selection, slice->quarter, values);
+    bind_all(statement, values, SELECTED_VALUES);
+    bool row = true;
+    enum err err = db_step(&writer->db, statement, "look for logs in parts", &row, fault);
+    while (!err && row) {
+        struct fold_key user = {.user_id = sqlite3_column_int64(statement, 0)};
+        if (fold_add(users, &user, &TOTALS_NONE))
+            err = fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+        else
+            err = db_step(&writer->db, statement, "look for logs in parts", &row, fault);
+    }
+    sqlite3_reset(statement);
+    return err;
+}
+
+/* Logs in parts become rows before some of them are deleted. */
+static enum err unpack_quarter(struct sqlite_writer *writer, const struct slice_of_logs *slice, struct fault *fault)
+{
+    struct fold users = {0};
+    enum err err = list_packed(writer, slice, &users, fault);
+    for (size_t i = 0; !err && i < users.count; i++)
+        err = sqlite_uncompact(writer, slice->quarter / 96, users.entries[i].key.user_id, fault);
+    fold_release(&users);
+    return err;
+}
+
 /* What imports have stored stays known, so what an older version imported has to become known before it goes. Which
  * logs are taken is the same for both statements: the first ones in the order of the key. */
 static enum err take_quarter(struct sqlite_writer *writer, struct slice_of_logs *slice, struct fault *fault)
 {
     int64_t most = SLICE_LOGS - slice->taken.logs;
     enum err err = sqlite_import_take_over(writer, slice->quarter, fault);
+    if (!err)
+        err = unpack_quarter(writer, slice, fault);
     if (!err && slice->selection->forget_imports)
         err = run_each(writer, W_IMPORTED, slice, most, note_import, fault);
     return err ? err : run_each(writer, W_TAKE, slice, most, note_log, fault);
@@ -124,7 +159,7 @@ static enum err forget_imported(struct sqlite_writer *writer, const struct fold 
 static enum err next_quarter(struct sqlite_writer *writer, const struct slice_of_logs *slice, int64_t *ret_quarter,
                              struct fault *fault)
 {
-    enum err err = sqlite_lookup(&writer->db, W_RAW_AFTER, slice->quarter - 1, INT64_MAX, ret_quarter, fault);
+    enum err err = sqlite_lookup(&writer->db, W_STORED_QUARTER, slice->quarter, INT64_MAX, ret_quarter, fault);
     if (!err && *ret_quarter != INT64_MAX && *ret_quarter * WHEN_QUARTER >= slice->selection->to)
         *ret_quarter = INT64_MAX;
     return err;

@@ -4,6 +4,7 @@
 
 #include "store/sqlite/write/admit.h"
 #include "store/sqlite/write/close.h"
+#include "store/sqlite/write/compact.h"
 #include "store/sqlite/write/health.h"
 #include "store/sqlite/write/retain.h"
 
@@ -22,6 +23,9 @@ static enum err maintain(struct sqlite_writer *writer, int64_t now, int64_t idem
         return sqlite_wal_checkpoint(&writer->wal, fault);
     }
     enum err err = sqlite_close_next(writer, now, ret_more, fault);
+    if (err || *ret_more)
+        return err;
+    err = sqlite_compact_next(writer, ret_more, fault);
     if (err || *ret_more)
         return err;
     err = sqlite_expire_keys(writer, now - idempotency_seconds, ret_more, fault);

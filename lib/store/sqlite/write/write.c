@@ -1,6 +1,7 @@
 /* write.c: a group of batches into one synced transaction. Knows the order of its steps, and how the writer begins and
  * ends. Knows no HTTP and no threads. */
 #include "store/sqlite/write/admit.h"
+#include "store/sqlite/write/compact.h"
 #include "store/sqlite/write/health.h"
 #include "store/sqlite/write/import_log.h"
 #include "store/sqlite/write/rollup.h"
@@ -98,6 +99,7 @@ enum err sqlite_writer_open(const char *data_dir, bool spools, struct sqlite_wri
     writer->names.db = &writer->db;
     writer->traffic = (struct writer_traffic){.db = &writer->db, .closed = &writer->closed};
     sqlite_pack_init(&writer->pack, &writer->db);
+    sqlite_compact_init(&writer->compact);
     sqlite_set_slice(writer, SLICE_ENTRIES);
     enum err err = prepare(writer, data_dir, fault);
     if (err) {
@@ -120,6 +122,7 @@ void sqlite_writer_close(struct sqlite_writer *writer)
     fold_release(&writer->orders);
     fold_release(&writer->traffic.sums);
     sqlite_pack_release(&writer->pack);
+    sqlite_compact_release(&writer->compact);
     free(writer->closed.packing.users);
     free(writer->rows.rows);
     sqlite_import_release(&writer->import);

@@ -4,6 +4,7 @@
 #define STORE_SQLITE_WRITE_WRITER_H
 
 #include "log/batch.h"
+#include "part/part.h"
 #include "store/engine.h"
 #include "store/sqlite/sqlite.h"
 #include "store/sqlite/write/closed.h"
@@ -54,8 +55,18 @@ struct writer_import {
     size_t record_count, record_cap;
 };
 
+/* write/compact.c: the memory is kept from slice to slice. */
+struct writer_compact {
+    int64_t done_until; /* no day that was closed when this one was has rows, but for late logs; -1: perhaps */
+    bool has_moved;     /* rows, since the last time that none were left: their pages are free */
+    struct part_log *logs;
+    size_t count, cap;
+    struct part part;
+    struct buf bytes;
+};
+
 /* write/retain.c */
-#define RETAIN_TABLES 6 /* that have rows to delete */
+#define RETAIN_TABLES 7 /* that have rows to delete */
 
 /* Deleting what is no longer kept. */
 struct writer_pruning {
@@ -90,6 +101,7 @@ struct sqlite_writer {
     struct writer_traffic traffic;
     struct writer_pack pack;
     struct writer_closed closed;
+    struct writer_compact compact;
     struct writer_pruning pruning;
     struct writer_wal wal;
     struct writer_health health;
