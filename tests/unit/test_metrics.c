@@ -407,7 +407,7 @@ static void count_alone(struct metrics *metrics, void (*mend)(void))
     metrics_close(metrics);
 }
 
-static void make_folder(void)
+static void make_dir(void)
 {
     ck_assert_int_eq(mkdir(dir, 0700), 0);
 }
@@ -415,7 +415,7 @@ static void make_folder(void)
 START_TEST(the_folder_comes_later)
 {
     ck_assert_int_eq(rmdir(dir), 0);
-    count_alone(open_program(PROGRAM_QUERY), make_folder);
+    count_alone(open_program(PROGRAM_QUERY), make_dir);
 }
 END_TEST
 

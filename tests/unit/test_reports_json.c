@@ -8,8 +8,8 @@
  *   2026-03-16 00:00:00     2     5 b.com       4    4        4      1 timeout             9   */
 #include "endpoint/routes.h"
 #include "support/exchanges.h"
+#include "support/fixture.h"
 #include "support/memory_store.h"
-#include "support/runner.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +20,6 @@
 
 #define MAR_15 INT64_C(1773532800)
 
-static char dir[64];
 static const char *engine; /* the name of this case's */
 static struct service service;
 static struct response response;
@@ -76,19 +75,13 @@ static void write_logs(struct store_place place)
     batch_release(&batch);
 }
 
-static void make_folder(void)
-{
-    memcpy(dir, "/tmp/test_reports.XXXXXX", sizeof "/tmp/test_reports.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-}
-
 static const char *accept; /* what requests say */
 
 static void set_up(struct store_place place)
 {
     accept = "";
     write_logs(place);
-    service_init(&service, PROGRAM_QUERY, store_in(dir), 10000);
+    service_init(&service, PROGRAM_QUERY, store_in(folder), 10000);
     service.place = place;
     response_init(&response);
 }
@@ -96,30 +89,23 @@ static void set_up(struct store_place place)
 static void set_up_sqlite(void)
 {
     engine = "sqlite";
-    make_folder();
-    set_up(store_in(dir));
+    folder_make();
+    set_up(store_in(folder));
 }
 
 static void set_up_memory(void)
 {
     engine = "memory";
-    make_folder();
+    folder_make();
     set_up(memory_store_place());
 }
 
 static void tear_down(void)
 {
-    static const char *const files[] = {"analytics.db", "analytics.db-wal", "analytics.db-shm", "lock"};
-    char path[128];
-
     response_release(&response);
     service_release(&service);
     memory_store_clear();
-    for (size_t i = 0; i < ROWS(files); i++) {
-        (void)snprintf(path, sizeof path, "%s/%s", dir, files[i]);
-        (void)unlink(path);
-    }
-    ck_assert_int_eq(rmdir(dir), 0);
+    folder_remove();
 }
 
 static void get(const char *path, const char *query, enum role role, int64_t user_id)
@@ -427,7 +413,7 @@ static void add_key_until(enum role role, int64_t expires_at, char ret_text[KEY_
     struct key_store *keys = NULL;
     struct api_key key = {.role = role, .user_id = role == ROLE_USER ? 7 : 0, .name = "test", .expires_at = expires_at};
 
-    ck_assert_msg(key_store_open(dir, true, &keys, &fault) == OK, "%s", fault.detail);
+    ck_assert_msg(key_store_open(folder, true, &keys, &fault) == OK, "%s", fault.detail);
     ck_assert_int_eq(key_store_add(keys, &key, MAR_15, ret_text, &fault), OK);
     ck_assert_int_eq(key.id, 1);
     key_store_close(keys);
@@ -462,7 +448,7 @@ static void remove_keys(void)
 {
     char path[128];
 
-    (void)snprintf(path, sizeof path, "%s/keys.db", dir);
+    (void)snprintf(path, sizeof path, "%s/keys.db", folder);
     ck_assert_int_eq(unlink(path), 0);
 }
 
