@@ -9,7 +9,6 @@
 #     "FAIL removed: took 62 seconds: a process did not hear the stop"
 #   SECURITY.md with the number of another systemd -> "FAIL analytics-ingest.service: 251 system calls are permitted, …"
 #   nginx without the drop-in -> "FAIL first start: 404…"
-#   no `make uninstall` in docs/operating.md -> "FAIL source uninstalled: left: /usr/local/…"
 SELF=$(realpath "${BASH_SOURCE[0]}")
 HERE=${SELF%/*}
 . "$HERE/box.sh"

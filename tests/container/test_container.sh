@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # test_container.sh FOLDER: builds the image of Containerfile and runs it as compose.yaml does: first start, keys, rights,
-# settings, secrets, stop, second start, a wrong volume, and compose itself. No public image is fetched: the base is a
+# settings, secrets, stop, second start, a wrong volume, and compose itself, with the commands of docs/operating.md for its
+# upgrade and removal; then as a user without rights (rootless). No public image is fetched: the base is a
 # fresh Debian under the public one's name. FOLDER keeps that Debian from run to run. Needs root and a mirror; two minutes.
 #
 # buildah builds with chroot isolation; podman runs without cgroups of its own, in a mount, PID and network namespace that
@@ -27,6 +28,8 @@ fi
 BASE=$1/base
 . "$HERE/../support/totals.sh"
 . "$HERE/../support/debian.sh"
+ENGINE=(command podman) # root's, at first
+podman() { "${ENGINE[@]}" "$@"; }
 outside() { nsenter --net=/proc/self/fd/7 "$@"; } # in the network that reaches the mirror
 must() { # WHAT COMMAND…: a step without which nothing goes on
     "${@:2}" >"$WORK/must.log" 2>&1 || { verdict "$1" "$(tail -n 30 "$WORK/must.log")" && finish; exit 1; }
@@ -276,5 +279,66 @@ chmod 644 "$WORK/compose"/*.key
 composed 'compose with comments'
 verdict 'compose with comments: settings' "$(podman exec "$name" analyticsctl config >"$WORK/config" 2>&1 && grep -q 'raw_days .*400.*ANALYTICS_RAW_DAYS' "$WORK/config" || cat "$WORK/config")"
 verdict 'compose with comments: a batch' "$(code=$(post "$(printf 'fnp_%064d' 4)") && [ "$code" = 204 ] || echo "is answered $code")"
-must 'compose down' compose down
+# The page's commands: what is after `docker` is compose's or podman's, and what was built before is the image.
+as_documented() { # COMMAND
+    case $1 in
+    'git pull' | 'docker compose build') ;; # a clone, and a network, which are not here: see check-walk and the image above
+    'docker compose up -d') composed "$1" ;;
+    'docker compose '*) read -ra words <<<"${1#docker compose }" && must "$1" compose "${words[@]}" ;;
+    'docker '*) read -ra words <<<"${1#docker }" && must "$1" podman "${words[@]}" ;;
+    *) verdict 'docs/operating.md' "has a command that is not known here: $1" ;;
+    esac
+}
+cp compose.yaml "$WORK/compose/"
+podman save -q -o "$WORK/image.tar" fonproxy-analytics
+mapfile -t commands < <(documented Upgrade container && documented Uninstall container)
+for command in "${commands[@]}"; do as_documented "$command"; done
+verdict 'uninstalled: containers' "$(podman ps -a -q)"
+verdict 'uninstalled: the image' "$(podman images -q fonproxy-analytics)"
+verdict 'uninstalled: the volume' "$(podman volume inspect analytics_data >/dev/null 2>&1 || echo 'is gone: the page says that it stays')"
+
+# ---- rootless: a user of this namespace alone, whose ids 1 to 65536 are 100000 to 165535 outside; a network by slirp4netns
+
+mkdir "$WORK/rootless" "$WORK/dev"
+for file in passwd group subuid subgid; do
+    cat "/etc/$file" >"$WORK/rootless/$file" 2>/dev/null || true
+    [ -e "/etc/$file" ] || : >"/etc/$file"
+done
+echo "op:x:20001:20001::$WORK/rootless/home:/bin/sh" >>"$WORK/rootless/passwd"
+echo 'op:x:20001:' >>"$WORK/rootless/group"
+echo 'op:100000:65536' | tee -a "$WORK/rootless/subuid" >>"$WORK/rootless/subgid"
+for file in passwd group subuid subgid; do mount --bind "$WORK/rootless/$file" "/etc/$file"; done
+install -d -m 700 -o 20001 -g 20001 "$WORK/rootless/home" "$WORK/rootless/run"
+mount -t tmpfs -o mode=755,dev none "$WORK/dev"
+mknod -m 666 "$WORK/dev/tun" c 10 200
+mount --bind "$WORK/dev/tun" /dev/net/tun
+sed -i '/default_ulimits/d; /tmp_dir/d; /network_/d; /^\[network\]/d' "$CONTAINERS_CONF"
+printf '[storage]\ndriver = "overlay"\n' >"$WORK/rootless/storage.conf"
+chmod 755 "$WORK"
+chmod 644 "$WORK"/*.conf "$WORK/rootless"/*.conf "$WORK/image.tar"
+ENGINE=(setpriv --reuid 20001 --regid 20001 --clear-groups env -i HOME="$WORK/rootless/home" USER=op PATH="$PATH"
+    XDG_RUNTIME_DIR="$WORK/rootless/run" CONTAINERS_CONF="$CONTAINERS_CONF" CONTAINERS_REGISTRIES_CONF="$CONTAINERS_REGISTRIES_CONF"
+    CONTAINERS_STORAGE_CONF="$WORK/rootless/storage.conf" podman)
+install -D -m 644 -t "$WORK/rootless/examples" examples/sample-batch.json
+cd "$WORK/rootless" # the user may not enter each clone
+verdict rootless "$([ "$(podman info -f '{{.Host.Security.Rootless}}' 2>/dev/null)" = true ] || podman info 2>&1 | head -n 20)"
+must 'rootless: the image' podman load -q -i "$WORK/image.tar"
+began=$(milliseconds)
+must 'rootless: first start' run_with_port first -v "data:$DATA"
+must 'rootless: health' until_up first
+echo "# rootless: healthy $(($(milliseconds) - began)) ms after podman run"
+log_of first
+mapfile -t keys < <(keys_in_log)
+verdict 'rootless: first start' "$([ ${#keys[@]} -eq 2 ] || echo "shows ${#keys[@]} keys, not 2")"
+verdict 'rootless: whose processes' "$([ "$(pgrep -xc -U 110000 analytics-query)" = 4 ] || ps -eo uid,comm)"
+verdict 'rootless: a batch' "$(code=$(post "${keys[1]}") && [ "$code" = 204 ] || echo "is answered $code")"
+ends 'rootless: a stop' first 0
+forget first
+must 'rootless: second start' run_with_port first -v "data:$DATA"
+must 'rootless: second start: health' until_up first
+log_of first
+no_key 'rootless: second start'
+verdict 'rootless: second start' "$(sum=$(requests "${keys[0]}") && [ "$sum" = 12 ] || echo "says $sum, not 12")"
+ends 'rootless: a stop' first 0
+forget first
 finish
