@@ -55,6 +55,9 @@ CREATE TABLE spool (
     cut_until INTEGER NOT NULL, -- batches up to this one are cut into blocks
     replica   BLOB NOT NULL,    -- for each shard the replica where reports are answered
     is_synced INTEGER NOT NULL, -- 1: these have all that was taken
-    trouble   TEXT NOT NULL     -- what keeps the blocks from being taken; empty: nothing
+    trouble   TEXT NOT NULL,    -- what keeps the blocks from being taken; empty: nothing
+    audited_at INTEGER NOT NULL, -- when blocks were last compared with what replicas have, Unix seconds; 0: never
+    differing  INTEGER NOT NULL, -- so many differences were found since the start
+    difference TEXT NOT NULL     -- the last of them
 ) STRICT;
-INSERT INTO spool VALUES (1, lower(hex(randomblob(16))), 0, 0, zeroblob(32), 0, '');
+INSERT INTO spool VALUES (1, lower(hex(randomblob(16))), 0, 0, zeroblob(32), 0, '', 0, 0, '');

@@ -440,8 +440,11 @@ static void check_together(struct settings_reading *reading)
     if (store_retention_check(&retention, &fault))
         complain(reading, "%s", fault.detail);
     reading->settings->clickhouse = clickhouse_of(reading->settings);
-    if (is_clickhouse(reading->settings) && retention.raw_days)
-        complain(reading, "raw_days must be 0 with the engine clickhouse, which deletes nothing by itself");
+    if (is_clickhouse(reading->settings) &&
+        (retention.hour_days != retention.raw_days || retention.day_days != retention.raw_days))
+        complain(reading,
+                 "hour_days and day_days must equal raw_days with the engine clickhouse, whose sums go with the"
+                 " logs");
     if (is_clickhouse(reading->settings) && clickhouse_config_check(&reading->settings->clickhouse, &fault))
         complain(reading, "%s", fault.detail);
 }

@@ -1,6 +1,7 @@
 /* blocks.c: one block of the spool and ClickHouse. Knows statements. Does not know when which is due. */
 #include "store/clickhouse/blocks.h"
 
+#include "store/clickhouse/log_block.h"
 #include "store/clickhouse/rows.h"
 #include "store/clickhouse/schema.h"
 
@@ -11,6 +12,7 @@
 #include "base/banned.h"
 
 #define SQL_BYTES 1024
+#define THERE_MS 2000
 
 uint64_t blocks_wide_number(int64_t node, int64_t number)
 {
@@ -19,13 +21,45 @@ uint64_t blocks_wide_number(int64_t node, int64_t number)
 
 void blocks_release(struct blocks *blocks)
 {
-    buf_release(&blocks->body);
+    for (int part = 0; part < BLOCKS_PARTS; part++)
+        buf_release(&blocks->body[part]);
     blocks->number = 0;
 }
 
+/* Both parts while the spool is read. */
+struct loading {
+    uint64_t number;
+    struct native_block logs;
+    struct sum_block sums;
+};
+
 static void put_log(void *ctx, const struct log_text *log)
 {
-    native_put(ctx, log);
+    struct loading *loading = ctx;
+    log_block_put(&loading->logs, loading->number, log);
+    sum_block_put(&loading->sums, log);
+}
+
+static enum err read_block(struct spool_reader *spool, const struct spool_block *block, struct loading *loading,
+                           struct fault *fault)
+{
+    enum err err = spool_read(spool, block, put_log, loading, fault);
+    if (!err && (int64_t)loading->logs.rows != block->logs)
+        err = fault_set(fault, ERR_UNAVAILABLE, "block %lld of the spool has %zu logs, and not %lld",
+                        (long long)block->number, loading->logs.rows, (long long)block->logs);
+    return err;
+}
+
+static void begin_load(struct blocks *blocks, struct loading *loading)
+{
+    blocks->number = 0;
+    for (int part = 0; part < BLOCKS_PARTS; part++) {
+        if (!blocks->body[part].max)
+            buf_init(&blocks->body[part], NATIVE_BODY_BYTES);
+        buf_clear(&blocks->body[part]);
+    }
+    log_block_begin(&loading->logs);
+    sum_block_begin(&loading->sums);
 }
 
 enum err blocks_load(struct blocks *blocks, struct spool_reader *spool, const struct spool_block *block, int64_t node,
@@ -33,31 +67,30 @@ enum err blocks_load(struct blocks *blocks, struct spool_reader *spool, const st
 {
     if (blocks->number == block->number)
         return OK;
-    blocks->number = 0;
-    if (!blocks->body.max)
-        buf_init(&blocks->body, NATIVE_BODY_BYTES);
-    buf_clear(&blocks->body);
-    struct native_block native;
-    native_begin(&native, blocks_wide_number(node, block->number));
-    enum err err = spool_read(spool, block, put_log, &native, fault);
-    if (!err && (int64_t)native.rows != block->logs)
-        err = fault_set(fault, ERR_UNAVAILABLE, "block %lld of the spool has %zu logs, and not %lld",
-                        (long long)block->number, native.rows, (long long)block->logs);
-    if (!err && native_end(&native, &blocks->body))
+    struct loading loading = {.number = blocks_wide_number(node, block->number)};
+    begin_load(blocks, &loading);
+    enum err err = read_block(spool, block, &loading, fault);
+    if (!err && (native_end(&loading.logs, &blocks->body[BLOCKS_LOGS]) ||
+                 sum_block_end(&loading.sums, loading.number, &blocks->body[BLOCKS_SUMS])))
         err = fault_set(fault, ERR_UNAVAILABLE, "out of memory");
-    native_release(&native);
-    if (!err)
+    if (!err) {
         blocks->number = block->number;
+        blocks->day = loading.sums.day;
+    }
+    native_release(&loading.logs);
+    sum_block_release(&loading.sums);
     return err;
 }
 
-enum err blocks_send(const struct blocks *blocks, struct http_client *client, const char *url,
+enum err blocks_send(const struct blocks *blocks, enum blocks_part part, struct http_client *client, const char *url,
                      struct http_reply *ret_reply, struct fault *fault)
 {
     char sql[SQL_BYTES];
-    snprintf(sql, sizeof sql, "INSERT INTO " CLICKHOUSE_LOGS " (%s) FORMAT Native", native_columns());
-    struct http_statement statement = {
-        .url = url, .sql = sql, .body = blocks->body.data, .body_bytes = blocks->body.len};
+    bool is_logs = part == BLOCKS_LOGS;
+    snprintf(sql, sizeof sql, "INSERT INTO %s (%s) FORMAT Native", is_logs ? CLICKHOUSE_LOGS : CLICKHOUSE_SUMS,
+             is_logs ? log_block_columns() : sum_block_columns());
+    const struct buf *body = &blocks->body[part];
+    struct http_statement statement = {.url = url, .sql = sql, .body = body->data, .body_bytes = body->len};
     return http_run(client, &statement, ret_reply, fault);
 }
 
@@ -93,8 +126,23 @@ static enum err run(struct http_client *client, const struct clickhouse_config *
 enum err blocks_sync(struct http_client *client, const struct clickhouse_config *config, const char *url,
                      struct fault *fault)
 {
+    static const char *const tables[] = {CLICKHOUSE_LOGS, CLICKHOUSE_SUMS, CLICKHOUSE_KEPT};
+    enum err err = OK;
+    for (size_t i = 0; !err && i < sizeof tables / sizeof *tables; i++) {
+        char sql[SQL_BYTES];
+        struct http_reply reply;
+        snprintf(sql, sizeof sql, "SYSTEM SYNC REPLICA %s", tables[i]);
+        err = run(client, config, url, sql, &reply, fault);
+    }
+    return err;
+}
+
+bool blocks_is_there(struct http_client *client, const char *url)
+{
+    struct http_statement statement = {.url = url, .database = "system", .sql = "SELECT 1", .timeout_ms = THERE_MS};
     struct http_reply reply;
-    return run(client, config, url, "SYSTEM SYNC REPLICA " CLICKHOUSE_LOGS, &reply, fault);
+    struct fault ignored;
+    return !http_run(client, &statement, &reply, &ignored);
 }
 
 /* ---- is it there? ---- */
@@ -126,7 +174,7 @@ enum err blocks_find(struct http_client *client, const struct clickhouse_config 
     char sql[SQL_BYTES];
     snprintf(sql, sizeof sql,
              "SELECT count(), sum(count), sum(bytes_sent), sum(bytes_received), sum(error_count) FROM " CLICKHOUSE_LOGS
-             " WHERE toYYYYMM(toDate(least(day, 47481))) = %" PRId64 " AND block = %" PRIu64 ROWS_FORMAT,
+             " WHERE " CLICKHOUSE_MONTH " = %" PRId64 " AND block = %" PRIu64 ROWS_FORMAT,
              block->month, blocks_wide_number(node, block->number));
     enum err err = blocks_sync(client, config, url, fault);
     struct http_reply reply;
@@ -139,6 +187,30 @@ enum err blocks_find(struct http_client *client, const struct clickhouse_config 
         return err;
     err = compare(&rows, block, ret_found, fault);
     rows_release(&rows);
+    return err;
+}
+
+enum err blocks_find_sums(const struct blocks *blocks, struct http_client *client, const char *url, int64_t node,
+                          bool *ret_found, struct fault *fault)
+{
+    char sql[SQL_BYTES];
+    snprintf(sql, sizeof sql,
+             "SELECT count() FROM " CLICKHOUSE_SUMS " WHERE kind = %d AND day = %" PRId64
+             " AND bucket = %" PRIu64 ROWS_FORMAT,
+             (int)SUM_BLOCK, blocks->day, blocks_wide_number(node, blocks->number));
+    struct http_statement statement = {.url = url, .sql = sql};
+    struct http_reply reply;
+    enum err err = http_run(client, &statement, &reply, fault);
+    struct rows rows;
+    if (!err)
+        err = rows_parse(reply.body, reply.body_bytes, 1, &rows, fault);
+    if (err)
+        return err;
+    int64_t count = 0;
+    err = rows_i64(&rows, 0, 0, &count, fault);
+    rows_release(&rows);
+    if (!err)
+        *ret_found = count > 0;
     return err;
 }
 

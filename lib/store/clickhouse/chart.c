@@ -6,9 +6,12 @@
 #include "time/when.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/banned.h"
+
+#define GROUP_BYTES 64
 
 /* Where each bucket begins, beside the chart. */
 struct grid {
@@ -94,15 +97,27 @@ static enum err add_rows(struct grid *grid, const struct report_filter *filter, 
     return err;
 }
 
-static enum err fill(struct clickhouse_reader *reader, const struct report_filter *filter, struct grid *grid,
-                     struct fault *fault)
+static enum err fill(struct clickhouse_reader *reader, const struct report_filter *filter, enum granularity granularity,
+                     struct grid *grid, struct fault *fault)
 {
-    struct buf *sql = reader_begin(reader);
-    buf_printf(sql, "SELECT intDiv(ts, %" PRId64 ") AS b, " SQL_MEASURES " FROM %s", grid->width, reader_table(reader));
-    sql_put_where(sql, filter);
-    buf_puts(sql, " GROUP BY b");
+    struct buf *sql;
+    enum err err = reader_begin(reader, &sql, fault);
+    struct report_filter kept;
+    if (!err)
+        err = reader_clip(reader, filter, granularity < GRANULARITY_15M, &kept, fault);
+    if (err || kept.from >= kept.to)
+        return err;
+    char by_logs[GROUP_BYTES], by_sums[GROUP_BYTES];
+    snprintf(by_logs, sizeof by_logs, "intDiv(ts, %" PRId64 ") AS b", grid->width);
+    snprintf(by_sums, sizeof by_sums, "intDiv(bucket, %" PRId64 ") AS b", grid->width);
+    struct cover_ask ask = reader_cover(reader, &kept);
+    ask.by_logs = by_logs;
+    ask.by_sums = by_sums;
+    ask.group = "b";
+    ask.width = grid->width;
+    cover_put(sql, &ask);
     struct rows rows;
-    enum err err = reader_ask(reader, 1 + SQL_MEASURE_COUNT, &rows, fault);
+    err = reader_ask(reader, 1 + SQL_MEASURE_COUNT, &rows, fault);
     if (err)
         return err;
     err = add_rows(grid, filter, &rows, fault);
@@ -116,7 +131,7 @@ enum err clickhouse_chart(struct store_reader *reader, const struct report_filte
     struct grid grid = {0};
     enum err err = make_grid(filter, granularity, &grid, fault);
     if (!err && filter->from < filter->to)
-        err = fill(clickhouse_reader_of(reader), filter, &grid, fault);
+        err = fill(clickhouse_reader_of(reader), filter, granularity, &grid, fault);
     if (!err) {
         *ret_chart = grid.chart;
         grid.chart = (struct chart){0};
@@ -127,24 +142,46 @@ enum err clickhouse_chart(struct store_reader *reader, const struct report_filte
     return err;
 }
 
+/* ---- everything in one row ---- */
+
+/* Without a group, and with a constant one, there would be a row of no logs. */
+#define ONE_GROUP "toInt64(day < 0) AS b"
+
+static enum err add_all(const struct rows *rows, struct totals *totals, struct fault *fault)
+{
+    enum err err = OK;
+    for (size_t i = 0; !err && i < rows->count; i++) {
+        struct totals more;
+        err = reader_totals(rows, i, 1, &more, fault);
+        if (!err)
+            totals_add(totals, &more);
+    }
+    return err;
+}
+
 enum err clickhouse_summary(struct store_reader *base, const struct report_filter *filter, struct totals *ret_totals,
                             struct fault *fault)
 {
     struct clickhouse_reader *reader = clickhouse_reader_of(base);
-    struct buf *sql = reader_begin(reader);
-    buf_printf(sql, "SELECT count(), " SQL_MEASURES " FROM %s", reader_table(reader));
-    sql_put_where(sql, filter);
-    struct rows rows;
-    enum err err = reader_ask(reader, 1 + SQL_MEASURE_COUNT, &rows, fault);
+    struct totals totals = TOTALS_NONE;
+    struct buf *sql;
+    enum err err = reader_begin(reader, &sql, fault);
+    struct report_filter kept;
+    if (!err)
+        err = reader_clip(reader, filter, false, &kept, fault);
     if (err)
         return err;
-    struct totals totals = TOTALS_NONE;
-    int64_t logs = 0;
-    if (rows.count > 0)
-        err = rows_i64(&rows, 0, 0, &logs, fault);
-    if (!err && logs > 0)
-        err = reader_totals(&rows, 0, 1, &totals, fault);
-    rows_release(&rows);
+    struct cover_ask ask = reader_cover(reader, &kept);
+    ask.by_logs = ask.by_sums = ONE_GROUP;
+    ask.group = "b";
+    if (cover_put(sql, &ask) > 0) {
+        struct rows rows;
+        err = reader_ask(reader, 1 + SQL_MEASURE_COUNT, &rows, fault);
+        if (err)
+            return err;
+        err = add_all(&rows, &totals, fault);
+        rows_release(&rows);
+    }
     if (!err)
         *ret_totals = totals;
     return err;

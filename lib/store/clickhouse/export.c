@@ -1,6 +1,7 @@
 /* export.c: logs in order of time, a page in each statement. Knows where the next page begins. Knows no text format. */
 #include "store/clickhouse/reader.h"
 
+#include "base/int64.h"
 #include "time/when.h"
 
 #include <inttypes.h>
@@ -57,10 +58,9 @@ static enum err open_export(const struct store_place *place, const struct store_
 
 /* ---- one page ---- */
 
-static void put_page(struct clickhouse_export *export, struct clickhouse_reader *reader)
+static void put_page(const struct clickhouse_export *export, const struct clickhouse_reader *reader, struct buf *sql)
 {
-    struct buf *sql = reader_begin(reader);
-    struct report_filter filter = {.from = export->second,
+    struct report_filter filter = {.from = max64(export->second, reader->kept.from_day * WHEN_DAY),
                                    .to = export->filter.to,
                                    .user_id = export->filter.user_id,
                                    .order_id = export->filter.order_id};
@@ -148,9 +148,13 @@ static enum err give_next(struct store_export *base, store_log_sink sink, void *
 {
     struct clickhouse_export *export = (struct clickhouse_export *)base;
     struct clickhouse_reader *reader = clickhouse_reader_of(export->reader);
-    put_page(export, reader);
+    struct buf *sql;
+    enum err err = reader_begin(reader, &sql, fault);
+    if (err)
+        return err;
+    put_page(export, reader, sql);
     struct rows rows;
-    enum err err = reader_ask(reader, EXPORT_COLUMNS, &rows, fault);
+    err = reader_ask(reader, EXPORT_COLUMNS, &rows, fault);
     if (err)
         return err;
     bool wanted = true;

@@ -2,6 +2,7 @@
 #include "store/clickhouse/reader.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "base/banned.h"
 
@@ -47,34 +48,29 @@ static void put_containing(struct buf *sql, const struct list_ask *ask)
 }
 
 /* A group for each value: v, its measures, and p: its samples, or nothing. */
-static void put_groups(struct buf *sql, const char *table, const struct report_filter *filter,
-                       const struct list_ask *ask)
+static void put_groups(struct buf *sql, const struct cover_ask *cover)
 {
-    buf_printf(sql, "SELECT %s AS v, " SQL_MEASURES ", emptyArrayString() AS p FROM %s", value_of[ask->by], table);
-    sql_put_where(sql, filter);
-    put_containing(sql, ask);
-    buf_puts(sql, " GROUP BY v");
+    buf_puts(sql, "SELECT *, emptyArrayString() AS p FROM (" SQL_ADDED_UP("v"));
+    cover_put(sql, cover);
+    buf_puts(sql, SQL_ADDED_UP_END("v") ")");
 }
 
-/* The same of logs that name an error, by way of groups for each error and domain. An alias hides a column of its name,
- * so each level has names of its own. */
-static void put_groups_with_samples(struct buf *sql, const char *table, const struct report_filter *filter,
-                                    const struct list_ask *ask)
+/* The same of logs that name an error, by way of groups for each error and domain. */
+static void put_groups_with_samples(struct buf *sql, const struct cover_ask *cover)
 {
     buf_printf(sql,
-               "SELECT v, c1 AS c, s1 AS s, r1 AS r, e1 AS e, m1 AS m, a1 AS a, z1 AS z, p FROM (SELECT v,"
-               " sum(c) AS c1, sum(s) AS s1, sum(r) AS r1, sum(e) AS e1, max(m) AS m1, min(a) AS a1, max(z) AS z1,"
-               " arrayMap(x -> x.2, arraySlice(arraySort(groupArray((-e, domain))), 1, %d)) AS p"
-               " FROM (SELECT %s AS v, domain, " SQL_MEASURES " FROM %s",
-               LIMIT_SAMPLE_DOMAINS, value_of[ask->by], table);
-    sql_put_where(sql, filter);
-    put_containing(sql, ask);
-    buf_puts(sql, " AND error != '' GROUP BY v, domain) GROUP BY v)");
+               "SELECT v, c2 AS c, s2 AS s, r2 AS r, e2 AS e, m2 AS m, a2 AS a, z2 AS z, p FROM (SELECT v,"
+               " sum(c) AS c2, sum(s) AS s2, sum(r) AS r2, sum(e) AS e2, max(m) AS m2, min(a) AS a2, max(z) AS z2,"
+               " arrayMap(x -> x.2, arraySlice(arraySort(groupArray((-e, domain))), 1, %d)) AS p FROM (",
+               LIMIT_SAMPLE_DOMAINS);
+    buf_puts(sql, SQL_ADDED_UP("v, domain"));
+    cover_put(sql, cover);
+    buf_puts(sql, SQL_ADDED_UP_END("v, domain") ") GROUP BY v)");
 }
 
 /* The page, the sums of what is not on it, and how many values there are. Groups are numbered in their order (n); those
  * before the page become one row (-1), those after it another (the largest number). */
-static void put_list(struct buf *sql, const char *table, const struct report_filter *filter, const struct list_ask *ask)
+static void put_list(struct buf *sql, const struct cover_ask *cover, const struct list_ask *ask)
 {
     uint64_t begin = ask->offset < INT64_MAX ? ask->offset : INT64_MAX;
     uint64_t end = ask->limit < INT64_MAX - begin ? begin + ask->limit : INT64_MAX;
@@ -84,9 +80,9 @@ static void put_list(struct buf *sql, const char *table, const struct report_fil
                " " SQL_MEASURES_OF_GROUPS " FROM (SELECT *, rowNumberInAllBlocks() AS n FROM (",
                begin, end, INT64_MAX);
     if (ask->samples)
-        put_groups_with_samples(sql, table, filter, ask);
+        put_groups_with_samples(sql, cover);
     else
-        put_groups(sql, table, filter, ask);
+        put_groups(sql, cover);
     buf_printf(sql, " ORDER BY %s DESC, v)) GROUP BY g ORDER BY g", measure_of(ask->order));
 }
 
@@ -144,21 +140,48 @@ static enum err give_rows(const struct rows *rows, const struct list_sink *sink,
     return err;
 }
 
+static enum err give_list(const struct rows *rows, const struct list_sink *sink, struct totals *ret_other,
+                          struct fault *fault)
+{
+    uint64_t total = 0;
+    enum err err = count_values(rows, &total, fault);
+    if (!err)
+        err = sink->begin(sink->ctx, total, fault);
+    return err ? err : give_rows(rows, sink, ret_other, fault);
+}
+
+#define VALUE_BYTES 64
+
+static enum err ask_list(struct clickhouse_reader *reader, struct buf *sql, const struct report_filter *filter,
+                         const struct list_ask *ask, struct rows *ret_rows, struct fault *fault)
+{
+    char value[VALUE_BYTES];
+    snprintf(value, sizeof value, "%s AS v%s", value_of[ask->by], ask->samples ? ", domain" : "");
+    struct cover_ask cover = reader_cover(reader, filter);
+    cover.by_logs = cover.by_sums = value;
+    cover.group = ask->samples ? "v, domain" : "v";
+    cover.by_domain = true;
+    cover.with_error = ask->samples;
+    cover.raw_only = ask->by != BY_DOMAIN && ask->by != BY_ERROR;
+    put_list(sql, &cover, ask);
+    return reader_ask(reader, LIST_COLUMNS, ret_rows, fault);
+}
+
 enum err clickhouse_list(struct store_reader *base, const struct report_filter *filter, const struct list_ask *ask,
                          const struct list_sink *sink, struct totals *ret_other, struct fault *fault)
 {
     struct clickhouse_reader *reader = clickhouse_reader_of(base);
-    put_list(reader_begin(reader), reader_table(reader), filter, ask);
-    struct rows rows;
-    enum err err = reader_ask(reader, LIST_COLUMNS, &rows, fault);
+    struct buf *sql;
+    enum err err = reader_begin(reader, &sql, fault);
+    struct report_filter kept;
+    if (!err)
+        err = reader_clip(reader, filter, ask->by < TERMS, &kept, fault);
+    struct rows rows = {0};
+    if (!err && kept.from < kept.to)
+        err = ask_list(reader, sql, &kept, ask, &rows, fault);
     if (err)
         return err;
-    uint64_t total = 0;
-    err = count_values(&rows, &total, fault);
-    if (!err)
-        err = sink->begin(sink->ctx, total, fault);
-    if (!err)
-        err = give_rows(&rows, sink, ret_other, fault);
+    err = give_list(&rows, sink, ret_other, fault);
     rows_release(&rows);
     return err;
 }

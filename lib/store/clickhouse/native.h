@@ -1,34 +1,39 @@
-/* native.h: logs as one block of ClickHouse's Native format, which a server takes whole or not at all: TSV and
- * RowBinary that are cut short are stored by half. Knows the columns of the table of logs and their types. */
+/* native.h: one block of ClickHouse's Native format, which a server takes whole or not at all: TSV and RowBinary that
+ * are cut short are stored by half. Knows how values are written. Knows no table: log_block.h and sum_block.h have
+ * those. */
 #ifndef STORE_CLICKHOUSE_NATIVE_H
 #define STORE_CLICKHOUSE_NATIVE_H
 
 #include "base/buf.h"
-#include "log/text.h"
+#include "base/err.h"
+#include "base/text.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define NATIVE_COLUMNS 19
+#define NATIVE_COLUMNS 19 /* at most */
 #define NATIVE_BODY_BYTES ((size_t)256 << 20)
+
+struct native_column {
+    const char *name, *type;
+};
 
 /* A block on its way: a column after the other. */
 struct native_block {
-    uint64_t number; /* of the block: the column that tells blocks apart */
+    const struct native_column *table; /* borrowed */
+    size_t column_count;
     size_t rows;
     struct buf columns[NATIVE_COLUMNS];
 };
 
-void native_begin(struct native_block *block, uint64_t number);
+void native_begin(struct native_block *block, const struct native_column *table, size_t column_count);
 void native_release(struct native_block *block);
 
-/* Adds a log. */
-void native_put(struct native_block *block, const struct log_text *log);
+/* A value of a column. A row is one of each, and native_block.rows one more. */
+void native_put_uint(struct buf *column, uint64_t value, size_t bytes);
+void native_put_text(struct buf *column, struct slice text);
 
-/* The block as bytes. The same logs in the same order give the same bytes. ERR_UNAVAILABLE when memory was short. */
-enum err native_end(struct native_block *block, struct buf *ret_body);
-
-/* The columns' names in the order of the block, between commas: for the INSERT. */
-const char *native_columns(void);
+/* The block as bytes. The same rows in the same order give the same bytes. ERR_UNAVAILABLE when memory was short. */
+enum err native_end(const struct native_block *block, struct buf *ret_body);
 
 #endif

@@ -6,6 +6,7 @@
 #include "store/clickhouse/doorbell.h"
 #include "store/sqlite/spool/spool.h"
 #include "time/mono.h"
+#include "time/when.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,12 +15,6 @@
 #include "base/banned.h"
 
 #define LOOK_AGAIN_NS 1000000L
-
-struct buf *reader_begin(struct clickhouse_reader *reader)
-{
-    buf_clear(&reader->sql);
-    return &reader->sql;
-}
 
 const char *reader_table(const struct clickhouse_reader *reader)
 {
@@ -67,23 +62,62 @@ static const char *url_of(const struct clickhouse_reader *reader, const struct s
     return reader->servers.shards[0].urls[replica < reader->servers.shards[0].replica_count ? replica : 0];
 }
 
-enum err reader_ask(struct clickhouse_reader *reader, size_t columns, struct rows *ret_rows, struct fault *fault)
+static int64_t left_ms(const struct clickhouse_reader *reader)
+{
+    int64_t left = reader->deadline_ms - mono_ms();
+    return left > 1 ? left : 1;
+}
+
+enum err reader_begin(struct clickhouse_reader *reader, struct buf **ret_sql, struct fault *fault)
 {
     int64_t timeout_ms = reader->timeout_ms ? reader->timeout_ms : reader->config->timeout_ms;
-    int64_t deadline_ms = mono_ms() + timeout_ms;
+    reader->deadline_ms = mono_ms() + timeout_ms;
+    struct spool_position now;
+    enum err err = wait_for_shipment(reader, reader->deadline_ms, &now, fault);
+    if (err)
+        return err;
+    reader->url = url_of(reader, &now);
+    kept_release(&reader->kept);
+    err = kept_read(reader->client, reader->url, left_ms(reader), &reader->kept, fault);
+    buf_clear(&reader->sql);
+    *ret_sql = &reader->sql;
+    return err;
+}
+
+enum err reader_clip(const struct clickhouse_reader *reader, const struct report_filter *filter, bool raw_only,
+                     struct report_filter *ret_kept, struct fault *fault)
+{
+    int64_t from = reader->kept.from_day * WHEN_DAY;
+    *ret_kept = *filter;
+    if (filter->from >= from)
+        return OK;
+    ret_kept->from = from < filter->to ? from : filter->to;
+    if (!raw_only && !filter_has_terms(filter))
+        return OK;
+    char text[WHEN_TEXT_BYTES];
+    when_format(from, text);
+    return fault_set(fault, ERR_LOGS_PRUNED,
+                     "logs before %s are no longer kept, and only they tell that: ask from then on", text);
+}
+
+struct cover_ask reader_cover(const struct clickhouse_reader *reader, const struct report_filter *filter)
+{
+    bool is_cluster = reader->config->cluster[0] != '\0';
+    return (struct cover_ask){.filter = filter,
+                              .kept = &reader->kept,
+                              .logs = reader_table(reader),
+                              .sums = is_cluster ? CLICKHOUSE_ALL_SUMS : CLICKHOUSE_SUMS};
+}
+
+enum err reader_ask(struct clickhouse_reader *reader, size_t columns, struct rows *ret_rows, struct fault *fault)
+{
     buf_puts(&reader->sql, ROWS_FORMAT);
     const char *sql = buf_cstr(&reader->sql);
     if (!sql)
         return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
-    struct spool_position now;
-    enum err err = wait_for_shipment(reader, deadline_ms, &now, fault);
-    if (err)
-        return err;
-    int64_t left_ms = deadline_ms - mono_ms();
-    struct http_statement statement = {
-        .url = url_of(reader, &now), .sql = sql, .timeout_ms = left_ms > 1 ? left_ms : 1};
+    struct http_statement statement = {.url = reader->url, .sql = sql, .timeout_ms = left_ms(reader)};
     struct http_reply reply;
-    err = http_run(reader->client, &statement, &reply, fault);
+    enum err err = http_run(reader->client, &statement, &reply, fault);
     return err ? err : rows_parse(reply.body, reply.body_bytes, columns, ret_rows, fault);
 }
 
@@ -108,6 +142,7 @@ static void close_reader(struct store_reader *base)
     spool_reader_close(reader->spool);
     http_client_close(reader->client);
     buf_release(&reader->sql);
+    kept_release(&reader->kept);
     free(reader);
 }
 
@@ -166,9 +201,13 @@ static void let_go(struct store_reader *reader)
 static enum err health(struct store_reader *base, int *ret_schema_version, struct fault *fault)
 {
     struct clickhouse_reader *reader = clickhouse_reader_of(base);
-    buf_puts(reader_begin(reader), CLICKHOUSE_VERSION_SQL);
+    struct buf *sql;
+    enum err err = reader_begin(reader, &sql, fault);
+    if (err)
+        return err;
+    buf_puts(sql, CLICKHOUSE_VERSION_SQL);
     struct rows rows;
-    enum err err = reader_ask(reader, 1, &rows, fault);
+    err = reader_ask(reader, 1, &rows, fault);
     if (err)
         return err;
     int64_t version = 0;

@@ -2,7 +2,9 @@
 #ifndef STORE_CLICKHOUSE_READER_H
 #define STORE_CLICKHOUSE_READER_H
 
+#include "store/clickhouse/cover.h"
 #include "store/clickhouse/http.h"
+#include "store/clickhouse/kept.h"
 #include "store/clickhouse/rows.h"
 #include "store/clickhouse/servers.h"
 #include "store/clickhouse/sql.h"
@@ -22,6 +24,11 @@ struct clickhouse_reader {
     struct http_client *client;
     struct buf sql;
     int64_t timeout_ms; /* 0: the settings' */
+
+    /* Of the report that was begun last. */
+    const char *url;     /* who is asked */
+    int64_t deadline_ms; /* time/mono.h */
+    struct kept kept;
 };
 
 static inline struct clickhouse_reader *clickhouse_reader_of(struct store_reader *reader)
@@ -29,11 +36,21 @@ static inline struct clickhouse_reader *clickhouse_reader_of(struct store_reader
     return (struct clickhouse_reader *)reader;
 }
 
-/* reader.c. Begins a statement, to be written into what it returns. */
-struct buf *reader_begin(struct clickhouse_reader *reader);
+/* reader.c. Begins a report: waits until everything that was acknowledged before is in ClickHouse, and reads what was
+ * deleted there. *ret_sql is where its statement is to be written. ERR_UNAVAILABLE, ERR_QUERY_TIMEOUT. */
+enum err reader_begin(struct clickhouse_reader *reader, struct buf **ret_sql, struct fault *fault);
 
 /* reader.c. The table that has all logs. */
 const char *reader_table(const struct clickhouse_reader *reader);
+
+/* reader.c. What of a report is still there: *ret_kept is its filter without the time whose logs are gone. With
+ * `raw_only`, or conditions that only logs know, ERR_LOGS_PRUNED where some are gone: part of an answer would look like
+ * all of it. */
+enum err reader_clip(const struct clickhouse_reader *reader, const struct report_filter *filter, bool raw_only,
+                     struct report_filter *ret_kept, struct fault *fault);
+
+/* reader.c. A cover_ask about this filter, its groups not set yet. */
+struct cover_ask reader_cover(const struct clickhouse_reader *reader, const struct report_filter *filter);
 
 /* reader.c. Asks what was written since reader_begin of the server that has everything, and gives its rows of `columns`
  * values. ERR_UNAVAILABLE, ERR_QUERY_TIMEOUT. */

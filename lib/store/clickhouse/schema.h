@@ -7,10 +7,16 @@
 
 #define CLICKHOUSE_LOGS "log"           /* of a shard */
 #define CLICKHOUSE_ALL_SHARDS "log_all" /* where there is a cluster */
+#define CLICKHOUSE_SUMS "sums"          /* over everyone, of a shard */
+#define CLICKHOUSE_ALL_SUMS "sums_all"
+#define CLICKHOUSE_KEPT "kept" /* of the first shard alone */
+
+/* Which partition a row lies in: its month. Those up to 2099 are partitions, and one more for what lies beyond. */
+#define CLICKHOUSE_MONTH "toYYYYMM(toDate(least(day, 47481)))"
 #define CLICKHOUSE_VERSION_SQL "SELECT toInt64(max(version)) FROM schema_version"
 
 /* The newest step that this program knows. */
-#define CLICKHOUSE_SCHEMA_VERSION 2
+#define CLICKHOUSE_SCHEMA_VERSION 4
 
 /* Makes what is missing on every replica of the list. ERR_UNAVAILABLE. */
 enum err schema_make(struct http_client *client, const struct clickhouse_config *config, const struct servers *servers,

@@ -11,6 +11,7 @@
 #include "store/clickhouse/http.h"
 #include "store/clickhouse/schema.h"
 #include "store/clickhouse/servers.h"
+#include "store/clickhouse/upkeep.h"
 #include "time/mono.h"
 
 #include <assert.h>
@@ -47,6 +48,8 @@ struct shipper {
     int64_t tried_block;    /* but this one not: it was tried first then, and has no answer yet; 0: none */
     int64_t tried_at_ms;
     struct spool_target target;
+    struct upkeep upkeep;
+    struct spool_audit audit;
 
     pthread_mutex_t lock; /* of all that follows */
     struct shipper_wishes wishes;
@@ -67,7 +70,7 @@ void shipper_collect(struct shipper *shipper, struct shipper_wishes *ret_wishes)
     pthread_mutex_lock(&shipper->lock);
     *ret_wishes = shipper->wishes;
     shipper->wishes.outcome_count = 0;
-    shipper->wishes.has_target = shipper->wishes.cut = false;
+    shipper->wishes.has_target = shipper->wishes.has_audit = shipper->wishes.cut = false;
     pthread_mutex_unlock(&shipper->lock);
 }
 
@@ -104,6 +107,15 @@ static void tell_trouble(struct shipper *shipper, const char *trouble)
         return;
     snprintf(target->trouble, sizeof target->trouble, "%s", trouble);
     wish_target(shipper);
+}
+
+static void wish_audit(struct shipper *shipper)
+{
+    pthread_mutex_lock(&shipper->lock);
+    shipper->wishes.has_audit = true;
+    shipper->wishes.audit = shipper->audit;
+    pthread_mutex_unlock(&shipper->lock);
+    shipper->wake.wake(shipper->wake.ctx);
 }
 
 static void wish_outcome(struct shipper *shipper, const struct spool_outcome *outcome)
@@ -155,16 +167,16 @@ static void note_try(struct shipper *shipper, int64_t number)
     shipper->tried_at_ms = mono_ms();
 }
 
-/* Sends it to the replicas, beginning with the current one, until one takes or refuses it. */
-static enum err send_round(struct shipper *shipper, const struct spool_block *block, size_t *ret_replica,
-                           struct http_reply *ret_reply, struct fault *fault)
+/* Sends a part of it to the replicas, beginning with the current one, until one takes or refuses it. */
+static enum err send_round(struct shipper *shipper, const struct spool_block *block, enum blocks_part part,
+                           size_t *ret_replica, struct http_reply *ret_reply, struct fault *fault)
 {
     size_t shard = (size_t)block->shard, count = shipper->servers.shards[shard].replica_count;
     enum err err = OK;
     for (size_t i = 0; i < count && !shipper->stopping; i++) {
         *ret_replica = (shipper->target.replica[shard] + i) % count;
         note_try(shipper, block->number);
-        err = blocks_send(&shipper->blocks, shipper->client, shipper->servers.shards[shard].urls[*ret_replica],
+        err = blocks_send(&shipper->blocks, part, shipper->client, shipper->servers.shards[shard].urls[*ret_replica],
                           ret_reply, fault);
         if (!err || (ret_reply->outcome == HTTP_REFUSED && blocks_is_content(ret_reply->code)))
             return err;
@@ -182,14 +194,28 @@ static void follow(struct shipper *shipper, size_t shard, size_t replica)
     wish_target(shipper);
 }
 
-static enum err send_block(struct shipper *shipper, const struct spool_block *block, struct spool_outcome *outcome,
-                           struct fault *fault)
+/* Where there are several shards, each server that answers reports asks whichever replica of the others it likes. So
+ * all of them have a block before it counts as shipped; those that are away have nothing to answer. */
+static enum err spread(struct shipper *shipper, size_t shard, struct fault *fault)
 {
-    enum err err = blocks_load(&shipper->blocks, shipper->spool, block, shipper->config->node, fault);
+    enum err err = OK;
+    if (shipper->servers.shard_count == 1)
+        return OK;
+    for (size_t i = 0; !err && i < shipper->servers.shards[shard].replica_count; i++) {
+        const char *url = shipper->servers.shards[shard].urls[i];
+        if (blocks_is_there(shipper->client, url))
+            err = blocks_sync(shipper->client, shipper->config, url, fault);
+    }
+    return err;
+}
+
+/* OK also when it is refused for what it holds, as `outcome` tells. */
+static enum err send_part(struct shipper *shipper, const struct spool_block *block, enum blocks_part part,
+                          struct spool_outcome *outcome, struct fault *fault)
+{
     struct http_reply reply = {0};
     size_t replica = 0;
-    if (!err)
-        err = send_round(shipper, block, &replica, &reply, fault);
+    enum err err = send_round(shipper, block, part, &replica, &reply, fault);
     if (!err) {
         follow(shipper, (size_t)block->shard, replica);
         return OK;
@@ -201,28 +227,58 @@ static enum err send_block(struct shipper *shipper, const struct spool_block *bl
     return OK;
 }
 
-/* Ships a block, or finds that it is there. */
-static enum err ship_block(struct shipper *shipper, const struct spool_block *block, struct fault *fault)
+static const char *current_url(const struct shipper *shipper, const struct spool_block *block)
 {
-    struct spool_outcome outcome = {.number = block->number, .state = SPOOL_TAKEN};
-    enum blocks_found found = BLOCKS_NONE;
     size_t shard = (size_t)block->shard;
-    if (block->shard < 0 || shard >= shipper->servers.shard_count)
-        return fault_set(fault, ERR_UNAVAILABLE, "block %lld is for shard %lld, and clickhouse_urls has %zu",
-                         (long long)block->number, (long long)block->shard + 1, shipper->servers.shard_count);
+    return shipper->servers.shards[shard].urls[shipper->target.replica[shard]];
+}
+
+static enum err ship_logs(struct shipper *shipper, const struct spool_block *block, struct spool_outcome *outcome,
+                          struct fault *fault)
+{
+    enum blocks_found found = BLOCKS_NONE;
     enum err err = OK;
     if (is_forgotten_perhaps(shipper, block->number))
-        err = blocks_find(shipper->client, shipper->config,
-                          shipper->servers.shards[shard].urls[shipper->target.replica[shard]], block,
-                          shipper->config->node, &found, fault);
+        err = blocks_find(shipper->client, shipper->config, current_url(shipper, block), block, shipper->config->node,
+                          &found, fault);
     if (!err && found == BLOCKS_NONE)
-        err = send_block(shipper, block, &outcome, fault);
+        err = send_part(shipper, block, BLOCKS_LOGS, outcome, fault);
+    if (!err && found == BLOCKS_OTHER) {
+        outcome->state = SPOOL_ASIDE;
+        snprintf(outcome->detail, sizeof outcome->detail, "%s", "a part of it is in ClickHouse, or more than it has");
+    }
+    return err;
+}
+
+static enum err ship_sums(struct shipper *shipper, const struct spool_block *block, struct spool_outcome *outcome,
+                          struct fault *fault)
+{
+    bool found = false;
+    enum err err = OK;
+    if (is_forgotten_perhaps(shipper, block->number))
+        err = blocks_sync(shipper->client, shipper->config, current_url(shipper, block), fault);
+    if (!err && is_forgotten_perhaps(shipper, block->number))
+        err = blocks_find_sums(&shipper->blocks, shipper->client, current_url(shipper, block), shipper->config->node,
+                               &found, fault);
+    return err || found ? err : send_part(shipper, block, BLOCKS_SUMS, outcome, fault);
+}
+
+/* Ships a block, or finds that it is there. Its sums go only once its logs are there. */
+static enum err ship_block(struct shipper *shipper, const struct spool_block *block, struct fault *fault)
+{
+    if (block->shard < 0 || (size_t)block->shard >= shipper->servers.shard_count)
+        return fault_set(fault, ERR_UNAVAILABLE, "block %lld is for shard %lld, and clickhouse_urls has %zu",
+                         (long long)block->number, (long long)block->shard + 1, shipper->servers.shard_count);
+    struct spool_outcome outcome = {.number = block->number, .state = SPOOL_TAKEN};
+    enum err err = blocks_load(&shipper->blocks, shipper->spool, block, shipper->config->node, fault);
+    if (!err)
+        err = ship_logs(shipper, block, &outcome, fault);
+    if (!err && outcome.state == SPOOL_TAKEN)
+        err = ship_sums(shipper, block, &outcome, fault);
+    if (!err)
+        err = spread(shipper, (size_t)block->shard, fault);
     if (err)
         return err;
-    if (found == BLOCKS_OTHER) {
-        outcome.state = SPOOL_ASIDE;
-        snprintf(outcome.detail, sizeof outcome.detail, "%s", "a part of it is in ClickHouse, or more than it has");
-    }
     shipper->tried_block = 0;
     if (shipper->doubtful_until < block->number)
         shipper->doubtful_until = block->number; /* should the outcome get lost */
@@ -283,6 +339,21 @@ static enum err ship_all(struct shipper *shipper, struct fault *fault)
     return err;
 }
 
+/* What is due now and then; trouble with it keeps nothing from being shipped. */
+static void keep_up(struct shipper *shipper)
+{
+    struct deleting deleting = {.client = shipper->client,
+                                .config = shipper->config,
+                                .servers = &shipper->servers,
+                                .replica = shipper->target.replica};
+    bool audited = false;
+    struct fault ignored;
+    enum err err = upkeep_run(&shipper->upkeep, &deleting, shipper->spool, shipper->doubtful_until, &shipper->audit,
+                              &audited, &ignored);
+    if (!err && audited)
+        wish_audit(shipper);
+}
+
 static void *work(void *ctx)
 {
     struct shipper *shipper = ctx;
@@ -292,6 +363,8 @@ static void *work(void *ctx)
         enum err err = ship_all(shipper, &fault);
         if (!shipper->stopping)
             tell_trouble(shipper, err ? fault.detail : "");
+        if (!shipper->stopping && !err)
+            keep_up(shipper);
         if (!shipper->stopping)
             rest(shipper, err ? TRY_AGAIN_MS : shipper->config->ship_interval_ms);
     }
@@ -328,8 +401,8 @@ static enum err prepare(struct shipper *shipper, struct fault *fault)
     return err;
 }
 
-enum err shipper_start(const struct clickhouse_config *config, const char *data_dir, const struct store_wake *wake,
-                       struct shipper **ret_shipper, struct fault *fault)
+enum err shipper_start(const struct clickhouse_config *config, const char *data_dir, int64_t keep_days,
+                       const struct store_wake *wake, struct shipper **ret_shipper, struct fault *fault)
 {
     struct shipper *shipper = calloc(1, sizeof *shipper);
     if (!shipper)
@@ -337,6 +410,7 @@ enum err shipper_start(const struct clickhouse_config *config, const char *data_
     shipper->config = config;
     shipper->data_dir = data_dir;
     shipper->wake = *wake;
+    shipper->upkeep.keep_days = keep_days;
     shipper->bell = shipper->stir = -1;
     int failed = pthread_mutex_init(&shipper->lock, NULL);
     assert(!failed);

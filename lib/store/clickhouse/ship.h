@@ -11,9 +11,9 @@
 struct shipper; /* opaque */
 
 /* Starts the thread. `wake` is called from it whenever the writer's thread has something to collect. ERR_UNAVAILABLE;
- * servers that don't answer are no error. */
-enum err shipper_start(const struct clickhouse_config *config, const char *data_dir, const struct store_wake *wake,
-                       struct shipper **ret_shipper, struct fault *fault);
+ * servers that don't answer are no error. Logs that are older than `keep_days` days are deleted; 0: none. */
+enum err shipper_start(const struct clickhouse_config *config, const char *data_dir, int64_t keep_days,
+                       const struct store_wake *wake, struct shipper **ret_shipper, struct fault *fault);
 
 /* Ends the thread, at the latest when its statement has its answer or its time-out. Takes NULL. */
 void shipper_stop(struct shipper *shipper);
@@ -26,6 +26,8 @@ struct shipper_wishes {
     size_t outcome_count;
     bool has_target;
     struct spool_target target;
+    bool has_audit;
+    struct spool_audit audit;
     bool cut; /* cut all that can be cut, and then say so with shipper_cut */
 };
 void shipper_collect(struct shipper *shipper, struct shipper_wishes *ret_wishes);

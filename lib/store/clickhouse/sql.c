@@ -74,6 +74,11 @@ void sql_put_where(struct buf *sql, const struct report_filter *filter)
 {
     buf_printf(sql, " WHERE day >= %" PRId64 " AND day <= %" PRId64 " AND ts >= %" PRId64 " AND ts < %" PRId64,
                filter->from / WHEN_DAY, (filter->to - 1) / WHEN_DAY, filter->from, filter->to);
+    sql_put_filter(sql, filter);
+}
+
+void sql_put_filter(struct buf *sql, const struct report_filter *filter)
+{
     for (enum dimension by = 0; by < DIMENSIONS; by++) {
         struct report_term term = filter_term(filter, by);
         put_term(sql, by, false, &term);

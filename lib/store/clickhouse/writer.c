@@ -25,6 +25,7 @@ struct clickhouse_writer {
     struct shipper *shipper; /* NULL: nobody ships */
     int64_t shards;
     int64_t limit_bytes;
+    int64_t keep_days; /* of logs in ClickHouse; 0: for ever */
     bool is_full;
     int64_t looked_at; /* for what may go; Unix seconds */
     bool cutting;      /* the shipper waits for all that has come to be cut */
@@ -79,7 +80,8 @@ static enum err open_writer(const struct store_place *place, struct store_writer
 static enum err set_wake(struct store_writer *base, const struct store_wake *wake, struct fault *fault)
 {
     struct clickhouse_writer *writer = writer_of(base);
-    return shipper_start(writer->place.clickhouse, writer->place.data_dir, wake, &writer->shipper, fault);
+    return shipper_start(writer->place.clickhouse, writer->place.data_dir, writer->keep_days, wake, &writer->shipper,
+                         fault);
 }
 
 /* ---- batches ---- */
@@ -121,6 +123,8 @@ static enum err grant(struct clickhouse_writer *writer, const struct shipper_wis
         err = spool_settle(writer->spool, wishes->outcomes, wishes->outcome_count, now, fault);
     if (!err && wishes->has_target)
         err = spool_set_target(writer->spool, &wishes->target, fault);
+    if (!err && wishes->has_audit)
+        err = spool_set_audit(writer->spool, &wishes->audit, fault);
     return err;
 }
 
@@ -171,10 +175,10 @@ static enum err maintain(struct store_writer *base, int64_t now, int64_t idempot
     return err || *ret_more ? err : sqlite_maintain(writer->spool, now, idempotency_seconds, ret_more, fault);
 }
 
-static void set_retention(struct store_writer *writer, const struct store_retention *retention)
+/* Before set_wake. The settings refuse sums that outlive logs. */
+static void set_retention(struct store_writer *base, const struct store_retention *retention)
 {
-    (void)writer;
-    (void)retention; /* the settings refuse one with this engine */
+    writer_of(base)->keep_days = retention->raw_days;
 }
 
 static enum err health(struct store_writer *base, struct fault *fault)

@@ -28,7 +28,8 @@
       " (SELECT ifnull(sum(logs), 0) FROM spool_block WHERE state = 0)"                                                \
       " + (SELECT ifnull(sum(logs), 0) FROM batch WHERE id > cut_until),"                                              \
       " ifnull((SELECT received_at FROM batch WHERE id >= ifnull(oldest, cut_until + 1) ORDER BY id LIMIT 1), -1),"    \
-      " (SELECT count(*) FROM spool_block WHERE state = 2), node_id, replica, is_synced, trouble, is_spool FROM "      \
+      " (SELECT count(*) FROM spool_block WHERE state = 2), node_id, replica, is_synced, trouble, is_spool,"           \
+      " audited_at, differing, difference FROM "                                                                       \
       "(SELECT *,"                                                                                                     \
       " ifnull((SELECT id FROM batch ORDER BY id DESC LIMIT 1), 0) AS newest,"                                         \
       " (SELECT first_batch FROM spool_block WHERE state = 0 ORDER BY number LIMIT 1) AS oldest FROM spool)")          \
@@ -127,6 +128,9 @@ static void take_position(sqlite3_stmt *statement, struct spool_position *ret_po
                                             .waiting_since = sqlite3_column_int64(statement, 5),
                                             .aside = sqlite3_column_int64(statement, 6)};
     ret_position->is_used = sqlite3_column_int(statement, 11) != 0;
+    ret_position->audit.at = sqlite3_column_int64(statement, 12);
+    ret_position->audit.differences = sqlite3_column_int64(statement, 13);
+    copy_text(statement, 14, ret_position->audit.words, sizeof ret_position->audit.words);
     copy_text(statement, 7, ret_position->id, sizeof ret_position->id);
     take_target(statement, 8, &ret_position->target);
 }

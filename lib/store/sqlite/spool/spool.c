@@ -21,6 +21,7 @@ struct step {
     const struct spool_outcome *outcomes;
     size_t count;
     const struct spool_target *target;
+    const struct spool_audit *audit;
     bool more;
 };
 typedef enum err (*step_function)(struct step *step, struct fault *fault);
@@ -122,6 +123,21 @@ enum err spool_set_target(struct sqlite_writer *writer, const struct spool_targe
 {
     struct step step = {.writer = writer, .target = target};
     return run_step(set_target, &step, fault);
+}
+
+static enum err set_audit(struct step *step, struct fault *fault)
+{
+    struct db *db = &step->writer->db;
+    sqlite3_stmt *statement = sql_of(db, W_SPOOL_AUDIT);
+    BIND_ALL(statement, step->audit->at, step->audit->differences);
+    sqlite3_bind_text(statement, 3, step->audit->words, -1, SQLITE_STATIC);
+    return db_run(db, statement, "note what an audit found", fault);
+}
+
+enum err spool_set_audit(struct sqlite_writer *writer, const struct spool_audit *audit, struct fault *fault)
+{
+    struct step step = {.writer = writer, .audit = audit};
+    return run_step(set_audit, &step, fault);
 }
 
 static enum err retry(struct step *step, struct fault *fault)

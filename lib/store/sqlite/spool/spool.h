@@ -62,6 +62,14 @@ struct spool_target {
 };
 enum err spool_set_target(struct sqlite_writer *writer, const struct spool_target *target, struct fault *fault);
 
+/* What came of comparing blocks with what the replicas have. */
+struct spool_audit {
+    int64_t at;          /* when it was last done, Unix seconds; 0: never */
+    int64_t differences; /* found since the start of the writer */
+    char words[256];     /* the last of them */
+};
+enum err spool_set_audit(struct sqlite_writer *writer, const struct spool_audit *audit, struct fault *fault);
+
 /* Forgets the logs of some blocks that were acknowledged before `before`, Unix seconds, and after a week the blocks
  * themselves. *ret_more: there may be more. */
 enum err spool_forget(struct sqlite_writer *writer, int64_t before, bool *ret_more, struct fault *fault);
@@ -94,6 +102,7 @@ struct spool_position {
     int64_t aside;           /* blocks that were put aside */
     char id[SPOOL_ID_BYTES]; /* random, of this spool: hexadecimal digits */
     struct spool_target target;
+    struct spool_audit audit;
 };
 enum err spool_position(struct spool_reader *reader, struct spool_position *ret_position, struct fault *fault);
 

@@ -81,6 +81,7 @@
       "UPDATE spool_block SET state = ?2, settled_at = ?3, detail = ?4 WHERE number = ?1 AND state = 0")               \
     X(W_SPOOL_RETRY, "UPDATE spool_block SET state = 0, settled_at = 0, detail = '' WHERE state = 2")                  \
     X(W_SPOOL_TARGET, "UPDATE spool SET replica = ?1, is_synced = ?2, trouble = ?3")                                   \
+    X(W_SPOOL_AUDIT, "UPDATE spool SET audited_at = ?1, differing = ?2, difference = ?3")                              \
     X(W_SPOOL_OLD,                                                                                                     \
       "SELECT first_batch, last_batch FROM spool_block AS old WHERE state = 1 AND settled_at <= ?1 AND NOT EXISTS"     \
       " (SELECT 1 FROM spool_block WHERE first_batch = old.first_batch AND (state IN (0, 2) OR settled_at > ?1))"      \

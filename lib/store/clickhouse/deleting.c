@@ -1,0 +1,203 @@
+/* deleting.c: how logs and sums go from ClickHouse. Knows horizons, partitions and mutations. Does not know who wants
+ * what deleted. */
+#include "store/clickhouse/deleting.h"
+
+#include "base/int64.h"
+#include "store/clickhouse/blocks.h"
+#include "store/clickhouse/kept.h"
+#include "store/clickhouse/rows.h"
+#include "store/clickhouse/schema.h"
+#include "time/when.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/banned.h"
+
+#define SQL_BYTES 1024
+#define STATEMENT_BYTES ((size_t)64 << 10)
+#define MUTATION_BYTES 64
+#define LOOK_AGAIN_NS 100000000L
+
+static const char *const tables[] = {CLICKHOUSE_LOGS, CLICKHOUSE_SUMS};
+enum { TABLES = sizeof tables / sizeof *tables };
+
+const char *deleting_url(const struct deleting *deleting, size_t shard)
+{
+    size_t replica = deleting->replica[shard];
+    return deleting->servers->shards[shard]
+        .urls[replica < deleting->servers->shards[shard].replica_count ? replica : 0];
+}
+
+static enum err run(const struct deleting *deleting, const char *url, const char *sql, struct fault *fault)
+{
+    struct http_reply reply;
+    return http_run(deleting->client, &(struct http_statement){.url = url, .sql = sql}, &reply, fault);
+}
+
+static enum err ask(const struct deleting *deleting, const char *url, const char *sql, struct rows *ret_rows,
+                    struct fault *fault)
+{
+    struct http_reply reply;
+    enum err err = http_run(deleting->client, &(struct http_statement){.url = url, .sql = sql}, &reply, fault);
+    return err ? err : rows_parse(reply.body, reply.body_bytes, 1, ret_rows, fault);
+}
+
+static enum err ask_number(const struct deleting *deleting, const char *url, const char *sql, int64_t *ret_number,
+                           struct fault *fault)
+{
+    struct rows rows;
+    enum err err = ask(deleting, url, sql, &rows, fault);
+    if (err)
+        return err;
+    *ret_number = 0;
+    if (rows.count > 0)
+        err = rows_i64(&rows, 0, 0, ret_number, fault);
+    rows_release(&rows);
+    return err;
+}
+
+/* ---- the horizon ---- */
+
+/* The day of the newest log of all shards; 0: there is none. */
+static enum err find_newest(const struct deleting *deleting, int64_t *ret_day, struct fault *fault)
+{
+    enum err err = OK;
+    *ret_day = 0;
+    for (size_t shard = 0; !err && shard < deleting->servers->shard_count; shard++) {
+        int64_t day = 0;
+        err = ask_number(deleting, deleting_url(deleting, shard),
+                         "SELECT toInt64(max(day)) FROM " CLICKHOUSE_SUMS " WHERE kind = 1" ROWS_FORMAT, &day, fault);
+        *ret_day = max64(*ret_day, day);
+    }
+    return err;
+}
+
+enum err deleting_move(const struct deleting *deleting, int64_t days, int64_t now, int64_t *ret_day,
+                       struct fault *fault)
+{
+    const char *url = deleting_url(deleting, 0);
+    struct kept kept = {0};
+    int64_t newest = 0;
+    enum err err = find_newest(deleting, &newest, fault);
+    if (!err)
+        err = kept_read(deleting->client, url, 0, &kept, fault);
+    if (err)
+        return err;
+    int64_t due = min64(newest, now / WHEN_DAY) - days;
+    if (due > kept.from_day)
+        err = kept_note(deleting->client, url, KEPT_FROM, &due, 1, now, fault);
+    *ret_day = max64(due, kept.from_day);
+    kept_release(&kept);
+    return err;
+}
+
+/* ---- partitions ---- */
+
+static enum err drop_partitions(const struct deleting *deleting, const char *url, const char *table, int64_t day,
+                                struct fault *fault)
+{
+    char sql[SQL_BYTES];
+    struct rows rows;
+    snprintf(sql, sizeof sql,
+             "SELECT DISTINCT partition FROM system.parts WHERE database = '%s' AND table = '%s' AND active AND"
+             " toUInt32(partition) < toYYYYMM(toDate(least(%" PRId64 ", 47481)))" ROWS_FORMAT,
+             deleting->config->database, table, day);
+    enum err err = ask(deleting, url, sql, &rows, fault);
+    if (err)
+        return err;
+    for (size_t i = 0; !err && i < rows.count; i++) {
+        const char *partition = NULL;
+        err = rows_text(&rows, i, 0, &partition, fault);
+        if (err)
+            break;
+        snprintf(sql, sizeof sql, "ALTER TABLE %s DROP PARTITION %.*s", table, (int)strspn(partition, "0123456789"),
+                 partition);
+        err = run(deleting, url, sql, fault);
+    }
+    rows_release(&rows);
+    return err;
+}
+
+enum err deleting_drop(const struct deleting *deleting, int64_t day, struct fault *fault)
+{
+    enum err err = OK;
+    for (size_t shard = 0; shard < deleting->servers->shard_count; shard++)
+        for (int i = 0; !err && i < TABLES; i++)
+            err = drop_partitions(deleting, deleting_url(deleting, shard), tables[i], day, fault);
+    return err;
+}
+
+/* ---- mutations ---- */
+
+static enum err begin_mutation(const struct deleting *deleting, size_t shard, const char *table, const char *where,
+                               char ret_mutation[MUTATION_BYTES], struct fault *fault)
+{
+    struct buf sql;
+    buf_init(&sql, STATEMENT_BYTES);
+    buf_puts(&sql, "ALTER TABLE ");
+    buf_puts(&sql, table);
+    buf_puts(&sql, " DELETE WHERE ");
+    buf_puts(&sql, where);
+    const char *text = buf_cstr(&sql), *url = deleting_url(deleting, shard);
+    enum err err = text ? run(deleting, url, text, fault) : fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+    buf_release(&sql);
+    if (err)
+        return err;
+    char question[SQL_BYTES];
+    snprintf(question, sizeof question,
+             "SELECT max(mutation_id) FROM system.mutations WHERE database = '%s' AND table = '%s'" ROWS_FORMAT,
+             deleting->config->database, table);
+    struct rows rows;
+    err = ask(deleting, url, question, &rows, fault);
+    if (err)
+        return err;
+    const char *mutation = "";
+    if (rows.count > 0)
+        err = rows_text(&rows, 0, 0, &mutation, fault);
+    snprintf(ret_mutation, MUTATION_BYTES, "%.*s", (int)strspn(mutation, "0123456789"), mutation);
+    rows_release(&rows);
+    return err;
+}
+
+/* A replica that is away does it when it is back: until then it answers nobody. */
+static enum err await_mutation(const struct deleting *deleting, const char *url, const char *table,
+                               const char *mutation, const struct watch *watch, struct fault *fault)
+{
+    char sql[SQL_BYTES];
+    snprintf(sql, sizeof sql,
+             "SELECT count() FROM system.mutations WHERE database = '%s' AND table = '%s' AND mutation_id = '%s' AND"
+             " is_done" ROWS_FORMAT,
+             deleting->config->database, table, mutation);
+    int64_t done = 0;
+    enum err err = OK;
+    while (!err && !done && blocks_is_there(deleting->client, url)) {
+        if (watch_is_stopped(watch))
+            return fault_set(fault, ERR_UNAVAILABLE, "stopped");
+        err = ask_number(deleting, url, sql, &done, fault);
+        if (!err && !done)
+            nanosleep(&(struct timespec){.tv_nsec = LOOK_AGAIN_NS}, NULL);
+    }
+    return err;
+}
+
+static enum err delete_of_shard(const struct deleting *deleting, size_t shard, const char *table, const char *where,
+                                const struct watch *watch, struct fault *fault)
+{
+    char mutation[MUTATION_BYTES];
+    enum err err = begin_mutation(deleting, shard, table, where, mutation, fault);
+    for (size_t i = 0; !err && i < deleting->servers->shards[shard].replica_count; i++)
+        err = await_mutation(deleting, deleting->servers->shards[shard].urls[i], table, mutation, watch, fault);
+    return err;
+}
+
+enum err deleting_rows(const struct deleting *deleting, const char *table, const char *where, const struct watch *watch,
+                       struct fault *fault)
+{
+    enum err err = OK;
+    for (size_t shard = 0; !err && shard < deleting->servers->shard_count; shard++)
+        err = delete_of_shard(deleting, shard, table, where, watch, fault);
+    return err;
+}

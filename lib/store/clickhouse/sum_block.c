@@ -1,0 +1,181 @@
+/* sum_block.c: the sums over everyone of a block of logs. Knows the columns of the table of sums, and how ClickHouse
+ * writes the state of a greatest and of a least value. */
+#include "store/clickhouse/sum_block.h"
+
+#include "time/when.h"
+
+#include <stdlib.h>
+
+#include "base/banned.h"
+
+#define GREATEST "AggregateFunction(max, Int64)"
+#define LEAST "AggregateFunction(min, Int64)"
+
+/* X(column, type), in the order of the block. `rows` is never 0, so that a row whose sums are is kept. */
+#define COLUMNS(X)                                                                                                     \
+    X(kind, "UInt8")                                                                                                   \
+    X(day, "UInt32")                                                                                                   \
+    X(bucket, "Int64")                                                                                                 \
+    X(domain, "String")                                                                                                \
+    X(error, "String")                                                                                                 \
+    X(rows, "Int64")                                                                                                   \
+    X(count, "Int64")                                                                                                  \
+    X(bytes_sent, "Int64")                                                                                             \
+    X(bytes_received, "Int64")                                                                                         \
+    X(error_count, "Int64")                                                                                            \
+    X(duration_ms, "Int64")                                                                                            \
+    X(max_concurrency, GREATEST)                                                                                       \
+    X(first_ts, LEAST)                                                                                                 \
+    X(last_ts, GREATEST)
+
+enum sum_column {
+#define COLUMN_ENUM(name, type) COLUMN_##name,
+    COLUMNS(COLUMN_ENUM)
+#undef COLUMN_ENUM
+        COLUMN_COUNT
+};
+_Static_assert(COLUMN_COUNT <= NATIVE_COLUMNS, "native.h has room");
+
+static const struct native_column columns[] = {
+#define COLUMN_ROW(name, type) {#name, type},
+    COLUMNS(COLUMN_ROW)
+#undef COLUMN_ROW
+};
+
+const char *sum_block_columns(void)
+{
+#define COLUMN_LIST(name, type) ", " #name
+    return &COLUMNS(COLUMN_LIST)[sizeof ", " - 1];
+#undef COLUMN_LIST
+}
+
+void sum_block_begin(struct sum_block *block)
+{
+    *block = (struct sum_block){.all = TOTALS_NONE};
+    batch_init(&block->names, NULL);
+}
+
+void sum_block_release(struct sum_block *block)
+{
+    tally_release(&block->sums);
+    free(block->durations);
+    batch_release(&block->names);
+    *block = (struct sum_block){0};
+}
+
+/* ---- adding up ---- */
+
+#define OF_QUARTERS (-1) /* in the place of an error */
+#define DAY_SHIFT 32     /* days before the numbers of domains */
+
+static bool grow_durations(struct sum_block *block)
+{
+    if (block->duration_room == block->sums.cap)
+        return true;
+    int64_t *durations = realloc(block->durations, block->sums.cap * sizeof *durations);
+    if (!durations)
+        return false;
+    block->durations = durations;
+    block->duration_room = block->sums.cap;
+    return true;
+}
+
+static void add(struct sum_block *block, struct tally_key key, const struct totals *totals, int64_t duration_ms)
+{
+    size_t count = block->sums.count, at = 0;
+    if (block->failed || tally_add(&block->sums, key, totals, &at) || !grow_durations(block)) {
+        block->failed = true;
+        return;
+    }
+    block->durations[at] = duration_ms + (at < count ? block->durations[at] : 0);
+}
+
+void sum_block_put(struct sum_block *block, const struct log_text *log)
+{
+    const struct log_record *record = log->record;
+    struct totals totals = {.count = record->count,
+                            .bytes_sent = record->bytes_sent,
+                            .bytes_received = record->bytes_received,
+                            .errors = record->error_count,
+                            .max_concurrency = record->max_concurrency,
+                            .first = record->ts,
+                            .last = record->ts};
+    uint32_t domain = 0, error = 0;
+    if (batch_intern(&block->names, log->name[NAME_DOMAIN], &domain) ||
+        batch_intern(&block->names, log->name[NAME_ERROR], &error))
+        block->failed = true;
+    if (totals_are_none(&block->all))
+        block->day = record->ts / WHEN_DAY;
+    totals_add(&block->all, &totals);
+    block->all_duration += record->duration_ms;
+    add(block, (struct tally_key){record->ts / WHEN_QUARTER, OF_QUARTERS}, &totals, record->duration_ms);
+    add(block, (struct tally_key){(record->ts / WHEN_DAY) << DAY_SHIFT | domain, error}, &totals, record->duration_ms);
+}
+
+/* ---- as bytes ---- */
+
+/* Whether there is a value, and the value. */
+static void put_state(struct buf *column, int64_t value)
+{
+    native_put_uint(column, 1, 1);
+    native_put_uint(column, (uint64_t)value, 8);
+}
+
+static void put_sums(struct native_block *native, const struct totals *totals, int64_t duration_ms)
+{
+    struct buf *to = native->columns;
+    native_put_uint(&to[COLUMN_rows], 1, 8);
+    native_put_uint(&to[COLUMN_count], (uint64_t)totals->count, 8);
+    native_put_uint(&to[COLUMN_bytes_sent], (uint64_t)totals->bytes_sent, 8);
+    native_put_uint(&to[COLUMN_bytes_received], (uint64_t)totals->bytes_received, 8);
+    native_put_uint(&to[COLUMN_error_count], (uint64_t)totals->errors, 8);
+    native_put_uint(&to[COLUMN_duration_ms], (uint64_t)duration_ms, 8);
+    put_state(&to[COLUMN_max_concurrency], totals->max_concurrency);
+    put_state(&to[COLUMN_first_ts], totals->first);
+    put_state(&to[COLUMN_last_ts], totals->last);
+    native->rows++;
+}
+
+static void put_key(struct native_block *native, enum sum_kind kind, int64_t day, int64_t bucket)
+{
+    native_put_uint(&native->columns[COLUMN_kind], kind, 1);
+    native_put_uint(&native->columns[COLUMN_day], (uint64_t)day, 4);
+    native_put_uint(&native->columns[COLUMN_bucket], (uint64_t)bucket, 8);
+}
+
+static void put_names(struct native_block *native, struct slice domain, struct slice error)
+{
+    native_put_text(&native->columns[COLUMN_domain], domain);
+    native_put_text(&native->columns[COLUMN_error], error);
+}
+
+static void put_entry(struct native_block *native, const struct sum_block *block, size_t at)
+{
+    const struct tally_entry *entry = &block->sums.entries[at];
+    if (entry->key.error == OF_QUARTERS) {
+        put_key(native, SUM_QUARTER, entry->key.domain * WHEN_QUARTER / WHEN_DAY, entry->key.domain * WHEN_QUARTER);
+        put_names(native, slice_of(""), slice_of(""));
+    } else {
+        int64_t day = entry->key.domain >> DAY_SHIFT;
+        put_key(native, SUM_DOMAIN, day, day * WHEN_DAY);
+        put_names(native, batch_name(&block->names, (uint32_t)entry->key.domain),
+                  batch_name(&block->names, (uint32_t)entry->key.error));
+    }
+    put_sums(native, &entry->totals, block->durations[at]);
+}
+
+enum err sum_block_end(const struct sum_block *block, uint64_t number, struct buf *ret_body)
+{
+    if (block->failed)
+        return ERR_UNAVAILABLE;
+    struct native_block native;
+    native_begin(&native, columns, COLUMN_COUNT);
+    put_key(&native, SUM_BLOCK, block->day, (int64_t)number);
+    put_names(&native, slice_of(""), slice_of(""));
+    put_sums(&native, &block->all, block->all_duration);
+    for (size_t i = 0; i < block->sums.count; i++)
+        put_entry(&native, block, i);
+    enum err err = native_end(&native, ret_body);
+    native_release(&native);
+    return err;
+}
