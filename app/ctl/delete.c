@@ -1,6 +1,7 @@
 /* delete.c: analyticsctl delete. Knows how logs are named on a command line, what is asked before they go and said of
  * it. Leaves the work to lib/store/sqlite/care/delete.c. */
 #include "ctl/ctl.h"
+#include "ctl/engine.h"
 
 #include "ctl/json.h"
 #include "ctl/text.h"
@@ -311,6 +312,21 @@ static int delete_logs(const struct ctl *ctl, const struct sqlite_delete_options
     return CTL_OK;
 }
 
+static int delete_elsewhere(const struct ctl *ctl, const struct store_place *place,
+                            const struct sqlite_delete_options *options)
+{
+    struct report_filter filter = {.from = options->from,
+                                   .to = options->to,
+                                   .user_id = options->user_id,
+                                   .order_id = options->order_id,
+                                   .has_domain = options->domain != NULL};
+    if (options->domain)
+        filter.domain = slice_of(options->domain);
+    if (options->worker)
+        filter.terms[BY_WORKER] = (struct report_term){.is_set = true, .text = slice_of(options->worker)};
+    return ctl_delete_clickhouse(ctl, place, &filter);
+}
+
 int ctl_delete(const struct ctl *ctl)
 {
     char domain[LIMIT_DOMAIN_BYTES + 1];
@@ -323,5 +339,13 @@ int ctl_delete(const struct ctl *ctl)
     if (options.vacuum) /* SQLite's own copy lies where the database does: nobody else reads there */
         setenv("SQLITE_TMPDIR", ctl->data_dir, 1);
     sqlite_setup(true);
-    return ctl->option[CTL_DRY_RUN] ? dry_run(ctl, &options) : delete_logs(ctl, &options);
+    struct settings settings;
+    struct store_place place;
+    status = ctl_find_place(ctl, &settings, &place);
+    if (!status && ctl_is_clickhouse(&place))
+        status = delete_elsewhere(ctl, &place, &options);
+    else if (!status)
+        status = ctl->option[CTL_DRY_RUN] ? dry_run(ctl, &options) : delete_logs(ctl, &options);
+    settings_release(&settings);
+    return status;
 }

@@ -18,7 +18,10 @@ static inline bool ctl_is_clickhouse(const struct store_place *place)
  * to do there. */
 int ctl_refuse_spool(const struct ctl *ctl, const char *command, const char *instead);
 
-/* verify of a spool: what is told goes the same way as for a database. */
+/* Commands of these names where ClickHouse has the logs, their options parsed. */
 int ctl_verify_clickhouse(const struct ctl *ctl, const struct store_place *place);
+int ctl_prune_clickhouse(const struct ctl *ctl, const struct store_place *place, int64_t days);
+struct report_filter;
+int ctl_delete_clickhouse(const struct ctl *ctl, const struct store_place *place, const struct report_filter *filter);
 
 #endif

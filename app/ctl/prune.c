@@ -1,6 +1,7 @@
 /* prune.c: analyticsctl prune. Knows how an age is written, what is asked before it and said of it. Leaves the work
  * to lib/store/sqlite/care/prune.c. */
 #include "ctl/ctl.h"
+#include "ctl/engine.h"
 
 #include "db/files.h"
 #include "ctl/json.h"
@@ -162,5 +163,13 @@ int ctl_prune(const struct ctl *ctl)
     if (status)
         return status;
     sqlite_setup(true);
-    return ctl->option[CTL_DRY_RUN] ? dry_run(ctl, days) : prune(ctl, days);
+    struct settings settings;
+    struct store_place place;
+    status = ctl_find_place(ctl, &settings, &place);
+    if (!status && ctl_is_clickhouse(&place))
+        status = ctl_prune_clickhouse(ctl, &place, days);
+    else if (!status)
+        status = ctl->option[CTL_DRY_RUN] ? dry_run(ctl, days) : prune(ctl, days);
+    settings_release(&settings);
+    return status;
 }

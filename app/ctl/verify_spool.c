@@ -35,12 +35,15 @@ static int say_result(struct spool_told *told, const struct clickhouse_verified 
         ctl_json_bool(told->json, "ok", verified->differences == 0);
         ctl_json_number(told->json, "blocks", verified->blocks);
         ctl_json_number(told->json, "logs", verified->logs);
+        ctl_json_number(told->json, "months", verified->months);
         ctl_json_number(told->json, "differences", verified->differences);
         if (ctl_say_json(told->json))
             return CTL_UNDONE;
     } else if (verified->differences == 0) {
-        ctl_say("All is well: every replica has the %s logs of %s blocks that the spool remembers.",
-                ctl_count_text(verified->logs, logs), ctl_count_text(verified->blocks, blocks));
+        ctl_say(
+            "All is well: every replica has the %s logs of %s blocks that the spool remembers, and the sums are those "
+            "of the logs.",
+            ctl_count_text(verified->logs, logs), ctl_count_text(verified->blocks, blocks));
     } else {
         ctl_say("%lld differences. Nothing is sent again by itself: docs/scaling.md says what to do.",
                 (long long)verified->differences);

@@ -3,8 +3,10 @@
 #include "store/clickhouse/audit.h"
 
 #include "store/clickhouse/blocks.h"
+#include "store/clickhouse/kept.h"
 #include "store/clickhouse/rows.h"
 #include "store/clickhouse/schema.h"
+#include "time/when.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -21,9 +23,28 @@ enum { NUMBER, LOGS, COUNT, SENT, RECEIVED, ERRORS, AUDIT_COLUMNS };
 /* The blocks of one round, ascending. */
 struct comparison {
     const struct audit *audit;
+    struct kept kept;
     struct spool_block blocks[AUDIT_BLOCKS];
     size_t count;
 };
+
+static int64_t month_of(int64_t day)
+{
+    struct civil civil = when_civil_from_days(day);
+    return civil.year * 100 + civil.month;
+}
+
+/* Were logs of its month deleted since it was shipped? Then nothing can be told of it. */
+static bool has_changed(const struct comparison *comparison, const struct spool_block *block)
+{
+    const struct kept *kept = &comparison->kept;
+    if (kept->from_day > 0 && block->month <= month_of(kept->from_day))
+        return true;
+    for (size_t i = 0; i < kept->count; i++)
+        if (kept->days[i].at >= block->settled_at && month_of(kept->days[i].day) == block->month)
+            return true;
+    return false;
+}
 
 static enum err read_blocks(struct comparison *comparison, struct audited *audited, struct fault *fault)
 {
@@ -36,6 +57,9 @@ static enum err read_blocks(struct comparison *comparison, struct audited *audit
         if (err || !found || block->number > audit->until || block->settled_at > audit->settled_before)
             break;
         audited->until = block->number;
+        audited->seen++;
+        if (has_changed(comparison, block))
+            continue;
         audited->blocks++;
         audited->logs += block->logs;
         comparison->count++;
@@ -141,9 +165,12 @@ enum err audit_next(const struct audit *audit, struct audited *ret_audited, stru
     if (!comparison)
         return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
     comparison->audit = audit;
-    enum err err = read_blocks(comparison, &audited, fault);
+    enum err err = kept_read(audit->client, audit->servers->shards[0].urls[0], 0, &comparison->kept, fault);
+    if (!err)
+        err = read_blocks(comparison, &audited, fault);
     if (!err && comparison->count > 0)
         err = compare_all(comparison, &audited, fault);
+    kept_release(&comparison->kept);
     free(comparison);
     if (!err)
         *ret_audited = audited;

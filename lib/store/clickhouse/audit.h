@@ -21,7 +21,9 @@ struct audit {
 
 /* What was found. */
 struct audited {
-    int64_t blocks, logs, differences;
+    int64_t seen;   /* blocks that were looked at */
+    int64_t blocks; /* of these, those that were compared: no log of their month was deleted since */
+    int64_t logs, differences;
     int64_t until; /* blocks up to this one were compared: more than AUDIT_BLOCKS may be left */
 };
 

@@ -30,17 +30,48 @@ struct clickhouse_look {
 /* Asks every server of the settings, and tells at least one finding of each. Changes nothing. */
 void clickhouse_look(const struct clickhouse_config *config, const struct clickhouse_look *look);
 
+/* ---- prune ---- */
+
+struct clickhouse_pruned {
+    int64_t before; /* Unix seconds: everything older; 0: nothing is that old */
+    int64_t logs;   /* that are, or would be, deleted */
+};
+
+/* Deletes all logs and sums of days that ended at least `days` days before the newest log (or `now`, if that is
+ * earlier): whole months as partitions, the rest row by row. From its first moment on nothing that old is reported.
+ * Another run finishes what was interrupted. May run beside the service. With `is_plan` it only counts.
+ * ERR_UNAVAILABLE. */
+enum err clickhouse_prune(const struct store_place *place, int64_t days, int64_t now, bool is_plan,
+                          const struct watch *watch, struct clickhouse_pruned *ret_pruned, struct fault *fault);
+
+/* ---- delete ---- */
+
+struct clickhouse_deleted {
+    int64_t logs;
+    struct totals totals; /* of the logs; all but max_concurrency */
+    int64_t days;         /* on which these were */
+};
+
+/* Deletes the logs of which all that is given is true. Sums of their days are not used any more: reports of these step
+ * through logs. Everything that was acknowledged before must have been shipped. May run beside the service; logs that
+ * come meanwhile may stay. Another run finishes what was interrupted. With `is_plan` it only counts. ERR_UNAVAILABLE.
+ */
+enum err clickhouse_delete(const struct store_place *place, const struct report_filter *filter, int64_t now,
+                           bool is_plan, const struct watch *watch, struct clickhouse_deleted *ret_deleted,
+                           struct fault *fault);
+
 /* ---- verify ---- */
 
 struct clickhouse_verified {
-    int64_t blocks;      /* that were compared, on all replicas of their shards */
-    int64_t logs;        /* that these have */
+    int64_t blocks; /* that were compared, on all replicas of their shards; not those whose logs were deleted since */
+    int64_t months; /* whose sums were compared with the logs */
+    int64_t logs;   /* that these have */
     int64_t differences; /* none: all is well */
 };
 
 /* Compares the logs and sums of each block that the spool remembers, a week's worth, with those on each replica, once
- * that has caught up. Only reads, and may run beside the service. Each difference goes to `tell`, in words.
- * ERR_UNAVAILABLE when it could not be done. */
+ * that has caught up; and the sums over everyone with the logs. Only reads, and may run beside the service. Each
+ * difference goes to `tell`, in words. ERR_UNAVAILABLE when it could not be done. */
 enum err clickhouse_verify(const struct store_place *place, const struct watch *watch,
                            void (*tell)(void *ctx, const char *words), void *ctx,
                            struct clickhouse_verified *ret_verified, struct fault *fault);

@@ -75,22 +75,31 @@ static enum err find_newest(const struct deleting *deleting, int64_t *ret_day, s
     return err;
 }
 
+enum err deleting_find(const struct deleting *deleting, int64_t days, int64_t now, int64_t *ret_from, int64_t *ret_due,
+                       struct fault *fault)
+{
+    int64_t newest = 0;
+    enum err err = find_newest(deleting, &newest, fault);
+    struct kept kept = {0};
+    if (!err)
+        err = kept_read(deleting->client, deleting_url(deleting, 0), 0, &kept, fault);
+    if (err)
+        return err;
+    *ret_from = kept.from_day;
+    *ret_due = max64(min64(newest, now / WHEN_DAY) - days, kept.from_day);
+    kept_release(&kept);
+    return OK;
+}
+
 enum err deleting_move(const struct deleting *deleting, int64_t days, int64_t now, int64_t *ret_day,
                        struct fault *fault)
 {
-    const char *url = deleting_url(deleting, 0);
-    struct kept kept = {0};
-    int64_t newest = 0;
-    enum err err = find_newest(deleting, &newest, fault);
+    int64_t from = 0, due = 0;
+    enum err err = deleting_find(deleting, days, now, &from, &due, fault);
+    if (!err && due > from)
+        err = kept_note(deleting->client, deleting_url(deleting, 0), KEPT_FROM, &due, 1, now, fault);
     if (!err)
-        err = kept_read(deleting->client, url, 0, &kept, fault);
-    if (err)
-        return err;
-    int64_t due = min64(newest, now / WHEN_DAY) - days;
-    if (due > kept.from_day)
-        err = kept_note(deleting->client, url, KEPT_FROM, &due, 1, now, fault);
-    *ret_day = max64(due, kept.from_day);
-    kept_release(&kept);
+        *ret_day = due;
     return err;
 }
 
@@ -175,7 +184,7 @@ static enum err await_mutation(const struct deleting *deleting, const char *url,
     enum err err = OK;
     while (!err && !done && blocks_is_there(deleting->client, url)) {
         if (watch_is_stopped(watch))
-            return fault_set(fault, ERR_UNAVAILABLE, "stopped");
+            return fault_stopped(fault);
         err = ask_number(deleting, url, sql, &done, fault);
         if (!err && !done)
             nanosleep(&(struct timespec){.tv_nsec = LOOK_AGAIN_NS}, NULL);

@@ -17,8 +17,13 @@ struct deleting {
 /* The server to ask of a shard. */
 const char *deleting_url(const struct deleting *deleting, size_t shard);
 
-/* Moves the horizon to where logs are `days` days old, counted back from the day of the newest log, or from now if that
- * is earlier. *ret_day: logs of before are gone from now on; 0: none is that old. ERR_UNAVAILABLE. */
+/* The horizon as it is: *ret_from; and as it is due where logs are `days` days old, counted back from the day of the
+ * newest log, or from now if that is earlier. Days since 1970; 0: all is there. ERR_UNAVAILABLE. */
+enum err deleting_find(const struct deleting *deleting, int64_t days, int64_t now, int64_t *ret_from, int64_t *ret_due,
+                       struct fault *fault);
+
+/* Moves the horizon there: logs of before are in no report from now on. *ret_day is where it is then. ERR_UNAVAILABLE.
+ */
 enum err deleting_move(const struct deleting *deleting, int64_t days, int64_t now, int64_t *ret_day,
                        struct fault *fault);
 

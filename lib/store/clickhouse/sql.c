@@ -72,7 +72,13 @@ static void put_term(struct buf *sql, enum dimension by, bool is_not, const stru
 /* The day leads the table's key. */
 void sql_put_where(struct buf *sql, const struct report_filter *filter)
 {
-    buf_printf(sql, " WHERE day >= %" PRId64 " AND day <= %" PRId64 " AND ts >= %" PRId64 " AND ts < %" PRId64,
+    buf_puts(sql, " WHERE ");
+    sql_put_conditions(sql, filter);
+}
+
+void sql_put_conditions(struct buf *sql, const struct report_filter *filter)
+{
+    buf_printf(sql, "day >= %" PRId64 " AND day <= %" PRId64 " AND ts >= %" PRId64 " AND ts < %" PRId64,
                filter->from / WHEN_DAY, (filter->to - 1) / WHEN_DAY, filter->from, filter->to);
     sql_put_filter(sql, filter);
 }

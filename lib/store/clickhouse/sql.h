@@ -10,7 +10,8 @@
 /* unhex('676F6F676C65'). */
 void sql_put_text(struct buf *sql, struct slice text);
 
-/* " WHERE …": the logs that count. */
+/* The logs that count, as one condition; and the same with " WHERE " before it. */
+void sql_put_conditions(struct buf *sql, const struct report_filter *filter);
 void sql_put_where(struct buf *sql, const struct report_filter *filter);
 
 /* " AND …": the same without the time. Sums have the columns domain and error. */

@@ -33,9 +33,9 @@ static enum err compare(struct upkeep *upkeep, const struct deleting *deleting, 
                           .settled_before = time(NULL) - AUDIT_AFTER_SECONDS,
                           .tell = note_difference,
                           .ctx = result};
-    struct audited audited = {.blocks = AUDIT_BLOCKS};
+    struct audited audited = {.seen = AUDIT_BLOCKS};
     enum err err = OK;
-    while (!err && audited.blocks == AUDIT_BLOCKS) {
+    while (!err && audited.seen >= AUDIT_BLOCKS) {
         err = audit_next(&audit, &audited, fault);
         if (!err)
             upkeep->audited_until = audit.after = audited.until;
