@@ -55,6 +55,12 @@ static void measure(struct service *service, int64_t measured[METRICS])
     measured[METRIC_DATABASE] = size.data;
     measured[METRIC_WAL] = size.write_ahead;
     measure_disk(service->data_dir, &measured[METRIC_DISK_FREE], &measured[METRIC_DISK]);
+    measured[METRIC_SPOOL_LOGS] = size.queue.logs;
+    measured[METRIC_SPOOL_SINCE] = size.queue.since;
+    measured[METRIC_SPOOL_STUCK] = size.queue.is_stuck;
+    measured[METRIC_SPOOL_ASIDE] = size.queue.put_aside;
+    measured[METRIC_SPOOL_COMPARED] = size.queue.compared_at;
+    measured[METRIC_SPOOL_DIFFERENCES] = size.queue.differences;
     measured[METRIC_SHARED] = metrics_is_shared(service->metrics);
     measured[METRIC_BUILD] = 1;
 }

@@ -73,6 +73,18 @@ enum metric_labels {
     X(METRIC_DISK_FREE, MEASURED, ONE, LABELS_NOTHING, "analytics_disk_free_bytes",                                    \
       "Room that is left to the service on the data folder's file system.")                                            \
     X(METRIC_DISK, MEASURED, ONE, LABELS_NOTHING, "analytics_disk_size_bytes", "The size of that file system.")        \
+    X(METRIC_SPOOL_LOGS, MEASURED, ONE, LABELS_NOTHING, "analytics_spool_logs",                                        \
+      "Logs that wait on this machine for ClickHouse; 0 with the engine sqlite.")                                      \
+    X(METRIC_SPOOL_SINCE, MEASURED, ONE, LABELS_NOTHING, "analytics_spool_oldest_timestamp_seconds",                   \
+      "When the oldest of them came, Unix time; 0: none waits.")                                                       \
+    X(METRIC_SPOOL_STUCK, MEASURED, ONE, LABELS_NOTHING, "analytics_spool_stuck",                                      \
+      "1 when something keeps them from ClickHouse: analyticsctl status says what.")                                   \
+    X(METRIC_SPOOL_ASIDE, MEASURED, ONE, LABELS_NOTHING, "analytics_spool_put_aside_blocks",                           \
+      "Blocks of logs that ClickHouse refused for what they hold.")                                                    \
+    X(METRIC_SPOOL_COMPARED, MEASURED, ONE, LABELS_NOTHING, "analytics_spool_compared_timestamp_seconds",              \
+      "When shipped blocks were last compared with what every replica has, Unix time; 0: never.")                      \
+    X(METRIC_SPOOL_DIFFERENCES, MEASURED, ONE, LABELS_NOTHING, "analytics_spool_differences",                          \
+      "Differences found so since analytics-ingest started.")                                                          \
     X(METRIC_REQUESTS, COUNTER, ONE, LABELS_REQUEST, "analytics_http_requests_total",                                  \
       "Requests that the programs answered.")                                                                          \
     X(METRIC_REQUEST_TIME, HISTOGRAM, TIME, LABELS_ROUTE, "analytics_http_request_duration_seconds",                   \

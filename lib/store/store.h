@@ -38,10 +38,21 @@ struct store_place store_in(const char *data_dir);
 /* The newest version of the engine's schema that this program knows. */
 int store_schema_version(struct store_place place);
 
+/* What lies on this machine until another engine has it. All-zero: nothing does, or nobody knows. */
+struct store_queue {
+    int64_t logs;        /* that wait */
+    int64_t since;       /* when the oldest of them came, Unix seconds; 0: none waits */
+    bool is_stuck;       /* something keeps them */
+    int64_t put_aside;   /* blocks of logs that the engine refused for what they hold */
+    int64_t compared_at; /* when what the engine has was last compared with what it took, Unix seconds; 0: never */
+    int64_t differences; /* found so since the writer's start */
+};
+
 /* How much room the logs take, bytes; 0 where there is none. */
 struct store_size {
     int64_t data;
     int64_t write_ahead; /* what is written before it goes there */
+    struct store_queue queue;
 };
 void store_measure(struct store_place place, struct store_size *ret_size);
 

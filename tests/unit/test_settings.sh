@@ -64,7 +64,7 @@ in_file 'a bad switch' 'data = /x\nusers_see_network = true\n' 'analytics-ingest
 in_file 'a bad level' 'data = /x\nlog_level = all\n' 'analytics-ingest: FILE:2: log_level must be debug, info, warn or error, but is "all"'
 in_file 'an engine that there is not' 'data = /x\nengine = mysql\n' 'analytics-ingest: FILE:2: engine must be sqlite or clickhouse, but is "mysql"'
 in_file 'clickhouse without servers' 'data = /x\nengine = clickhouse\n' 'analytics-ingest: the engine clickhouse needs clickhouse_urls, such as http://ch1:8123,http://ch2:8123'
-in_file 'retention that clickhouse would not do' 'data = /x\nengine = clickhouse\nclickhouse_urls = http://a:1\nraw_days = 30\n' 'analytics-ingest: raw_days must be 0 with the engine clickhouse, which deletes nothing by itself'
+in_file 'retention that clickhouse would not do' 'data = /x\nengine = clickhouse\nclickhouse_urls = http://a:1\nraw_days = 30\n' 'analytics-ingest: hour_days and day_days must equal raw_days with the engine clickhouse, whose sums go with the logs'
 in_file 'a server that is no URL' 'data = /x\nengine = clickhouse\nclickhouse_urls = ch1:8123\n' 'analytics-ingest: clickhouse_urls: "ch1:8123" must be http://HOST:PORT or https://HOST:PORT'
 in_file 'shards without a cluster' 'data = /x\nengine = clickhouse\nclickhouse_urls = http://a:1 http://b:1\n' 'analytics-ingest: clickhouse_urls has 2 shards, so clickhouse_cluster must name their cluster'
 in_file 'a database that would be SQL' 'data = /x\nengine = clickhouse\nclickhouse_urls = http://a:1\nclickhouse_database = a;b\n' 'analytics-ingest: clickhouse_database and clickhouse_cluster must be names of letters, digits and _ that begin with no digit'

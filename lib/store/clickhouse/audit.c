@@ -23,7 +23,7 @@ enum { NUMBER, LOGS, COUNT, SENT, RECEIVED, ERRORS, AUDIT_COLUMNS };
 /* The blocks of one round, ascending. */
 struct comparison {
     const struct audit *audit;
-    struct kept kept;
+    struct kept_state kept;
     struct spool_block blocks[AUDIT_BLOCKS];
     size_t count;
 };
@@ -37,7 +37,7 @@ static int64_t month_of(int64_t day)
 /* Were logs of its month deleted since it was shipped? Then nothing can be told of it. */
 static bool has_changed(const struct comparison *comparison, const struct spool_block *block)
 {
-    const struct kept *kept = &comparison->kept;
+    const struct kept_state *kept = &comparison->kept;
     if (kept->from_day > 0 && block->month <= month_of(kept->from_day))
         return true;
     for (size_t i = 0; i < kept->count; i++)

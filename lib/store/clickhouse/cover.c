@@ -54,7 +54,7 @@ static void end_member(struct covering *covering)
 /* Days of the sums' range that have none. False: there is none. */
 static bool put_days(struct covering *covering, const char *before)
 {
-    const struct kept *kept = covering->ask->kept;
+    const struct kept_state *kept = covering->ask->kept;
     bool any = false;
     for (size_t i = 0; i < kept->count; i++) {
         int64_t at = kept->days[i].day * WHEN_DAY;
@@ -88,7 +88,7 @@ static void put_logs(struct covering *covering, int64_t from, int64_t to)
 
 static bool has_days(const struct covering *covering)
 {
-    const struct kept *kept = covering->ask->kept;
+    const struct kept_state *kept = covering->ask->kept;
     for (size_t i = 0; i < kept->count; i++)
         if (kept->days[i].day * WHEN_DAY + WHEN_DAY > covering->from && kept->days[i].day * WHEN_DAY < covering->to)
             return true;

@@ -10,7 +10,7 @@
 /* What a report needs. */
 struct cover_ask {
     const struct report_filter *filter;
-    const struct kept *kept;
+    const struct kept_state *kept;
     const char *logs, *sums;               /* their tables */
     const char *by_logs, *by_sums, *group; /* the columns before the measures, of either table, and what to group by */
     bool by_domain;                        /* the groups tell domains or errors apart */

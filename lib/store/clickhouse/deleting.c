@@ -80,7 +80,7 @@ enum err deleting_find(const struct deleting *deleting, int64_t days, int64_t no
 {
     int64_t newest = 0;
     enum err err = find_newest(deleting, &newest, fault);
-    struct kept kept = {0};
+    struct kept_state kept = {0};
     if (!err)
         err = kept_read(deleting->client, deleting_url(deleting, 0), 0, &kept, fault);
     if (err)
@@ -105,16 +105,40 @@ enum err deleting_move(const struct deleting *deleting, int64_t days, int64_t no
 
 /* ---- partitions ---- */
 
-static enum err drop_partitions(const struct deleting *deleting, const char *url, const char *table, int64_t day,
+/* Old versions have one replica of a table lead, and cannot tell it of a partition with any other user than "default".
+ * With newer ones all do. */
+static enum err find_leader(const struct deleting *deleting, size_t shard, const char *table, const char **ret_url,
+                            struct fault *fault)
+{
+    char sql[SQL_BYTES];
+    snprintf(sql, sizeof sql,
+             "SELECT toInt64(is_leader) FROM system.replicas WHERE database = '%s' AND table = '%s'" ROWS_FORMAT,
+             deleting->config->database, table);
+    for (size_t i = 0; i < deleting->servers->shards[shard].replica_count; i++) {
+        const char *url = deleting->servers->shards[shard].urls[i];
+        int64_t leads = 0;
+        if (!ask_number(deleting, url, sql, &leads, fault) && leads) {
+            *ret_url = url;
+            return OK;
+        }
+    }
+    return fault_set(fault, ERR_UNAVAILABLE, "no replica of shard %zu leads the table %s now", shard + 1, table);
+}
+
+static enum err drop_partitions(const struct deleting *deleting, size_t shard, const char *table, int64_t day,
                                 struct fault *fault)
 {
+    const char *url = NULL;
+    enum err err = find_leader(deleting, shard, table, &url, fault);
+    if (err)
+        return err;
     char sql[SQL_BYTES];
     struct rows rows;
     snprintf(sql, sizeof sql,
              "SELECT DISTINCT partition FROM system.parts WHERE database = '%s' AND table = '%s' AND active AND"
              " toUInt32(partition) < toYYYYMM(toDate(least(%" PRId64 ", 47481)))" ROWS_FORMAT,
              deleting->config->database, table, day);
-    enum err err = ask(deleting, url, sql, &rows, fault);
+    err = ask(deleting, url, sql, &rows, fault);
     if (err)
         return err;
     for (size_t i = 0; !err && i < rows.count; i++) {
@@ -135,39 +159,53 @@ enum err deleting_drop(const struct deleting *deleting, int64_t day, struct faul
     enum err err = OK;
     for (size_t shard = 0; shard < deleting->servers->shard_count; shard++)
         for (int i = 0; !err && i < TABLES; i++)
-            err = drop_partitions(deleting, deleting_url(deleting, shard), tables[i], day, fault);
+            err = drop_partitions(deleting, shard, tables[i], day, fault);
     return err;
 }
 
 /* ---- mutations ---- */
 
-static enum err begin_mutation(const struct deleting *deleting, size_t shard, const char *table, const char *where,
-                               char ret_mutation[MUTATION_BYTES], struct fault *fault)
+/* The newest mutation of a table that a server knows; "": none. */
+static enum err find_mutation(const struct deleting *deleting, const char *url, const char *table,
+                              char ret_mutation[MUTATION_BYTES], struct fault *fault)
 {
-    struct buf sql;
-    buf_init(&sql, STATEMENT_BYTES);
-    buf_puts(&sql, "ALTER TABLE ");
-    buf_puts(&sql, table);
-    buf_puts(&sql, " DELETE WHERE ");
-    buf_puts(&sql, where);
-    const char *text = buf_cstr(&sql), *url = deleting_url(deleting, shard);
-    enum err err = text ? run(deleting, url, text, fault) : fault_set(fault, ERR_UNAVAILABLE, "out of memory");
-    buf_release(&sql);
-    if (err)
-        return err;
-    char question[SQL_BYTES];
-    snprintf(question, sizeof question,
+    char sql[SQL_BYTES];
+    snprintf(sql, sizeof sql,
              "SELECT max(mutation_id) FROM system.mutations WHERE database = '%s' AND table = '%s'" ROWS_FORMAT,
              deleting->config->database, table);
     struct rows rows;
-    err = ask(deleting, url, question, &rows, fault);
+    enum err err = ask(deleting, url, sql, &rows, fault);
     if (err)
         return err;
     const char *mutation = "";
     if (rows.count > 0)
         err = rows_text(&rows, 0, 0, &mutation, fault);
-    snprintf(ret_mutation, MUTATION_BYTES, "%.*s", (int)strspn(mutation, "0123456789"), mutation);
+    if (!err)
+        snprintf(ret_mutation, MUTATION_BYTES, "%.*s", (int)strspn(mutation, "0123456789"), mutation);
     rows_release(&rows);
+    return err;
+}
+
+static enum err nap(const struct watch *watch, struct fault *fault)
+{
+    nanosleep(&(struct timespec){.tv_nsec = LOOK_AGAIN_NS}, NULL);
+    return watch_is_stopped(watch) ? fault_stopped(fault) : OK;
+}
+
+/* A server learns of its own mutation a moment after it was asked for it. */
+static enum err begin_mutation(const struct deleting *deleting, const char *url, const char *table, const char *sql,
+                               const struct watch *watch, char ret_mutation[MUTATION_BYTES], struct fault *fault)
+{
+    char before[MUTATION_BYTES];
+    enum err err = find_mutation(deleting, url, table, before, fault);
+    if (!err)
+        err = run(deleting, url, sql, fault);
+    snprintf(ret_mutation, MUTATION_BYTES, "%s", before);
+    while (!err && strcmp(ret_mutation, before) == 0) {
+        err = nap(watch, fault);
+        if (!err)
+            err = find_mutation(deleting, url, table, ret_mutation, fault);
+    }
     return err;
 }
 
@@ -183,20 +221,18 @@ static enum err await_mutation(const struct deleting *deleting, const char *url,
     int64_t done = 0;
     enum err err = OK;
     while (!err && !done && blocks_is_there(deleting->client, url)) {
-        if (watch_is_stopped(watch))
-            return fault_stopped(fault);
         err = ask_number(deleting, url, sql, &done, fault);
         if (!err && !done)
-            nanosleep(&(struct timespec){.tv_nsec = LOOK_AGAIN_NS}, NULL);
+            err = nap(watch, fault);
     }
     return err;
 }
 
-static enum err delete_of_shard(const struct deleting *deleting, size_t shard, const char *table, const char *where,
+static enum err delete_of_shard(const struct deleting *deleting, size_t shard, const char *table, const char *sql,
                                 const struct watch *watch, struct fault *fault)
 {
     char mutation[MUTATION_BYTES];
-    enum err err = begin_mutation(deleting, shard, table, where, mutation, fault);
+    enum err err = begin_mutation(deleting, deleting_url(deleting, shard), table, sql, watch, mutation, fault);
     for (size_t i = 0; !err && i < deleting->servers->shards[shard].replica_count; i++)
         err = await_mutation(deleting, deleting->servers->shards[shard].urls[i], table, mutation, watch, fault);
     return err;
@@ -205,8 +241,16 @@ static enum err delete_of_shard(const struct deleting *deleting, size_t shard, c
 enum err deleting_rows(const struct deleting *deleting, const char *table, const char *where, const struct watch *watch,
                        struct fault *fault)
 {
-    enum err err = OK;
+    struct buf sql;
+    buf_init(&sql, STATEMENT_BYTES);
+    buf_puts(&sql, "ALTER TABLE ");
+    buf_puts(&sql, table);
+    buf_puts(&sql, " DELETE WHERE ");
+    buf_puts(&sql, where);
+    const char *text = buf_cstr(&sql);
+    enum err err = text ? OK : fault_set(fault, ERR_UNAVAILABLE, "out of memory");
     for (size_t shard = 0; !err && shard < deleting->servers->shard_count; shard++)
-        err = delete_of_shard(deleting, shard, table, where, watch, fault);
+        err = delete_of_shard(deleting, shard, table, text, watch, fault);
+    buf_release(&sql);
     return err;
 }

@@ -2,6 +2,7 @@
 #include "store/clickhouse/reader.h"
 #include "store/clickhouse/schema.h"
 #include "store/clickhouse/writer.h"
+#include "store/sqlite/spool/spool.h"
 #include "store/sqlite/sqlite.h"
 
 #include <ctype.h>
@@ -16,10 +17,28 @@ static int schema_version(void)
     return CLICKHOUSE_SCHEMA_VERSION;
 }
 
+static void measure_queue(const struct store_place *place, struct store_queue *ret_queue)
+{
+    struct spool_reader *reader = NULL;
+    struct spool_position spool;
+    struct fault ignored;
+    if (spool_reader_open(place->data_dir, &reader, &ignored))
+        return;
+    if (!spool_position(reader, &spool, &ignored))
+        *ret_queue = (struct store_queue){.logs = spool.waiting_logs,
+                                          .since = spool.waiting_logs > 0 ? spool.waiting_since : 0,
+                                          .is_stuck = spool.target.trouble[0] != '\0',
+                                          .put_aside = spool.aside,
+                                          .compared_at = spool.audit.at,
+                                          .differences = spool.audit.differences};
+    spool_reader_close(reader);
+}
+
 /* The spool: nobody but ClickHouse knows what ClickHouse takes. */
 static void measure(const struct store_place *place, struct store_size *ret_size)
 {
     store_engine_sqlite.measure(place, ret_size);
+    measure_queue(place, &ret_size->queue);
 }
 
 const struct store_engine store_engine_clickhouse = {

@@ -12,13 +12,13 @@
 
 enum { WHAT, DAY, AT, KEPT_COLUMNS };
 
-void kept_release(struct kept *kept)
+void kept_release(struct kept_state *kept)
 {
     free(kept->days);
     *kept = (struct kept){0};
 }
 
-static enum err take_rows(const struct rows *rows, struct kept *kept, struct fault *fault)
+static enum err take_rows(const struct rows *rows, struct kept_state *kept, struct fault *fault)
 {
     kept->days = calloc(rows->count + 1, sizeof *kept->days);
     enum err err = kept->days ? OK : fault_set(fault, ERR_UNAVAILABLE, "out of memory");
@@ -34,7 +34,7 @@ static enum err take_rows(const struct rows *rows, struct kept *kept, struct fau
     return err;
 }
 
-enum err kept_read(struct http_client *client, const char *url, int64_t timeout_ms, struct kept *ret_kept,
+enum err kept_read(struct http_client *client, const char *url, int64_t timeout_ms, struct kept_state *ret_kept,
                    struct fault *fault)
 {
     struct http_statement statement = {.url = url,
@@ -48,7 +48,7 @@ enum err kept_read(struct http_client *client, const char *url, int64_t timeout_
         err = rows_parse(reply.body, reply.body_bytes, KEPT_COLUMNS, &rows, fault);
     if (err)
         return err;
-    struct kept kept = {0};
+    struct kept_state kept = {0};
     err = take_rows(&rows, &kept, fault);
     rows_release(&rows);
     if (err)

@@ -19,15 +19,15 @@ struct kept_day {
 };
 
 /* All-zero: nothing was ever deleted. */
-struct kept {
+struct kept_state {
     int64_t from_day;      /* 0: all is there */
     struct kept_day *days; /* ascending */
     size_t count;
 };
-void kept_release(struct kept *kept);
+void kept_release(struct kept_state *kept);
 
 /* Asks a server of the first shard. ERR_UNAVAILABLE, ERR_QUERY_TIMEOUT. */
-enum err kept_read(struct http_client *client, const char *url, int64_t timeout_ms, struct kept *ret_kept,
+enum err kept_read(struct http_client *client, const char *url, int64_t timeout_ms, struct kept_state *ret_kept,
                    struct fault *fault);
 
 /* Notes them, on a server of the first shard. */

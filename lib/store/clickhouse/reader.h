@@ -28,7 +28,7 @@ struct clickhouse_reader {
     /* Of the report that was begun last. */
     const char *url;     /* who is asked */
     int64_t deadline_ms; /* time/mono.h */
-    struct kept kept;
+    struct kept_state kept;
 };
 
 static inline struct clickhouse_reader *clickhouse_reader_of(struct store_reader *reader)

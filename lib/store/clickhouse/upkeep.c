@@ -12,6 +12,7 @@
 
 #define AUDIT_EACH_MS (INT64_C(5) * 60 * 1000)
 #define AUDIT_AFTER_SECONDS (15 * 60) /* a replica that lost what it had not synced has noticed by then */
+#define TRY_AGAIN_MS (INT64_C(60) * 1000)
 #define RETENTION_EACH_MS (INT64_C(60) * 60 * 1000)
 
 static void note_difference(void *ctx, const char *words)
@@ -66,6 +67,7 @@ enum err upkeep_run(struct upkeep *upkeep, const struct deleting *deleting, stru
     }
     if (upkeep->keep_days == 0 || now_ms < upkeep->retention_due_ms)
         return OK;
-    upkeep->retention_due_ms = now_ms + RETENTION_EACH_MS;
-    return retain(upkeep, deleting, fault);
+    enum err err = retain(upkeep, deleting, fault);
+    upkeep->retention_due_ms = now_ms + (err ? TRY_AGAIN_MS : RETENTION_EACH_MS);
+    return err;
 }

@@ -26,7 +26,7 @@
 
 struct verifying {
     struct session session;
-    struct kept kept;
+    struct kept_state kept;
     struct work work;
     struct clickhouse_verified verified;
     void (*tell)(void *ctx, const char *words);
@@ -67,7 +67,7 @@ static enum err compare_blocks(struct verifying *verifying, struct fault *fault)
 
 static void put_days(const struct verifying *verifying, struct buf *sql, const char *month)
 {
-    const struct kept *kept = &verifying->kept;
+    const struct kept_state *kept = &verifying->kept;
     buf_printf(sql, " " CLICKHOUSE_MONTH " = %s AND day >= %" PRId64, month, kept->from_day);
     for (size_t i = 0; i < kept->count; i++)
         buf_printf(sql, "%s%" PRId64 "%s", i ? ", " : " AND day NOT IN (", kept->days[i].day,
