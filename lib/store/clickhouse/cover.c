@@ -17,16 +17,25 @@ struct covering {
     size_t members;
 };
 
+static bool asks_by(const struct report_filter *filter, enum dimension by)
+{
+    return filter_term(filter, by).is_set || filter->without[by].is_set;
+}
+
+/* Sums know domains and errors, and nothing else. */
 static bool is_of_everyone(const struct report_filter *filter)
 {
-    return !filter->user_id && !filter->order_id && !filter_has_terms(filter);
+    for (enum dimension by = 0; by < DIMENSIONS; by++)
+        if (by != BY_DOMAIN && by != BY_ERROR && asks_by(filter, by))
+            return false;
+    return true;
 }
 
 static void choose(struct covering *covering)
 {
     const struct cover_ask *ask = covering->ask;
     const struct report_filter *filter = ask->filter;
-    bool by_domain = ask->by_domain || filter->has_domain || filter->has_error;
+    bool by_domain = ask->by_domain || asks_by(filter, BY_DOMAIN) || asks_by(filter, BY_ERROR);
     int64_t width = by_domain ? WHEN_DAY : WHEN_QUARTER;
     covering->kind = by_domain ? SUM_DOMAIN : SUM_QUARTER;
     if (ask->raw_only || !is_of_everyone(filter) || ask->width % width != 0)

@@ -15,7 +15,7 @@ enum { WHAT, DAY, AT, KEPT_COLUMNS };
 void kept_release(struct kept_state *kept)
 {
     free(kept->days);
-    *kept = (struct kept){0};
+    *kept = (struct kept_state){0};
 }
 
 static enum err take_rows(const struct rows *rows, struct kept_state *kept, struct fault *fault)

@@ -92,7 +92,7 @@ enum err reader_clip(const struct clickhouse_reader *reader, const struct report
     if (filter->from >= from)
         return OK;
     ret_kept->from = from < filter->to ? from : filter->to;
-    if (!raw_only && !filter_has_terms(filter))
+    if (!raw_only && !filter_needs_logs(filter, false))
         return OK;
     char text[WHEN_TEXT_BYTES];
     when_format(from, text);
