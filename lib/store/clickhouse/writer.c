@@ -119,10 +119,10 @@ static enum err grant(struct clickhouse_writer *writer, const struct shipper_wis
 {
     writer->cutting |= wishes->cut;
     enum err err = OK;
-    if (wishes->outcome_count > 0)
-        err = spool_settle(writer->spool, wishes->outcomes, wishes->outcome_count, now, fault);
-    if (!err && wishes->has_target)
+    if (wishes->has_target) /* first: a report that sees a block settled must ask the replica that took it */
         err = spool_set_target(writer->spool, &wishes->target, fault);
+    if (!err && wishes->outcome_count > 0)
+        err = spool_settle(writer->spool, wishes->outcomes, wishes->outcome_count, now, fault);
     if (!err && wishes->has_audit)
         err = spool_set_audit(writer->spool, &wishes->audit, fault);
     return err;
