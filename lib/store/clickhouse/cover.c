@@ -57,6 +57,8 @@ static void end_member(struct covering *covering)
 {
     if (covering->ask->with_error)
         buf_puts(covering->sql, " AND error != ''");
+    if (covering->ask->condition)
+        buf_puts(covering->sql, covering->ask->condition);
     buf_printf(covering->sql, " GROUP BY %s", covering->ask->group);
 }
 

@@ -15,6 +15,7 @@ struct cover_ask {
     const char *by_logs, *by_sums, *group; /* the columns before the measures, of either table, and what to group by */
     bool by_domain;                        /* the groups tell domains or errors apart */
     bool with_error;                       /* only logs that name one */
+    const char *condition;                 /* " AND …", of both tables; NULL: none */
     int64_t width;                         /* the narrowest groups of time, seconds; 0: it has none */
     bool raw_only;                         /* only logs know the groups */
 };

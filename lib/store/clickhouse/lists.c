@@ -152,8 +152,10 @@ static enum err give_list(const struct rows *rows, const struct list_sink *sink,
 
 #define VALUE_BYTES 64
 
-static enum err ask_list(struct clickhouse_reader *reader, struct buf *sql, const struct report_filter *filter,
-                         const struct list_ask *ask, struct rows *ret_rows, struct fault *fault)
+#define CONDITION_BYTES ((size_t)64 << 10)
+
+static void put_ask(const struct clickhouse_reader *reader, struct buf *sql, const struct report_filter *filter,
+                    const struct list_ask *ask, const char *condition)
 {
     char value[VALUE_BYTES];
     snprintf(value, sizeof value, "%s AS v%s", value_of[ask->by], ask->samples ? ", domain" : "");
@@ -162,9 +164,25 @@ static enum err ask_list(struct clickhouse_reader *reader, struct buf *sql, cons
     cover.group = ask->samples ? "v, domain" : "v";
     cover.by_domain = true;
     cover.with_error = ask->samples;
+    cover.condition = condition;
     cover.raw_only = ask->by != BY_DOMAIN && ask->by != BY_ERROR;
     put_list(sql, &cover, ask);
-    return reader_ask(reader, LIST_COLUMNS, ret_rows, fault);
+}
+
+static enum err ask_list(struct clickhouse_reader *reader, struct buf *sql, const struct report_filter *filter,
+                         const struct list_ask *ask, struct rows *ret_rows, struct fault *fault)
+{
+    struct buf condition;
+    buf_init(&condition, CONDITION_BYTES);
+    put_containing(&condition, ask);
+    const char *text = buf_cstr(&condition);
+    enum err err = text ? OK : fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+    if (!err) {
+        put_ask(reader, sql, filter, ask, text);
+        err = reader_ask(reader, LIST_COLUMNS, ret_rows, fault);
+    }
+    buf_release(&condition);
+    return err;
 }
 
 enum err clickhouse_list(struct store_reader *base, const struct report_filter *filter, const struct list_ask *ask,
