@@ -23,6 +23,8 @@
 #define LIMIT_PROTOCOL_BYTES 32u
 
 #define LIMIT_QUERY_STRING_BYTES 8192u
+/* A batch that nginx hands on without a question before its body. */
+#define LIMIT_SMALL_BODY_BYTES (64u << 10)
 #define LIMIT_SEARCH_BYTES 256u
 #define LIMIT_PARAMETERS 64u
 #define LIMIT_RESPONSE_BYTES (8u << 20) /* the longest answer: a chart of two months in quarter hours takes 1 MiB */

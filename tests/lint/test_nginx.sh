@@ -30,6 +30,8 @@ equal() { [ "$1" -eq "$2" ] || echo "$1 there, $2 in lib/base/limit.h"; }
 
 body=$(sed -n '/location = .analytics.ingest /,/}/s/^ *client_max_body_size \([0-9]*[mk]\);/\1/p' nginx/analytics.conf)
 verdict client_max_body_size "$(equal "$(bytes "$body")" "$(limit LIMIT_BODY_BYTES)")"
+small=$(sed -n '/location = .analytics.ingest-small /,/}/s/^ *client_max_body_size \([0-9]*[mk]\);/\1/p' nginx/analytics.conf)
+verdict 'client_max_body_size of small batches' "$(equal "$(bytes "$small")" "$(limit LIMIT_SMALL_BODY_BYTES)")"
 for file in nginx/quickstart.conf.in nginx/tls-server.conf.example; do
     line=$(sed -n 's/^ *large_client_header_buffers [0-9]* \([0-9]*k\);.*/\1/p' "$file")
     needed=$(($(limit LIMIT_QUERY_STRING_BYTES) + 4096))
