@@ -310,6 +310,10 @@ static void put_key(struct json_object *list, const struct api_key *key, int64_t
     ctl_json_time(json, "revoked_at", key->revoked_at);
     ctl_json_time(json, "last_used_at", key->last_used_at);
     ctl_json_text(json, "state", key_state(key, now));
+    if (key->role == ROLE_VIEWER)
+        ctl_json_text(json, "filters", key->filters);
+    else
+        ctl_json_null(json, "filters");
 }
 
 static int print_json(const struct key_list *list, int64_t now)

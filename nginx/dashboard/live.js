@@ -2,7 +2,6 @@
 // by the minute. Knows no charts.
 
 import { el } from './dom.js';
-import { valueName } from './filters.js';
 import * as format from './format.js';
 import { boundParameters, isByTheMinute } from './ranges.js';
 import { filterButton } from './tables.js';
@@ -21,21 +20,22 @@ export class Live {
         this.node.append(this.last, this.silent);
     }
 
-    // A day back: who is silent has been heard of before.
+    // Who is silent was heard of in the last day, and is not among those of the last minutes.
     asks(view, range) {
         this.node.hidden = !isByTheMinute(view);
         if (this.node.hidden) return [];
         const [from, to] = [Math.floor(range.to / HOUR) * HOUR - DAY, range.to];
         const asks = [['summary', parametersOf(view, from, to)]];
-        return this.page.mayAsk('worker') ? [...asks, ['breakdown', { ...boundParameters(view, from, to), by: 'worker', limit: 1000 }]] : asks;
+        const workers = (begin) => ['breakdown', { ...boundParameters(view, begin, to), by: 'worker', limit: 1000 }];
+        return this.page.mayAsk('worker') ? [...asks, workers(from), workers(to - SILENT_MS - MINUTE)] : asks;
     }
 
-    show([{ data }, workers], view) {
-        const instant = (text) => (text ? toInstant(parseWall(text), view.zone) : null);
-        this.lastAt = instant(data.last_seen);
-        this.workers = (workers?.data ?? []).map(({ value, last_seen: last }) => ({ value, at: instant(last) })).filter(({ at }) => at !== null);
+    show([{ data }, known, heard], view) {
+        this.lastAt = data.last_seen ? toInstant(parseWall(data.last_seen), view.zone) : null;
         this.tick(Date.now());
-        this.#showSilent(Date.now());
+        const now = new Set((heard?.data ?? []).map(({ value }) => value));
+        const all = (known?.data ?? []).map(({ value }) => value);
+        this.#showSilent(all.filter((value) => !now.has(value)).sort(), heard ? all.length : 0);
     }
 
     tick(now) {
@@ -44,13 +44,12 @@ export class Live {
         if (this.last.textContent !== text) this.last.textContent = text;
     }
 
-    #showSilent(now) {
-        const silent = this.workers.filter(({ at }) => now - at >= SILENT_MS).sort((a, b) => b.at - a.at);
+    #showSilent(silent, all) {
         const pick = (key, value, isNot) => this.page.go(withFilter(this.page.view(), key, value, isNot));
-        const names = silent.slice(0, SHOWN).flatMap(({ value, at }) => [' ', value === '' ? valueName(value) : filterButton('worker', value, pick),
-            ` for ${format.ago(now - at)}`]);
-        this.silent.replaceChildren(...(silent.length === 0 ? (this.workers.length > 0 ? [`All ${format.plural(this.workers.length, 'worker', 'workers')} sent logs in the last 5 min`] : []) :
-            [el('strong', { text: format.plural(silent.length, 'worker silent:', 'workers silent:') }), ...names, silent.length > SHOWN ? ' …' : '']));
+        const names = silent.slice(0, SHOWN).flatMap((value) => [' ', filterButton('worker', value, pick)]);
+        const fine = all > 0 ? [`All ${format.plural(all, 'worker', 'workers')} of the last 24 hours sent logs in the last 5 min`] : [];
+        this.silent.replaceChildren(...(silent.length === 0 ? fine :
+            [el('strong', { text: `${format.plural(silent.length, 'worker', 'workers')} silent for over 5 min:` }), ...names, silent.length > SHOWN ? ' …' : '']));
     }
 
     refuse(failure) {

@@ -6,6 +6,7 @@
 //   Shift ignored -> "FAIL filter by anything: Shift leaves out"; not_ dropped from the API's parameters -> "figures without it"
 //   the earlier period by another granularity -> "FAIL earlier period: is drawn bucket by bucket"
 //   averages over buckets still to come -> "FAIL weekdays and hours: averages"
+//   the workers of the last minutes not taken away -> "FAIL live: and no other"
 //   a frame's page with all panels -> "FAIL frame: asks for no other"
 
 import { readFileSync } from 'node:fs';
@@ -92,6 +93,17 @@ export const steps = {
         await compareWithLogs(page, logs, (log) => /(^|\.)social\.example$/.test(log.domain));
         await page.click('#clear');
         await settled(page);
+        await page.selectOption('#field', 'domain');
+        await page.fill('#value', 'social');
+        const suggested = () => page.locator('#suggestions option').evaluateAll((options) => options.map((option) => option.value));
+        ok('suggestions contain what is typed', await until(async () => (await suggested()).sort().join() === 'auth.social.example,m.social.example'), (await suggested()).join());
+        await page.fill('#value', '');
+
+        at('domains');
+        await page.fill('[data-panel="domains"] input', 'social');
+        ok('the search', await until(() => query(page).search === 'social') && await settled(page), page.url());
+        same('finds what contains it', (await rowsOf(page, 'domains')).map(([name]) => name).sort(), ['auth.social.example', 'm.social.example']);
+        same('shares are of all', (await rowsOf(page, 'domains'))[0][2] !== '100 %', true);
         await page.context().close();
     },
 
@@ -212,6 +224,10 @@ export const steps = {
         await settled(page);
         same('by the minute', [(await chartOf(page, 'requests')).buckets, last(page, 'requests').granularity], [15, '1m']);
         ok('the last log', /Last log \d+ s ago/.test(await text(page, '#live')), await text(page, '#live'));
+        const lastOf = (worker) => logs.filter((log) => log.worker === worker).map((log) => log.ts).sort().at(-1);
+        const silent = await page.locator('.live .pick').allInnerTexts();
+        ok('who is silent', silent.includes('worker-91') && !silent.includes('worker-90'), silent.join());
+        same('and no other', silent.filter((worker) => lastOf(worker) > stamp(300000)), []);
         ok('a second', /bit\/s on average/.test(await text(page, '.total >> nth=0')) && /\/s on average/.test(await text(page, '.total >> nth=3')), await text(page, '.totals'));
         await serious(page, 'axe');
         await page.click('#ranges button[value="7d"]');

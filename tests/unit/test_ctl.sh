@@ -365,8 +365,8 @@ run 1 'key rotate without keys.db' --data "$tmp/empty" key rotate 1
 run 0 'key list --json' --data "$rotated" key list --json
 check '  one line' test "$(wc -l <"$tmp/out")" -eq 1
 out_has '^\{"keys":\[\{"id":1,"role":"admin","user_id":null,"name":"admin","caller_id":1,"created_at":"20'
-out_has '"id":2,"role":"worker",.*"caller_id":2,.*"revoked_at":"20[^}]*"state":"revoked"\},\{"id":3,'
-out_has '"id":4,"role":"worker","user_id":null,"name":"worker","caller_id":2,[^}]*"expires_at":"2100-01-01 00:00:00","revoked_at":null,"last_used_at":null,"state":"active"'
+out_has '"id":2,"role":"worker",.*"caller_id":2,.*"revoked_at":"20[^}]*"state":"revoked","filters":null\},\{"id":3,'
+out_has '"id":4,"role":"worker","user_id":null,"name":"worker","caller_id":2,[^}]*"expires_at":"2100-01-01 00:00:00","revoked_at":null,"last_used_at":null,"state":"active","filters":null'
 check '  shows no key' test "$(grep -c fnp_ "$tmp/out")" -eq 0
 run 0 'a user' --data "$rotated" key add --role user --user-id 42 --name u
 run 0 '  and its rotation' --data "$rotated" key rotate 6
