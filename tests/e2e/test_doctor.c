@@ -155,6 +155,34 @@ START_TEST(another_nginx_is_not_blamed)
 }
 END_TEST
 
+/* $P: a port. */
+#define START_TLS                                                                                                      \
+    "mkdir $D/tls; cd $D/tls; openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -keyout key"       \
+    " -out cert 2>/dev/null; printf '%s\\n' 'pid tls.pid;' 'error_log error.log;' 'events {}' 'http {'"                \
+    " 'access_log off;' 'client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;'"               \
+    " 'uwsgi_temp_path uwsgi; scgi_temp_path scgi;' \"server { listen 127.0.0.1:$P ssl;\""                             \
+    " 'ssl_certificate cert; ssl_certificate_key key; return 200; }' '}' >nginx.conf;"                                 \
+    " nginx -p $D/tls -e error.log -c nginx.conf"
+#define STOP_TLS                                                                                                       \
+    "pid=$(cat $D/tls/tls.pid); kill $pid; for i in $(seq 600); do [ -d /proc/$pid ] || break; sleep 0.1; done;"       \
+    " rm -r $D/tls"
+
+/* A server is there, and its certificate is nobody's: that is not "nginx does not run". Seen to fail: no second try
+ * without a look at the certificate, "FAIL  url ". */
+START_TEST(a_certificate_that_is_not_trusted)
+{
+    char words[1024], arguments[64];
+    int port = stack_free_port();
+    snprintf(words, sizeof words, "P=%d; %s", port, START_TLS);
+    shell(words);
+    snprintf(arguments, sizeof arguments, "--url https://127.0.0.1:%d", port);
+    doctor_with(arguments);
+    shell(STOP_TLS);
+    ck_assert_msg(strstr(out, "warn  url ") && strstr(out, "if the certificate is your own"), "%s", out);
+    ck_assert_msg(strstr(out, "ok    url ") && !strstr(out, "FAIL  url "), "%s", out);
+}
+END_TEST
+
 /* Stopped, so that it answers nothing. */
 START_TEST(programs_that_hang)
 {
@@ -204,6 +232,7 @@ int main(void)
     tcase_add_loop_test(tcase, one_thing_broken, 0, ROWS(rows));
     tcase_add_test(tcase, nginx_is_kept_out);
     tcase_add_test(tcase, another_nginx_is_not_blamed);
+    tcase_add_test(tcase, a_certificate_that_is_not_trusted);
     tcase_add_test(tcase, programs_that_hang);
     tcase_add_test(tcase, keys_that_end);
     tcase_add_test(tcase, nothing_is_there);
