@@ -117,6 +117,25 @@ const struct command ctl_commands[] = {
         .run = ctl_blocks,
     },
     {
+        .name = "move",
+        .usage = "--to sqlite|clickhouse --into DIR [--json]",
+        .about = "Copy all logs into the folder DIR, which another engine keeps, each once however often it is "
+                 "interrupted. Stop analytics-ingest first; reports may go on.",
+        .more =
+            "DIR is made, or is that of a move that was interrupted. With --to clickhouse it becomes the spool of "
+            "the servers that the settings name, whose tables must be empty; with --to sqlite it gets a database. "
+            "Idempotency keys and what imports know come along. At the end, logs and sums are compared by day and "
+            "user. The data folder itself is not changed: nothing is lost if the new one is removed.\n"
+            "\n"
+            "Then set data and engine, and copy " FILE_KEYS ". Where logs are no longer kept, their sums cannot move; "
+            "the old folder still answers for that time. Where several machines take batches, let all of them "
+            "ship what they have and stop, and move one of their folders.\n"
+            "--json: the result as one JSON object on standard output.",
+        .options = CTL_BIT(CTL_TO) | CTL_BIT(CTL_INTO) | CTL_BIT(CTL_JSON),
+        .required = CTL_BIT(CTL_TO) | CTL_BIT(CTL_INTO),
+        .run = ctl_move,
+    },
+    {
         .name = "rebuild",
         .usage = "[--json]",
         .about = "Make all rollups again from the logs. Stop analytics-ingest first; reports may go on.",

@@ -33,6 +33,7 @@ enum { CTL_DIFFERENT = 1, CTL_UNDONE = 2 };
     X(CTL_HELP, "help", no_argument)                                                                                   \
     X(CTL_IGNORE_UNKNOWN, "ignore-unknown", no_argument)                                                               \
     X(CTL_IMPORT, "import", required_argument)                                                                         \
+    X(CTL_INTO, "into", required_argument)                                                                             \
     X(CTL_JSON, "json", no_argument)                                                                                   \
     X(CTL_KEY_FILE, "key-file", required_argument)                                                                     \
     X(CTL_LOGS, "logs", required_argument)                                                                             \
@@ -86,6 +87,7 @@ int ctl_demo(const struct ctl *ctl);
 int ctl_export(const struct ctl *ctl);
 int ctl_import(const struct ctl *ctl);
 int ctl_init(const struct ctl *ctl);
+int ctl_move(const struct ctl *ctl);
 int ctl_key_add(const struct ctl *ctl);
 int ctl_key_list(const struct ctl *ctl);
 int ctl_key_revoke(const struct ctl *ctl);

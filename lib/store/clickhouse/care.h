@@ -60,6 +60,15 @@ enum err clickhouse_delete(const struct store_place *place, const struct report_
                            bool is_plan, const struct watch *watch, struct clickhouse_deleted *ret_deleted,
                            struct fault *fault);
 
+/* ---- sums by day and user ---- */
+
+/* Gives them of all logs; `totals` without max_concurrency, first and last. A pair may come more than once.
+ * ERR_UNAVAILABLE. */
+enum err clickhouse_sum_days(const struct store_place *place,
+                             void (*take)(void *ctx, int64_t day, int64_t user_id, int64_t logs,
+                                          const struct totals *totals),
+                             void *ctx, struct fault *fault);
+
 /* ---- verify ---- */
 
 struct clickhouse_verified {

@@ -12,6 +12,7 @@
 
 #define PAGE_LOGS 20000
 #define PAGE_TIMEOUT_MS 60000
+#define MOST_WINDOW (INT64_MAX / 4)
 
 /* A page may end within a second, and within a block's logs of that second. A block never changes, so what counts there
  * is how many of them were given, in this order. */
@@ -28,6 +29,8 @@ struct clickhouse_export {
     int64_t second; /* all that is older was given */
     int64_t block;  /* and of that second the logs of blocks with lower numbers */
     int64_t given;  /* and so many of this one's */
+    int64_t window; /* of a page, seconds: a server sorts all that it may give */
+    int64_t until;  /* where the page ends at the latest */
 };
 
 static void close_export(struct store_export *base)
@@ -46,6 +49,7 @@ static enum err open_export(const struct store_place *place, const struct store_
     export->base.engine = &store_engine_clickhouse;
     export->filter = *filter;
     export->second = filter->from;
+    export->window = WHEN_DAY;
     enum err err = store_reader_open(*place, &export->reader, fault);
     if (err) {
         close_export(&export->base);
@@ -58,10 +62,24 @@ static enum err open_export(const struct store_place *place, const struct store_
 
 /* ---- one page ---- */
 
+static void begin_window(struct clickhouse_export *export)
+{
+    int64_t begin = export->second - export->second % WHEN_DAY;
+    export->until = export->filter.to - begin > export->window ? begin + export->window : export->filter.to;
+}
+
+/* All of the window was given. Where nothing was, the next is wider. */
+static void end_window(struct clickhouse_export *export, bool was_empty)
+{
+    export->second = export->until;
+    export->block = export->given = 0;
+    export->window = was_empty && export->window < MOST_WINDOW ? 2 * export->window : WHEN_DAY;
+}
+
 static void put_page(const struct clickhouse_export *export, const struct clickhouse_reader *reader, struct buf *sql)
 {
     struct report_filter filter = {.from = max64(export->second, reader->kept.from_day * WHEN_DAY),
-                                   .to = export->filter.to,
+                                   .to = export->until,
                                    .user_id = export->filter.user_id,
                                    .order_id = export->filter.order_id};
     buf_printf(sql,
@@ -152,6 +170,7 @@ static enum err give_next(struct store_export *base, store_log_sink sink, void *
     enum err err = reader_begin(reader, &sql, fault);
     if (err)
         return err;
+    begin_window(export);
     put_page(export, reader, sql);
     struct rows rows;
     err = reader_ask(reader, EXPORT_COLUMNS, &rows, fault);
@@ -159,9 +178,12 @@ static enum err give_next(struct store_export *base, store_log_sink sink, void *
         return err;
     bool wanted = true;
     err = give_rows(export, &rows, sink, ctx, &wanted, fault);
-    bool is_end = wanted && rows.count < PAGE_LOGS;
+    if (!err && wanted && rows.count < PAGE_LOGS)
+        end_window(export, rows.count == 0);
+    else
+        export->window = WHEN_DAY;
     rows_release(&rows);
-    *ret_at = is_end ? export->filter.to : export->second;
+    *ret_at = export->second;
     return err;
 }
 

@@ -14,19 +14,12 @@
 
 #include "base/banned.h"
 
-#define LOOK_AGAIN_NS 1000000L
-
 const char *reader_table(const struct clickhouse_reader *reader)
 {
     return reader->config->cluster[0] ? CLICKHOUSE_ALL_SHARDS : CLICKHOUSE_LOGS;
 }
 
 /* ---- the barrier ---- */
-
-static void nap(void)
-{
-    nanosleep(&(struct timespec){.tv_nsec = LOOK_AGAIN_NS}, NULL);
-}
 
 static enum err position(struct clickhouse_reader *reader, struct spool_position *ret_position, struct fault *fault)
 {
@@ -41,6 +34,7 @@ static enum err position(struct clickhouse_reader *reader, struct spool_position
 static enum err wait_for_shipment(struct clickhouse_reader *reader, int64_t deadline_ms, struct spool_position *ret_now,
                                   struct fault *fault)
 {
+    uint32_t count = shipped_count(&reader->shipped);
     enum err err = position(reader, ret_now, fault);
     if (err)
         return err;
@@ -50,7 +44,8 @@ static enum err wait_for_shipment(struct clickhouse_reader *reader, int64_t dead
     while (!err && (ret_now->shipped_until < wanted || !ret_now->target.is_synced)) {
         if (mono_ms() >= deadline_ms)
             return fault_set(fault, ERR_QUERY_TIMEOUT, "ClickHouse has not taken yet what was acknowledged before");
-        nap();
+        shipped_await(&reader->shipped, count);
+        count = shipped_count(&reader->shipped);
         err = position(reader, ret_now, fault);
     }
     return err;
@@ -143,6 +138,7 @@ static void close_reader(struct store_reader *base)
     http_client_close(reader->client);
     buf_release(&reader->sql);
     kept_release(&reader->kept);
+    shipped_close(&reader->shipped);
     free(reader);
 }
 
@@ -158,6 +154,7 @@ static enum err open_reader(const struct store_place *place, struct store_reader
     enum err err = servers_parse(reader->config->urls, &reader->servers, fault);
     if (!err)
         err = spool_reader_open(place->data_dir, &reader->spool, fault);
+    shipped_open(place->data_dir, false, &reader->shipped);
     if (!err)
         err = http_client_open(reader->config, HTTP_REPORTS, &reader->client, fault);
     if (err)

@@ -7,6 +7,7 @@
 #include "store/clickhouse/kept.h"
 #include "store/clickhouse/rows.h"
 #include "store/clickhouse/servers.h"
+#include "store/clickhouse/shipped.h"
 #include "store/clickhouse/sql.h"
 #include "store/engine.h"
 
@@ -20,6 +21,7 @@ struct clickhouse_reader {
     const struct clickhouse_config *config;
     const char *data_dir;
     struct spool_reader *spool; /* says how far it was shipped, and where to */
+    struct shipped shipped;
     struct servers servers;
     struct http_client *client;
     struct buf sql;

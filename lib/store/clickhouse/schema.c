@@ -51,8 +51,8 @@ static const struct {
 };
 _Static_assert(sizeof steps / sizeof *steps == CLICKHOUSE_SCHEMA_VERSION, "the newest step is the version");
 
-/* Logs of older versions have no sums. */
-#define FIRST_WITH_SUMS 4
+/* Logs that older versions took have no sums. */
+#define FIRST_WITH_SUMS 3
 
 /* Each replica has its own: a row for each step that was made there. */
 #define MAKE_VERSIONS "CREATE TABLE IF NOT EXISTS schema_version (version UInt32, at DateTime) ENGINE = TinyLog"
@@ -93,10 +93,6 @@ static enum err read_version(struct http_client *client, const struct clickhouse
                         "the tables at %s are of version %lld, and this program knows them up to version %d: a newer"
                         " program made them",
                         url, (long long)*ret_version, CLICKHOUSE_SCHEMA_VERSION);
-    if (!err && *ret_version > 0 && *ret_version < FIRST_WITH_SUMS)
-        err = fault_set(fault, ERR_UNAVAILABLE,
-                        "the tables at %s are of version %lld, which was never released: DROP DATABASE %s there", url,
-                        (long long)*ret_version, config->database);
     return err;
 }
 
@@ -139,6 +135,26 @@ static enum err make_distributed(struct http_client *client, const struct clickh
     return err ? err : run(client, config, url, sql, &reply, fault);
 }
 
+/* A program that was killed while it made the tables left them empty. */
+static enum err check_sums(struct http_client *client, const struct clickhouse_config *config, const char *url,
+                           int64_t version, struct fault *fault)
+{
+    if (version == 0 || version >= FIRST_WITH_SUMS)
+        return OK;
+    struct rows rows;
+    enum err err = ask(client, config, url, "SELECT count() FROM " CLICKHOUSE_LOGS ROWS_FORMAT, &rows, fault);
+    if (err)
+        return err;
+    int64_t logs = 0;
+    err = rows_i64(&rows, 0, 0, &logs, fault);
+    rows_release(&rows);
+    if (!err && logs > 0)
+        err = fault_set(fault, ERR_UNAVAILABLE,
+                        "the tables at %s are of version %lld, which was never released: DROP DATABASE %s there", url,
+                        (long long)version, config->database);
+    return err;
+}
+
 static enum err make_at(struct http_client *client, const struct clickhouse_config *config, const char *url,
                         struct fault *fault)
 {
@@ -149,6 +165,8 @@ static enum err make_at(struct http_client *client, const struct clickhouse_conf
     int64_t version = 0;
     if (!err)
         err = read_version(client, config, url, &version, fault);
+    if (!err)
+        err = check_sums(client, config, url, version, fault);
     for (int step = (int)version; !err && step < CLICKHOUSE_SCHEMA_VERSION; step++)
         err = make_step(client, config, url, step, fault);
     if (!err)

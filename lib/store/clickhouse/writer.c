@@ -4,6 +4,7 @@
 
 #include "store/clickhouse/servers.h"
 #include "store/clickhouse/ship.h"
+#include "store/clickhouse/shipped.h"
 #include "store/sqlite/spool/spool.h"
 #include "store/sqlite/write/writer.h"
 
@@ -23,6 +24,7 @@ struct clickhouse_writer {
     struct store_place place;
     struct sqlite_writer *spool;
     struct shipper *shipper; /* NULL: nobody ships */
+    struct shipped shipped;
     int64_t shards;
     int64_t limit_bytes;
     int64_t keep_days; /* of logs in ClickHouse; 0: for ever */
@@ -46,6 +48,7 @@ static void close_writer(struct store_writer *base)
     struct clickhouse_writer *writer = writer_of(base);
     shipper_stop(writer->shipper);
     sqlite_writer_close(writer->spool);
+    shipped_close(&writer->shipped);
     free(writer);
 }
 
@@ -80,6 +83,7 @@ static enum err open_writer(const struct store_place *place, struct store_writer
 static enum err set_wake(struct store_writer *base, const struct store_wake *wake, struct fault *fault)
 {
     struct clickhouse_writer *writer = writer_of(base);
+    shipped_open(writer->place.data_dir, true, &writer->shipped);
     return shipper_start(writer->place.clickhouse, writer->place.data_dir, writer->keep_days, wake, &writer->shipper,
                          fault);
 }
@@ -123,6 +127,8 @@ static enum err grant(struct clickhouse_writer *writer, const struct shipper_wis
         err = spool_set_target(writer->spool, &wishes->target, fault);
     if (!err && wishes->outcome_count > 0)
         err = spool_settle(writer->spool, wishes->outcomes, wishes->outcome_count, now, fault);
+    if (!err)
+        shipped_tell(&writer->shipped);
     if (!err && wishes->has_audit)
         err = spool_set_audit(writer->spool, &wishes->audit, fault);
     return err;
