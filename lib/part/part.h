@@ -92,11 +92,15 @@ static inline uint64_t part_code(const struct part_numbers *numbers, size_t log)
     return le64toh(bytes) >> bit % 8 & numbers->mask;
 }
 
+static inline int64_t part_decode(const struct part_numbers *numbers, uint64_t code)
+{
+    return numbers->table ? numbers->table[code] : (int64_t)(numbers->least + code);
+}
+
 static inline int64_t part_number(const struct part *part, enum part_column column, size_t log)
 {
     const struct part_numbers *numbers = &part->columns[column];
-    uint64_t code = part_code(numbers, log);
-    return numbers->table ? numbers->table[code] : (int64_t)(numbers->least + code);
+    return part_decode(numbers, part_code(numbers, log));
 }
 
 /* What is stored for `number`. False when no log of the part has it. */

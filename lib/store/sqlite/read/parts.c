@@ -25,6 +25,7 @@ struct part_reading {
     int from, to;        /* seconds of the day that count */
     struct test tests[TESTS];
     size_t test_count;
+    struct totals *sums; /* of a breakdown: by the stored value, where there are few; else NULL */
 };
 
 static const enum part_column column_of[DIMENSIONS] = {
@@ -113,24 +114,39 @@ static int second_of(const struct part *part, size_t log)
     return (int)(part_number(part, PART_QUARTER, log) * WHEN_QUARTER + part_number(part, PART_SECOND, log));
 }
 
-static void read_value(const struct part_reading *reading, size_t log, struct scan_row *row, struct ip *ip)
+/* `number`: as the column of the breakdown has it. */
+static void set_value(const struct part_reading *reading, int64_t number, struct scan_row *row, struct ip *ip)
 {
     enum dimension by = reading->pass->by;
-    if (by == BY_USER) {
-        row->value = reading->user;
-        return;
-    }
-    row->value = part_number(reading->part, column_of[by], log);
+    row->value = number;
     if (dimensions[by].kind != VALUE_ADDRESS)
         return;
-    *ip = part_ip(reading->part, row->value);
+    *ip = part_ip(reading->part, number);
     row->ip = (struct slice){(const char *)ip->bytes, ip->len};
+}
+
+static enum err give(const struct part_reading *reading, const struct scan_row *row)
+{
+    if (reading->pass->sink(reading->pass->ctx, row))
+        return fault_set(reading->pass->fault, ERR_UNAVAILABLE, "out of memory");
+    return OK;
+}
+
+static enum err give_value(const struct part_reading *reading, size_t log, struct scan_row *row)
+{
+    struct ip ip;
+    enum dimension by = reading->pass->by;
+    if (reading->sums) {
+        totals_add(&reading->sums[part_code(&reading->part->columns[column_of[by]], log)], &row->totals);
+        return OK;
+    }
+    set_value(reading, by == BY_USER ? reading->user : part_number(reading->part, column_of[by], log), row, &ip);
+    return give(reading, row);
 }
 
 static enum err give_log(const struct part_reading *reading, size_t log, int second)
 {
     const struct part *part = reading->part;
-    struct ip ip;
     struct scan_row row = {.at = reading->start + second,
                            .error = part_number(part, PART_ERROR, log),
                            .domain = part_number(part, PART_DOMAIN, log)};
@@ -148,17 +164,40 @@ static enum err give_log(const struct part_reading *reading, size_t log, int sec
             match_domain(reading->pass->reader, reading->pass->scan->match, row.domain, &passes, reading->pass->fault);
     if (err || !passes)
         return err;
-    if (reading->pass->source == SCAN_VALUES)
-        read_value(reading, log, &row, &ip);
-    if (reading->pass->sink(reading->pass->ctx, &row))
-        return fault_set(reading->pass->fault, ERR_UNAVAILABLE, "out of memory");
-    return OK;
+    return reading->pass->source == SCAN_VALUES ? give_value(reading, log, &row) : give(reading, &row);
+}
+
+/* Adds up by the stored value first: one step in a hash table for each value, and not for each log. */
+static void begin_sums(struct part_reading *reading)
+{
+    const struct part_numbers *numbers = &reading->part->columns[column_of[reading->pass->by]];
+    if (reading->pass->source != SCAN_VALUES || reading->pass->by == BY_USER || numbers->width > PART_TABLE_BITS)
+        return;
+    reading->sums = reading->pass->reader->part_sums;
+    for (size_t i = 0; i <= numbers->mask; i++)
+        reading->sums[i] = TOTALS_NONE;
+}
+
+static enum err give_sums(const struct part_reading *reading)
+{
+    const struct part_numbers *numbers = &reading->part->columns[column_of[reading->pass->by]];
+    enum err err = OK;
+    for (size_t i = 0; !err && reading->sums && i <= numbers->mask; i++) {
+        struct ip ip;
+        struct scan_row row = {.totals = reading->sums[i]};
+        if (totals_are_none(&row.totals))
+            continue;
+        set_value(reading, part_decode(numbers, i), &row, &ip);
+        err = give(reading, &row);
+    }
+    return err;
 }
 
 static enum err give_logs(struct part_reading *reading)
 {
     if (!add_tests(reading) || !add_exclusions(reading))
         return OK;
+    begin_sums(reading);
     enum err err = OK;
     for (size_t i = 0; !err && i < reading->part->logs; i++) {
         if (!passes(reading, i))
@@ -167,7 +206,7 @@ static enum err give_logs(struct part_reading *reading)
         if (second >= reading->from && second < reading->to)
             err = give_log(reading, i, second);
     }
-    return err;
+    return err ? err : give_sums(reading);
 }
 
 /* ---- parts ---- */

@@ -18,8 +18,9 @@ struct sqlite_reader {
     bool held;           /* in a read transaction of sqlite_hold's */
     int64_t file[4];     /* which file it is: see read/state.c */
     struct tally_cache cache;
-    const struct pass *pass; /* read/pass.h: the reading under way */
-    struct part part;        /* the one that is read */
+    const struct pass *pass;                     /* read/pass.h: the reading under way */
+    struct part part;                            /* the one that is read */
+    struct totals part_sums[PART_TABLE_ENTRIES]; /* of a breakdown, by what is stored there for its value */
 };
 
 /* store.h documents the functions of these names. */
