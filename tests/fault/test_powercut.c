@@ -6,7 +6,7 @@
  * cut at operation after operation, the files are made as a disk could hold them, and opened. A later run goes on from
  * such files. ANALYTICS_LONG=1 takes more cuts and runs.
  *
- * Seen to fail on four planted bugs, in lib/db/db.c and lib/store/sqlite/write/:
+ * Seen to fail on five planted bugs, in lib/db/db.c and lib/store/sqlite/write/:
  *
  *   PRAGMA synchronous=NORMAL: "cut behind operation 82 of 375, kept 50%, torn 30%, noise 0%: acknowledged batch 0 is
  *   lost"
@@ -16,6 +16,9 @@
  *
  *   The key in a commit of its own, before the batch's: "cut behind operation 78 of 465, kept 100%, torn 0%, noise 0%:
  *   batch 0 is neither whole nor absent: 0 of 3 logs, 0 times, key 1"
+ *
+ *   Rows deleted in one commit and their part stored in the next: "cut behind operation 376 of 590, kept 50%, torn
+ *   30%, noise 0%: batch 2 is neither whole nor absent: 6 of 7 logs, 1 times, key 0"
  *
  *   No sqlite_wal_make_room() at the start: "cut behind operation 122 of 122, kept 100%, torn 0%, noise 0%:
  * acknowledged batch 5 is lost", after a failed sync. The store had this one. */
