@@ -3,12 +3,8 @@
 # with what each server may lack; and the commands that make no sense there.
 #
 # Seen to fail:
-#   audit_next that compares the first replica alone -> "FAIL verify names the replica that lost it"
-#   read_blocks that takes waiting blocks too -> "FAIL verify leaves out what is put aside"
-#   look_as_writer without its question for the version -> "FAIL a wrong password"
 #   deleting_rows that takes the newest mutation for its own at once -> "FAIL leaves no sums: … 24"
 #   months dropped at whatever replica -> "FAIL prune: … Unknown user default" (sometimes)
-#   blocks_is_content without 16 -> "FAIL a block that is refused is put aside"
 . "${BASH_SOURCE[0]%/*}/serve.bash"
 
 make_own 1x2

@@ -1,11 +1,6 @@
 #!/usr/bin/env bash
 # test_move.sh: analyticsctl move from SQLite to ClickHouse and back, killed at random moments: exports are the same, a batch
 # and an import that came before are known, and what cannot be moved is told.
-#
-# Seen to fail:
-#   store_page with a key of its own for each run -> "FAIL the move ends: … has … logs, and … were read"
-#   copy_known left out -> "FAIL an import is known" and "FAIL idempotency keys"
-#   export.c that forgets where it is in a second at the end of a page -> "FAIL the same logs"
 . "${BASH_SOURCE[0]%/*}/serve.bash"
 
 make_own 1x2
