@@ -19,7 +19,9 @@
 #include "service/service.h"
 #include "db/db.h"
 #include "store/sqlite/sqlite.h"
+#include "store/sqlite/care/backup.h"
 #include "store/sqlite/care/care.h"
+#include "store/sqlite/status.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -328,6 +330,30 @@ static void finish(const char *about)
 
 /* After each operation, or under sanitizers after each seventh: a kill, which leaves all that was done, and power cuts,
  * which do not. */
+/* Who upgrades looks at the file first, and keeps a copy. Found: a figure that asked for a table of the newest schema.
+ */
+START_TEST(an_old_file_is_looked_at_and_backed_up)
+{
+    struct sqlite_status status = {0};
+    struct sqlite_backup *backup = NULL;
+    struct sqlite_backup_facts facts = {0};
+    struct watch watch = {0};
+    struct fault fault = {0};
+    char file[128];
+    snprintf(file, sizeof file, "%s/copy.backup", folder);
+    ck_assert_msg(sqlite_status_read(folder, LEDGER_NOW, &watch, &status, &fault) == OK, "%s", fault.detail);
+    ck_assert_int_eq(status.schema_version, fixture->version);
+    ck_assert_int_eq(status.first_log, ask("SELECT min(quarter * 900 + second) FROM raw_log"));
+    ck_assert_int_eq(status.last_log, ask("SELECT max(quarter * 900 + second) FROM raw_log"));
+    ck_assert_msg(sqlite_backup_begin(folder, &watch, &backup, &fault) == OK, "%s", fault.detail);
+    ck_assert_msg(sqlite_backup_write(backup, file, false, LEDGER_NOW, &facts, &fault) == OK, "%s", fault.detail);
+    sqlite_backup_end(backup);
+    ck_assert_int_eq(facts.logs, ask("SELECT count(*) FROM raw_log"));
+    ck_assert_int_eq(facts.schema_version, fixture->version);
+    ck_assert_int_eq(unlink(file), 0);
+}
+END_TEST
+
 START_TEST(each_cut_of_an_upgrade)
 {
     static const struct cut cuts[] = {{100, 0, 0}, {0, 0, 0}, {50, 30, 0}, {90, 50, 20}, {50, 100, 50}, {15, 20, 100}};
@@ -474,6 +500,7 @@ static TCase *add_case(Suite *suite, const char *name, SFun set_up_case)
     TCase *tcase = suite_case(suite, name);
     tcase_add_checked_fixture(tcase, set_up_case, tear_down);
     tcase_add_test(tcase, an_old_schema_becomes_the_newest);
+    tcase_add_test(tcase, an_old_file_is_looked_at_and_backed_up);
     tcase_add_test(tcase, each_cut_of_an_upgrade);
     tcase_add_loop_test(tcase, each_fault_of_an_upgrade, 0, 6);
     return tcase;

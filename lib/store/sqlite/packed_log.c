@@ -387,3 +387,15 @@ enum err sqlite_know_packed_log(struct db *db, struct fault *fault)
         return db_fault(db, "packed_log", fault);
     return OK;
 }
+
+enum err sqlite_count_logs(struct db *db, int64_t *ret_logs, struct fault *fault)
+{
+    int64_t version = 0, packed = 0;
+    enum err err = db_get_i64(db, "PRAGMA user_version", 0, &version, fault);
+    if (!err)
+        err = db_get_i64(db, "SELECT count(*) FROM raw_log", 0, ret_logs, fault);
+    if (!err && version >= PACKED_LOG_VERSION)
+        err = db_get_i64(db, "SELECT sum(logs) FROM log_part", 0, &packed, fault);
+    *ret_logs += packed;
+    return err;
+}

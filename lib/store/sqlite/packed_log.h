@@ -24,7 +24,11 @@
     "SELECT max(quarter) FROM (SELECT quarter FROM (SELECT quarter FROM raw_log ORDER BY quarter DESC LIMIT 1)"        \
     " UNION ALL SELECT day * 96 + last_second / 900 FROM log_part WHERE day = (SELECT max(day) FROM log_part))"
 
-#define STORED_LOGS "(SELECT count(*) FROM raw_log) + (SELECT ifnull(sum(logs), 0) FROM log_part)" /* how many */
+/* log_part is there since this step of the schema. Before it, raw_log has all logs. */
+#define PACKED_LOG_VERSION 5
+
+/* How many logs are stored, also in a file of an older version. */
+enum err sqlite_count_logs(struct db *db, int64_t *ret_logs, struct fault *fault);
 
 /* Makes packed_log known to the connection. */
 enum err sqlite_know_packed_log(struct db *db, struct fault *fault);

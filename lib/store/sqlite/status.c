@@ -90,8 +90,19 @@ static enum err count_batches(struct db *db, int64_t now, struct patience *patie
 
 /* The time of a log, from the sums of its quarter, which have the second. */
 #define LOG_TIME(second, quarter)                                                                                      \
-    "SELECT bucket * 900 + " second " FROM traffic_quarter WHERE user_id = 0 AND bucket ="                             \
-    " (" quarter ")"
+    "SELECT bucket * 900 + " second " FROM traffic_quarter WHERE user_id = 0 AND bucket = (" quarter ")"
+#define ROW_QUARTER "SELECT quarter FROM raw_log ORDER BY quarter "
+
+static enum err read_times(struct db *db, struct sqlite_status *status, struct fault *fault)
+{
+    bool has_parts = status->schema_version >= PACKED_LOG_VERSION;
+    const char *first =
+        has_parts ? LOG_TIME("first_second", OLDEST_STORED_QUARTER) : LOG_TIME("first_second", ROW_QUARTER "LIMIT 1");
+    const char *last = has_parts ? LOG_TIME("last_second", NEWEST_STORED_QUARTER)
+                                 : LOG_TIME("last_second", ROW_QUARTER "DESC LIMIT 1");
+    enum err err = db_get_i64(db, first, -1, &status->first_log, fault);
+    return err ? err : db_get_i64(db, last, -1, &status->last_log, fault);
+}
 
 static enum err read_rows(struct db *db, struct sqlite_status *status, struct fault *fault)
 {
@@ -105,9 +116,7 @@ static enum err read_rows(struct db *db, struct sqlite_status *status, struct fa
         {"SELECT closed_hour * 3600 FROM closing", &status->hours_closed},
         {"SELECT closed_day * 86400 FROM closing", &status->days_closed},
     };
-    enum err err = db_get_i64(db, LOG_TIME("first_second", OLDEST_STORED_QUARTER), -1, &status->first_log, fault);
-    if (!err)
-        err = db_get_i64(db, LOG_TIME("last_second", NEWEST_STORED_QUARTER), -1, &status->last_log, fault);
+    enum err err = read_times(db, status, fault);
     for (size_t i = 0; !err && i < sizeof rows / sizeof *rows; i++)
         err = db_get_i64(db, rows[i].sql, 0, rows[i].value, fault);
     status->free_bytes *= page_bytes;

@@ -2,37 +2,38 @@
 #include "store/sqlite/care/backup_file.h"
 
 #include "db/check.h"
+#include "store/sqlite/packed_log.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
-#include "store/sqlite/packed_log.h"
 
 #include "base/banned.h"
 
 /* Tables and columns of schema step 1 only, so that a file of an older program can be backed up. */
 static const char figures_sql[] =
     "SELECT printf('schema %d, logs %d, batches %d %d %d, names %d, keys %d, total %d %d %d %d, closed %d %d',"
-    " (SELECT user_version FROM pragma_user_version), r.logs,"
+    " (SELECT user_version FROM pragma_user_version), ?1,"
     " (SELECT count(*) FROM batch), (SELECT max(id) FROM batch), (SELECT sum(logs) FROM batch),"
     " (SELECT max(id) FROM name), (SELECT count(*) FROM batch_key), t.count, t.bytes_sent, t.bytes_received, t.errors,"
-    " c.closed_hour, c.closed_day), r.logs"
-    " FROM total AS t, closing AS c, (SELECT " STORED_LOGS " AS logs) AS r";
+    " c.closed_hour, c.closed_day) FROM total AS t, closing AS c";
 
 enum err backup_figures(struct db *db, char ret_figures[BACKUP_FIGURES_BYTES], int64_t *ret_logs, struct fault *fault)
 {
     sqlite3_stmt *statement = NULL;
+    enum err err = sqlite_count_logs(db, ret_logs, fault);
+    if (err)
+        return err;
     if (sqlite3_prepare_v2(db->handle, figures_sql, -1, &statement, NULL) != SQLITE_OK)
         return db_fault(db, db->path, fault);
+    sqlite3_bind_int64(statement, 1, *ret_logs);
     bool row = false;
-    enum err err = db_step(db, statement, db->path, &row, fault);
+    err = db_step(db, statement, db->path, &row, fault);
     if (!err && !row)
         err = fault_set(fault, ERR_UNAVAILABLE, "%s: damaged: the tables total and closing have no row", db->path);
-    if (!err) {
+    if (!err)
         snprintf(ret_figures, BACKUP_FIGURES_BYTES, "%s", (const char *)sqlite3_column_text(statement, 0));
-        *ret_logs = sqlite3_column_int64(statement, 1);
-    }
     sqlite3_finalize(statement);
     return err;
 }
