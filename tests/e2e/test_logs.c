@@ -154,27 +154,40 @@ END_TEST
 
 /* ---- a slow request says where its time went ---- */
 
-START_TEST(a_slow_request_says_why)
+/* A batch that finds the database locked by another process for a while; its status. The writer waits a second at most.
+ */
+static int send_while_locked(int ms)
 {
     static const char body[] =
         "{\"logs\":[{\"ts\":\"2026-03-15\",\"user_id\":1,\"order_id\":1,\"domain\":\"slow.example\","
         "\"count\":1}]}";
     char request[1024], answer[1024] = "";
-    sqlite3 *db = stack_lock_database(&shared);
     int len = snprintf(request, sizeof request,
                        "POST /analytics/ingest HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                        "Connection: close\r\nx-api-key: %s\r\nContent-Length: %zu\r\n\r\n%s",
                        shared.worker_key, strlen(body), body);
-    int fd = stack_connect(&shared, 20);
+    sqlite3 *db = stack_lock_database(&shared);
+    int fd = stack_connect(&shared, 60), status = 0;
     ck_assert_int_eq(send(fd, request, (size_t)len, MSG_NOSIGNAL), len);
-    stack_nap(1000); /* slow begins at 500 ms */
+    stack_nap(ms);
     sqlite3_close(db);
     ck_assert_int_gt(recv(fd, answer, sizeof answer - 1, 0), 0);
-    ck_assert_msg(!strncmp(answer, "HTTP/1.1 204 ", 13), "%s", answer);
+    ck_assert_msg(sscanf(answer, "HTTP/1.1 %d ", &status) == 1 && (status == 204 || status == 503), "%s", answer);
     close(fd);
-    ck_assert(log_has(" warn request method=POST path=\"/analytics/ingest\" status=204 ms="));
+    return status;
+}
+
+/* Slow begins at 500 ms. On a busy machine a batch may come when the lock is gone again, or the lock may last longer
+ * than the writer waits: then that was not the case that is asked for, and another one is sent. */
+START_TEST(a_slow_request_says_why)
+{
+    static const char slow[] = " warn request method=POST path=\"/analytics/ingest\" status=204 ms=";
+    bool is_slow = false;
+    for (int i = 0; i < 60 && !is_slow; i++)
+        is_slow = send_while_locked(750) == 204 && log_has(slow);
+    ck_assert_msg(is_slow, "no line of a slow batch");
     char *log = stack_log(&shared);
-    char *line = strstr(log + log_begin, " warn request method=POST");
+    char *line = strstr(log + log_begin, slow);
     line[strcspn(line, "\n")] = '\0';
     static const char *const parts[] = {" read_ms=", " queue_ms=", " raw_ms=", " rollup_ms=", " commit_ms="};
     for (int i = 0; i < ROWS(parts); i++)
