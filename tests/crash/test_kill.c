@@ -171,15 +171,33 @@ static int kill_some(void)
 
 /* ---- a round ---- */
 
+static bool is_among(pid_t pid, const pid_t *pids)
+{
+    while (*pids && *pids != pid)
+        pids++;
+    return *pids != 0;
+}
+
+/* One master and its workers. Workers of a master that was killed answer for a moment, and then nobody does. */
+static bool has_one_nginx(void)
+{
+    pid_t pids[STACK_MAX_PROCESSES];
+    size_t masters = 0, count = stack_processes(&stack, "nginx", pids);
+    for (const pid_t *pid = pids; *pid; pid++)
+        masters += !is_among(stack_parent(*pid), pids);
+    return masters == 1 && count > 1;
+}
+
 static void expect_all_there(void)
 {
     pid_t pids[STACK_MAX_PROCESSES];
     int64_t until_ms = stack_now_ms() + HANG_MS;
     while (stack_processes(&stack, "analytics-ingest", pids) != 1 ||
-           stack_processes(&stack, "analytics-query", pids) != QUERIES) {
+           stack_processes(&stack, "analytics-query", pids) != QUERIES || !has_one_nginx()) {
         ck_assert_msg(stack_now_ms() < until_ms, "not all processes came back");
         stack_nap(50);
     }
+    await_service(stack_now_ms());
 }
 
 /* All that is asked of what is stored stands here: first while the service runs, then of the files. */

@@ -332,8 +332,8 @@ static bool file_has(pid_t pid, const char *file, const char *text)
     return found;
 }
 
-/* From /proc/PID/stat: "PID (name) state ppid …"; 0 when it is gone or a zombie. */
-static pid_t parent_of(pid_t pid)
+/* From /proc/PID/stat: "PID (name) state ppid …". */
+pid_t stack_parent(pid_t pid)
 {
     char path[64], state = 'Z';
     int parent = 0;
@@ -371,7 +371,7 @@ static size_t add_processes(const struct stack *stack, pid_t pids[STACK_MAX_PROC
     if (!proc)
         abort();
     for (struct dirent *entry; (entry = readdir(proc)) && count < STACK_MAX_PROCESSES - 1;) {
-        pid_t pid = (pid_t)atoi(entry->d_name), parent = pid > 0 ? parent_of(pid) : 0;
+        pid_t pid = (pid_t)atoi(entry->d_name), parent = pid > 0 ? stack_parent(pid) : 0;
         if (parent == 0 || is_among(pids, pid))
             continue;
         if (pid == stack->pid || is_among(pids, parent) || file_has(pid, "cmdline", stack->dir) ||
@@ -401,7 +401,7 @@ size_t stack_alive(const pid_t *pids)
 {
     size_t alive = 0;
     for (; *pids; pids++)
-        alive += parent_of(*pids) != 0;
+        alive += stack_parent(*pids) != 0;
     return alive;
 }
 

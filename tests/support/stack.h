@@ -61,6 +61,9 @@ sqlite3 *stack_lock_database(const struct stack *stack);
 /* Takes a program's socket away, as if the program were gone, or puts it back. */
 void stack_move_socket(const struct stack *stack, const char *name, bool away);
 
+/* The parent of a process; 0 when it is gone or a zombie. */
+pid_t stack_parent(pid_t pid);
+
 /* How many of these (0-terminated) are running. */
 size_t stack_alive(const pid_t *pids);
 

@@ -13,7 +13,7 @@ trap 'rm -rf "$dir"' EXIT
 umask 022
 
 # What belongs below a prefix.
-known='bin/analyticsctl|sbin/analytics-(ingest|query)|share/man/man[158]/analytics[a-z.-]*\.[158]|share/doc/fonproxy-analytics/([A-Za-z.]+|(docs/(bench/)?|examples/(convert/)?)[a-z0-9_.]+)
+known='bin/analyticsctl|sbin/analytics-(ingest|query)|share/man/man[158]/analytics[a-z.-]*\.[158]|share/doc/fonproxy-analytics/([A-Za-z.]+|(docs/(bench/)?|examples/(convert/)?)[a-z0-9_.-]+)
 |share/bash-completion/completions/analyticsctl|share/fonproxy-analytics/([a-z]+/)*[a-z.-]+|lib/(sysusers|tmpfiles)\.d/fonproxy-analytics\.conf
 |lib/systemd/system/(analytics-ingest\.(socket|service)|analytics-query(\.socket|@\.service)|fonproxy-analytics\.target)'
 

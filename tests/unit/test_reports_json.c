@@ -576,6 +576,7 @@ static void ask(enum http_method method, const char *path, const char *query, co
     response_release(&response);
     response_init(&response);
     routes_answer(&service, &request, &response);
+    exchanges_note_behind(engine, &request, &response);
     reply.status = response.status;
     snprintf(reply.body, sizeof reply.body, "%s", buf_cstr(&response.body));
     snprintf(reply.etag, sizeof reply.etag, "%s", header("ETag"));
