@@ -12,3 +12,11 @@ CREATE TABLE log_part (
 ) STRICT;
 -- With all but the columns, so that who looks for parts, or counts logs, reads no other page.
 CREATE INDEX log_part_of_user ON log_part (day, user_id, first_second, last_second, logs);
+
+-- When logs may begin to move, Unix seconds. Beside the program that upgrades a file, processes of an older version may answer
+-- reports for a while, and they read rows alone.
+CREATE TABLE packing (
+    id    INTEGER PRIMARY KEY CHECK (id = 1),
+    since INTEGER NOT NULL
+) STRICT;
+INSERT INTO packing SELECT 1, CASE WHEN EXISTS (SELECT 1 FROM raw_log) THEN unixepoch() + 120 ELSE 0 END;

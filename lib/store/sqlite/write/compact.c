@@ -267,10 +267,10 @@ static enum err find_day(struct sqlite_writer *writer, int64_t *ret_day, struct 
     return err;
 }
 
-enum err sqlite_compact_next(struct sqlite_writer *writer, bool *ret_more, struct fault *fault)
+enum err sqlite_compact_next(struct sqlite_writer *writer, int64_t now, bool *ret_more, struct fault *fault)
 {
     int64_t day = 0;
-    if (writer->compact.done_until == writer->closed.day)
+    if (writer->compact.done_until == writer->closed.day || now < writer->compact.since)
         return OK;
     enum err err = find_day(writer, &day, fault);
     if (err)

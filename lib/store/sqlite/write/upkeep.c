@@ -25,7 +25,7 @@ static enum err maintain(struct sqlite_writer *writer, int64_t now, int64_t idem
     enum err err = sqlite_close_next(writer, now, ret_more, fault);
     if (err || *ret_more)
         return err;
-    err = sqlite_compact_next(writer, ret_more, fault);
+    err = sqlite_compact_next(writer, now, ret_more, fault);
     if (err || *ret_more)
         return err;
     err = sqlite_expire_keys(writer, now - idempotency_seconds, ret_more, fault);

@@ -41,6 +41,7 @@ static enum err load_state(struct sqlite_writer *writer, struct fault *fault)
         {"SELECT day_from FROM retention", &writer->closed.horizons.day_from},
         {"SELECT days_swept FROM retention", &writer->pruning.swept},
         {"SELECT has_old FROM import_state", &has_old_imports},
+        {"SELECT since FROM packing", &writer->compact.since},
         {"PRAGMA auto_vacuum", &auto_vacuum},
     };
     static const char total_sql[] = "SELECT count, bytes_sent, bytes_received, errors, 0 FROM total";

@@ -57,6 +57,7 @@ struct writer_import {
 
 /* write/compact.c: the memory is kept from slice to slice. */
 struct writer_compact {
+    int64_t since;      /* the table packing */
     int64_t done_until; /* no day that was closed when this one was has rows, but for late logs; -1: perhaps */
     bool has_moved;     /* rows, since the last time that none were left: their pages are free */
     struct part_log *logs;
