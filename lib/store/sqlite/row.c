@@ -49,12 +49,12 @@ bool row_read_names(sqlite3_stmt *statement, int first, struct log_text *ret_log
     return true;
 }
 
-static bool read_ip(sqlite3_stmt *statement, int column, struct ip *ret_ip)
+bool row_read_ip(sqlite3_stmt *statement, int column, struct ip *ret_ip)
 {
     int len = sqlite3_column_bytes(statement, column);
     if (len != 0 && len != 4 && len != 16)
         return false;
-    ret_ip->len = (uint8_t)len;
+    *ret_ip = (struct ip){.len = (uint8_t)len};
     if (len > 0)
         memcpy(ret_ip->bytes, sqlite3_column_blob(statement, column), (size_t)len);
     return true;
@@ -67,5 +67,6 @@ bool row_read_fields(sqlite3_stmt *statement, int first, struct log_record *ret_
     ret_record->port = (uint16_t)sqlite3_column_int(statement, first);
     for (int i = 0; i < (int)(sizeof counters / sizeof *counters); i++)
         *counters[i] = sqlite3_column_int64(statement, first + 3 + i);
-    return read_ip(statement, first + 1, &ret_record->ip_out) && read_ip(statement, first + 2, &ret_record->ip_from);
+    return row_read_ip(statement, first + 1, &ret_record->ip_out) &&
+           row_read_ip(statement, first + 2, &ret_record->ip_from);
 }

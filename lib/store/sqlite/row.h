@@ -20,6 +20,9 @@ enum err row_read_totals(struct db *db, const char *sql, struct totals *ret_tota
  * False where one is missing, which only a damaged file has. */
 bool row_read_names(sqlite3_stmt *statement, int first, struct log_text *ret_log);
 
+/* False where the column has no address's length. */
+bool row_read_ip(sqlite3_stmt *statement, int column, struct ip *ret_ip);
+
 /* From column `first` on: port, ip_out, ip_from, count, bytes_sent, bytes_received, error_count, duration_ms and
  * max_concurrency. False where an address has no address's length. */
 bool row_read_fields(sqlite3_stmt *statement, int first, struct log_record *ret_record);

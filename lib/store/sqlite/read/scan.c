@@ -65,7 +65,9 @@ static enum err scan_rows(const struct pass *pass, const struct method *method, 
     int64_t width = tier_width(piece->tier);
     method_bind(method, pass, piece);
     int64_t begin = method->is_of_logs ? max64(piece->begin, pass->scan->row_from) : piece->begin;
-    int64_t end = method->whole_run ? min64(begin + 1, piece->end) : piece->end;
+    if (begin >= piece->end)
+        return OK;
+    int64_t end = method->whole_run ? begin + 1 : piece->end;
     enum err err = OK;
     for (int64_t bucket = begin; !err && bucket < end; bucket++) {
         if (scan_is_late(pass->reader))

@@ -3,10 +3,10 @@
 #include "store/sqlite/write/compact.h"
 
 #include "base/int64.h"
+#include "store/sqlite/row.h"
 #include "time/when.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/banned.h"
 
@@ -53,23 +53,12 @@ static const enum part_column columns[] = {
     PART_RECEIVED, PART_ERRORS, PART_DURATION, PART_CONCURRENCY, PART_DOMAIN, PART_ORDER, PART_BATCH, PART_LINE};
 #define NUMBERS ((int)(sizeof columns / sizeof *columns))
 
-static bool read_ip(sqlite3_stmt *statement, int column, struct ip *ret_ip)
-{
-    int len = sqlite3_column_bytes(statement, column);
-    *ret_ip = (struct ip){.len = (uint8_t)len};
-    if (len != 0 && len != 4 && len != 16)
-        return false;
-    if (len)
-        memcpy(ret_ip->bytes, sqlite3_column_blob(statement, column), (size_t)len);
-    return true;
-}
-
 /* False where a row is damaged. */
 static bool read_row(sqlite3_stmt *statement, int64_t quarter, struct part_log *ret_log)
 {
     ret_log->user_id = sqlite3_column_int64(statement, 0);
     ret_log->numbers[PART_QUARTER] = quarter % QUARTERS_OF_DAY;
-    bool is_sound = read_ip(statement, 1, &ret_log->ip_out) && read_ip(statement, 2, &ret_log->ip_from);
+    bool is_sound = row_read_ip(statement, 1, &ret_log->ip_out) && row_read_ip(statement, 2, &ret_log->ip_from);
     for (int i = 0; is_sound && i < NUMBERS; i++) {
         int64_t number = sqlite3_column_int64(statement, 3 + i);
         ret_log->numbers[columns[i]] = number;
