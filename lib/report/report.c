@@ -19,6 +19,7 @@ void totals_add(struct totals *totals, const struct totals *more)
     totals->bytes_sent = sum(totals->bytes_sent, more->bytes_sent);
     totals->bytes_received = sum(totals->bytes_received, more->bytes_received);
     totals->errors = sum(totals->errors, more->errors);
+    totals->duration_ms = sum(totals->duration_ms, more->duration_ms);
     if (more->max_concurrency > totals->max_concurrency)
         totals->max_concurrency = more->max_concurrency;
     if (more->first < totals->first)
@@ -37,6 +38,7 @@ bool totals_add_within(struct totals *totals, const struct totals *more)
 {
     bool all_fit = fits(totals->count, more->count) && fits(totals->bytes_sent, more->bytes_sent) &&
                    fits(totals->bytes_received, more->bytes_received) && fits(totals->errors, more->errors) &&
+                   fits(totals->duration_ms, more->duration_ms) &&
                    fits(totals->bytes_sent + more->bytes_sent, totals->bytes_received + more->bytes_received);
     if (all_fit)
         totals_add(totals, more);
@@ -57,6 +59,11 @@ int64_t totals_error_rate(const struct totals *totals)
         return INT64_MAX;
     wide rate = (wide)totals->errors * 1000000000u / (wide)totals->count;
     return rate < INT64_MAX ? (int64_t)rate : INT64_MAX;
+}
+
+int64_t totals_avg_duration(const struct totals *totals)
+{
+    return totals->count > 0 && totals->duration_ms > 0 ? totals->duration_ms / totals->count : 0;
 }
 
 bool filter_needs_logs(const struct report_filter *filter, bool of_errors)

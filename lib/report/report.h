@@ -37,6 +37,7 @@ struct report_filter {
     struct report_term without[DIMENSIONS]; /* no logs with one of these */
     const struct zone *zone;                /* whose clocks cut a chart into buckets; NULL: UTC; borrowed */
     bool sums_only;                         /* a chart's max_concurrency is not looked at, and may be too high */
+    bool durations;                         /* duration_ms is looked at */
 };
 
 /* Is it filtered by what only single logs know? Logs without an error stand in no sums of their own. With `of_errors`,
@@ -60,6 +61,9 @@ enum granularity {
     GRANULARITY_MONTH
 };
 
+/* Of sums that do not know how long their logs took. */
+#define DURATION_UNKNOWN INT64_C(-1)
+
 /* The measures of a group of logs. All but max_concurrency, first and last are sums. */
 struct totals {
     int64_t count;
@@ -67,6 +71,7 @@ struct totals {
     int64_t bytes_received;
     int64_t errors;
     int64_t max_concurrency; /* the highest single value reported */
+    int64_t duration_ms;     /* in an answer perhaps DURATION_UNKNOWN */
     int64_t first;           /* ts of the earliest and the latest log; INT64_MAX and INT64_MIN for no logs */
     int64_t last;
 };
@@ -101,11 +106,15 @@ struct chart {
 };
 void chart_release(struct chart *chart);
 
-enum list_order { ORDER_BYTES, ORDER_COUNT, ORDER_ERRORS, ORDER_ERROR_RATE };
+enum list_order { ORDER_BYTES, ORDER_COUNT, ORDER_ERRORS, ORDER_ERROR_RATE, ORDER_DURATION };
 
 /* Errors for a thousand million requests, rounded down; INT64_MAX for errors without requests. What lists by error rate
  * are ranked by. */
 int64_t totals_error_rate(const struct totals *totals);
+
+/* Milliseconds a request, rounded down: what lists by duration are ranked by. 0 without requests, and for
+ * DURATION_UNKNOWN. */
+int64_t totals_avg_duration(const struct totals *totals);
 
 #define LIST_ALL UINT64_MAX
 

@@ -13,7 +13,8 @@ struct totals row_totals(sqlite3_stmt *statement, int first)
                            .bytes_sent = sqlite3_column_int64(statement, first + 1),
                            .bytes_received = sqlite3_column_int64(statement, first + 2),
                            .errors = sqlite3_column_int64(statement, first + 3),
-                           .max_concurrency = sqlite3_column_int64(statement, first + 4)};
+                           .max_concurrency = sqlite3_column_int64(statement, first + 4),
+                           .duration_ms = sqlite3_column_int64(statement, first + 5)};
 }
 
 struct totals row_totals_at(sqlite3_stmt *statement, int first, int64_t ts)

@@ -7,7 +7,7 @@
 #include "log/text.h"
 #include "report/report.h"
 
-/* From column `first` on: count, bytes sent and received, errors, max_concurrency. */
+/* From column `first` on: count, bytes sent and received, errors, max_concurrency, duration_ms. */
 struct totals row_totals(sqlite3_stmt *statement, int first);
 
 /* The same of a row of logs of one second. */
