@@ -13,10 +13,22 @@ CREATE TABLE log_part (
 -- With all but the columns, so that who looks for parts, or counts logs, reads no other page.
 CREATE INDEX log_part_of_user ON log_part (day, user_id, first_second, last_second, logs);
 
--- When logs may begin to move, Unix seconds. Beside the program that upgrades a file, processes of an older version may answer
--- reports for a while, and they read rows alone.
-CREATE TABLE packing (
-    id    INTEGER PRIMARY KEY CHECK (id = 1),
-    since INTEGER NOT NULL
+-- How long the logs of each sum took. Hours that were closed before do not know it; those that are open are made to.
+ALTER TABLE total ADD COLUMN duration_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE traffic_quarter ADD COLUMN duration_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE traffic_hour ADD COLUMN duration_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE traffic_day ADD COLUMN duration_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE retention ADD COLUMN duration_ms INTEGER NOT NULL DEFAULT 0;
+UPDATE traffic_quarter SET duration_ms = (SELECT ifnull(sum(duration_ms), 0) FROM raw_log WHERE quarter = bucket
+    AND (traffic_quarter.user_id = 0 OR raw_log.user_id = traffic_quarter.user_id))
+WHERE bucket >= (SELECT closed_hour * 4 FROM closing);
+UPDATE total SET duration_ms = (SELECT ifnull(sum(duration_ms), 0) FROM traffic_quarter WHERE user_id = 0);
+
+-- What an older version has left. Beside the program that upgrades a file, processes of that version may answer reports for a
+-- while, and they read rows and chunks as they know them: until `since` (Unix seconds) nothing is closed, and no log moves.
+CREATE TABLE upgrade (
+    id             INTEGER PRIMARY KEY CHECK (id = 1),
+    since          INTEGER NOT NULL,
+    durations_from INTEGER NOT NULL -- hour (bucket of tier 1); sums of earlier hours have durations of late logs alone. 0: all know them
 ) STRICT;
-INSERT INTO packing SELECT 1, CASE WHEN EXISTS (SELECT 1 FROM raw_log) THEN unixepoch() + 120 ELSE 0 END;
+INSERT INTO upgrade SELECT 1, CASE WHEN EXISTS (SELECT 1 FROM raw_log) THEN unixepoch() + 120 ELSE 0 END, closed_hour FROM closing;

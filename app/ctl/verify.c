@@ -90,7 +90,7 @@ struct measure {
     int64_t due;
     bool is_time;
 };
-#define MEASURES 7
+#define MEASURES 8
 
 static size_t list_measures(const struct sqlite_difference *d, struct measure ret_measures[MEASURES])
 {
@@ -100,6 +100,7 @@ static size_t list_measures(const struct sqlite_difference *d, struct measure re
         {"bytes_received", d->there.bytes_received, d->due.bytes_received, false},
         {"errors", d->there.errors, d->due.errors, false},
         {"max_concurrency", d->there.max_concurrency, d->due.max_concurrency, false},
+        {"duration_ms", d->there.duration_ms, d->due.duration_ms, false},
         {"first", d->there.first, d->due.first, true},
         {"last", d->there.last, d->due.last, true},
     };

@@ -6,11 +6,15 @@
 
 #include "base/banned.h"
 
-enum { DOMAIN, ERROR, ORDER, COUNT, SENT, RECEIVED, ERRORS, MAX_CONCURRENCY, FIRST, LAST, NUMBERS };
+enum { DOMAIN, ERROR, ORDER, COUNT, SENT, RECEIVED, ERRORS, MAX_CONCURRENCY, DURATION, FIRST, LAST, NUMBERS };
 
+/* How many bits each number's length takes. Domains, errors and times need no 8 bytes. */
+static const unsigned char length_bits[NUMBERS] = {3, 3, 4, 4, 4, 4, 4, 4, 4, 3, 3};
+
+#define MARK 9 /* begins a chunk with durations */
 #define TAG_BYTES 5
-#define LENGTH_BITS 4
 #define SEVERAL UINT64_C(15) /* in place of the length of the order */
+#define ORDER_SHIFT 6        /* where that stands in a tag */
 #define SIZE_BYTES 4         /* of a group's orders */
 #define TIME_BITS 40         /* seconds of any year we know need 36 */
 #define ENTRY_BYTES (TAG_BYTES + NUMBERS * 8)
@@ -42,12 +46,15 @@ static void put_entry(struct buf *buf, uint64_t numbers[NUMBERS], bool several, 
     numbers[RECEIVED] = (uint64_t)totals->bytes_received;
     numbers[ERRORS] = (uint64_t)totals->errors;
     numbers[MAX_CONCURRENCY] = (uint64_t)totals->max_concurrency;
+    numbers[DURATION] = (uint64_t)totals->duration_ms;
     numbers[FIRST] = (uint64_t)totals->first - (uint64_t)base;
     numbers[LAST] = (uint64_t)totals->last - (uint64_t)totals->first;
-    uint64_t tag = 0;
-    for (int i = 0; i < NUMBERS; i++)
-        tag |= (uint64_t)length_of(numbers[i]) << (LENGTH_BITS * i);
-    put_bytes(&at, several ? tag | SEVERAL << (LENGTH_BITS * ORDER) : tag, TAG_BYTES);
+    uint64_t tag = several ? SEVERAL << ORDER_SHIFT : 0;
+    for (int i = 0, shift = 0; i < NUMBERS; shift += length_bits[i++]) {
+        buf->failed |= length_of(numbers[i]) >> length_bits[i] != 0;
+        tag |= (uint64_t)length_of(numbers[i]) << shift;
+    }
+    put_bytes(&at, tag, TAG_BYTES);
     for (int i = 0; i < NUMBERS; i++)
         put_bytes(&at, numbers[i], length_of(numbers[i]));
     buf_put(buf, bytes, (size_t)(at - bytes));
@@ -69,6 +76,7 @@ void pack_writer_release(struct pack_writer *writer)
 void pack_begin(struct pack_writer *writer, int64_t base)
 {
     buf_clear(&writer->bytes);
+    buf_put(&writer->bytes, &(char){MARK}, 1);
     writer->last = (struct fold_key){0};
     writer->base = base;
 }
@@ -120,6 +128,8 @@ void pack_open(struct pack_reader *reader, const void *bytes, size_t len, int64_
     reader->end = len ? reader->at + len : reader->at;
     reader->base = base;
     reader->by_order = by_order;
+    reader->has_durations = len && *reader->at == MARK;
+    reader->at += reader->has_durations;
     reader->in_tail = reader->damaged = false;
     reader->key = (struct fold_key){0};
 }
@@ -149,8 +159,8 @@ static inline uint64_t load(const unsigned char *at)
     return le64toh(little);
 }
 
-/* A number whose length is in the tag's lowest bits. No branch: the lengths are random to the processor. */
-static inline uint64_t take(const unsigned char **at, uint64_t *tag)
+/* A number whose length is in so many of the tag's lowest bits. No branch: the lengths are random to the processor. */
+static inline uint64_t take(const unsigned char **at, uint64_t *tag, unsigned bits)
 {
     static const uint64_t masks[9] = {0,
                                       0xff,
@@ -161,39 +171,42 @@ static inline uint64_t take(const unsigned char **at, uint64_t *tag)
                                       UINT64_C(0xffffffffffff),
                                       UINT64_C(0xffffffffffffff),
                                       UINT64_MAX};
-    unsigned length = *tag & 15;
+    unsigned length = (unsigned)(*tag & ((1u << bits) - 1));
     uint64_t number = load(*at) & masks[length];
     *at += length;
-    *tag >>= LENGTH_BITS;
+    *tag >>= bits;
     return number;
 }
 
-/* Some length is over 8 bytes. */
-static inline bool is_impossible(uint64_t tag)
+/* Some length is over 8 bytes: the bits that say so, and those that may not stand beside them. */
+static inline bool is_impossible(uint64_t tag, bool has_durations)
 {
-    return (tag >> 3 & (tag >> 2 | tag >> 1 | tag) & UINT64_C(0x1111111111)) != 0;
+    uint64_t lowest = has_durations ? UINT64_C(0x0044444440) : UINT64_C(0x1111111111);
+    return (tag >> 3 & (tag >> 2 | tag >> 1 | tag) & lowest) != 0;
 }
 
 /* A number that must not pass 2^63-1: *all_bits tells in the end whether one did. */
-static inline int64_t take_sum(const unsigned char **at, uint64_t *tag, uint64_t *all_bits)
+static inline int64_t take_sum(const unsigned char **at, uint64_t *tag, unsigned bits, uint64_t *all_bits)
 {
-    uint64_t number = take(at, tag);
+    uint64_t number = take(at, tag, bits);
     *all_bits |= number;
     return (int64_t)(number & INT64_MAX);
 }
 
 /* The sums and times of an entry. False when they are none that we write. */
-static inline bool take_totals(const unsigned char **at, uint64_t *tag, int64_t base, struct totals *ret_totals)
+static inline bool take_totals(const unsigned char **at, uint64_t *tag, int64_t base, bool has_durations,
+                               struct totals *ret_totals)
 {
-    uint64_t all_bits = 0;
-    ret_totals->count = take_sum(at, tag, &all_bits);
-    ret_totals->bytes_sent = take_sum(at, tag, &all_bits);
-    ret_totals->bytes_received = take_sum(at, tag, &all_bits);
-    ret_totals->errors = take_sum(at, tag, &all_bits);
-    ret_totals->max_concurrency = take_sum(at, tag, &all_bits);
-    uint64_t all_times = 0;
-    ret_totals->first = (int64_t)((uint64_t)base + (uint64_t)take_sum(at, tag, &all_times));
-    ret_totals->last = (int64_t)((uint64_t)ret_totals->first + (uint64_t)take_sum(at, tag, &all_times));
+    uint64_t all_bits = 0, all_times = 0;
+    unsigned bits = has_durations ? 3 : 4;
+    ret_totals->count = take_sum(at, tag, 4, &all_bits);
+    ret_totals->bytes_sent = take_sum(at, tag, 4, &all_bits);
+    ret_totals->bytes_received = take_sum(at, tag, 4, &all_bits);
+    ret_totals->errors = take_sum(at, tag, 4, &all_bits);
+    ret_totals->max_concurrency = take_sum(at, tag, 4, &all_bits);
+    ret_totals->duration_ms = has_durations ? take_sum(at, tag, 4, &all_bits) : 0;
+    ret_totals->first = (int64_t)((uint64_t)base + (uint64_t)take_sum(at, tag, bits, &all_times));
+    ret_totals->last = (int64_t)((uint64_t)ret_totals->first + (uint64_t)take_sum(at, tag, bits, &all_times));
     return !(all_bits >> 63) && !(all_times >> TIME_BITS);
 }
 
@@ -211,30 +224,39 @@ static bool enter_group(struct pack_reader *reader)
 }
 
 /* One entry; *ret_several when it is the sum of several orders. */
-static inline bool take_entry(struct pack_reader *reader, struct totals *ret_totals, bool *ret_several)
+static inline bool take_entry(struct pack_reader *reader, bool has_durations, struct totals *ret_totals,
+                              bool *ret_several)
 {
     if (reader->end - reader->at < ENTRY_REACH && !reader->in_tail)
         enter_tail(reader);
     const unsigned char *at = reader->at + TAG_BYTES;
-    uint64_t tag = load(reader->at) & UINT64_C(0xffffffffff);
-    *ret_several = (tag >> (LENGTH_BITS * ORDER) & 15) == SEVERAL;
-    tag &= *ret_several ? ~(SEVERAL << (LENGTH_BITS * ORDER)) : UINT64_MAX;
-    if (is_impossible(tag))
+    unsigned bits = has_durations ? 3 : 4;
+    uint64_t tag = load(reader->at) & UINT64_C(0xffffffffff), several = SEVERAL << 2 * bits;
+    *ret_several = (tag & several) == several;
+    tag &= *ret_several ? ~several : UINT64_MAX;
+    if (is_impossible(tag, has_durations))
         return damage(reader);
-    reader->key.domain = (int64_t)((uint64_t)reader->key.domain + take(&at, &tag));
-    uint64_t error_step = take(&at, &tag);
+    reader->key.domain = (int64_t)((uint64_t)reader->key.domain + take(&at, &tag, bits));
+    uint64_t error_step = take(&at, &tag, bits);
     reader->key.error = (int64_t)((uint64_t)reader->key.error + (error_step >> 1 ^ (error_step & 1 ? UINT64_MAX : 0)));
-    reader->key.order_id = (int64_t)take(&at, &tag);
-    if (!take_totals(&at, &tag, reader->base, ret_totals) || at > reader->end)
+    reader->key.order_id = (int64_t)take(&at, &tag, 4);
+    if (!take_totals(&at, &tag, reader->base, has_durations, ret_totals) || at > reader->end)
         return damage(reader);
     reader->at = at;
     return true;
 }
 
+/* Twice, so that the lengths are constants in each. */
+static bool next_entry(struct pack_reader *reader, struct totals *ret_totals, bool *ret_several)
+{
+    return reader->has_durations ? take_entry(reader, true, ret_totals, ret_several)
+                                 : take_entry(reader, false, ret_totals, ret_several);
+}
+
 bool pack_next(struct pack_reader *reader, struct totals *ret_totals)
 {
     bool several = false;
-    if (reader->at >= reader->end || !take_entry(reader, ret_totals, &several))
+    if (reader->at >= reader->end || !next_entry(reader, ret_totals, &several))
         return false;
     if (!several)
         return true;
@@ -242,5 +264,5 @@ bool pack_next(struct pack_reader *reader, struct totals *ret_totals)
         return false;
     if (!reader->by_order)
         return true;
-    return take_entry(reader, ret_totals, &several) && (!several || damage(reader));
+    return next_entry(reader, ret_totals, &several) && (!several || damage(reader));
 }

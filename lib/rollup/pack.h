@@ -4,12 +4,16 @@
  * Entries with the same domain and error are a group, one entry for each order. Who asks for no order reads the sums of
  * the group, which stand before its orders, and skips them.
  *
- *   entry   5 bytes: how many bytes each of its numbers has, 4 bits for each, the first lowest; then the numbers, least
- *           byte first, without their leading zero bytes (so 0 has none)
- *   numbers domain - that of the entry before, error - that of the entry before (zigzag), order, count, bytes_sent,
- *           bytes_received, errors, max_concurrency, first - base, last - first
+ *   chunk   the byte 9; groups
  *   group   one order: its entry. Several: an entry of their sums, with 15 for the length of the order, which it does
- * not have; 4 bytes: how long all that follows is; an entry for each order, in order, without domain and error */
+ *           not have; 4 bytes: how long all that follows is; an entry for each order, in order, without domain and
+ * error entry   5 bytes: how many bytes each of its numbers has, the first lowest: 3 bits for domain, error, first and
+ * last, 4 for the others; then the numbers, least byte first, without their leading zero bytes (so 0 has none) numbers
+ * domain - that of the entry before, error - that of the entry before (zigzag), order, count, bytes_sent,
+ *           bytes_received, errors, max_concurrency, duration_ms, first - base, last - first
+ *
+ * Versions up to 0.2.0 knew no duration: their chunks begin with an entry at once, have 4 bits for each length, and
+ * their durations are read as 0. To these versions a chunk that begins with 9 is damaged. */
 #ifndef ROLLUP_PACK_H
 #define ROLLUP_PACK_H
 
@@ -36,20 +40,21 @@ void pack_writer_release(struct pack_writer *writer);
 void pack_begin(struct pack_writer *writer, int64_t base);
 
 /* Adds one group: entries that differ by their order alone, in fold_sort's order, after those of all groups before. A
- * chunk that grew over its ceiling is known by bytes.failed. */
+ * chunk that grew over its ceiling, or has an id over 2^55, is known by bytes.failed. */
 void pack_put(struct pack_writer *writer, const struct fold_entry *entries, size_t count);
 
 /* How many of the entries, at least one, are the first's group. */
 size_t pack_group_length(const struct fold_entry *entries, size_t count);
 
-#define PACK_TAIL_BYTES 200
+#define PACK_TAIL_BYTES 220
 
 /* Reads a chunk from its beginning. */
 struct pack_reader {
     const unsigned char *at;
     const unsigned char *end;
     int64_t base;
-    bool by_order;                       /* every order; else every group, as order 0 */
+    bool by_order; /* every order; else every group, as order 0 */
+    bool has_durations;
     bool in_tail;                        /* the rest of the chunk was copied into `tail` */
     bool damaged;                        /* the bytes are not a chunk */
     struct fold_key key;                 /* of the entry read last: only domain, error and order_id are set */

@@ -26,7 +26,8 @@ static bool same_totals(const struct totals *one, const struct totals *other)
 {
     return one->count == other->count && one->bytes_sent == other->bytes_sent &&
            one->bytes_received == other->bytes_received && one->errors == other->errors &&
-           one->max_concurrency == other->max_concurrency && one->first == other->first && one->last == other->last;
+           one->max_concurrency == other->max_concurrency && one->duration_ms == other->duration_ms &&
+           one->first == other->first && one->last == other->last;
 }
 
 /* False for damaged bytes. */
@@ -40,7 +41,8 @@ static bool read_all(const char *bytes, size_t len, bool by_order, struct entrie
     while (pack_next(&reader, &totals)) {
         CHECK(reader.at <= reader.end && !reader.damaged);
         CHECK(totals.count >= 0 && totals.bytes_sent >= 0 && totals.bytes_received >= 0 && totals.errors >= 0);
-        CHECK(totals.max_concurrency >= 0 && totals.first >= BASE && totals.last >= totals.first);
+        CHECK(totals.max_concurrency >= 0 && totals.duration_ms >= 0 && totals.first >= BASE &&
+              totals.last >= totals.first);
         CHECK(ret_entries->count < MOST_ENTRIES);
         ret_entries->entry[ret_entries->count++] = (struct fold_entry){.key = reader.key, .totals = totals};
     }
@@ -70,18 +72,24 @@ static void write_groups(struct pack_writer *writer, const struct entries *entri
     }
 }
 
-#define LATEST ((INT64_C(1) << 40) - 1) /* seconds after BASE */
+#define LATEST ((INT64_C(1) << 40) - 1)      /* seconds after BASE */
+#define LARGEST_ID ((UINT64_C(1) << 55) - 1) /* of a domain or an error: three bits tell its length */
 
-/* The sums of one group may pass what a sum or a time may be: then it is damage when it is read. */
+/* The sums of one group may pass what a sum or a time may be: then it is damage when it is read. And old bytes may have
+ * larger ids than we write. */
 static bool sums_fit(const struct entries *entries)
 {
     struct totals all = {0};
     for (size_t i = 0; i < entries->count; i++) {
         const struct totals *t = &entries->entry[i].totals;
+        const struct fold_key *key = &entries->entry[i].key;
+        if (((uint64_t)key->domain | (uint64_t)key->error) > LARGEST_ID)
+            return false;
         if (__builtin_add_overflow(all.count, t->count, &all.count) ||
             __builtin_add_overflow(all.bytes_sent, t->bytes_sent, &all.bytes_sent) ||
             __builtin_add_overflow(all.bytes_received, t->bytes_received, &all.bytes_received) ||
-            __builtin_add_overflow(all.errors, t->errors, &all.errors) || t->last - BASE > LATEST)
+            __builtin_add_overflow(all.errors, t->errors, &all.errors) ||
+            __builtin_add_overflow(all.duration_ms, t->duration_ms, &all.duration_ms) || t->last - BASE > LATEST)
             return false;
     }
     return true;
@@ -136,17 +144,18 @@ static int64_t take_number(const uint8_t **at, uint64_t mask)
 static void make_entries(const uint8_t *data, size_t size, struct entries *ret_entries)
 {
     const uint8_t *at = data;
-    for (ret_entries->count = 0; (size_t)(data + size - at) >= 10 * sizeof(uint64_t); ret_entries->count++) {
+    for (ret_entries->count = 0; (size_t)(data + size - at) >= 11 * sizeof(uint64_t); ret_entries->count++) {
         struct fold_entry *entry = &ret_entries->entry[ret_entries->count];
         *entry = (struct fold_entry){.totals = {.first = BASE}};
-        entry->key.domain = take_number(&at, UINT64_MAX);
-        entry->key.error = take_number(&at, UINT64_MAX);
+        entry->key.domain = take_number(&at, LARGEST_ID);
+        entry->key.error = take_number(&at, LARGEST_ID);
         entry->key.order_id = take_number(&at, UINT64_MAX);
         entry->totals.count = take_number(&at, INT64_MAX);
         entry->totals.bytes_sent = take_number(&at, INT64_MAX);
         entry->totals.bytes_received = take_number(&at, INT64_MAX);
         entry->totals.errors = take_number(&at, INT64_MAX);
         entry->totals.max_concurrency = take_number(&at, INT64_MAX);
+        entry->totals.duration_ms = take_number(&at, INT64_MAX);
         entry->totals.first += take_number(&at, UINT32_MAX);
         entry->totals.last = entry->totals.first + take_number(&at, UINT32_MAX);
     }

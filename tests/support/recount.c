@@ -22,30 +22,31 @@ int64_t recount_i64(sqlite3 *db, const char *sql)
     " AS t, 3600 AS w UNION SELECT 2, 86400 UNION SELECT 3, 345600 UNION SELECT 4, 1382400)"
 #define SUMS                                                                                                           \
     " sum(count) AS c, sum(bytes_sent) AS s, sum(bytes_received) AS r, sum(error_count) AS x,"                         \
-    " max(max_concurrency) AS m, min(quarter * 900 + second) AS f, max(quarter * 900 + second) AS l"
+    " max(max_concurrency) AS m, min(quarter * 900 + second) AS f, max(quarter * 900 + second) AS l,"                  \
+    " sum(duration_ms) AS d"
 
 #define TRAFFIC_SUMS " sum(count), sum(bytes_sent), sum(bytes_received), sum(error_count), max(max_concurrency)"
 
 static const char quarter_again[] =
-    "SELECT quarter, u," TRAFFIC_SUMS
-    ", min(second), max(second) FROM (SELECT *, 0 AS u FROM raw_log UNION ALL SELECT *, user_id FROM raw_log)"
+    "SELECT quarter, u," TRAFFIC_SUMS ", min(second), max(second), sum(duration_ms) FROM (SELECT *, 0 AS u FROM "
+    "raw_log UNION ALL SELECT *, user_id FROM raw_log)"
     " WHERE quarter / 96 >= (SELECT hour_from FROM retention) GROUP BY quarter, u";
 
 #define TRAFFIC_PARTS                                                                                                  \
     " FROM (SELECT *, 0 AS u, 0 AS o FROM raw_log UNION ALL SELECT *, user_id, 0 FROM raw_log"                         \
     " UNION ALL SELECT *, user_id, order_id FROM raw_log)"
 
-static const char hour_again[] = "SELECT quarter / 4, u, o," TRAFFIC_SUMS TRAFFIC_PARTS
+static const char hour_again[] = "SELECT quarter / 4, u, o," TRAFFIC_SUMS ", sum(duration_ms)" TRAFFIC_PARTS
                                  " WHERE quarter / 4 < (SELECT closed_hour FROM closing) AND quarter / 96 >="
                                  " (SELECT hour_from FROM retention) GROUP BY quarter / 4, u, o";
 
-static const char day_again[] = "SELECT u, o, quarter / 96," TRAFFIC_SUMS TRAFFIC_PARTS
+static const char day_again[] = "SELECT u, o, quarter / 96," TRAFFIC_SUMS ", sum(duration_ms)" TRAFFIC_PARTS
                                 " WHERE quarter / 96 < (SELECT closed_day FROM closing) AND quarter / 96 >="
                                 " (SELECT day_from FROM retention) GROUP BY u, o, quarter / 96";
 
 static const char total_again[] =
     "SELECT 1, coalesce(sum(count), 0), coalesce(sum(bytes_sent), 0), coalesce(sum(bytes_received), 0),"
-    " coalesce(sum(error_count), 0) FROM raw_log";
+    " coalesce(sum(error_count), 0), coalesce(sum(duration_ms), 0) FROM raw_log";
 
 /* Entries of every closed period. */
 static const char packed_again[] =
@@ -61,7 +62,7 @@ static const char packed_again[] =
     " GROUP BY t, b, u, domain, error, o";
 
 static const char grouped_again[] =
-    "SELECT t, b, u, kind, domain, e, 0, sum(c), sum(s), sum(r), sum(x), max(m), min(f), max(l) FROM again"
+    "SELECT t, b, u, kind, domain, e, 0, sum(c), sum(s), sum(r), sum(x), max(m), min(f), max(l), sum(d) FROM again"
     " GROUP BY t, b, u, kind, domain, e";
 
 /* Order by order, or the sums of each group, as order 0. */
@@ -88,8 +89,9 @@ static void unpack_row(sqlite3_stmt *row, sqlite3_stmt *insert, bool by_order)
                                   totals.errors,
                                   totals.max_concurrency,
                                   totals.first,
-                                  totals.last};
-        for (int i = 0; i < 14; i++)
+                                  totals.last,
+                                  totals.duration_ms};
+        for (int i = 0; i < 15; i++)
             sqlite3_bind_int64(insert, i + 1, values[i]);
         ck_assert_int_eq(sqlite3_step(insert), SQLITE_DONE);
         sqlite3_reset(insert);
@@ -138,8 +140,8 @@ int64_t recount_differences(sqlite3 *db)
                                   "CREATE TEMP TABLE grouped AS SELECT * FROM again LIMIT 0",
                                   NULL, NULL, NULL),
                      SQLITE_OK);
-    unpack_all(db, "INSERT INTO packed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", true);
-    unpack_all(db, "INSERT INTO grouped VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", false);
+    unpack_all(db, "INSERT INTO packed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", true);
+    unpack_all(db, "INSERT INTO grouped VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", false);
     return differences(db, "SELECT * FROM traffic_quarter WHERE bucket / 96 >= (SELECT hour_from FROM retention)",
                        quarter_again) +
            differences(db, "SELECT * FROM traffic_hour WHERE bucket / 24 >= (SELECT hour_from FROM retention)",

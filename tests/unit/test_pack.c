@@ -13,11 +13,16 @@
 #define GREATEST "\xff\xff\xff\xff\xff\xff\xff\x7f"  /* 2^63-1 */
 #define TOO_GREAT "\x00\x00\x00\x00\x00\x00\x00\x80" /* 2^63 */
 
-/* domain 2, no error, order 6, sums 1 … 7 */
+/* As versions up to 0.2.0 wrote: domain 2, no error, order 6, sums 1 … 7 */
 #define ENTRY "\x01\x11\x11\x11\x11\x02\x06\x01\x02\x03\x04\x05\x06\x07"
 /* The sums of a group, and an order of it. */
 #define GROUP "\x01\x1f\x11\x11\x11\x02\x01\x02\x03\x04\x05\x06\x07"
 #define IN_GROUP "\x00\x11\x11\x11\x11\x06\x01\x02\x03\x04\x05\x06\x07"
+
+/* As we write: the same, with a duration of 8. Lengths, each 1, from the lowest bit on: 3, 3, 4, 4, … 4, 3, 3 bits. */
+#define LONG "\x41\x44\x44\x44\x24\x02\x06\x01\x02\x03\x04\x05\x08\x06\x07"
+#define LONG_GROUP "\xc1\x47\x44\x44\x24\x02\x01\x02\x03\x04\x05\x08\x06\x07"
+#define IN_LONG_GROUP "\x40\x44\x44\x44\x24\x06\x01\x02\x03\x04\x05\x08\x06\x07"
 
 static const struct {
     const char *bytes;
@@ -52,6 +57,30 @@ static const struct {
     {BYTES(GROUP "\x00\x00\x00\x00"), 0, 0, true},                   /* of no orders */
     {BYTES(GROUP "\x1b\x00\x00\x00" IN_GROUP IN_GROUP), 0, 0, true}, /* of more than there is */
     {BYTES(GROUP "\xff\xff\xff\xff" IN_GROUP IN_GROUP), 0, 0, true},
+    {BYTES("\x09"), 0, 0, false}, /* ours, of no entries */
+    {BYTES("\x09" LONG), 1, 1, false},
+    {BYTES("\x09" LONG LONG LONG LONG LONG LONG LONG LONG LONG LONG LONG LONG LONG LONG LONG LONG LONG), 17, 17, false},
+    {BYTES("\x09\x41\x44\x44\x44\x24\x02\x06\x01\x02\x03\x04\x05\x08\x06"), 0, 0, true}, /* cut between numbers */
+    {BYTES("\x09" LONG "\x41"), 1, 1, true},
+    {BYTES("\x09\x41\x60\x44\x44\x24\x02\x06" GREATEST "\x02\x03\x04\x05\x08\x06\x07"), 1, 1, false}, /* count */
+    {BYTES("\x09\x41\x60\x44\x44\x24\x02\x06" TOO_GREAT "\x02\x03\x04\x05\x08\x06\x07"), 0, 0, true},
+    {BYTES("\x09\x41\x04\x46\x44\x24\x02\x06\x01" TOO_GREAT "\x03\x04\x05\x08\x06\x07"), 0, 0, true}, /* bytes_sent */
+    {BYTES("\x09\x41\x44\x44\x60\x24\x02\x06\x01\x02\x03\x04" TOO_GREAT "\x08\x06\x07"), 0, 0,
+     true}, /* max_concurrency */
+    {BYTES("\x09\x41\x44\x44\x04\x26\x02\x06\x01\x02\x03\x04\x05" GREATEST "\x06\x07"), 1, 1, false}, /* duration */
+    {BYTES("\x09\x41\x44\x44\x04\x26\x02\x06\x01\x02\x03\x04\x05" TOO_GREAT "\x06\x07"), 0, 0, true},
+    {BYTES("\x09\x41\x44\x44\x44\x34\x02\x06\x01\x02\x03\x04\x05\x08\xff\xff\xff\xff\xff\x07"), 1, 1,
+     false}, /* first */
+    {BYTES("\x09\x41\x44\x44\x44\x38\x02\x06\x01\x02\x03\x04\x05\x08\x00\x00\x00\x00\x00\x01\x07"), 0, 0, true},
+    {BYTES("\x09\x41\x44\x44\x44\xe4\x02\x06\x01\x02\x03\x04\x05\x08\x06\xff\xff\xff\xff\xff\xff\x7f"), 0, 0,
+     true}, /* last */
+    {BYTES("\x09\x41\x64\x44\x44\x24\x02\x06\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c"), 0, 0,
+     true}, /* 9 bytes */
+    {BYTES("\x09\x41\x44\x44\x44\x26\x02\x06\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c"), 0, 0, true},
+    {BYTES("\x09\x81\x47\x44\x44\x24\x02\x06\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c"), 0, 0, true}, /* 14 */
+    {BYTES("\x09" LONG_GROUP "\x1c\x00\x00\x00" IN_LONG_GROUP IN_LONG_GROUP LONG), 2, 3, false},
+    {BYTES("\x09" LONG_GROUP "\x00\x00\x00\x00"), 0, 0, true},
+    {BYTES("\x09" LONG_GROUP "\x1d\x00\x00\x00" IN_LONG_GROUP IN_LONG_GROUP), 0, 0, true},
 };
 
 static void check_chunk(int row, bool by_order)
@@ -96,19 +125,21 @@ static const struct fold_entry entries[] = {
                 .bytes_received = 3,
                 .errors = 4,
                 .max_concurrency = 5,
+                .duration_ms = 300,
                 .first = BASE + 6,
                 .last = BASE + 13}},
     {.key = {.domain = 5, .error = 3}, .totals = {.first = BASE, .last = BASE + 1}},
     {.key = {.domain = 7, .order_id = 1}, .totals = {.count = 1, .first = BASE, .last = BASE}},
     {.key = {.domain = 7, .order_id = 300},
-     .totals = {.count = 2, .max_concurrency = 9, .first = BASE + 1, .last = BASE + 1}},
+     .totals = {.count = 2, .max_concurrency = 9, .duration_ms = 70000, .first = BASE + 1, .last = BASE + 1}},
 };
 
-static const char packed[] = "\x01\x11\x12\x11\x11\x02\x03\x0c\xe8\x03\x03\x04\x05\x06\x07"
-                             "\x11\x00\x00\x00\x10\x03\x06\x01"
-                             "\x11\x1f\x00\x10\x10\x02\x05\x03\x09\x01\x11\x00\x00\x00"
-                             "\x00\x11\x00\x00\x00\x01\x01"
-                             "\x00\x12\x00\x10\x01\x2c\x01\x02\x09\x01";
+static const char packed[] = "\x09"
+                             "\x41\x84\x44\x84\x24\x02\x03\x0c\xe8\x03\x03\x04\x05\x2c\x01\x06\x07"
+                             "\x09\x00\x00\x00\x20\x03\x06\x01"
+                             "\xc9\x07\x00\xc4\x20\x02\x05\x03\x09\x70\x11\x01\x01\x14\x00\x00\x00"
+                             "\x40\x04\x00\x00\x00\x01\x01"
+                             "\x80\x04\x00\xc4\x04\x2c\x01\x02\x09\x70\x11\x01\x01";
 
 START_TEST(written_by_hand)
 {
@@ -127,6 +158,19 @@ START_TEST(written_by_hand)
 }
 END_TEST
 
+/* Ids that three bits can't tell the length of. */
+START_TEST(too_great_id)
+{
+    struct pack_writer writer;
+    pack_writer_init(&writer, 1000);
+    pack_begin(&writer, BASE);
+    pack_put(&writer,
+             &(struct fold_entry){.key = {.domain = INT64_C(1) << 56}, .totals = {.first = BASE, .last = BASE}}, 1);
+    ck_assert(writer.bytes.failed);
+    pack_writer_release(&writer);
+}
+END_TEST
+
 static void check_entry(struct pack_reader *reader, const struct fold_key *key, const struct totals *wanted)
 {
     struct totals totals;
@@ -139,7 +183,8 @@ static void check_entry(struct pack_reader *reader, const struct fold_key *key, 
 
 START_TEST(read_by_hand)
 {
-    static const struct totals sum = {.count = 3, .max_concurrency = 9, .first = BASE, .last = BASE + 1};
+    static const struct totals sum = {
+        .count = 3, .max_concurrency = 9, .duration_ms = 70000, .first = BASE, .last = BASE + 1};
     struct pack_reader reader;
     struct totals totals;
     pack_open(&reader, packed, sizeof packed - 1, BASE, true);
@@ -189,6 +234,7 @@ int main(void)
     tcase_add_loop_test(tcase, chunk, 0, ROWS(chunk_rows));
     tcase_add_test(tcase, group_in_group);
     tcase_add_test(tcase, written_by_hand);
+    tcase_add_test(tcase, too_great_id);
     tcase_add_test(tcase, read_by_hand);
     tcase_add_test(tcase, ceiling);
     tcase_add_test(tcase, sums_of_damage);

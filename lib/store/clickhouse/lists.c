@@ -31,6 +31,8 @@ static const char *measure_of(enum list_order order)
     case ORDER_ERROR_RATE: /* totals_error_rate, in 128 bits as versions without Int128 have them */
         return "(c <= 0 AND e > 0) DESC, toDecimal128(e * (c > 0), 0) * toDecimal128(1000000000, 0)"
                " / toDecimal128(greatest(c, toInt64(1)), 0)";
+    case ORDER_DURATION: /* not told yet */
+        return "toInt64(0)";
     }
     return "c";
 }

@@ -396,6 +396,8 @@ static void compare_total(struct verifier *verifier, const struct totals *there,
     compare_sum(verifier, "bytes_sent", there->bytes_sent, due->bytes_sent);
     compare_sum(verifier, "bytes_received", there->bytes_received, due->bytes_received);
     compare_sum(verifier, "errors", there->errors, due->errors);
+    if (verifier->durations_from == 0)
+        compare_sum(verifier, "duration_ms", there->duration_ms, due->duration_ms);
 }
 
 /* The quarters of everyone, if they are right, have the same sum as the logs, and are fewer. */

@@ -32,11 +32,15 @@ static struct due due_of_tier(const struct fold *fold, enum tier tier)
     return due;
 }
 
-static bool totals_equal(const struct totals *a, const struct totals *b)
+/* Sums of an older version do not know how long their logs took. */
+static bool totals_equal(const struct verifier *verifier, const struct fold_key *key, const struct totals *a,
+                         const struct totals *b)
 {
-    return a->count == b->count && a->bytes_sent == b->bytes_sent && a->bytes_received == b->bytes_received &&
-           a->errors == b->errors && a->max_concurrency == b->max_concurrency && a->first == b->first &&
-           a->last == b->last;
+    int64_t start = key->bucket * tier_width((enum tier)key->tier);
+    bool has_durations = start >= verifier->durations_from * WHEN_HOUR;
+    return (!has_durations || a->duration_ms == b->duration_ms) && a->count == b->count &&
+           a->bytes_sent == b->bytes_sent && a->bytes_received == b->bytes_received && a->errors == b->errors &&
+           a->max_concurrency == b->max_concurrency && a->first == b->first && a->last == b->last;
 }
 
 /* Rows come in key order. Whatever was due before this row is missing. */
@@ -49,7 +53,7 @@ static void compare_one(struct verifier *verifier, const char *table, struct due
         verify_differs_at(verifier, table, key, there, NULL, NULL);
         return;
     }
-    if (!totals_equal(&due->entries->totals, there))
+    if (!totals_equal(verifier, key, &due->entries->totals, there))
         verify_differs_at(verifier, table, key, there, &due->entries->totals, NULL);
     skip(due, 1);
 }
@@ -81,8 +85,8 @@ static enum err compare_traffic(struct verifier *verifier, const struct share *s
                                .user_id = sqlite3_column_int64(statement, 1),
                                .order_id = sqlite3_column_int64(statement, 2)};
         struct totals there = row_totals(statement, 3);
-        there.first = sqlite3_column_int64(statement, 8);
-        there.last = sqlite3_column_int64(statement, 9);
+        there.first = sqlite3_column_int64(statement, 9);
+        there.last = sqlite3_column_int64(statement, 10);
         compare_one(verifier, table, &due, &key, &there);
         err = verify_step(verifier, statement, &row, fault);
     }
@@ -216,7 +220,7 @@ static const char *compare_sums(struct verifier *verifier, const struct chunk_wa
             totals_add(&sum, &due.entries[i].totals);
         skip(&due, count);
         key.order_id = 0;
-        if (!totals_equal(&sum, &totals))
+        if (!totals_equal(verifier, &key, &sum, &totals))
             verify_differs_at(verifier, CHUNK_TABLE, &key, &totals, &sum, "the sums before a user's orders");
     }
     return reader.damaged || due.count ? "its bytes cannot be read" : NULL;

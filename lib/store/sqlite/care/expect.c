@@ -71,7 +71,7 @@ static struct expected_part raw_part(sqlite3_stmt *statement)
                                   .domain = sqlite3_column_int64(statement, 1),
                                   .error = sqlite3_column_int64(statement, 2),
                                   .order_id = sqlite3_column_int64(statement, 3),
-                                  .totals = row_totals_at(statement, 4, sqlite3_column_int64(statement, 9))};
+                                  .totals = row_totals_at(statement, 4, sqlite3_column_int64(statement, 10))};
 }
 
 /* Open hours are added up too: their orders are compared. */

@@ -167,9 +167,10 @@ static enum err open_all(struct rebuild *rebuild, int64_t *at, struct fault *fau
             "INSERT OR IGNORE INTO closing (id, closed_hour, closed_day, changes) VALUES (1, 0, 0, 0);"
             "UPDATE closing SET closed_hour = (SELECT raw_from * 24 FROM retention),"
             " closed_day = (SELECT raw_from FROM retention), changes = changes + 1;"
+            "UPDATE upgrade SET durations_from = (SELECT raw_from * 24 FROM retention);"
             "INSERT OR IGNORE INTO total (id, count, bytes_sent, bytes_received, errors) VALUES (1, 0, 0, 0, 0)",
             fault);
-    BIND_ALL(total, sums->count, sums->bytes_sent, sums->bytes_received, sums->errors);
+    BIND_ALL(total, sums->count, sums->bytes_sent, sums->bytes_received, sums->errors, sums->duration_ms);
     return err ? err : db_run(&rebuild->writer->db, total, "set the total", fault);
 }
 
@@ -202,7 +203,7 @@ static enum err close_all(struct rebuild *rebuild, int64_t now, struct fault *fa
 /* ---- the whole ---- */
 
 /* All that is known of logs that are gone. */
-static const char gone_sql[] = "SELECT count, bytes_sent, bytes_received, errors, 0 FROM retention";
+static const char gone_sql[] = "SELECT count, bytes_sent, bytes_received, errors, 0, duration_ms FROM retention";
 
 static enum err run(struct rebuild *rebuild, int64_t now, struct sqlite_rebuilt *ret_rebuilt, struct fault *fault)
 {

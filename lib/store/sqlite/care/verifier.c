@@ -53,6 +53,7 @@ static enum err read_closing(struct verifier *verifier, struct fault *fault)
     /* verify_closing reports impossible figures; here they must do no harm. */
     verifier->closed_hour = row ? within(sqlite3_column_int64(statement, 0), VERIFY_END / WHEN_HOUR) : 0;
     verifier->closed_day = row ? within(sqlite3_column_int64(statement, 1), VERIFY_END / WHEN_DAY) : 0;
+    verifier->durations_from = row ? within(sqlite3_column_int64(statement, 2), VERIFY_END / WHEN_HOUR) : 0;
     sqlite3_reset(statement);
     return OK;
 }

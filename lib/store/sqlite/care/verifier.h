@@ -14,22 +14,22 @@
 
 /* Sums of a traffic table as struct fold_entry: bucket, user, order, sums, first and last. */
 #define TRAFFIC_ROWS(order, first, last)                                                                               \
-    "SELECT bucket, user_id, " order ", count, bytes_sent, bytes_received, errors, max_concurrency, " first ", " last  \
-    " FROM "
+    "SELECT bucket, user_id, " order                                                                                   \
+    ", count, bytes_sent, bytes_received, errors, max_concurrency, duration_ms, " first ", " last " FROM "
 #define OF_USERS " WHERE bucket >= ?1 AND bucket < ?2 AND user_id BETWEEN ?3 AND ?4 ORDER BY bucket, user_id"
 #define SUMS(errors)                                                                                                   \
     "ifnull(sum(count), 0), ifnull(sum(bytes_sent), 0), ifnull(sum(bytes_received), 0), "                              \
-    "ifnull(sum(" errors "), 0), 0"
+    "ifnull(sum(" errors "), 0), 0, ifnull(sum(duration_ms), 0)"
 
 #define VERIFY_SQL(X)                                                                                                  \
     X(V_BEGIN, "BEGIN")                                                                                                \
     X(V_END, "COMMIT")                                                                                                 \
-    X(V_CLOSING, "SELECT closed_hour, closed_day FROM closing WHERE id = 1")                                           \
+    X(V_CLOSING, "SELECT closed_hour, closed_day, (SELECT durations_from FROM upgrade) FROM closing WHERE id = 1")     \
     X(V_RETENTION, "SELECT raw_from, hour_from, day_from, batch_from, batch_logs, logs FROM retention WHERE id = 1")   \
     X(V_NAME, "SELECT text FROM name WHERE id = ?1")                                                                   \
-    X(V_RAW,                                                                                                           \
-      "SELECT user_id, domain, error, order_id, count, bytes_sent, bytes_received, error_count,"                       \
-      " max_concurrency, quarter * 900 + second FROM " STORED_LOG " WHERE quarter = ?1 AND user_id BETWEEN ?2 AND ?3") \
+    X(V_RAW, "SELECT user_id, domain, error, order_id, count, bytes_sent, bytes_received, error_count,"                \
+             " max_concurrency, duration_ms, quarter * 900 + second FROM " STORED_LOG                                  \
+             " WHERE quarter = ?1 AND user_id BETWEEN ?2 AND ?3")                                                      \
     X(V_QUARTERS,                                                                                                      \
       TRAFFIC_ROWS("0", "bucket * 900 + first_second", "bucket * 900 + last_second") "traffic_quarter" OF_USERS)       \
     X(V_HOURS, TRAFFIC_ROWS("order_id", "0", "0") "traffic_hour" OF_USERS ", order_id")                                \
@@ -44,10 +44,10 @@
     X(V_NEWEST_RAW, NEWEST_STORED_QUARTER)                                                                             \
     X(V_ORDER_USER, "SELECT 1 FROM order_user WHERE order_id = ?1 AND user_id = ?2")                                   \
     X(V_ORDER_USERS, "SELECT order_id, user_id FROM order_user")                                                       \
-    X(V_TOTAL, "SELECT count, bytes_sent, bytes_received, errors, 0 FROM total WHERE id = 1")                          \
+    X(V_TOTAL, "SELECT count, bytes_sent, bytes_received, errors, 0, duration_ms FROM total WHERE id = 1")             \
     X(V_TOTAL_OF_QUARTERS, "SELECT " SUMS("errors") " FROM traffic_quarter WHERE user_id = 0 AND bucket >= ?1 * 96")   \
     X(V_TOTAL_OF_RAW, "SELECT " SUMS("error_count") " FROM " STORED_LOG " WHERE quarter >= ?1 * 96")                   \
-    X(V_TOTAL_GONE, "SELECT count, bytes_sent, bytes_received, errors, 0 FROM retention WHERE id = 1")                 \
+    X(V_TOTAL_GONE, "SELECT count, bytes_sent, bytes_received, errors, 0, duration_ms FROM retention WHERE id = 1")    \
     X(V_LOGS, "SELECT sum(logs) FROM batch WHERE id <= ?1")                                                            \
     X(V_NEWEST_BATCH, "SELECT max(id) FROM batch")                                                                     \
     X(V_BATCHES, "SELECT id, logs FROM batch WHERE id > ?1 AND id <= ?2 ORDER BY id")                                  \
@@ -111,6 +111,7 @@ struct verifier {
 
     int64_t closed_hour; /* as of this read transaction */
     int64_t closed_day;
+    int64_t durations_from;    /* hour; earlier sums do not know them */
     struct retention_row kept; /* likewise */
 
     /* What a share should hold: rows of the traffic tables, and packed entries. */

@@ -125,7 +125,7 @@ enum err list_values(struct sqlite_reader *reader, struct scan *scan, const stru
     enum err err = add_up_values(reader, scan, &sums, fault);
     struct ranking ranking = {.entries = sums.values.entries,
                               .count = sums.values.count,
-                              .measure = rank_measure(ask->order),
+                              .measure = rank_measure(reader, ask->order),
                               .name = value_text,
                               .ctx = &sums};
     if (!err)

@@ -91,6 +91,7 @@ static bool subtract(const struct report_filter *filter, const struct totals *da
     rest.bytes_sent -= part->bytes_sent;
     rest.bytes_received -= part->bytes_received;
     rest.errors -= part->errors;
+    rest.duration_ms -= part->duration_ms;
     if (rest.count == 0 && rest.bytes_sent == 0 && rest.bytes_received == 0 && rest.errors == 0)
         return false;
     if (!filter->sums_only && day->max_concurrency > 0 && part->max_concurrency == day->max_concurrency)
@@ -205,6 +206,8 @@ enum err sqlite_chart(struct sqlite_reader *reader, const struct report_filter *
     }
     if (!fill_zero)
         chart_drop_empty(&filling.chart);
+    for (size_t i = 0; i < filling.chart.count; i++)
+        filling.chart.points[i].totals = scan_answer(reader, &filling.chart.points[i].totals);
     *ret_chart = filling.chart;
     return OK;
 }

@@ -115,8 +115,10 @@ static enum err list_domains(struct sqlite_reader *reader, const struct scan *sc
 {
     struct tally tally = {0};
     enum err err = add_up_all(reader, scan, scan->filter->has_error ? SCAN_ERRORS : SCAN_DOMAINS, &tally, fault);
-    struct ranking ranking = {
-        .entries = tally.entries, .count = tally.count, .measure = rank_measure(ask->order), .name = domain_name};
+    struct ranking ranking = {.entries = tally.entries,
+                              .count = tally.count,
+                              .measure = rank_measure(reader, ask->order),
+                              .name = domain_name};
     if (!err)
         err = rank_list(reader, &ranking, ask, sink, ret_other, fault);
     tally_release(&tally);
@@ -208,7 +210,7 @@ static enum err sample_domains(const struct error_giving *giving, size_t error, 
     struct ranking ranking = {.entries = sums->pairs.entries,
                               .chosen = sums->order + sums->begin[error],
                               .count = sums->begin[error + 1] - sums->begin[error],
-                              .measure = rank_measure(ORDER_ERRORS),
+                              .measure = rank_measure(giving->reader, ORDER_ERRORS),
                               .name = domain_name};
     size_t wanted = ranking.count < LIMIT_SAMPLE_DOMAINS ? ranking.count : LIMIT_SAMPLE_DOMAINS;
     return rank_each(giving->reader, &ranking, 0, wanted, take_sample, samples, fault);
@@ -220,7 +222,7 @@ static enum err give_error(void *ctx, const struct tally_entry *entry, const cha
     struct samples samples = {.count = 0};
     enum err err = sample_domains(giving, (size_t)(entry - giving->sums->errors.entries), &samples, fault);
     struct list_row row = {.name = name,
-                           .totals = entry->totals,
+                           .totals = scan_answer(giving->reader, &entry->totals),
                            .samples = (const char *const *)samples.domains,
                            .sample_count = samples.count};
     if (!err)
@@ -236,7 +238,7 @@ static enum err give_errors(struct sqlite_reader *reader, const struct error_sum
     struct error_giving giving = {reader, sums, sink};
     struct ranking ranking = {.entries = sums->errors.entries,
                               .count = sums->errors.count,
-                              .measure = rank_measure(ask->order),
+                              .measure = rank_measure(reader, ask->order),
                               .name = error_name};
     size_t begin, end;
     uint32_t *chosen;

@@ -155,6 +155,7 @@ static enum err give_log(const struct part_reading *reading, size_t log, int sec
                                  .bytes_received = part_number(part, PART_RECEIVED, log),
                                  .errors = part_number(part, PART_ERRORS, log),
                                  .max_concurrency = part_number(part, PART_CONCURRENCY, log),
+                                 .duration_ms = part_number(part, PART_DURATION, log),
                                  .first = row.at,
                                  .last = row.at};
     bool passes = reading->pass->source != SCAN_ERRORS || row.error != 0;

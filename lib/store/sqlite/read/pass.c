@@ -24,7 +24,8 @@ static void add_value(sqlite3_context *context, int count, sqlite3_value **value
                                       .bytes_sent = sqlite3_value_int64(values[2]),
                                       .bytes_received = sqlite3_value_int64(values[3]),
                                       .errors = sqlite3_value_int64(values[4]),
-                                      .max_concurrency = sqlite3_value_int64(values[5])}};
+                                      .max_concurrency = sqlite3_value_int64(values[5]),
+                                      .duration_ms = sqlite3_value_int64(values[6])}};
     (void)count;
     if (dimensions[reader->pass->by].kind == VALUE_ADDRESS)
         row.ip = (struct slice){sqlite3_value_blob(values[0]), (size_t)sqlite3_value_bytes(values[0])};
@@ -42,7 +43,7 @@ static void add_no_more(sqlite3_context *context)
 enum err pass_make_aggregate(struct sqlite_reader *reader, struct fault *fault)
 {
     int flags = SQLITE_UTF8 | SQLITE_DIRECTONLY;
-    if (sqlite3_create_function_v2(reader->db.handle, "tally", 6, flags, reader, NULL, add_value, add_no_more, NULL))
+    if (sqlite3_create_function_v2(reader->db.handle, "tally", 7, flags, reader, NULL, add_value, add_no_more, NULL))
         return db_fault(&reader->db, "tally", fault);
     return OK;
 }
@@ -66,7 +67,7 @@ static bool wanted_error(const struct scan *scan, int64_t error)
 /* A row of raw_log. SCAN_ERRORS skips logs without one. */
 enum err pass_take_raw(const struct pass *pass, sqlite3_stmt *statement, int64_t start)
 {
-    struct scan_row row = {.at = start + sqlite3_column_int64(statement, 7),
+    struct scan_row row = {.at = start + sqlite3_column_int64(statement, 8),
                            .error = sqlite3_column_int64(statement, 0),
                            .domain = sqlite3_column_int64(statement, 1)};
     if (pass->source == SCAN_ERRORS && !wanted_error(pass->scan, row.error))
@@ -87,7 +88,7 @@ static void read_value(sqlite3_stmt *statement, enum dimension by, struct scan_r
 /* A row of raw_log with all that it holds. */
 enum err pass_take_log(const struct pass *pass, sqlite3_stmt *statement, int64_t start)
 {
-    struct scan_row row = {.at = sqlite3_column_int64(statement, 8) * WHEN_QUARTER + sqlite3_column_int64(statement, 7),
+    struct scan_row row = {.at = sqlite3_column_int64(statement, 9) * WHEN_QUARTER + sqlite3_column_int64(statement, 8),
                            .error = sqlite3_column_int64(statement, 0),
                            .domain = sqlite3_column_int64(statement, 1)};
     (void)start;

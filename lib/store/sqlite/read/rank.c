@@ -23,9 +23,18 @@ static int64_t measure_errors(const struct totals *totals)
     return totals->errors;
 }
 
-rank_measure_fn rank_measure(enum list_order order)
+/* All tie. */
+static int64_t measure_nothing(const struct totals *totals)
+{
+    (void)totals;
+    return 0;
+}
+
+rank_measure_fn rank_measure(const struct sqlite_reader *reader, enum list_order order)
 {
     switch (order) {
+    case ORDER_DURATION:
+        return reader->lacks_durations ? measure_nothing : totals_avg_duration;
     case ORDER_BYTES:
         return measure_bytes;
     case ORDER_COUNT:
@@ -233,6 +242,7 @@ void rank_bounds(const struct ranking *ranking, const struct list_ask *ask, size
 }
 
 struct giving {
+    const struct sqlite_reader *reader;
     const struct ranking *ranking;
     const struct list_sink *sink;
     bool *listed; /* by entry */
@@ -241,7 +251,7 @@ struct giving {
 static enum err give_row(void *ctx, const struct tally_entry *entry, const char *name, struct fault *fault)
 {
     struct giving *giving = ctx;
-    struct list_row row = {.name = name, .totals = entry->totals};
+    struct list_row row = {.name = name, .totals = scan_answer(giving->reader, &entry->totals)};
     giving->listed[entry - giving->ranking->entries] = true;
     return giving->sink->row(giving->sink->ctx, &row, fault);
 }
@@ -262,7 +272,7 @@ static enum err give_list(struct sqlite_reader *reader, const struct ranking *ra
                           const struct list_sink *sink, struct totals *ret_other, struct fault *fault)
 {
     size_t entries = ranking->count ? (size_t)(ranked_entry(ranking, ranking->count - 1) - ranking->entries) + 1 : 1;
-    struct giving giving = {ranking, sink, calloc(entries, sizeof *giving.listed)};
+    struct giving giving = {reader, ranking, sink, calloc(entries, sizeof *giving.listed)};
     if (!giving.listed)
         return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
     size_t begin, end;
@@ -273,6 +283,7 @@ static enum err give_list(struct sqlite_reader *reader, const struct ranking *ra
         err = rank_each(reader, ranking, begin, end, give_row, &giving, fault);
     if (!err)
         *ret_other = sum_others(ranking, giving.listed);
+    *ret_other = scan_answer(reader, ret_other);
     free(giving.listed);
     return err;
 }

@@ -20,7 +20,7 @@ struct ranking {
 /* Takes a row; the name is borrowed. */
 typedef enum err (*rank_take)(void *ctx, const struct tally_entry *entry, const char *name, struct fault *fault);
 
-rank_measure_fn rank_measure(enum list_order order);
+rank_measure_fn rank_measure(const struct sqlite_reader *reader, enum list_order order);
 
 /* Takes what is not in question out of the ranking: names that do not contain `part`, unless that is empty.
  * *ret_chosen, which the ranking borrows, is to be freed; NULL after an error and where all rows stay. */

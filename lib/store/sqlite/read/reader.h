@@ -13,10 +13,11 @@ struct pass;
 struct sqlite_reader {
     struct store_reader base;
     struct db db;
-    int64_t timeout_ms;  /* 0: none */
-    int64_t deadline_ms; /* of the report under way, monotonic; 0: none */
-    bool held;           /* in a read transaction of sqlite_hold's */
-    int64_t file[4];     /* which file it is: see read/state.c */
+    int64_t timeout_ms;   /* 0: none */
+    int64_t deadline_ms;  /* of the report under way, monotonic; 0: none */
+    bool lacks_durations; /* of the report under way: sums of an older version do not know them */
+    bool held;            /* in a read transaction of sqlite_hold's */
+    int64_t file[4];      /* which file it is: see read/state.c */
     struct tally_cache cache;
     const struct pass *pass;                     /* read/pass.h: the reading under way */
     struct part part;                            /* the one that is read */

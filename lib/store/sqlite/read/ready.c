@@ -15,6 +15,14 @@ bool scan_is_late(const struct sqlite_reader *reader)
     return reader->deadline_ms && mono_ms() > reader->deadline_ms;
 }
 
+struct totals scan_answer(const struct sqlite_reader *reader, const struct totals *totals)
+{
+    struct totals answer = *totals;
+    if (reader->lacks_durations)
+        answer.duration_ms = DURATION_UNKNOWN;
+    return answer;
+}
+
 /* ---- names ---- */
 
 static enum err find_name(struct sqlite_reader *reader, bool is_asked, struct slice text, int64_t *ret_id,
@@ -99,6 +107,7 @@ static enum err read_closing(struct sqlite_reader *reader, struct scan *scan, st
     scan->row_from = sqlite3_column_int64(statement, 6);
     scan->part_from = sqlite3_column_int64(statement, 7);
     scan->part_to = sqlite3_column_int64(statement, 8);
+    scan->durations_from = sqlite3_column_int64(statement, 9) * WHEN_HOUR;
     sqlite3_reset(statement);
     return OK;
 }
@@ -119,7 +128,9 @@ enum err scan_check_kept(const struct scan *scan, struct fault *fault)
 static enum err find_terms(struct sqlite_reader *reader, struct scan *scan, bool of_errors, struct fault *fault)
 {
     enum err err = match_begin(reader, scan->filter, &scan->match, fault);
-    scan->has_terms = filter_needs_logs(scan->filter, of_errors);
+    bool lacks_durations = scan->filter->durations && scan->filter->from < scan->durations_from;
+    reader->lacks_durations = lacks_durations && scan->filter->from < scan->raw_from;
+    scan->has_terms = filter_needs_logs(scan->filter, of_errors) || (lacks_durations && !reader->lacks_durations);
     for (size_t i = 0; !err && i < TERMS; i++) {
         const struct report_term *term = &scan->filter->terms[i];
         err = find_name(reader, term->is_set && dimensions[i].kind == VALUE_NAME, term->text, &scan->names[i], fault);

@@ -22,6 +22,7 @@ struct scan {
     int64_t raw_from; /* what is older is gone, Unix seconds: raw logs, … */
     int64_t hour_from;
     int64_t day_from;
+    int64_t durations_from;     /* sums of earlier times do not have them */
     int64_t row_from;           /* no row of raw_log is of an earlier quarter of an hour */
     int64_t part_from, part_to; /* and no part of another day */
     int64_t *users;             /* whose rows to read; a single 0 stands for everyone */
@@ -62,6 +63,9 @@ typedef enum err (*scan_sink)(void *ctx, const struct scan_row *row);
 enum err scan_begin(struct sqlite_reader *reader, const struct report_filter *filter, bool of_errors,
                     struct scan *ret_scan, struct fault *fault);
 void scan_end(struct sqlite_reader *reader, struct scan *scan);
+
+/* As it is told: of times that only sums of an older version know, without durations. */
+struct totals scan_answer(const struct sqlite_reader *reader, const struct totals *totals);
 
 /* Has the report under way used up its time? */
 bool scan_is_late(const struct sqlite_reader *reader);

@@ -122,6 +122,6 @@ enum err sqlite_summary(struct sqlite_reader *reader, const struct report_filter
         err = add_up(reader, &scan, source, TIER_16_DAYS, &all, &totals, fault);
     scan_end(reader, &scan);
     if (!err)
-        *ret_totals = totals;
+        *ret_totals = scan_answer(reader, &totals);
     return err;
 }

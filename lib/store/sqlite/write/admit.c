@@ -171,7 +171,7 @@ enum err sqlite_admit(struct sqlite_writer *writer, struct store_item *item, int
 enum err sqlite_put_total(struct sqlite_writer *writer, const struct totals *sums, struct fault *fault)
 {
     sqlite3_stmt *statement = sql_of(&writer->db, W_SET_TOTAL);
-    BIND_ALL(statement, sums->count, sums->bytes_sent, sums->bytes_received, sums->errors);
+    BIND_ALL(statement, sums->count, sums->bytes_sent, sums->bytes_received, sums->errors, sums->duration_ms);
     return db_run(&writer->db, statement, "add to total", fault);
 }
 

@@ -342,6 +342,8 @@ enum err sqlite_close_next(struct sqlite_writer *writer, int64_t now, bool *ret_
 {
     int64_t limit = 0;
     *ret_more = false;
+    if (now < writer->closed.since)
+        return OK;
     enum err err = hour_limit(writer, now, &limit, fault);
     int64_t hour = 0;
     if (!err)

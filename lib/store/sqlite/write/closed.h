@@ -26,6 +26,7 @@ struct horizons {
 
 /* Hours and days before these are closed (the table closing); and the day that is being packed. */
 struct writer_closed {
+    int64_t since; /* before it nothing is closed, and no log moves: the table upgrade. Unix seconds */
     int64_t hour;
     int64_t day;
     struct packing packing;

@@ -259,7 +259,7 @@ static enum err find_day(struct sqlite_writer *writer, int64_t *ret_day, struct 
 enum err sqlite_compact_next(struct sqlite_writer *writer, int64_t now, bool *ret_more, struct fault *fault)
 {
     int64_t day = 0;
-    if (writer->compact.done_until == writer->closed.day || now < writer->compact.since)
+    if (writer->compact.done_until == writer->closed.day || now < writer->closed.since)
         return OK;
     enum err err = find_day(writer, &day, fault);
     if (err)

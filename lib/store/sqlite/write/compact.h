@@ -8,7 +8,7 @@ void sqlite_compact_init(struct writer_compact *compact);
 void sqlite_compact_release(struct writer_compact *compact);
 
 /* Moves some logs of closed days into parts, in a transaction of its own, from the time in the
- * table packing on; *ret_more when there may be others. `now`: Unix seconds. */
+ * table upgrade on; *ret_more when there may be others. `now`: Unix seconds. */
 enum err sqlite_compact_next(struct sqlite_writer *writer, int64_t now, bool *ret_more, struct fault *fault);
 
 /* For a transaction that wants to delete some of them: makes rows of the logs of a user and day again. */

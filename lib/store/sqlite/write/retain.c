@@ -123,7 +123,7 @@ static enum err prune_table(struct sqlite_writer *writer, int table, enum writer
 static enum err count_logs(struct sqlite_writer *writer, int64_t logs, struct fault *fault)
 {
     sqlite3_stmt *statement = sql_of(&writer->db, W_GONE);
-    BIND_ALL(statement, logs, 0, 0, 0, 0);
+    BIND_ALL(statement, logs, 0, 0, 0, 0, 0);
     return db_run(&writer->db, statement, "count deleted logs", fault);
 }
 

@@ -113,7 +113,7 @@ static enum err count_gone(struct sqlite_writer *writer, size_t *ret_first, stru
     if (i == 0)
         return OK;
     sqlite3_stmt *statement = sql_of(&writer->db, W_GONE);
-    BIND_ALL(statement, (int64_t)i, gone.count, gone.bytes_sent, gone.bytes_received, gone.errors);
+    BIND_ALL(statement, (int64_t)i, gone.count, gone.bytes_sent, gone.bytes_received, gone.errors, gone.duration_ms);
     return db_run(&writer->db, statement, "count logs older than what is kept", fault);
 }
 

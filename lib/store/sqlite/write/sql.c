@@ -28,5 +28,5 @@ enum err sqlite_lookup(struct db *db, enum writer_statement which, int64_t value
 
 struct totals sqlite_raw_totals(sqlite3_stmt *statement)
 {
-    return row_totals_at(statement, 4, sqlite3_column_int64(statement, 9));
+    return row_totals_at(statement, 4, sqlite3_column_int64(statement, 10));
 }

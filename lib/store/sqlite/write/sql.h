@@ -91,27 +91,31 @@
     X(W_SPOOL_BLOCKS_DROP, "DELETE FROM spool_block WHERE number IN (SELECT number FROM spool_block WHERE state = 3"   \
                            " AND settled_at < ?1 LIMIT 500)")                                                          \
     X(W_ORDER_USER_ADD, "INSERT OR IGNORE INTO order_user (order_id, user_id) VALUES (?1, ?2)")                        \
-    X(W_SET_TOTAL, "UPDATE total SET count = ?1, bytes_sent = ?2, bytes_received = ?3, errors = ?4 WHERE id = 1")      \
+    X(W_SET_TOTAL, "UPDATE total SET count = ?1, bytes_sent = ?2, bytes_received = ?3, errors = ?4, duration_ms = ?5"  \
+                   " WHERE id = 1")                                                                                    \
     X(W_QUARTER_ADD,                                                                                                   \
       "INSERT INTO traffic_quarter (bucket, user_id, count, bytes_sent, bytes_received, errors, max_concurrency,"      \
-      " first_second, last_second) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"                                        \
+      " duration_ms, first_second, last_second) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"                      \
       " ON CONFLICT DO UPDATE SET count = count + ?3, bytes_sent = bytes_sent + ?4,"                                   \
       " bytes_received = bytes_received + ?5, errors = errors + ?6, max_concurrency = max(max_concurrency, ?7),"       \
-      " first_second = min(first_second, ?8), last_second = max(last_second, ?9)")                                     \
+      " duration_ms = duration_ms + ?8, first_second = min(first_second, ?9), last_second = max(last_second, ?10)")    \
     X(W_HOUR_ADD,                                                                                                      \
       "INSERT INTO traffic_hour (bucket, user_id, order_id, count, bytes_sent, bytes_received, errors,"                \
-      " max_concurrency) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"                                                      \
+      " max_concurrency, duration_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"                                     \
       " ON CONFLICT DO UPDATE SET count = count + ?4, bytes_sent = bytes_sent + ?5,"                                   \
-      " bytes_received = bytes_received + ?6, errors = errors + ?7, max_concurrency = max(max_concurrency, ?8)")       \
+      " bytes_received = bytes_received + ?6, errors = errors + ?7, max_concurrency = max(max_concurrency, ?8),"       \
+      " duration_ms = duration_ms + ?9")                                                                               \
     X(W_DAY_ADD,                                                                                                       \
       "INSERT INTO traffic_day (bucket, user_id, order_id, count, bytes_sent, bytes_received, errors,"                 \
-      " max_concurrency) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"                                                      \
+      " max_concurrency, duration_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"                                     \
       " ON CONFLICT DO UPDATE SET count = count + ?4, bytes_sent = bytes_sent + ?5,"                                   \
-      " bytes_received = bytes_received + ?6, errors = errors + ?7, max_concurrency = max(max_concurrency, ?8)")       \
+      " bytes_received = bytes_received + ?6, errors = errors + ?7, max_concurrency = max(max_concurrency, ?8),"       \
+      " duration_ms = duration_ms + ?9")                                                                               \
     X(W_CLOSE_TRAFFIC,                                                                                                 \
       "INSERT INTO traffic_day (user_id, order_id, bucket, count, bytes_sent, bytes_received, errors,"                 \
-      " max_concurrency) SELECT user_id, order_id, ?1, sum(count), sum(bytes_sent), sum(bytes_received),"              \
-      " sum(errors), max(max_concurrency) FROM traffic_hour WHERE bucket >= ?1 * 24 AND bucket < (?1 + 1) * 24"        \
+      " max_concurrency, duration_ms) SELECT user_id, order_id, ?1, sum(count), sum(bytes_sent), sum(bytes_received)," \
+      " sum(errors), max(max_concurrency), sum(duration_ms) FROM traffic_hour WHERE bucket >= ?1 * 24 AND bucket < "   \
+      "(?1 + 1) * 24"                                                                                                  \
       " GROUP BY user_id, order_id")                                                                                   \
     X(W_NEXT_HOUR, "SELECT bucket / 4 FROM traffic_quarter WHERE bucket >= ?1 * 4 ORDER BY bucket LIMIT 1")            \
     X(W_STORED_QUARTER, NEXT_STORED_QUARTER("?1"))                                                                     \
@@ -133,7 +137,7 @@
     X(W_NOTE_CHANGE, "UPDATE closing SET changes = changes + 1 WHERE id = 1")                                          \
     X(W_RAW_QUARTER,                                                                                                   \
       "SELECT user_id, domain, error, order_id, count, bytes_sent, bytes_received, error_count, max_concurrency,"      \
-      " quarter * 900 + second FROM " STORED_LOG " WHERE quarter = ?1")                                                \
+      " duration_ms, quarter * 900 + second FROM " STORED_LOG " WHERE quarter = ?1")                                   \
     X(W_NEXT_USER,                                                                                                     \
       "SELECT user_id FROM rollup_chunk WHERE tier = ?1 AND bucket = ?2 AND user_id > ?3 ORDER BY user_id LIMIT 1")    \
     X(W_CHUNKS_OF_USER, "SELECT entries FROM rollup_chunk WHERE tier = ?1 AND bucket = ?2 AND user_id = ?3")           \
@@ -152,9 +156,11 @@
       " + (SELECT ifnull(sum(bytes_sent), 0)" GONE_DAYS "), bytes_received = bytes_received"                           \
       " + (SELECT ifnull(sum(bytes_received), 0)" GONE_DAYS                                                            \
       "), errors = errors + (SELECT ifnull(sum(errors), 0)" GONE_DAYS                                                  \
+      "), duration_ms = duration_ms + (SELECT ifnull(sum(duration_ms), 0)" GONE_DAYS                                   \
       "), raw_from = ?1, hour_from = ?2, day_from = ?3 WHERE id = 1")                                                  \
     X(W_GONE, "UPDATE retention SET logs = logs + ?1, count = count + ?2, bytes_sent = bytes_sent + ?3,"               \
-              " bytes_received = bytes_received + ?4, errors = errors + ?5 WHERE id = 1")                              \
+              " bytes_received = bytes_received + ?4, errors = errors + ?5, duration_ms = max(0, duration_ms + ?6)"    \
+              " WHERE id = 1")                                                                                         \
     X(W_DAYS_SWEPT, "UPDATE retention SET days_swept = ?1 WHERE id = 1")                                               \
     X(W_RAW_PRUNE, PRUNE("raw_log", "quarter, user_id, domain, order_id, batch_id, line", "quarter < ?1"))             \
     X(W_QUARTER_PRUNE, PRUNE("traffic_quarter", "bucket, user_id", "bucket < ?1"))                                     \
@@ -175,10 +181,11 @@
                        " AND bucket IN (?3 * 4, ?3 * 4 + 1, ?3 * 4 + 2, ?3 * 4 + 3)")                                  \
     X(W_HOUR_DROP, "DELETE FROM traffic_hour WHERE bucket = ?3 AND user_id = ?1 AND order_id = ?2")                    \
     X(W_DAY_DROP, "DELETE FROM traffic_day WHERE user_id = ?1 AND order_id = ?2 AND bucket = ?3")                      \
-    X(W_DAY_REDO, "INSERT INTO traffic_day (user_id, order_id, bucket, count, bytes_sent, bytes_received, errors,"     \
-                  " max_concurrency) " HOURS_OF_DAY "SELECT ?1, ?2, ?3, sum(count), sum(bytes_sent),"                  \
-                  " sum(bytes_received), sum(errors), max(max_concurrency) FROM hours CROSS JOIN traffic_hour"         \
-                  " WHERE bucket = hour AND user_id = ?1 AND order_id = ?2 HAVING count(*) > 0")                       \
+    X(W_DAY_REDO,                                                                                                      \
+      "INSERT INTO traffic_day (user_id, order_id, bucket, count, bytes_sent, bytes_received, errors,"                 \
+      " max_concurrency, duration_ms) " HOURS_OF_DAY "SELECT ?1, ?2, ?3, sum(count), sum(bytes_sent),"                 \
+      " sum(bytes_received), sum(errors), max(max_concurrency), sum(duration_ms) FROM hours CROSS JOIN traffic_hour"   \
+      " WHERE bucket = hour AND user_id = ?1 AND order_id = ?2 HAVING count(*) > 0")                                   \
     X(W_DAYS_DROP_FROM, "DELETE FROM traffic_day WHERE bucket >= ?1")                                                  \
     X(W_CHUNKS_DROP_USER, "DELETE FROM rollup_chunk WHERE tier = ?2 AND bucket = ?3 AND user_id = ?1")                 \
     X(W_PAIR_DROP,                                                                                                     \
@@ -191,7 +198,8 @@
       " AND q.bucket >= (SELECT closed_hour * 4 FROM closing))")                                                       \
     X(W_NAME_DROP, "DELETE FROM name WHERE id = ?1")                                                                   \
     X(W_TAKE, "DELETE FROM raw_log WHERE (" LOG_KEY ") IN (SELECT " LOG_KEY " FROM raw_log WHERE " SELECTED            \
-              " LIMIT ?16) RETURNING user_id, order_id, second, count, bytes_sent, bytes_received, error_count")       \
+              " LIMIT ?16) RETURNING user_id, order_id, second, count, bytes_sent, bytes_received, error_count,"       \
+              " duration_ms")                                                                                          \
     X(W_IMPORTED, "SELECT b.source, r.second, " LOG_HASH " FROM (SELECT * FROM raw_log WHERE " SELECTED                \
                   " LIMIT ?16) AS r JOIN import_batch AS b ON b.batch_id = r.batch_id")                                \
     X(W_PACKED_USERS, "SELECT DISTINCT user_id FROM packed_log AS raw_log WHERE " SELECTED)                            \
@@ -207,8 +215,8 @@
                           " AND user_id BETWEEN ?3 AND ?4")                                                            \
     X(W_QUARTERS_OF_ALL,                                                                                               \
       "INSERT INTO traffic_quarter (bucket, user_id, count, bytes_sent, bytes_received, errors, max_concurrency,"      \
-      " first_second, last_second) SELECT bucket, 0, sum(count), sum(bytes_sent), sum(bytes_received), sum(errors),"   \
-      " max(max_concurrency), min(first_second), max(last_second) FROM traffic_quarter"                                \
+      " duration_ms, first_second, last_second) SELECT bucket, 0, sum(count), sum(bytes_sent), sum(bytes_received),"   \
+      " sum(errors), max(max_concurrency), sum(duration_ms), min(first_second), max(last_second) FROM traffic_quarter" \
       " WHERE bucket >= ?1 * 4 AND bucket < ?1 * 4 + 4 AND user_id > 0 GROUP BY bucket")
 
 enum writer_statement {

@@ -5,6 +5,7 @@
 
 #include "store/sqlite/write/admit.h"
 #include "store/sqlite/write/compact.h"
+#include "base/int64.h"
 #include "store/sqlite/write/import_log.h"
 #include "store/sqlite/write/redo.h"
 #include "store/sqlite/write/upkeep.h"
@@ -57,6 +58,7 @@ static enum err note_log(struct slice_of_logs *slice, sqlite3_stmt *statement)
                             .bytes_sent = sqlite3_column_int64(statement, 4),
                             .bytes_received = sqlite3_column_int64(statement, 5),
                             .errors = sqlite3_column_int64(statement, 6),
+                            .duration_ms = sqlite3_column_int64(statement, 7),
                             .first = ts,
                             .last = ts};
     slice->taken.logs++;
@@ -196,13 +198,14 @@ enum err sqlite_take_total(struct sqlite_writer *writer, const struct totals *to
         !take_away(&grand->bytes_received, totals->bytes_received) || !take_away(&grand->errors, totals->errors))
         return fault_set(fault, ERR_UNAVAILABLE,
                          "the table total holds less than the logs that are to be deleted: run analyticsctl verify");
+    grand->duration_ms = max64(0, grand->duration_ms - totals->duration_ms); /* an older version did not add it */
     return sqlite_put_total(writer, grand, fault);
 }
 
 /* Logs that are gone count as those that are no longer kept: batches say how many came. */
 static enum err count_taken(struct sqlite_writer *writer, const struct taken *taken, struct fault *fault)
 {
-    BIND_ALL(sql_of(&writer->db, W_GONE), taken->logs, 0, 0, 0, 0);
+    BIND_ALL(sql_of(&writer->db, W_GONE), taken->logs, 0, 0, 0, 0, 0);
     enum err err = db_run(&writer->db, sql_of(&writer->db, W_GONE), "count deleted logs", fault);
     return err ? err : sqlite_take_total(writer, &taken->totals, fault);
 }

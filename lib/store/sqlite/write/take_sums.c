@@ -146,7 +146,8 @@ static enum err take_hours(struct sqlite_writer *writer, const struct selection 
 /* Sums before the horizon of logs stand in the table retention too. */
 static enum err count_taken(struct sqlite_writer *writer, const struct totals *sums, struct fault *fault)
 {
-    BIND_ALL(sql_of(&writer->db, W_GONE), 0, -sums->count, -sums->bytes_sent, -sums->bytes_received, -sums->errors);
+    BIND_ALL(sql_of(&writer->db, W_GONE), 0, -sums->count, -sums->bytes_sent, -sums->bytes_received, -sums->errors,
+             -sums->duration_ms);
     enum err err = db_run(&writer->db, sql_of(&writer->db, W_GONE), "count deleted sums", fault);
     return err ? err : sqlite_take_total(writer, sums, fault);
 }

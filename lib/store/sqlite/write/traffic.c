@@ -34,7 +34,7 @@ static enum err put_quarter(struct writer_traffic *traffic, const struct fold_en
     int64_t start = entry->key.bucket * WHEN_QUARTER;
     sqlite3_stmt *statement = sql_of(traffic->db, W_QUARTER_ADD);
     BIND_ALL(statement, entry->key.bucket, entry->key.user_id, t->count, t->bytes_sent, t->bytes_received, t->errors,
-             t->max_concurrency, t->first - start, t->last - start);
+             t->max_concurrency, t->duration_ms, t->first - start, t->last - start);
     return db_run(traffic->db, statement, "add to traffic_quarter", fault);
 }
 
@@ -45,7 +45,7 @@ static enum err put_bucket(struct writer_traffic *traffic, enum writer_statement
     const struct totals *t = &entry->totals;
     sqlite3_stmt *statement = sql_of(traffic->db, which);
     BIND_ALL(statement, bucket, entry->key.user_id, entry->key.order_id, t->count, t->bytes_sent, t->bytes_received,
-             t->errors, t->max_concurrency);
+             t->errors, t->max_concurrency, t->duration_ms);
     return db_run(traffic->db, statement, "add to traffic", fault);
 }
 

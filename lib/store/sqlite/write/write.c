@@ -41,10 +41,10 @@ static enum err load_state(struct sqlite_writer *writer, struct fault *fault)
         {"SELECT day_from FROM retention", &writer->closed.horizons.day_from},
         {"SELECT days_swept FROM retention", &writer->pruning.swept},
         {"SELECT has_old FROM import_state", &has_old_imports},
-        {"SELECT since FROM packing", &writer->compact.since},
+        {"SELECT since FROM upgrade", &writer->closed.since},
         {"PRAGMA auto_vacuum", &auto_vacuum},
     };
-    static const char total_sql[] = "SELECT count, bytes_sent, bytes_received, errors, 0 FROM total";
+    static const char total_sql[] = "SELECT count, bytes_sent, bytes_received, errors, 0, duration_ms FROM total";
     enum err err = row_read_totals(&writer->db, total_sql, &writer->admit.grand, fault);
     for (size_t i = 0; !err && i < sizeof rows / sizeof *rows; i++)
         err = db_get_i64(&writer->db, rows[i].sql, 0, rows[i].value, fault);

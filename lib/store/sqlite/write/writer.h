@@ -57,7 +57,6 @@ struct writer_import {
 
 /* write/compact.c: the memory is kept from slice to slice. */
 struct writer_compact {
-    int64_t since;      /* the table packing */
     int64_t done_until; /* no day that was closed when this one was has rows, but for late logs; -1: perhaps */
     bool has_moved;     /* rows, since the last time that none were left: their pages are free */
     struct part_log *logs;
@@ -132,6 +131,7 @@ static inline struct totals log_totals(const struct log_record *log)
                            .bytes_received = log->bytes_received,
                            .errors = log->error_count,
                            .max_concurrency = log->max_concurrency,
+                           .duration_ms = log->duration_ms,
                            .first = log->ts,
                            .last = log->ts};
 }
