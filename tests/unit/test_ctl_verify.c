@@ -136,12 +136,15 @@ START_TEST(a_missing_entry_in_words)
     char expected[1024];
     snprintf(
         expected, sizeof expected, "%s",
-        plain_text("SELECT format('rollup_chunk, day from %s UTC, user %d, order %d, domain %s: is missing; should be"
-                   " there with count %d, bytes_sent %d, bytes_received %d, errors %d, max_concurrency %d, first %s,"
-                   " last %s', datetime(day * 86400, 'unixepoch'), u, order_id, text, count, bytes_sent,"
-                   " bytes_received, error_count, max_concurrency, datetime(quarter * 900 + second, 'unixepoch'),"
-                   " datetime(quarter * 900 + second, 'unixepoch')) FROM " LONE " JOIN raw_log ON user_id = u AND"
-                   " domain = d AND quarter / 96 = day JOIN name ON name.id = domain"));
+        plain_text(
+            "SELECT format('rollup_chunk, day from %s UTC, user %d, order %d, domain %s: is missing; should be"
+            " there with count %d, bytes_sent %d, bytes_received %d, errors %d, max_concurrency %d, duration_ms %d, "
+            "first"
+            " %s,"
+            " last %s', datetime(day * 86400, 'unixepoch'), u, order_id, text, count, bytes_sent,"
+            " bytes_received, error_count, max_concurrency, duration_ms, datetime(quarter * 900 + second, 'unixepoch'),"
+            " datetime(quarter * 900 + second, 'unixepoch')) FROM " LONE " JOIN raw_log ON user_id = u AND"
+            " domain = d AND quarter / 96 = day JOIN name ON name.id = domain"));
     plain_exec("DELETE FROM rollup_chunk WHERE (tier, bucket, user_id) = (SELECT 2, day, u FROM " LONE ")");
     ck_status(1, "verify");
     ck_has(ctl_out, expected);

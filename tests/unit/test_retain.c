@@ -42,7 +42,7 @@ static void set_up(void)
     ck_assert_int_eq(
         sqlite3_exec(aside,
                      "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; CREATE TABLE every_log (ts, user_id,"
-                     " order_id, domain, error, count, sent, received, errors, most)",
+                     " order_id, domain, error, count, sent, received, errors, most, took)",
                      NULL, NULL, NULL),
         SQLITE_OK);
     seed(1);
@@ -72,11 +72,11 @@ static sqlite3 *open_beside(void)
     plain_run(db, sql);
     parts_show_as(db, "stored");
     plain_run(db, "DROP TABLE IF EXISTS temp.raw_log");
-    plain_run(db,
-              "CREATE TEMP TABLE raw_log AS SELECT ts / 900 AS quarter, user_id, d.id AS domain, order_id, ts % 900 AS"
-              " second, x.id AS error, count, sent AS bytes_sent, received AS bytes_received, errors AS error_count,"
-              " most AS max_concurrency FROM aside.every_log JOIN main.name AS d ON d.text = domain"
-              " JOIN main.name AS x ON x.text = error");
+    plain_run(
+        db, "CREATE TEMP TABLE raw_log AS SELECT ts / 900 AS quarter, user_id, d.id AS domain, order_id, ts % 900 AS"
+            " second, x.id AS error, count, sent AS bytes_sent, received AS bytes_received, errors AS error_count,"
+            " most AS max_concurrency, took AS duration_ms FROM aside.every_log JOIN main.name AS d ON d.text = domain"
+            " JOIN main.name AS x ON x.text = error");
     return db;
 }
 
@@ -92,19 +92,19 @@ static void add(struct batch *batch, struct log_record log, const char *domain, 
 static void write_aside(const struct batch *batch)
 {
     sqlite3_stmt *insert = NULL;
-    sqlite3_prepare_v2(aside, "INSERT INTO every_log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", -1, &insert, NULL);
+    sqlite3_prepare_v2(aside, "INSERT INTO every_log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", -1, &insert, NULL);
     for (uint32_t i = 0; i < batch->log_count; i++) {
         const struct log_record *log = &batch->logs[i];
         struct slice domain = batch_name(batch, log->name[NAME_DOMAIN]),
                      error = batch_name(batch, log->name[NAME_ERROR]);
-        const int64_t values[] = {log->count, log->bytes_sent, log->bytes_received, log->error_count,
-                                  log->max_concurrency};
+        const int64_t values[] = {log->count,       log->bytes_sent,      log->bytes_received,
+                                  log->error_count, log->max_concurrency, log->duration_ms};
         sqlite3_bind_int64(insert, 1, log->ts);
         sqlite3_bind_int64(insert, 2, log->user_id);
         sqlite3_bind_int64(insert, 3, log->order_id);
         sqlite3_bind_text(insert, 4, domain.len ? domain.data : "", (int)domain.len, SQLITE_STATIC);
         sqlite3_bind_text(insert, 5, error.len ? error.data : "", (int)error.len, SQLITE_STATIC);
-        for (int j = 0; j < 5; j++)
+        for (int j = 0; j < 6; j++)
             sqlite3_bind_int64(insert, 6 + j, values[j]);
         ck_assert_int_eq(sqlite3_step(insert), SQLITE_DONE);
         sqlite3_reset(insert);
@@ -151,6 +151,7 @@ static void write_step(struct store_writer *writer, int step)
                                 .bytes_sent = pick(100000),
                                 .bytes_received = pick(100000),
                                 .error_count = pick(4),
+                                .duration_ms = pick(100000),
                                 .max_concurrency = pick(50)},
             domain, errors[pick(7)]);
     }
@@ -303,13 +304,13 @@ static sqlite3_stmt *ask(sqlite3 *db, const struct question *question, const cha
     return statement;
 }
 
-#define SUMS "sum(count), sum(sent), sum(received), sum(errors), max(most)"
+#define SUMS "sum(count), sum(sent), sum(received), sum(errors), max(most), sum(took)"
 
 static void check_sums(const struct totals *totals, sqlite3_stmt *expected, int column, const char *about)
 {
-    const int64_t there[] = {totals->count, totals->bytes_sent, totals->bytes_received, totals->errors,
-                             totals->max_concurrency};
-    for (int i = 0; i < 5; i++)
+    const int64_t there[] = {totals->count,  totals->bytes_sent,      totals->bytes_received,
+                             totals->errors, totals->max_concurrency, totals->duration_ms};
+    for (int i = 0; i < 6; i++)
         ck_assert_msg(there[i] == sqlite3_column_int64(expected, column + i), "sum %d is %" PRId64 ", not %lld: %s", i,
                       there[i], sqlite3_column_int64(expected, column + i), about);
 }
@@ -354,8 +355,8 @@ static void check_domains(struct store_reader *reader, sqlite3 *db, const struct
         ck_assert_msg(sqlite3_step(expected) == SQLITE_ROW, "a domain too many: %s", question->where);
         ck_assert_str_eq(list.rows[i].name, (const char *)sqlite3_column_text(expected, 0));
         check_sums(&list.rows[i].totals, expected, 1, question->where);
-        ck_assert_int_eq(list.rows[i].totals.first, sqlite3_column_int64(expected, 6));
-        ck_assert_int_eq(list.rows[i].totals.last, sqlite3_column_int64(expected, 7));
+        ck_assert_int_eq(list.rows[i].totals.first, sqlite3_column_int64(expected, 7));
+        ck_assert_int_eq(list.rows[i].totals.last, sqlite3_column_int64(expected, 8));
     }
     ck_assert_msg(sqlite3_step(expected) == SQLITE_DONE, "a domain too few: %s", question->where);
     sqlite3_finalize(expected);
@@ -389,9 +390,9 @@ static void check_summary(struct store_reader *reader, sqlite3 *db, const struct
     ck_assert_int_eq(store_summary(reader, &question->filter, &totals, &fault), OK);
     ck_assert_int_eq(sqlite3_step(expected), SQLITE_ROW);
     check_sums(&totals, expected, 0, question->where);
-    bool none = sqlite3_column_type(expected, 5) == SQLITE_NULL;
-    ck_assert_msg(totals.first == (none ? INT64_MAX : sqlite3_column_int64(expected, 5)), "first: %s", question->where);
-    ck_assert_msg(totals.last == (none ? INT64_MIN : sqlite3_column_int64(expected, 6)), "last: %s", question->where);
+    bool none = sqlite3_column_type(expected, 6) == SQLITE_NULL;
+    ck_assert_msg(totals.first == (none ? INT64_MAX : sqlite3_column_int64(expected, 6)), "first: %s", question->where);
+    ck_assert_msg(totals.last == (none ? INT64_MIN : sqlite3_column_int64(expected, 7)), "last: %s", question->where);
     sqlite3_finalize(expected);
 }
 

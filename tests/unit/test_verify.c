@@ -254,17 +254,17 @@ static const struct {
 } plain_tables[] = {
     {"traffic_quarter",
      "bucket, user_id",
-     "SELECT bucket, 77, 1, 1, 1, 1, 1, 1, 1 FROM traffic_quarter LIMIT 1 OFFSET 30",
+     "SELECT bucket, 77, 1, 1, 1, 1, 1, 1, 1, 1 FROM traffic_quarter LIMIT 1 OFFSET 30",
      {TRAFFIC_COLUMNS, "first_second", "last_second"},
      PERIOD_QUARTER},
     {"traffic_hour",
      "bucket, user_id, order_id",
-     "SELECT bucket, 77, 0, 1, 1, 1, 1, 1 FROM traffic_hour LIMIT 1 OFFSET 30",
+     "SELECT bucket, 77, 0, 1, 1, 1, 1, 1, 1 FROM traffic_hour LIMIT 1 OFFSET 30",
      {TRAFFIC_COLUMNS},
      PERIOD_HOUR},
     {"traffic_day",
      "user_id, order_id, bucket",
-     "SELECT 2, 77, bucket, 1, 1, 1, 1, 1 FROM traffic_day LIMIT 1 OFFSET 7",
+     "SELECT 2, 77, bucket, 1, 1, 1, 1, 1, 1 FROM traffic_day LIMIT 1 OFFSET 7",
      {TRAFFIC_COLUMNS},
      PERIOD_DAY},
     {"total", "id", NULL, {"count", "bytes_sent", "bytes_received", "errors"}, PERIOD_NONE},
@@ -370,9 +370,9 @@ END_TEST
 #define COPY_CHUNK(tier, bucket, user, kind)                                                                           \
     "INSERT INTO rollup_chunk SELECT " tier ", " bucket ", " user ", " kind ", domain, entries FROM rollup_chunk"      \
     " WHERE " CHUNK_KEY " = " NTH_CHUNK("tier = 1 AND user_id = 1", "5")
-#define HOUR_ROW(bucket) "INSERT INTO traffic_hour VALUES (" bucket ", 1, 1, 1, 1, 1, 1, 1)"
-#define DAY_ROW(bucket) "INSERT INTO traffic_day VALUES (1, 1, " bucket ", 1, 1, 1, 1, 1)"
-#define QUARTER_ROW(bucket) "INSERT INTO traffic_quarter VALUES (" bucket ", 1, 1, 1, 1, 1, 1, 0, 0)"
+#define HOUR_ROW(bucket) "INSERT INTO traffic_hour VALUES (" bucket ", 1, 1, 1, 1, 1, 1, 1, 1)"
+#define DAY_ROW(bucket) "INSERT INTO traffic_day VALUES (1, 1, " bucket ", 1, 1, 1, 1, 1, 1)"
+#define QUARTER_ROW(bucket) "INSERT INTO traffic_quarter VALUES (" bucket ", 1, 1, 1, 1, 1, 1, 0, 0, 1)"
 
 static const struct {
     const char *sql;
@@ -570,11 +570,11 @@ START_TEST(any_bit_of_a_chunk_matters)
 }
 END_TEST
 
-/* The first byte of the first sum of a chunk that begins with a group: behind the lengths, domain and error (pack.h).
- */
+/* The first byte of the first sum of a chunk that begins with a group: behind the mark, the lengths, domain and error
+ * (pack.h). */
 static size_t first_sum(const struct victim *victim)
 {
-    return 5 + (victim->bytes[0] & 15u) + (victim->bytes[0] >> 4);
+    return 6 + (victim->bytes[1] & 7u) + (victim->bytes[1] >> 3 & 7u);
 }
 
 START_TEST(sums_before_orders_matter)
@@ -582,8 +582,9 @@ START_TEST(sums_before_orders_matter)
     struct victim victim;
     struct told told;
     image_write(&short_ground, folder);
-    /* In a group of several orders, 15 stands for the length of the order; the count's stands above it. */
-    pick_victim(&victim, "tier = 2 AND kind = 0 AND user_id > 0 AND hex(substr(entries, 2, 1)) GLOB '[1-8]F'");
+    /* In a group of several orders, 15 stands for the length of the order, in bits 6 to 9; the count's stands above it.
+     */
+    pick_victim(&victim, "tier = 2 AND kind = 0 AND user_id > 0 AND hex(substr(entries, 2, 2)) GLOB '[C-F]??[7BF]'");
     victim.bytes[first_sum(&victim)] ^= 1;
     put_chunk(&victim, victim.key[4], victim.bytes, victim.len);
     ck_assert_int_gt(recount(), 0);

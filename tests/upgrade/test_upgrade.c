@@ -11,6 +11,7 @@
 #include "support/campaign.h"
 #include "support/fixture.h"
 #include "support/ledger.h"
+#include "support/lists.h"
 #include "support/recount.h"
 #include "schema1.h"
 #include "schema2.h"
@@ -185,6 +186,53 @@ START_TEST(an_upgraded_file_is_used_on)
     store_writer_close(writer);
     ck_assert_int_lt(ask("SELECT count(*) FROM raw_log") * 3, logs);
     ck_assert_int_lt(ask("PRAGMA page_count") + 10, pages);
+}
+END_TEST
+
+static int64_t duration_of(int64_t from, int64_t to)
+{
+    struct report_filter filter = {.from = from, .to = to, .durations = true};
+    struct store_reader *reader = NULL;
+    struct totals totals;
+    struct list list = {0};
+    struct fault fault;
+    ck_assert_int_eq(store_reader_open(store_in(folder), &reader, &fault), OK);
+    ck_assert_int_eq(store_summary(reader, &filter, &totals, &fault), OK);
+    ck_assert_int_eq(list_domains(reader, &filter, ORDER_DURATION, 0, 1000, &list, &fault), OK);
+    int64_t sum = 0;
+    for (size_t i = 0; i < list.count; i++)
+        sum = list.rows[i].totals.duration_ms == DURATION_UNKNOWN ? DURATION_UNKNOWN
+                                                                  : sum + list.rows[i].totals.duration_ms;
+    ck_assert_int_eq(sum, totals.duration_ms);
+    list_release(&list);
+    store_reader_close(reader);
+    return totals.duration_ms;
+}
+
+/* Version 0.1.0 stored how long a log took, but did not add it up. So its logs tell, as long as they are there; and
+ * what comes afterwards is added up. */
+START_TEST(durations_of_an_upgraded_file)
+{
+    struct ledger ledger = SCHEMA1_LEDGER;
+    struct fault fault;
+    bool more = true;
+    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
+    plain_run(db, "UPDATE raw_log SET duration_ms = 1 + (quarter + line) % 1000");
+    sqlite3_close(db);
+    int64_t due = ask("SELECT sum(duration_ms) FROM raw_log");
+    int64_t from = ask("SELECT min(quarter) * 900 FROM raw_log"),
+            to = ask("SELECT max(quarter) * 900 + 900 FROM raw_log");
+    struct store_writer *writer = open_at("upgrade");
+    ck_assert_int_eq(duration_of(from, to), due);
+    int64_t half = from + (to - from) / 2;
+    ck_assert_int_eq(duration_of(from, half) + duration_of(half, to), due);
+    ck_assert_int_eq(ledger_write(writer, &ledger, SCHEMA1_BATCHES + 1).result, OK);
+    store_writer_set_retention(writer, &(struct store_retention){.raw_days = 3});
+    while (more)
+        ck_assert_int_eq(store_maintain(writer, LEDGER_NOW, LEDGER_KEEP, &more, &fault), OK);
+    store_writer_close(writer);
+    ck_assert_int_eq(duration_of(from, to), DURATION_UNKNOWN);
+    check_verify();
 }
 END_TEST
 
@@ -511,6 +559,7 @@ int main(void)
     Suite *suite = suite_create("upgrade");
     TCase *schema1 = add_case(suite, "schema 1", set_up_first), *schema2 = add_case(suite, "schema 2", set_up_second);
     tcase_add_test(schema1, an_upgraded_file_is_used_on);
+    tcase_add_test(schema1, durations_of_an_upgraded_file);
     tcase_add_test(schema1, a_reader_waits_for_the_upgrade);
     tcase_add_loop_test(schema1, a_newer_file_is_refused, 0, TRIES);
     tcase_add_test(schema2, imported_logs_are_known);
