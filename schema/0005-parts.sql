@@ -25,10 +25,13 @@ WHERE bucket >= (SELECT closed_hour * 4 FROM closing);
 UPDATE total SET duration_ms = (SELECT ifnull(sum(duration_ms), 0) FROM traffic_quarter WHERE user_id = 0);
 
 -- What an older version has left. Beside the program that upgrades a file, processes of that version may answer reports for a
--- while, and they read rows and chunks as they know them: until `since` (Unix seconds) nothing is closed, and no log moves.
+-- while, and they read rows and chunks as they know them: until `since` (Unix seconds) nothing is closed, deleted or moved.
 CREATE TABLE upgrade (
     id             INTEGER PRIMARY KEY CHECK (id = 1),
     since          INTEGER NOT NULL,
-    durations_from INTEGER NOT NULL -- hour (bucket of tier 1); sums of earlier hours have durations of late logs alone. 0: all know them
+    durations_from INTEGER NOT NULL, -- hour (bucket of tier 1); sums of earlier hours have durations of late logs alone. 0: all know them
+    -- Hours before this one have no users' sums any more, but for those whose logs are gone. 9223372036854775807: none has.
+    user_hours_swept INTEGER NOT NULL
 ) STRICT;
-INSERT INTO upgrade SELECT 1, CASE WHEN EXISTS (SELECT 1 FROM raw_log) THEN unixepoch() + 120 ELSE 0 END, closed_hour FROM closing;
+INSERT INTO upgrade SELECT 1, CASE WHEN EXISTS (SELECT 1 FROM raw_log) THEN unixepoch() + 120 ELSE 0 END, closed_hour,
+    CASE WHEN EXISTS (SELECT 1 FROM traffic_hour) THEN 0 ELSE 9223372036854775807 END FROM closing;

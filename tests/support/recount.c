@@ -38,7 +38,9 @@ static const char quarter_again[] =
 
 static const char hour_again[] = "SELECT quarter / 4, u, o," TRAFFIC_SUMS ", sum(duration_ms)" TRAFFIC_PARTS
                                  " WHERE quarter / 4 < (SELECT closed_hour FROM closing) AND quarter / 96 >="
-                                 " (SELECT hour_from FROM retention) GROUP BY quarter / 4, u, o";
+                                 " (SELECT hour_from FROM retention)"
+                                 " AND (u = 0 OR quarter / 96 < (SELECT raw_from FROM retention))"
+                                 " GROUP BY quarter / 4, u, o";
 
 static const char day_again[] = "SELECT u, o, quarter / 96," TRAFFIC_SUMS ", sum(duration_ms)" TRAFFIC_PARTS
                                 " WHERE quarter / 96 < (SELECT closed_day FROM closing) AND quarter / 96 >="
@@ -53,12 +55,14 @@ static const char packed_again[] =
     "CREATE TEMP TABLE again AS"
     " SELECT t, quarter * 900 / w AS b, u, 0 AS kind, domain, 0 AS e, o," SUMS PARTS
     " WHERE (quarter * 900 / w + 1) * w <= (SELECT iif(t = 1, closed_hour * 3600, closed_day * 86400) FROM closing)"
-    " AND quarter * 900 / w * w >= (SELECT iif(t = 1, hour_from, day_from) * 86400 FROM retention)"
+    " AND (t > 1 OR u = 0 OR quarter / 96 < (SELECT raw_from FROM retention)) AND quarter * 900 / w * w >= (SELECT "
+    "iif(t = 1, hour_from, day_from) * 86400 FROM retention)"
     " GROUP BY t, b, u, domain, o"
     " UNION ALL SELECT t, quarter * 900 / w AS b, u, 1, domain, error, o," SUMS PARTS
     " WHERE error <> 0 AND (quarter * 900 / w + 1) * w <="
     " (SELECT iif(t = 1, closed_hour * 3600, closed_day * 86400) FROM closing)"
-    " AND quarter * 900 / w * w >= (SELECT iif(t = 1, hour_from, day_from) * 86400 FROM retention)"
+    " AND (t > 1 OR u = 0 OR quarter / 96 < (SELECT raw_from FROM retention)) AND quarter * 900 / w * w >= (SELECT "
+    "iif(t = 1, hour_from, day_from) * 86400 FROM retention)"
     " GROUP BY t, b, u, domain, error, o";
 
 static const char grouped_again[] =
@@ -103,8 +107,11 @@ static void unpack_row(sqlite3_stmt *row, sqlite3_stmt *insert, bool by_order)
 #define WIDTH "(CASE tier WHEN 1 THEN 3600 WHEN 2 THEN 86400 WHEN 3 THEN 345600 ELSE 1382400 END)"
 #define CLOSED "(bucket + 1) * " WIDTH " <= (SELECT iif(tier = 1, closed_hour * 3600, closed_day * 86400) FROM closing)"
 
-/* What lies before a horizon may not be deleted yet: nobody reads it. */
-#define KEPT "bucket * " WIDTH " >= (SELECT iif(tier = 1, hour_from, day_from) * 86400 FROM retention)"
+/* What lies before a horizon may not be deleted yet, and users' hours are made when their logs go: nobody reads those.
+ */
+#define KEPT                                                                                                           \
+    "bucket * " WIDTH " >= (SELECT iif(tier = 1, hour_from, day_from) * 86400 FROM retention)"                         \
+    " AND (tier > 1 OR user_id = 0 OR bucket / 24 < (SELECT raw_from FROM retention))"
 
 /* rollup_chunk's entries as rows of a temporary table. */
 static void unpack_all(sqlite3 *db, const char *insert_sql, bool by_order)
@@ -144,9 +151,14 @@ int64_t recount_differences(sqlite3 *db)
     unpack_all(db, "INSERT INTO grouped VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", false);
     return differences(db, "SELECT * FROM traffic_quarter WHERE bucket / 96 >= (SELECT hour_from FROM retention)",
                        quarter_again) +
-           differences(db, "SELECT * FROM traffic_hour WHERE bucket / 24 >= (SELECT hour_from FROM retention)",
+           differences(db,
+                       "SELECT * FROM traffic_hour WHERE bucket / 24 >= (SELECT hour_from FROM retention)"
+                       " AND (user_id = 0 OR bucket / 24 < (SELECT raw_from FROM retention))",
                        hour_again) +
-           differences(db, "SELECT * FROM traffic_day WHERE bucket >= (SELECT day_from FROM retention)", day_again) +
+           differences(db,
+                       "SELECT * FROM traffic_day WHERE bucket >= (SELECT day_from FROM retention)"
+                       " AND bucket < (SELECT closed_day FROM closing)",
+                       day_again) +
            differences(db, "SELECT * FROM total", total_again) +
            differences(db, "SELECT order_id, user_id FROM order_user", "SELECT order_id, user_id FROM raw_log") +
            differences(db, "SELECT * FROM packed", "SELECT * FROM again") +

@@ -259,7 +259,7 @@ static const struct {
      PERIOD_QUARTER},
     {"traffic_hour",
      "bucket, user_id, order_id",
-     "SELECT bucket, 77, 0, 1, 1, 1, 1, 1, 1 FROM traffic_hour LIMIT 1 OFFSET 30",
+     "SELECT bucket, 0, 77, 1, 1, 1, 1, 1, 1 FROM traffic_hour LIMIT 1 OFFSET 30",
      {TRAFFIC_COLUMNS},
      PERIOD_HOUR},
     {"traffic_day",
@@ -369,8 +369,8 @@ END_TEST
 #define DROP_CHUNK(where, n) "DELETE FROM rollup_chunk WHERE " CHUNK_KEY " = " NTH_CHUNK(where, n)
 #define COPY_CHUNK(tier, bucket, user, kind)                                                                           \
     "INSERT INTO rollup_chunk SELECT " tier ", " bucket ", " user ", " kind ", domain, entries FROM rollup_chunk"      \
-    " WHERE " CHUNK_KEY " = " NTH_CHUNK("tier = 1 AND user_id = 1", "5")
-#define HOUR_ROW(bucket) "INSERT INTO traffic_hour VALUES (" bucket ", 1, 1, 1, 1, 1, 1, 1, 1)"
+    " WHERE " CHUNK_KEY " = " NTH_CHUNK("tier = 1", "5")
+#define HOUR_ROW(bucket) "INSERT INTO traffic_hour VALUES (" bucket ", 0, 1, 1, 1, 1, 1, 1, 1)"
 #define DAY_ROW(bucket) "INSERT INTO traffic_day VALUES (1, 1, " bucket ", 1, 1, 1, 1, 1, 1)"
 #define QUARTER_ROW(bucket) "INSERT INTO traffic_quarter VALUES (" bucket ", 1, 1, 1, 1, 1, 1, 0, 0, 1)"
 
@@ -392,11 +392,11 @@ static const struct {
     {"DELETE FROM traffic_quarter", "traffic_quarter", "", false},
     {"DELETE FROM order_user", "order_user", "is missing", false},
     {"UPDATE traffic_hour SET count = count + 1", "traffic_hour", "", false},
-    {COPY_CHUNK("tier", "bucket", "77", "kind"), "rollup_chunk", "", false},
+    {COPY_CHUNK("2", "bucket / 24", "77", "kind"), "rollup_chunk", "", false},
     {COPY_CHUNK("tier", "bucket", "-1", "kind"), "rollup_chunk", "", false},
     {COPY_CHUNK("tier", "bucket", "user_id", "7"), "rollup_chunk", "its kind is unknown", false},
-    {COPY_CHUNK("1", "(SELECT closed_hour FROM closing)", "1", "0"), "rollup_chunk", "", false},
-    {COPY_CHUNK("1", "(SELECT closed_hour + 1000 FROM closing)", "1", "0"), "rollup_chunk", "", false},
+    {COPY_CHUNK("1", "(SELECT closed_hour FROM closing)", "0", "0"), "rollup_chunk", "", false},
+    {COPY_CHUNK("1", "(SELECT closed_hour + 1000 FROM closing)", "0", "0"), "rollup_chunk", "", false},
     {COPY_CHUNK("2", "(SELECT closed_day + 1 FROM closing)", "1", "0"), "rollup_chunk", "", false},
     {COPY_CHUNK("3", "1", "1", "0"), "rollup_chunk", "", false},
     {COPY_CHUNK("5", "1", "1", "0"), "rollup_chunk", "of no known period", false},
@@ -410,12 +410,12 @@ static const struct {
      "rollup_chunk", "", false},
     {"UPDATE rollup_chunk SET domain = domain + 1 WHERE " CHUNK_KEY " = " NTH_CHUNK("tier = 2 AND kind = 0", "30"),
      "rollup_chunk", "its first entry is of another domain", false},
-    {"UPDATE rollup_chunk SET kind = 1 WHERE " CHUNK_KEY " = " NTH_CHUNK("tier = 1 AND user_id = 4 AND kind = 0", "0"),
+    {"UPDATE rollup_chunk SET kind = 1 WHERE " CHUNK_KEY " = " NTH_CHUNK("tier = 2 AND user_id = 4 AND kind = 0", "0"),
      "rollup_chunk", "it mixes entries", false},
     {HOUR_ROW("(SELECT closed_hour FROM closing)"), "traffic_hour", "", false},
     {HOUR_ROW("1"), "traffic_hour", "", false},
     {HOUR_ROW("-1"), "traffic_hour", "of no time", false},
-    {DAY_ROW("(SELECT closed_day FROM closing)"), "traffic_day", "", false},
+    {DAY_ROW("(SELECT closed_day + 1 FROM closing)"), "traffic_day", "", false},
     {DAY_ROW("1"), "traffic_day", "", false},
     {DAY_ROW("1000000000000"), "traffic_day", "of no time", false},
     {QUARTER_ROW("(SELECT closed_hour * 4 + 1000 FROM closing)"), "traffic_quarter", "", false},
@@ -423,7 +423,7 @@ static const struct {
     {QUARTER_ROW("-9223372036854775807"), "traffic_quarter", "of no time", false},
     {"UPDATE closing SET closed_hour = closed_hour + 1", "traffic_hour", "", false},
     {"UPDATE closing SET closed_hour = closed_hour - 1", "traffic_hour", "", false},
-    {"UPDATE closing SET closed_day = closed_day - 1", "traffic_day", "", false},
+    {"UPDATE closing SET closed_day = closed_day - 2", "traffic_day", "", false},
     {"UPDATE closing SET closed_day = closed_day + 1, closed_hour = closed_day * 24 + 24", "closing",
      "but the newest log is of", false},
     {"UPDATE closing SET closed_day = closed_day + 1", "closing", "but hours before", false},
@@ -544,7 +544,7 @@ static void check_found(const struct victim *victim, const char *what, size_t at
 static const char *const victims[] = {
     "tier = 1 AND user_id = 0 AND kind = 0 AND length(entries) > 100",
     "tier = 1 AND user_id = 0 AND kind = 1 AND length(entries) > 50",
-    "tier = 1 AND user_id > 0 AND kind = 0 AND length(entries) > 50",
+    "tier = 2 AND user_id > 0 AND kind = 0 AND length(entries) > 50",
     "tier = 2 AND user_id = 0 AND kind = 1",
     "tier = 2 AND user_id = 3 AND kind = 0",
     "tier = 2 AND user_id = 2 AND kind = 1",

@@ -340,11 +340,9 @@ static enum err check_order(struct verifier *verifier, int64_t order, int64_t us
 enum err verify_share_orders(struct verifier *verifier, struct fault *fault)
 {
     enum err err = OK;
-    for (size_t i = 0; !err && i < verifier->traffic.count; i++) {
-        const struct fold_key *key = &verifier->traffic.entries[i].key;
-        if (key->tier == TIER_HOUR && key->order_id)
-            err = check_order(verifier, key->order_id, key->user_id, fault);
-    }
+    for (size_t i = 0; !err && i < verifier->pairs.count; i++)
+        err = check_order(verifier, verifier->pairs.entries[i].key.order_id, verifier->pairs.entries[i].key.user_id,
+                          fault);
     return err;
 }
 

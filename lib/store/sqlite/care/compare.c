@@ -66,6 +66,21 @@ static void compare_end(struct verifier *verifier, const char *table, struct due
 
 /* ---- traffic tables ---- */
 
+/* Users' hours are made when their logs go; until then nobody reads what may be there. */
+static int64_t last_user(const struct share *share, enum tier tier)
+{
+    return tier == TIER_HOUR && share->user_to > 0 ? 0 : share->user_to;
+}
+
+/* Days whose logs are kept were compared one by one. The day that is being closed may have some rows. */
+static bool is_compared_already(const struct verifier *verifier, const struct share *share, enum tier tier,
+                                int64_t bucket)
+{
+    if (tier != TIER_DAY || bucket < verifier->kept.raw_from)
+        return false;
+    return bucket == verifier->closed_day || (share->tier == TIER_16_DAYS && verifier->day_is_compared[bucket % 16]);
+}
+
 /* Buckets first … end - 1 of one table. */
 static enum err compare_traffic(struct verifier *verifier, const struct share *share, enum tier tier, int64_t first,
                                 int64_t end, struct due due, struct fault *fault)
@@ -77,7 +92,7 @@ static enum err compare_traffic(struct verifier *verifier, const struct share *s
     const char *table = tables[tier].table;
     bool row = true;
     sqlite3_stmt *statement =
-        VERIFY_BIND(verifier, tables[tier].statement, first, end, first_user(share), share->user_to);
+        VERIFY_BIND(verifier, tables[tier].statement, first, end, first_user(share), last_user(share, tier));
     enum err err = verify_step(verifier, statement, &row, fault);
     while (!err && row) {
         struct fold_key key = {.tier = tier,
@@ -87,7 +102,8 @@ static enum err compare_traffic(struct verifier *verifier, const struct share *s
         struct totals there = row_totals(statement, 3);
         there.first = sqlite3_column_int64(statement, 9);
         there.last = sqlite3_column_int64(statement, 10);
-        compare_one(verifier, table, &due, &key, &there);
+        if (!is_compared_already(verifier, share, tier, key.bucket))
+            compare_one(verifier, table, &due, &key, &there);
         err = verify_step(verifier, statement, &row, fault);
     }
     if (!err)
@@ -108,12 +124,19 @@ static enum err compare_hour(struct verifier *verifier, const struct share *shar
     return err ? err : compare_traffic(verifier, share, TIER_HOUR, hour, hour + 1, due, fault);
 }
 
+/* Compares a day whose logs are kept, which has rows once it is closed; or those of the sixteen whose logs are gone,
+ * from where hours are kept. */
 static enum err compare_days(struct verifier *verifier, const struct share *share, struct fault *fault)
 {
-    int64_t days = tier_width(share->tier) / WHEN_DAY, first = share->bucket * days;
-    int64_t from = first > verifier->days_due ? first : verifier->days_due;
-    return compare_traffic(verifier, share, TIER_DAY, from, first + days, due_of_tier(&verifier->traffic, TIER_DAY),
-                           fault);
+    int64_t days = tier_width(share->tier) / WHEN_DAY, first = share->bucket * days, from = first;
+    struct due due = due_of_tier(&verifier->traffic, TIER_DAY);
+    if (share->tier != TIER_DAY && from < verifier->kept.hour_from)
+        from = verifier->kept.hour_from;
+    if (share->tier == TIER_DAY && !verify_is_closed(verifier, TIER_DAY, first))
+        due.count = 0;
+    if (share->tier == TIER_DAY)
+        verifier->day_is_compared[first % 16] = true;
+    return compare_traffic(verifier, share, TIER_DAY, from, first + days, due, fault);
 }
 
 /* ---- packed entries ---- */
@@ -252,7 +275,7 @@ static enum err compare_entries(struct verifier *verifier, const struct share *s
     struct chunk_walk walk = {.share = share, .due = {verifier->entries.entries, verifier->entries.count}};
     bool row = true;
     sqlite3_stmt *statement =
-        VERIFY_BIND(verifier, V_CHUNKS, share->tier, share->bucket, first_user(share), share->user_to);
+        VERIFY_BIND(verifier, V_CHUNKS, share->tier, share->bucket, first_user(share), last_user(share, share->tier));
     enum err err = verify_step(verifier, statement, &row, fault);
     while (!err && row) {
         struct stored_chunk chunk = chunk_of(share, statement);
@@ -272,7 +295,7 @@ static enum err compare_entries(struct verifier *verifier, const struct share *s
 enum err verify_compare(struct verifier *verifier, const struct share *share, struct fault *fault)
 {
     enum err err = OK;
-    if (share->traffic)
+    if (has_traffic(verifier, share))
         err = share->tier == TIER_HOUR ? compare_hour(verifier, share, fault) : compare_days(verifier, share, fault);
     if (err || !share->entries || verify_may_be_half_packed(verifier, share->tier, share->bucket))
         return err;

@@ -44,7 +44,7 @@ static enum err add_traffic(struct verifier *verifier, const struct share *share
     enum err err = OK;
     if (share->user_from == 0)
         err = fold_add(&verifier->traffic, &key, &totals);
-    if (err || !has_user(share, part->user_id))
+    if (err || !has_user(share, part->user_id) || tier == TIER_HOUR) /* users' hours are of logs that are gone */
         return err;
     key.user_id = part->user_id;
     err = fold_add(&verifier->traffic, &key, &totals);
@@ -60,7 +60,9 @@ static enum err add_entry(struct verifier *verifier, const struct share *share, 
     enum err err = share->user_from == 0 ? fold_add(&verifier->entries, &key, &part->totals) : OK;
     key.user_id = part->user_id;
     key.order_id = part->order_id;
-    return err || !has_user(share, part->user_id) ? err : fold_add(&verifier->entries, &key, &part->totals);
+    if (err || !has_user(share, part->user_id) || share->tier == TIER_HOUR)
+        return err;
+    return fold_add(&verifier->entries, &key, &part->totals);
 }
 
 /* ---- from the raw logs ---- */
@@ -74,14 +76,15 @@ static struct expected_part raw_part(sqlite3_stmt *statement)
                                   .totals = row_totals_at(statement, 4, sqlite3_column_int64(statement, 10))};
 }
 
-/* Open hours are added up too: their orders are compared. */
 static enum err add_raw_traffic(struct verifier *verifier, const struct share *share, int64_t quarter,
                                 const struct expected_part *part)
 {
-    int64_t day = quarter * WHEN_QUARTER / WHEN_DAY;
+    struct fold_key pair = {.order_id = part->order_id, .user_id = part->user_id};
     if (share->tier != TIER_HOUR)
-        return verify_is_closed(verifier, TIER_DAY, day) ? add_traffic(verifier, share, TIER_DAY, day, part) : OK;
+        return add_traffic(verifier, share, TIER_DAY, quarter * WHEN_QUARTER / WHEN_DAY, part);
     enum err err = add_traffic(verifier, share, TIER_QUARTER, quarter, part);
+    if (!err && has_user(share, part->user_id))
+        err = fold_add(&verifier->pairs, &pair, &TOTALS_NONE);
     return err ? err : add_traffic(verifier, share, TIER_HOUR, share->bucket, part);
 }
 
@@ -119,7 +122,6 @@ static enum err expect_raw(struct verifier *verifier, const struct share *share,
 {
     int64_t count = tier_width(share->tier) / WHEN_QUARTER, first = share->bucket * count;
     int64_t from = verifier->kept.raw_from * (WHEN_DAY / WHEN_QUARTER); /* older ones wait to be deleted */
-    verifier->days_due = verifier->kept.raw_from;
     enum err err = OK;
     for (int64_t quarter = first > from ? first : from; !err && !verifier->too_many && quarter < first + count;
          quarter++)
@@ -194,14 +196,13 @@ static struct fold_entry traffic_entry(sqlite3_stmt *statement)
                                .totals = row_totals(statement, 3)};
 }
 
-/* traffic_day, from traffic_hour. */
+/* The days of traffic_day whose logs are gone, from traffic_hour. */
 static enum err expect_hours(struct verifier *verifier, const struct share *share, bool limited, struct fault *fault)
 {
-    int64_t first = share->bucket * WINDOW_HOURS, end = first + WINDOW_HOURS, closed = verifier->closed_day * 24;
+    int64_t first = share->bucket * WINDOW_HOURS, end = first + WINDOW_HOURS, gone = verifier->kept.raw_from * 24;
     int64_t from = verifier->kept.hour_from * 24;
-    sqlite3_stmt *statement = VERIFY_BIND(verifier, V_HOURS, first > from ? first : from, end < closed ? end : closed,
+    sqlite3_stmt *statement = VERIFY_BIND(verifier, V_HOURS, first > from ? first : from, end < gone ? end : gone,
                                           first_user(share), share->user_to);
-    verifier->days_due = verifier->kept.hour_from;
     bool row = true;
     enum err err = verify_step(verifier, statement, &row, fault);
     while (!err && row && !is_full(verifier, limited)) {
@@ -215,26 +216,30 @@ static enum err expect_hours(struct verifier *verifier, const struct share *shar
     return err;
 }
 
+/* Hours and days from the logs, where they are kept; all else from the tier below. */
 static enum err expect(struct verifier *verifier, const struct share *share, bool limited, struct fault *fault)
 {
+    bool is_gone = begins_before(share->tier, share->bucket, verifier->kept.raw_from);
     if (!share->entries && !share->traffic)
         return OK;
-    bool from_chunks = share->entries && share->tier > TIER_HOUR;
-    if (from_chunks && are_right(verifier, share, (enum tier)(share->tier - 1)))
-        return expect_chunks(verifier, share, limited, fault);
-    bool from_hours = share->traffic && share->tier > TIER_HOUR;
-    if (from_hours && are_right(verifier, share, TIER_HOUR))
+    if (share->tier <= TIER_DAY && !is_gone)
+        return expect_raw(verifier, share, limited, fault);
+    if (share->traffic)
         return expect_hours(verifier, share, limited, fault);
-    verifier->unknown = share->entries && begins_before(share->tier, share->bucket, verifier->kept.raw_from);
-    return verifier->unknown ? OK : expect_raw(verifier, share, limited, fault);
+    if (are_right(verifier, share, (enum tier)(share->tier - 1)))
+        return expect_chunks(verifier, share, limited, fault);
+    verifier->unknown = is_gone;
+    return is_gone ? OK : expect_raw(verifier, share, limited, fault);
 }
 
 enum err verify_expect(struct verifier *verifier, const struct share *share, bool limited, struct fault *fault)
 {
     struct share due = *share;
     due.entries = share->entries && verify_is_closed(verifier, share->tier, share->bucket);
+    due.traffic = has_traffic(verifier, share);
     fold_clear(&verifier->traffic);
     fold_clear(&verifier->entries);
+    fold_clear(&verifier->pairs);
     verifier->too_many = verifier->unknown = false;
     verifier->raw_rows = 0;
     enum err err = expect(verifier, &due, limited, fault);

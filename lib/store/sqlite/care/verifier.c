@@ -241,5 +241,6 @@ void verifier_close(struct verifier *verifier)
     db_close(&verifier->db);
     fold_release(&verifier->traffic);
     fold_release(&verifier->entries);
+    fold_release(&verifier->pairs);
     fold_release(&verifier->orders);
 }

@@ -76,7 +76,7 @@ enum verify_statement {
 struct share {
     enum tier tier;
     int64_t bucket;
-    bool traffic;      /* of an hour, traffic_quarter and traffic_hour; of 16 days, traffic_day */
+    bool traffic;      /* of an hour, traffic_quarter and traffic_hour; of a day and of 16, traffic_day */
     bool entries;      /* rollup_chunk */
     int64_t user_from; /* users from … to; 0, everyone, among them */
     int64_t user_to;
@@ -117,13 +117,14 @@ struct verifier {
     /* What a share should hold: rows of the traffic tables, and packed entries. */
     struct fold traffic;
     struct fold entries;
-    int64_t raw_rows; /* logs they were added up from */
-    bool too_many;    /* the share's do not fit */
-    bool unknown;     /* its logs are gone, and what else would tell is wrong itself */
-    int64_t days_due; /* of traffic_day, it should hold days from this one on */
+    int64_t raw_rows;  /* logs they were added up from */
+    bool too_many;     /* the share's do not fit */
+    bool unknown;      /* its logs are gone, and what else would tell is wrong itself */
+    struct fold pairs; /* (order, user), of an hour's logs */
 
     struct fold orders;                 /* (order, user) pairs; count: 0, not seen in raw_log yet */
     int64_t window;                     /* the 16 days under way */
+    bool day_is_compared[16];           /* of them: its rows of traffic_day */
     bool bad[TIER_COUNT][WINDOW_HOURS]; /* periods in them with a difference: nothing is derived from them */
     bool parts_bad;                     /* there is one in log_part */
     bool quarters_bad;                  /* there is a difference in traffic_quarter */
@@ -157,6 +158,13 @@ static inline int64_t first_user(const struct share *share)
 static inline bool begins_before(enum tier tier, int64_t bucket, int64_t day)
 {
     return bucket * tier_width(tier) < day * tier_width(TIER_DAY);
+}
+
+/* Are traffic tables compared with it? Days whose logs are gone are compared sixteen at a time. */
+static inline bool has_traffic(const struct verifier *verifier, const struct share *share)
+{
+    return share->traffic &&
+           (share->tier != TIER_DAY || !begins_before(TIER_DAY, share->bucket, verifier->kept.raw_from));
 }
 
 /* Opens the database for reading. verifier_close after an error too; its options and watch are set already. */

@@ -58,7 +58,7 @@ static void count_logs(struct verifier *verifier, const struct share *share)
 static bool is_checkable(const struct verifier *verifier, const struct share *share)
 {
     const struct retention_row *kept = &verifier->kept;
-    if (share->traffic && share->tier != TIER_HOUR)
+    if (share->traffic && share->tier == TIER_16_DAYS)
         return true; /* traffic_day: day by day */
     if (share->tier <= TIER_DAY)
         return !begins_before(share->tier, share->bucket, share->tier == TIER_HOUR ? kept->raw_from : kept->hour_from);
@@ -170,7 +170,7 @@ static enum err check_tier(struct verifier *verifier, enum tier tier, struct fau
     int64_t bucket = verifier->window * parts, end = bucket + parts;
     enum err err = next_period(verifier, tier, bucket, &bucket, fault);
     while (!err && bucket < end) {
-        err = check_period(verifier, tier, bucket, tier == TIER_HOUR, true, fault);
+        err = check_period(verifier, tier, bucket, tier <= TIER_DAY, true, fault);
         if (!err)
             err = next_period(verifier, tier, bucket + 1, &bucket, fault);
     }
@@ -182,6 +182,7 @@ static enum err check_window(struct verifier *verifier, int64_t window, struct f
 {
     verifier->window = window;
     memset(verifier->bad, 0, sizeof verifier->bad);
+    memset(verifier->day_is_compared, 0, sizeof verifier->day_is_compared);
     enum err err = OK;
     for (int tier = TIER_HOUR; !err && tier < TIER_COUNT; tier++)
         err = check_tier(verifier, (enum tier)tier, fault);

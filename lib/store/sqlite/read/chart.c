@@ -5,6 +5,8 @@
 #include "report/bucket.h"
 #include "time/when.h"
 
+#include <stdlib.h>
+
 #include "base/banned.h"
 
 /* A chart on its way. */
@@ -14,7 +16,9 @@ struct filling {
     const struct report_filter *filter;
     enum granularity granularity;
     enum scan_source source;
+    enum tier widest;   /* that is read */
     struct chart chart; /* every bucket of the range, ascending */
+    int64_t *starts;    /* of the buckets, Unix seconds */
     size_t near;        /* where the last row went: rows come nearly in order */
     struct fault *fault;
 };
@@ -27,7 +31,7 @@ static enum tier widest_tier(enum granularity granularity)
     return granularity == GRANULARITY_HOUR ? TIER_HOUR : TIER_DAY;
 }
 
-/* ---- UTC: one reading of the whole range ---- */
+/* ---- one reading of the whole range ---- */
 
 static void add_row(struct totals *totals, const struct scan_row *row)
 {
@@ -37,10 +41,10 @@ static void add_row(struct totals *totals, const struct scan_row *row)
 }
 
 /* The last bucket that begins at or before `at`. */
-static size_t find_bucket(const struct chart *chart, size_t near, int64_t at)
+static size_t find_bucket(const struct filling *filling, int64_t at)
 {
-    size_t i = near < chart->count && chart->points[near].bucket <= at ? near : 0;
-    while (i + 1 < chart->count && chart->points[i + 1].bucket <= at)
+    size_t i = filling->starts[filling->near] <= at ? filling->near : 0;
+    while (i + 1 < filling->chart.count && filling->starts[i + 1] <= at)
         i++;
     return i;
 }
@@ -48,19 +52,15 @@ static size_t find_bucket(const struct chart *chart, size_t near, int64_t at)
 static enum err range_sink(void *ctx, const struct scan_row *row)
 {
     struct filling *filling = ctx;
-    filling->near = find_bucket(&filling->chart, filling->near, row->at);
+    filling->near = find_bucket(filling, row->at);
     add_row(&filling->chart.points[filling->near].totals, row);
     return OK;
 }
 
 static enum err scan_part(const struct filling *filling, int64_t from, int64_t to, scan_sink sink, void *ctx)
 {
-    struct scan_order order = {.source = filling->source,
-                               .widest = widest_tier(filling->granularity),
-                               .from = from,
-                               .to = to,
-                               .sink = sink,
-                               .ctx = ctx};
+    struct scan_order order = {
+        .source = filling->source, .widest = filling->widest, .from = from, .to = to, .sink = sink, .ctx = ctx};
     return from < to ? scan_run(filling->reader, filling->scan, &order, filling->fault) : OK;
 }
 
@@ -167,10 +167,40 @@ static enum err fill_narrow(struct filling *filling)
     return err;
 }
 
+/* Where the buckets begin; the first one counts from the range's beginning on. */
+static enum err find_starts(struct filling *filling)
+{
+    const struct report_filter *filter = filling->filter;
+    filling->starts = calloc(filling->chart.count + 1, sizeof *filling->starts);
+    if (!filling->starts)
+        return fault_set(filling->fault, ERR_UNAVAILABLE, "out of memory");
+    int64_t at = filter->from;
+    for (size_t i = 0; at < filter->to; i++) {
+        filling->starts[i] = at;
+        at = bucket_at(filter->zone, filling->granularity, at).end;
+    }
+    return OK;
+}
+
+/* Do the tier's buckets nest in the chart's? */
+static bool nests(const struct filling *filling, enum tier tier)
+{
+    for (size_t i = 1; i < filling->chart.count; i++)
+        if (filling->starts[i] % tier_width(tier) != 0)
+            return false;
+    return true;
+}
+
+/* Buckets of an hour and less on other clocks than UTC begin with a quarter of an hour, if not with an hour. Those
+ * narrower than a quarter are cut out of single logs, which have their second. */
 static enum err fill(struct filling *filling)
 {
     const struct report_filter *filter = filling->filter;
-    if (zone_is_utc(filter->zone))
+    filling->widest = widest_tier(filling->granularity);
+    while (filling->widest > TIER_QUARTER && filling->granularity < GRANULARITY_DAY && !nests(filling, filling->widest))
+        filling->widest--;
+    bool is_nested = filling->granularity < GRANULARITY_15M || nests(filling, filling->widest);
+    if (filter->from < filter->to && is_nested)
         return scan_part(filling, filter->from, filter->to, range_sink, filling);
     return filling->granularity < GRANULARITY_DAY ? fill_narrow(filling) : fill_wide(filling);
 }
@@ -198,7 +228,10 @@ enum err sqlite_chart(struct sqlite_reader *reader, const struct report_filter *
     if (!err)
         err = chart_make(filter, granularity, &filling.chart, fault);
     if (!err)
+        err = find_starts(&filling);
+    if (!err)
         err = fill(&filling);
+    free(filling.starts);
     scan_end(reader, &scan);
     if (err) {
         chart_release(&filling.chart);

@@ -97,10 +97,21 @@ static enum err scan_piece(const struct pass *pass, const struct piece *given)
     return err || none ? err : scan_whole(pass, &piece);
 }
 
+/* Until when there are hours of those who are asked for: of everyone, or of users, who have them where their logs are
+ * gone. */
+static int64_t hours_until(const struct scan *scan, const struct scan_order *order)
+{
+    bool is_of_users = order->source == SCAN_VALUES && (order->by == BY_USER || order->by == BY_ORDER);
+    bool is_of_everyone = scan->user_count == 0 || scan->users[0] == 0;
+    return is_of_everyone && !is_of_users ? scan->closed_hour * WHEN_HOUR : scan->raw_from;
+}
+
 /* The times for which each tier has rows. Charts need tiers that nest in their buckets, and the traffic tables end with
  * the day. Where a narrower tier is gone, hours and days stand in for it, whatever is asked. */
-static struct tier_set tiers_of(const struct scan *scan, enum scan_source source, enum tier widest)
+static struct tier_set tiers_of(const struct scan *scan, const struct scan_order *order)
 {
+    enum scan_source source = order->source;
+    enum tier widest = order->widest;
     if (scan->has_terms)
         widest = TIER_QUARTER;
     bool has_quarters = source == SCAN_TRAFFIC && !scan->filter->order_id; /* else raw logs stand for them */
@@ -110,7 +121,7 @@ static struct tier_set tiers_of(const struct scan *scan, enum scan_source source
     if (source == SCAN_TRAFFIC && widest > TIER_DAY)
         widest = TIER_DAY;
     for (int tier = TIER_HOUR; tier <= (int)widest; tier++)
-        set.until[tier] = tier == TIER_HOUR ? scan->closed_hour * WHEN_HOUR : scan->closed_day * WHEN_DAY;
+        set.until[tier] = tier == TIER_HOUR ? hours_until(scan, order) : scan->closed_day * WHEN_DAY;
     for (int tier = (int)widest + 1; tier <= TIER_DAY; tier++)
         set.until[tier] = set.from[tier - 1];
     return set;
@@ -130,7 +141,7 @@ enum err scan_run(struct sqlite_reader *reader, const struct scan *scan, const s
 {
     struct pass pass = {reader, scan, order->source, order->by, 0, order->sink, order->ctx, fault};
     struct piece pieces[PIECE_MAX];
-    struct tier_set tiers = tiers_of(scan, order->source, order->widest);
+    struct tier_set tiers = tiers_of(scan, order);
     size_t count = tier_cover(order->from, order->to, &tiers, pieces);
     enum err err = OK;
     for (size_t i = 0; !err && i < scan->user_count; i++) {

@@ -1,9 +1,10 @@
-/* close.c: closes hours and days that are over: packs an hour's raw logs, a day's hours, four days, sixteen.
- * Knows what is due when. Leaves the chunks to write/pack.c. */
+/* close.c: closes hours and days that are over: packs everyone's logs of an hour, everyone's hours of a day, four days,
+ * sixteen. Knows what is due when. Leaves users' days to write/users.c, chunks to write/pack.c. */
 #include "store/sqlite/write/close.h"
 
 #include "base/int64.h"
 #include "rollup/pack.h"
+#include "store/sqlite/write/users.h"
 #include "time/when.h"
 
 #include <stdlib.h>
@@ -16,31 +17,18 @@
 /* Users or empty days that one slice may take on, beside writer->closed.packing.slice_entries. */
 #define SLICE_STEPS 1000
 
-/* ---- an hour ---- */
-
-/* The entries of the log's user, and of everyone. */
-static enum err add_entries(struct sqlite_writer *writer, struct fold_key key, const struct totals *totals)
-{
-    enum err err = fold_add(&writer->pack.entries, &key, totals);
-    key.user_id = key.order_id = 0;
-    return err ? err : fold_add(&writer->pack.entries, &key, totals);
-}
+/* ---- an hour, of everyone ---- */
 
 static enum err add_raw(struct sqlite_writer *writer, sqlite3_stmt *statement, int64_t hour)
 {
     struct totals totals = sqlite_raw_totals(statement);
+    struct fold_key key = {.tier = TIER_HOUR, .bucket = hour, .domain = sqlite3_column_int64(statement, 1)};
     writer->closed.packing.logs++;
-    int64_t error = sqlite3_column_int64(statement, 2);
-    struct fold_key key = {.tier = TIER_HOUR,
-                           .bucket = hour,
-                           .user_id = sqlite3_column_int64(statement, 0),
-                           .domain = sqlite3_column_int64(statement, 1),
-                           .order_id = sqlite3_column_int64(statement, 3)};
-    enum err err = sqlite_traffic_add(&writer->traffic, key.user_id, key.order_id, &totals);
+    enum err err = sqlite_traffic_add(&writer->traffic, &key, &totals);
     if (!err)
-        err = add_entries(writer, key, &totals);
-    key.error = error;
-    return !err && error ? add_entries(writer, key, &totals) : err;
+        err = fold_add(&writer->pack.entries, &key, &totals);
+    key.error = sqlite3_column_int64(statement, 2);
+    return !err && key.error ? fold_add(&writer->pack.entries, &key, &totals) : err;
 }
 
 static enum err add_quarter(struct sqlite_writer *writer, int64_t quarter, struct fault *fault)
@@ -69,7 +57,7 @@ static enum err pack_hour(struct sqlite_writer *writer, int64_t hour, struct fau
     return err ? err : sqlite_pack(&writer->pack, true, fault);
 }
 
-/* ---- wider periods: from the tier below, user by user ---- */
+/* ---- wider periods, and everyone's days: from the tier below, user by user ---- */
 
 /* Buckets of the tier below in one of this. */
 static int64_t parts_of(enum tier tier)
@@ -188,13 +176,28 @@ static enum err list_users(struct sqlite_writer *writer, struct fault *fault)
     return err;
 }
 
+static enum err end_period(struct sqlite_writer *writer, struct fault *fault);
+
+/* Everyone's sums of the day that is being closed, from its hours; then it is the turn of its users. */
+static enum err begin_day(struct sqlite_writer *writer, struct fault *fault)
+{
+    sqlite3_stmt *statement = sql_of(&writer->db, W_DAY_REDO);
+    BIND_ALL(statement, writer->closed.day);
+    enum err err = db_run(&writer->db, statement, "close a day's traffic", fault);
+    bool has_logs = sqlite3_changes(writer->db.handle) > 0;
+    if (!err)
+        err = sqlite_pack_user(writer, TIER_DAY, writer->closed.day, 0, fault);
+    sqlite_users_begin(writer, TIER_DAY, writer->closed.day);
+    return err || has_logs ? err : end_period(writer, fault);
+}
+
 /* Begins with the period of `tier` that ends with the day writer->closed.day. */
 static enum err begin_period(struct sqlite_writer *writer, enum tier tier, struct fault *fault)
 {
     writer->closed.packing.tier = tier;
     writer->closed.packing.bucket = writer->closed.day / (tier_width(tier) / WHEN_DAY);
     writer->closed.packing.active = true;
-    return list_users(writer, fault);
+    return tier == TIER_DAY ? begin_day(writer, fault) : list_users(writer, fault);
 }
 
 /* Does a period of this tier end with the day that is being closed? A period that began before the horizon is never
@@ -211,11 +214,19 @@ static enum err end_period(struct sqlite_writer *writer, struct fault *fault)
     enum tier wider = (enum tier)(writer->closed.packing.tier + 1);
     if (wider < TIER_COUNT && ends_now(writer, wider))
         return begin_period(writer, wider, fault);
-    sqlite3_stmt *statement = sql_of(&writer->db, W_CLOSE_TRAFFIC);
-    sqlite3_bind_int64(statement, 1, writer->closed.day);
-    writer->closed.packing.active = false;
+    writer->closed.packing.active = writer->closed.walk.is_active = false;
     writer->closed.day++;
-    return db_run(&writer->db, statement, "close a day's traffic", fault);
+    return OK;
+}
+
+/* A slice of the users of a day is a slice of packing. */
+static enum err pack_users(struct sqlite_writer *writer, struct fault *fault)
+{
+    struct packing *packing = &writer->closed.packing;
+    bool done = false;
+    packing->entries = packing->slice_entries;
+    enum err err = sqlite_users_next(writer, &done, fault);
+    return err || !done ? err : end_period(writer, fault);
 }
 
 static enum err pack_step(struct sqlite_writer *writer, struct fault *fault)
@@ -223,6 +234,8 @@ static enum err pack_step(struct sqlite_writer *writer, struct fault *fault)
     struct packing *packing = &writer->closed.packing;
     if (!packing->active)
         return begin_period(writer, TIER_DAY, fault);
+    if (packing->tier == TIER_DAY)
+        return pack_users(writer, fault);
     if (packing->next == packing->count)
         return end_period(writer, fault);
     return sqlite_pack_user(writer, packing->tier, packing->bucket, packing->users[packing->next++], fault);
@@ -242,16 +255,27 @@ static enum err pack_days(struct sqlite_writer *writer, int64_t day_limit, struc
 
 /* ---- what is due ---- */
 
+/* The table traffic_day has the day last in its key, so it is only looked through where a day was begun. */
+static enum err drop_half_closed_day(struct sqlite_writer *writer, struct fault *fault)
+{
+    int64_t begun = 0;
+    enum err err = sqlite_lookup(&writer->db, W_DAY_IS_BEGUN, writer->closed.day, 0, &begun, fault);
+    if (err || !begun)
+        return err;
+    BIND_ALL(sql_of(&writer->db, W_DAYS_DROP_FROM), writer->closed.day);
+    return db_run(&writer->db, sql_of(&writer->db, W_DAYS_DROP_FROM), "drop what was half packed", fault);
+}
+
 /* Drops what a stop or a failure in the middle of a period has left. Readers never look at it. */
 static enum err drop_half_packed(struct sqlite_writer *writer, struct fault *fault)
 {
-    enum err err = OK;
+    enum err err = drop_half_closed_day(writer, fault);
     for (int tier = TIER_DAY; !err && tier < TIER_COUNT; tier++) {
         sqlite3_stmt *statement = sql_of(&writer->db, W_CHUNKS_DROP_FROM);
         BIND_ALL(statement, tier, writer->closed.day / (tier_width((enum tier)tier) / WHEN_DAY));
         err = db_run(&writer->db, statement, "drop what was half packed", fault);
     }
-    writer->closed.packing.active = false;
+    writer->closed.packing.active = writer->closed.walk.is_active = false;
     writer->closed.packing.clean = !err;
     return err;
 }
@@ -277,10 +301,7 @@ enum err sqlite_open_again(struct sqlite_writer *writer, struct fault *fault)
     closed->hour = hour;
     if (closed->day > hour / 24) {
         closed->day = hour / 24;
-        BIND_ALL(sql_of(&writer->db, W_DAYS_DROP_FROM), closed->day);
-        err = db_run(&writer->db, sql_of(&writer->db, W_DAYS_DROP_FROM), "open days again", fault);
-        if (!err)
-            err = drop_half_packed(writer, fault);
+        err = drop_half_packed(writer, fault);
     }
     return err ? err : set_closed(writer, fault);
 }

@@ -24,31 +24,60 @@ static bool is_waiting(const struct packing *packing, int64_t user)
     return low < packing->count && packing->users[low] == user;
 }
 
+/* Has the walk come past this log of the user? */
+static bool is_behind(const struct user_walk *walk, int64_t at, int64_t user)
+{
+    return user < walk->user_from || (user <= walk->user_to && at / WHEN_QUARTER < walk->quarter);
+}
+
 /* Users of the period that is being packed count as packed once their turn is over, or when they had no logs in it.
  * Narrower periods that end with the same day are packed for all users. */
-static bool is_packed_so_far(const struct packing *packing, enum tier tier, int64_t bucket, int64_t user)
+static bool is_packed_so_far(const struct writer_closed *closed, enum tier tier, int64_t at, int64_t user)
 {
+    const struct packing *packing = &closed->packing;
+    int64_t bucket = tier_bucket(tier, at);
     if (!packing->active || tier > packing->tier)
         return false;
+    if (tier == packing->tier && tier == TIER_DAY)
+        return bucket == packing->bucket && closed->walk.is_active && is_behind(&closed->walk, at, user);
     if (tier == packing->tier)
         return bucket == packing->bucket && !is_waiting(packing, user);
     int64_t last = (packing->bucket + 1) * (tier_width(packing->tier) / tier_width(tier)) - 1;
     return bucket == last;
 }
 
-bool sqlite_is_packed(const struct writer_closed *closed, enum tier tier, int64_t bucket, int64_t user)
+/* Everyone has sums of each closed hour, users of those whose logs are gone, or about to go. */
+static bool is_hour_packed(const struct writer_closed *closed, int64_t at, int64_t user)
 {
+    int64_t hour = at / WHEN_HOUR;
+    if (user == 0)
+        return hour < closed->hour;
+    const struct user_walk *walk = &closed->walk;
+    bool is_walked = walk->is_active && walk->tier == TIER_HOUR && hour == walk->bucket;
+    return hour < closed->user_hour || (is_walked && is_behind(walk, at, user));
+}
+
+bool sqlite_is_packed(const struct writer_closed *closed, enum tier tier, int64_t at, int64_t user)
+{
+    int64_t bucket = tier_bucket(tier, at);
     if (!sqlite_is_kept(closed, tier, bucket))
         return false;
-    int64_t end = (bucket + 1) * tier_width(tier);
     if (tier == TIER_HOUR)
-        return end <= closed->hour * WHEN_HOUR;
-    return end <= closed->day * WHEN_DAY || is_packed_so_far(&closed->packing, tier, bucket, user);
+        return is_hour_packed(closed, at, user);
+    int64_t end = (bucket + 1) * tier_width(tier);
+    return end <= closed->day * WHEN_DAY || is_packed_so_far(closed, tier, at, user);
 }
 
 void sqlite_reopen(struct writer_closed *closed)
 {
     closed->hour = closed->horizons.raw_from * 24;
     closed->day = closed->horizons.raw_from;
-    closed->packing.active = false;
+    closed->packing.active = closed->walk.is_active = false;
+    sqlite_forget_user_hours(closed);
+}
+
+void sqlite_forget_user_hours(struct writer_closed *closed)
+{
+    closed->user_hour = closed->horizons.raw_from * 24;
+    closed->walk.is_active = closed->walk.is_active && closed->walk.tier != TIER_HOUR;
 }

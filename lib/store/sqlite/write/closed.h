@@ -4,13 +4,23 @@
 
 #include "rollup/tier.h"
 
+/* The users of an hour or a day, whose logs are being added up: write/users.c. Users before user_from are done, and of
+ * those up to user_to what lies before the quarter. */
+struct user_walk {
+    bool is_active;
+    enum tier tier;
+    int64_t bucket;
+    int64_t user_from, user_to; /* user_to 0: nobody is chosen yet */
+    int64_t quarter;
+};
+
 /* A day, or a wider period, that is being packed, some users in each transaction. */
 struct packing {
     bool clean;  /* no half-packed period is in the table but this one */
     bool active; /* the rest is about a period */
     enum tier tier;
     int64_t bucket;
-    int64_t *users; /* who has logs in it, ascending; users[next …] are still to be packed */
+    int64_t *users; /* of a wider period: who has logs in it, ascending; users[next …] are still to be packed */
     size_t count, cap, next;
     size_t entries;       /* read in this slice */
     size_t slice_entries; /* as many end it */
@@ -29,15 +39,22 @@ struct writer_closed {
     int64_t since; /* before it nothing is closed, and no log moves: the table upgrade. Unix seconds */
     int64_t hour;
     int64_t day;
+    int64_t
+        user_hour; /* hours before it have the users' sums, or will have none: those of logs that are kept have not */
     struct packing packing;
+    struct user_walk walk;
     struct horizons horizons;
 };
 
 /* Is this bucket not before its tier's horizon? Then it has rows, once it is closed. */
 bool sqlite_is_kept(const struct writer_closed *closed, enum tier tier, int64_t bucket);
 
-/* Are this user's entries of this bucket packed, so that a late log must be added to them? */
-bool sqlite_is_packed(const struct writer_closed *closed, enum tier tier, int64_t bucket, int64_t user);
+/* Are the sums of the user (0: everyone) in the tier's bucket of this second made, so that a late log must be added to
+ * them? */
+bool sqlite_is_packed(const struct writer_closed *closed, enum tier tier, int64_t at, int64_t user);
+
+/* What has been made of users' hours that readers do not use yet is to be made again. */
+void sqlite_forget_user_hours(struct writer_closed *closed);
 
 /* From now on only what lies before the horizon of logs is closed. */
 void sqlite_reopen(struct writer_closed *closed);

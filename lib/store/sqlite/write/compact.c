@@ -4,6 +4,7 @@
 
 #include "base/int64.h"
 #include "store/sqlite/row.h"
+#include "store/sqlite/write/users.h"
 #include "time/when.h"
 
 #include <stdlib.h>
@@ -213,29 +214,14 @@ static enum err take_small_parts(struct sqlite_writer *writer, int64_t day, stru
     return err;
 }
 
-/* Up to which user a slice goes, so that no quarter has many more than `most` logs of these users. */
-static enum err find_user(struct sqlite_writer *writer, int64_t day, int64_t most, int64_t *ret_user,
-                          struct fault *fault)
-{
-    *ret_user = INT64_MAX;
-    enum err err = OK;
-    for (int64_t i = 0; !err && i < QUARTERS_OF_DAY; i++) {
-        int64_t user = INT64_MAX;
-        sqlite3_stmt *statement = sql_of(&writer->db, W_ROW_USER_AT);
-        BIND_ALL(statement, day * QUARTERS_OF_DAY + i, most);
-        err = db_step_i64(&writer->db, statement, "count raw logs", INT64_MAX, &user, fault);
-        *ret_user = min64(*ret_user, user);
-    }
-    return err;
-}
-
 /* Moves the rows of the first users, or if they have too many the first of these. */
 static enum err move_some(struct sqlite_writer *writer, int64_t day, struct fault *fault)
 {
     struct writer_compact *compact = &writer->compact;
     int64_t user = 0, most = max64(1, (int64_t)writer->closed.packing.slice_entries / ENTRIES_PER_LOG);
     compact->count = 0;
-    enum err err = find_user(writer, day, most / QUARTERS_OF_DAY, &user, fault);
+    enum err err =
+        sqlite_users_until(writer, day * QUARTERS_OF_DAY, QUARTERS_OF_DAY, 0, most / QUARTERS_OF_DAY, &user, fault);
     for (int64_t i = 0; !err && i < QUARTERS_OF_DAY && (int64_t)compact->count < most; i++) {
         size_t before = compact->count;
         err = read_quarter(writer, day * QUARTERS_OF_DAY + i, user, fault);

@@ -1,11 +1,12 @@
-/* redo.c: makes rollups right again after logs were deleted: those of an hour from the logs that are left in it, those
- * of wider periods from narrower ones; of the users that lost logs, and of everyone. Nothing is subtracted: the
+/* redo.c: makes rollups right again after logs were deleted: everyone's hours and users' days from the logs that are
+ * left, the others from narrower ones; of the users that lost logs, and of everyone. Nothing is subtracted: the
  * greatest of what is left can't be told from the greatest of all. Knows which rollups a log is in. Does not know why
  * logs went.
  */
 #include "store/sqlite/write/redo.h"
 
 #include "store/sqlite/write/close.h"
+#include "store/sqlite/write/users.h"
 #include "time/when.h"
 
 #include <assert.h>
@@ -89,24 +90,22 @@ enum err sqlite_redo_put(struct sqlite_writer *writer, const struct loss *loss, 
 {
     enum err err = drop_rows(writer, loss, fault);
     if (!err)
-        err = sqlite_traffic_put_alone(&writer->traffic, fault);
+        err = sqlite_traffic_put(&writer->traffic, fault);
     return err ? err : sqlite_pack(&writer->pack, true, fault);
 }
 
 /* ---- an hour, from its logs ---- */
 
-/* What only a closed hour has. */
+/* What only a closed hour has: sums of everyone. */
 static enum err add_closed(struct sqlite_writer *writer, const struct loss *loss, sqlite3_stmt *statement,
                            const struct totals *totals)
 {
-    int64_t user = sqlite3_column_int64(statement, 0), error = sqlite3_column_int64(statement, 2);
-    struct fold_key entry = {.domain = sqlite3_column_int64(statement, 1),
-                             .order_id = sqlite3_column_int64(statement, 3)};
-    enum err err = sqlite_redo_traffic(writer, loss, user, entry.order_id, totals);
+    struct fold_key key = {.tier = loss->tier, .bucket = loss->bucket, .domain = sqlite3_column_int64(statement, 1)};
+    enum err err = sqlite_traffic_add(&writer->traffic, &key, totals);
     if (!err)
-        err = sqlite_redo_entry(writer, loss, user, &entry, totals);
-    entry.error = error;
-    return !err && error ? sqlite_redo_entry(writer, loss, user, &entry, totals) : err;
+        err = fold_add(&writer->pack.entries, &key, totals);
+    key.error = sqlite3_column_int64(statement, 2);
+    return !err && key.error ? fold_add(&writer->pack.entries, &key, totals) : err;
 }
 
 /* A log that is left. */
@@ -151,7 +150,7 @@ static enum err drop_quarters(struct sqlite_writer *writer, const struct loss *l
 
 static enum err redo_hour(struct sqlite_writer *writer, const struct loss *loss, struct fault *fault)
 {
-    bool is_closed = sqlite_is_packed(&writer->closed, TIER_HOUR, loss->bucket, 0);
+    bool is_closed = sqlite_is_packed(&writer->closed, TIER_HOUR, loss->bucket * WHEN_HOUR, 0);
     fold_clear(&writer->traffic.sums);
     fold_clear(&writer->pack.entries);
     enum err err = drop_quarters(writer, loss, fault);
@@ -172,36 +171,47 @@ static enum err redo_hours(struct sqlite_writer *writer, const struct fold *gone
     return err;
 }
 
-/* ---- a day, from its hours ---- */
+/* ---- a day ---- */
 
-static enum err redo_traffic_day(struct sqlite_writer *writer, int64_t day, const struct fold *pairs,
-                                 struct fault *fault)
+static enum err redo_user_days(struct sqlite_writer *writer, int64_t day, const struct fold *pairs, struct fault *fault)
 {
     enum err err = OK;
     for (size_t i = 0; !err && day < writer->closed.day && i < pairs->count; i++) {
         const struct fold_key *pair = &pairs->entries[i].key;
-        err = run(writer, W_DAY_DROP, pair->user_id, pair->order_id, day, fault);
-        if (!err)
-            err = run(writer, W_DAY_REDO, pair->user_id, pair->order_id, day, fault);
+        if (pair->user_id && !pair->order_id) /* each user's first pair */
+            err = sqlite_users_redo(writer, day, pair->user_id, fault);
     }
     return err;
+}
+
+/* Everyone's, from the hours. */
+static enum err redo_day(struct sqlite_writer *writer, int64_t day, struct fault *fault)
+{
+    if (day >= writer->closed.day)
+        return OK;
+    enum err err = run(writer, W_DAY_DROP, 0, 0, day, fault);
+    BIND_ALL(sql_of(&writer->db, W_DAY_REDO), day);
+    if (!err)
+        err = db_run(&writer->db, sql_of(&writer->db, W_DAY_REDO), "make a rollup again", fault);
+    if (!err)
+        err = run(writer, W_CHUNKS_DROP_USER, 0, TIER_DAY, day, fault);
+    return err ? err : sqlite_pack_user(writer, TIER_DAY, day, 0, fault);
 }
 
 static enum err repack_user(struct sqlite_writer *writer, enum tier tier, int64_t bucket, int64_t user,
                             struct fault *fault)
 {
-    if (!sqlite_is_packed(&writer->closed, tier, bucket, user))
+    if (!sqlite_is_packed(&writer->closed, tier, bucket * tier_width(tier), user))
         return OK;
     enum err err = run(writer, W_CHUNKS_DROP_USER, user, tier, bucket, fault);
     return err ? err : sqlite_pack_user(writer, tier, bucket, user, fault);
 }
 
-/* The period of each tier, from `narrowest` on, that the day lies in. */
-static enum err repack(struct sqlite_writer *writer, int64_t day, enum tier narrowest, const struct fold *pairs,
-                       struct fault *fault)
+/* The wider periods that the day lies in. */
+static enum err repack(struct sqlite_writer *writer, int64_t day, const struct fold *pairs, struct fault *fault)
 {
     enum err err = OK;
-    for (int tier = (int)narrowest; !err && tier < TIER_COUNT; tier++) {
+    for (int tier = TIER_4_DAYS; !err && tier < TIER_COUNT; tier++) {
         int64_t bucket = tier_bucket((enum tier)tier, day * WHEN_DAY);
         for (size_t i = 0; !err && i < pairs->count; i++)
             if (pairs->entries[i].key.order_id == 0) /* each user's first pair */
@@ -249,9 +259,11 @@ static enum err redo(struct sqlite_writer *writer, const struct fold *gone, cons
     assert(gone->entries[gone->count - 1].key.bucket / 24 == day);
     enum err err = redo_hours(writer, gone, fault);
     if (!err)
-        err = redo_traffic_day(writer, day, pairs, fault);
+        err = redo_day(writer, day, fault);
     if (!err)
-        err = repack(writer, day, TIER_DAY, pairs, fault);
+        err = redo_user_days(writer, day, pairs, fault);
+    if (!err)
+        err = repack(writer, day, pairs, fault);
     if (!err)
         err = sqlite_open_again(writer, fault);
     return err ? err : drop_pairs(writer, pairs, fault);
@@ -278,7 +290,7 @@ enum err sqlite_redo_wider(struct sqlite_writer *writer, int64_t day, const stru
 {
     struct fold pairs = {0};
     enum err err = list_pairs(gone, &pairs) ? fault_set(fault, ERR_UNAVAILABLE, "out of memory")
-                                            : repack(writer, day, TIER_4_DAYS, &pairs, fault);
+                                            : repack(writer, day, &pairs, fault);
     if (!err)
         err = drop_pairs(writer, &pairs, fault);
     fold_release(&pairs);

@@ -1,9 +1,10 @@
-/* retain.c: retention. First a horizon moves, in one transaction; from then on nobody reads what lies before it. Then
- * those rows are deleted and their pages given back, a slice at a time. Knows horizons and tables. Does not know what
- * the rows mean. */
+/* retain.c: retention. First what is kept longer than logs is made of them; then a horizon moves, in one transaction,
+ * and from then on nobody reads what lies before it. Then those rows are deleted and their pages given back, a slice at
+ * a time. Knows horizons and tables. Does not know what the rows mean. */
 #include "store/sqlite/write/retain.h"
 
 #include "base/int64.h"
+#include "store/sqlite/write/users.h"
 #include "time/when.h"
 
 #include <stdio.h>
@@ -29,11 +30,13 @@
 void sqlite_set_retention(struct sqlite_writer *writer, const struct store_retention *retention)
 {
     writer->pruning.retention = *retention;
+    sqlite_forget_user_hours(&writer->closed);
 }
 
 void sqlite_retain_from(struct sqlite_writer *writer, int64_t day)
 {
     writer->pruning.before = day;
+    sqlite_forget_user_hours(&writer->closed);
     writer->pruning.give_back_all = writer->pruning.pending = true;
 }
 
@@ -88,10 +91,78 @@ static enum err move_horizons(struct sqlite_writer *writer, const struct horizon
     if (err)
         return err; /* sqlite_maintain rolls it back */
     writer->closed.horizons = *to;
+    sqlite_forget_user_hours(&writer->closed);
     writer->pruning.pending = true;
     writer->pruning.vacuuming = false;
     writer->pruning.user = writer->pruning.order = -1;
     return OK;
+}
+
+/* ---- what takes the place of logs ---- */
+
+static enum err run_at(struct sqlite_writer *writer, enum writer_statement which, int64_t bucket, struct fault *fault)
+{
+    BIND_ALL(sql_of(&writer->db, which), bucket);
+    return db_run(&writer->db, sql_of(&writer->db, which), "delete sums", fault);
+}
+
+/* What an interruption, or an older version, has left of users' sums in this hour. */
+static enum err drop_user_hour(struct sqlite_writer *writer, int64_t hour, struct fault *fault)
+{
+    enum err err = run_at(writer, W_USER_HOURS_DROP, hour, fault);
+    return err ? err : run_at(writer, W_USER_CHUNKS_DROP, hour, fault);
+}
+
+/* The next hour that has logs, before `end`. */
+static enum err begin_user_hour(struct sqlite_writer *writer, int64_t end, struct fault *fault)
+{
+    struct writer_closed *closed = &writer->closed;
+    int64_t hour = end;
+    enum err err = sqlite_lookup(&writer->db, W_NEXT_HOUR, closed->user_hour, end, &hour, fault);
+    closed->user_hour = min64(hour, end);
+    if (err || closed->user_hour == end)
+        return err;
+    sqlite_users_begin(writer, TIER_HOUR, closed->user_hour);
+    return drop_user_hour(writer, closed->user_hour, fault);
+}
+
+/* Some of an hour before `end`. */
+static enum err make_user_hour(struct sqlite_writer *writer, int64_t end, struct fault *fault)
+{
+    struct writer_closed *closed = &writer->closed;
+    bool done = false;
+    enum err err = closed->walk.is_active ? OK : begin_user_hour(writer, end, fault);
+    if (!err && closed->walk.is_active)
+        err = sqlite_users_next(writer, &done, fault);
+    if (err || !done)
+        return err;
+    closed->walk.is_active = false;
+    closed->user_hour++;
+    return OK;
+}
+
+/* Users' hours are made when their logs are about to go: until then these tell the same, and take less room. In a
+ * transaction of its own; readers look at none of it before the horizon moves. */
+static enum err make_user_hours(struct sqlite_writer *writer, int64_t end, struct fault *fault)
+{
+    enum err err = db_begin(&writer->db, fault);
+    if (!err)
+        err = make_user_hour(writer, end, fault);
+    if (!err)
+        err = db_commit(&writer->db, fault);
+    if (!err)
+        return OK;
+    sqlite_forget_user_hours(&writer->closed);
+    return err; /* sqlite_maintain rolls it back */
+}
+
+/* Does the horizon of logs wait for users' hours that are to be kept longer? */
+static bool lacks_user_hours(struct writer_closed *closed, const struct horizons *due)
+{
+    if (due->raw_from == closed->horizons.raw_from || due->hour_from >= due->raw_from)
+        return false;
+    closed->user_hour = max64(closed->user_hour, due->hour_from * 24);
+    return closed->user_hour < due->raw_from * 24;
 }
 
 /* ---- rows ---- */
@@ -185,6 +256,25 @@ static enum err prune_quarters(struct sqlite_writer *writer, int64_t *ret_rows, 
 static enum err prune_hours(struct sqlite_writer *writer, int64_t *ret_rows, struct fault *fault)
 {
     return prune_table(writer, HOURS, W_HOUR_PRUNE, writer->closed.horizons.hour_from * 24, 0, ret_rows, fault);
+}
+
+/* Users' hours that a version before this one has made: their logs tell the same. An hour at a time. */
+static enum err prune_user_hours(struct sqlite_writer *writer, int64_t *ret_rows, struct fault *fault)
+{
+    int64_t hour = -1;
+    *ret_rows = 0;
+    if (!writer->pruning.has_user_hours)
+        return OK;
+    enum err err = sqlite_lookup(&writer->db, W_USER_HOUR_NEXT, 0, -1, &hour, fault);
+    writer->pruning.has_user_hours = hour >= 0;
+    if (err)
+        return err;
+    sqlite3_stmt *statement = sql_of(&writer->db, W_USER_HOURS_SWEPT);
+    BIND_ALL(statement, hour < 0 ? INT64_MAX : hour + 1);
+    *ret_rows = hour >= 0;
+    if (hour >= 0)
+        err = drop_user_hour(writer, hour, fault);
+    return err ? err : db_run(&writer->db, statement, "note what is deleted", fault);
 }
 
 /* Tier after tier. A period that begins before the horizon goes, whenever it ends. */
@@ -284,7 +374,8 @@ static enum err give_back(struct sqlite_writer *writer, int64_t *ret_rows, struc
 static enum err prune_some(struct sqlite_writer *writer, struct fault *fault)
 {
     static enum err (*const works[])(struct sqlite_writer *, int64_t *, struct fault *) = {
-        prune_raw, prune_parts, prune_batches, prune_quarters, prune_hours, prune_chunks, prune_days, give_back,
+        prune_raw,    prune_parts,      prune_batches, prune_quarters, prune_hours,
+        prune_chunks, prune_user_hours, prune_days,    give_back,
     };
     struct writer_pruning *pruning = &writer->pruning;
     int64_t rows = 0;
@@ -317,7 +408,7 @@ enum err sqlite_retain_next(struct sqlite_writer *writer, int64_t now, bool *ret
     struct writer_pruning *pruning = &writer->pruning;
     bool wanted = pruning->retention.raw_days || pruning->before;
     *ret_more = false;
-    if (!wanted && !pruning->pending)
+    if ((!wanted && !pruning->pending) || now < writer->closed.since)
         return OK;
     int64_t today = -1;
     enum err err = wanted ? sqlite_retain_today(writer, now, &today, fault) : OK;
@@ -327,7 +418,8 @@ enum err sqlite_retain_next(struct sqlite_writer *writer, int64_t now, bool *ret
     *ret_more = true;
     if (due.raw_from != writer->closed.horizons.raw_from || due.hour_from != writer->closed.horizons.hour_from ||
         due.day_from != writer->closed.horizons.day_from)
-        return move_horizons(writer, &due, fault);
+        return lacks_user_hours(&writer->closed, &due) ? make_user_hours(writer, due.raw_from * 24, fault)
+                                                       : move_horizons(writer, &due, fault);
     *ret_more = pruning->pending;
     if (!pruning->pending)
         return OK;

@@ -4,13 +4,15 @@
 
 #include "base/banned.h"
 
-/* Adds to the packed entries of one user, or of everyone (0), if they exist. */
+/* Adds to the sums of one user, or of everyone (0), if they are made. */
 static enum err fold_packed(struct sqlite_writer *writer, struct fold_key key, int64_t error,
                             const struct totals *totals)
 {
-    if (!sqlite_is_packed(&writer->closed, (enum tier)key.tier, key.bucket, key.user_id))
+    if (!sqlite_is_packed(&writer->closed, (enum tier)key.tier, totals->first, key.user_id))
         return OK;
     enum err err = fold_add(&writer->pack.entries, &key, totals);
+    if (!err && key.tier <= TIER_DAY)
+        err = sqlite_traffic_add(&writer->traffic, &key, totals);
     key.error = error;
     return !err && error ? fold_add(&writer->pack.entries, &key, totals) : err;
 }
@@ -18,10 +20,8 @@ static enum err fold_packed(struct sqlite_writer *writer, struct fold_key key, i
 /* A late log: its hour is packed already, and perhaps its day and more. */
 static enum err fold_late(struct sqlite_writer *writer, const struct raw_row *row, const struct totals *totals)
 {
-    if (row->log->ts / tier_width(TIER_HOUR) >= writer->closed.hour)
-        return OK;
-    enum err err = sqlite_traffic_add(&writer->traffic, row->user_id, row->order_id, totals);
     int64_t error = writer->names.ids[row->first_name + row->log->name[NAME_ERROR]];
+    enum err err = OK;
     for (int tier = TIER_HOUR; !err && tier < TIER_COUNT; tier++) {
         struct fold_key key = {
             .tier = tier, .bucket = tier_bucket((enum tier)tier, row->log->ts), .domain = row->domain};
@@ -44,7 +44,7 @@ static enum err fold_rows(struct sqlite_writer *writer, struct fault *fault)
         if (sqlite_is_kept(&writer->closed, TIER_QUARTER, writer->rows.rows[i].quarter))
             err = sqlite_quarter_add(&writer->traffic, writer->rows.rows[i].quarter, writer->rows.rows[i].user_id,
                                      &totals);
-        if (!err)
+        if (!err && writer->rows.rows[i].log->ts < writer->closed.hour * tier_width(TIER_HOUR))
             err = fold_late(writer, &writer->rows.rows[i], &totals);
     }
     return err ? fault_set(fault, ERR_UNAVAILABLE, "out of memory") : OK;

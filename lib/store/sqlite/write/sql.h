@@ -26,14 +26,9 @@
     " duration_ms, max_concurrency, domain, order_id, batch_id, line"
 #define IMPORT_CALLER "(SELECT id FROM name WHERE text = '" STORE_IMPORT_CALLER "')"
 
-/* The hours of day ?3, so that each is one search in traffic_hour. */
+/* The hours of day ?1, so that each is one search in traffic_hour. */
 #define HOURS_OF_DAY                                                                                                   \
-    "WITH RECURSIVE hours (hour) AS (SELECT ?3 * 24 UNION ALL SELECT hour + 1 FROM hours WHERE hour < ?3 * 24 + 23) "
-
-/* The hours that are closed, but of no closed day. */
-#define HOURS_OF_NO_DAY                                                                                                \
-    "WITH RECURSIVE hours (hour) AS (SELECT closed_day * 24 FROM closing WHERE closed_day * 24 < closed_hour"          \
-    " UNION ALL SELECT hour + 1 FROM hours WHERE hour + 1 < (SELECT closed_hour FROM closing)) "
+    "WITH RECURSIVE hours (hour) AS (SELECT ?1 * 24 UNION ALL SELECT hour + 1 FROM hours WHERE hour < ?1 * 24 + 23) "
 
 /* Logs of the quarter ?1 that are selected: sqlite_selected_values in write/take.h. */
 #define SELECTED                                                                                                       \
@@ -42,6 +37,11 @@
     " AND (?14 = 0 OR EXISTS (SELECT 1 FROM import_batch AS i WHERE i.batch_id = raw_log.batch_id AND i.source = "     \
     "?15))"
 #define LOG_KEY "quarter, user_id, domain, order_id, batch_id, line"
+
+/* A log, as sqlite_raw_totals and the makers of sums read it. */
+#define LOG_SUMS                                                                                                       \
+    "SELECT user_id, domain, error, order_id, count, bytes_sent, bytes_received, error_count, max_concurrency,"        \
+    " duration_ms, quarter * 900 + second FROM " STORED_LOG
 
 /* The writer's statements, prepared at start: W_NAME and its SQL. */
 #define WRITER_SQL(X)                                                                                                  \
@@ -111,16 +111,11 @@
       " ON CONFLICT DO UPDATE SET count = count + ?4, bytes_sent = bytes_sent + ?5,"                                   \
       " bytes_received = bytes_received + ?6, errors = errors + ?7, max_concurrency = max(max_concurrency, ?8),"       \
       " duration_ms = duration_ms + ?9")                                                                               \
-    X(W_CLOSE_TRAFFIC,                                                                                                 \
-      "INSERT INTO traffic_day (user_id, order_id, bucket, count, bytes_sent, bytes_received, errors,"                 \
-      " max_concurrency, duration_ms) SELECT user_id, order_id, ?1, sum(count), sum(bytes_sent), sum(bytes_received)," \
-      " sum(errors), max(max_concurrency), sum(duration_ms) FROM traffic_hour WHERE bucket >= ?1 * 24 AND bucket < "   \
-      "(?1 + 1) * 24"                                                                                                  \
-      " GROUP BY user_id, order_id")                                                                                   \
     X(W_NEXT_HOUR, "SELECT bucket / 4 FROM traffic_quarter WHERE bucket >= ?1 * 4 ORDER BY bucket LIMIT 1")            \
     X(W_STORED_QUARTER, NEXT_STORED_QUARTER("?1"))                                                                     \
     X(W_ROW_AFTER, "SELECT quarter FROM raw_log WHERE quarter > ?1 ORDER BY quarter LIMIT 1")                          \
-    X(W_ROW_USER_AT, "SELECT user_id FROM raw_log WHERE quarter = ?1 ORDER BY user_id LIMIT 1 OFFSET ?2")              \
+    X(W_ROW_USER_AT, "SELECT user_id FROM raw_log WHERE quarter = ?1 AND user_id >= ?3 ORDER BY user_id LIMIT 1"       \
+                     " OFFSET ?2")                                                                                     \
     X(W_ROWS_OF_USERS, "SELECT user_id, " PART_FIELDS " FROM raw_log WHERE quarter = ?1 AND user_id <= ?2")            \
     X(W_ROWS_DROP, "DELETE FROM raw_log WHERE quarter = ?1 AND user_id <= ?2")                                         \
     X(W_ROW_ADD_AGAIN, "INSERT INTO raw_log (quarter, user_id, " PART_FIELDS                                           \
@@ -135,9 +130,8 @@
     X(W_NEWEST_QUARTER, "SELECT bucket FROM traffic_quarter ORDER BY bucket DESC LIMIT 1")                             \
     X(W_SET_CLOSED, "UPDATE closing SET closed_hour = ?1, closed_day = ?2 WHERE id = 1")                               \
     X(W_NOTE_CHANGE, "UPDATE closing SET changes = changes + 1 WHERE id = 1")                                          \
-    X(W_RAW_QUARTER,                                                                                                   \
-      "SELECT user_id, domain, error, order_id, count, bytes_sent, bytes_received, error_count, max_concurrency,"      \
-      " duration_ms, quarter * 900 + second FROM " STORED_LOG " WHERE quarter = ?1")                                   \
+    X(W_RAW_QUARTER, LOG_SUMS " WHERE quarter = ?1")                                                                   \
+    X(W_LOGS_OF_USERS, LOG_SUMS " WHERE quarter = ?1 AND user_id BETWEEN ?2 AND ?3")                                   \
     X(W_NEXT_USER,                                                                                                     \
       "SELECT user_id FROM rollup_chunk WHERE tier = ?1 AND bucket = ?2 AND user_id > ?3 ORDER BY user_id LIMIT 1")    \
     X(W_CHUNKS_OF_USER, "SELECT entries FROM rollup_chunk WHERE tier = ?1 AND bucket = ?2 AND user_id = ?3")           \
@@ -181,21 +175,29 @@
                        " AND bucket IN (?3 * 4, ?3 * 4 + 1, ?3 * 4 + 2, ?3 * 4 + 3)")                                  \
     X(W_HOUR_DROP, "DELETE FROM traffic_hour WHERE bucket = ?3 AND user_id = ?1 AND order_id = ?2")                    \
     X(W_DAY_DROP, "DELETE FROM traffic_day WHERE user_id = ?1 AND order_id = ?2 AND bucket = ?3")                      \
-    X(W_DAY_REDO,                                                                                                      \
-      "INSERT INTO traffic_day (user_id, order_id, bucket, count, bytes_sent, bytes_received, errors,"                 \
-      " max_concurrency, duration_ms) " HOURS_OF_DAY "SELECT ?1, ?2, ?3, sum(count), sum(bytes_sent),"                 \
-      " sum(bytes_received), sum(errors), max(max_concurrency), sum(duration_ms) FROM hours CROSS JOIN traffic_hour"   \
-      " WHERE bucket = hour AND user_id = ?1 AND order_id = ?2 HAVING count(*) > 0")                                   \
+    X(W_USER_HOURS_DROP, "DELETE FROM traffic_hour WHERE bucket = ?1 AND user_id > 0")                                 \
+    X(W_USER_HOUR_NEXT,                                                                                                \
+      "SELECT bucket FROM traffic_hour, upgrade, retention WHERE bucket >= max(user_hours_swept, raw_from * 24)"       \
+      " AND user_id > 0 ORDER BY bucket LIMIT 1")                                                                      \
+    X(W_USER_HOURS_SWEPT, "UPDATE upgrade SET user_hours_swept = ?1")                                                  \
+    X(W_USER_CHUNKS_DROP, "DELETE FROM rollup_chunk WHERE tier = 1 AND bucket = ?1 AND user_id > 0")                   \
+    X(W_DAY_REDO, "INSERT OR REPLACE INTO traffic_day (user_id, order_id, bucket, count, bytes_sent, bytes_received,"  \
+                  " errors, max_concurrency, duration_ms) " HOURS_OF_DAY "SELECT 0, 0, ?1, sum(count),"                \
+                  " sum(bytes_sent), sum(bytes_received), sum(errors), max(max_concurrency), sum(duration_ms)"         \
+                  " FROM hours CROSS JOIN traffic_hour WHERE bucket = hour AND user_id = 0 AND order_id = 0"           \
+                  " HAVING count(*) > 0")                                                                              \
+    X(W_DAY_IS_BEGUN, "SELECT 1 FROM rollup_chunk WHERE tier = 2 AND bucket >= ?1 LIMIT 1")                            \
+    X(W_DAY_DROP_USER, "DELETE FROM traffic_day WHERE user_id = ?1 AND bucket = ?2")                                   \
     X(W_DAYS_DROP_FROM, "DELETE FROM traffic_day WHERE bucket >= ?1")                                                  \
     X(W_CHUNKS_DROP_USER, "DELETE FROM rollup_chunk WHERE tier = ?2 AND bucket = ?3 AND user_id = ?1")                 \
     X(W_PAIR_DROP,                                                                                                     \
       "DELETE FROM order_user WHERE user_id = ?1 AND order_id = ?2"                                                    \
       " AND NOT EXISTS (SELECT 1 FROM traffic_day AS d WHERE d.user_id = ?1 AND d.order_id = ?2)"                      \
-      " AND NOT EXISTS (" HOURS_OF_NO_DAY "SELECT 1 FROM hours CROSS JOIN traffic_hour AS h"                           \
-      " WHERE h.bucket = hour AND h.user_id = ?1 AND h.order_id = ?2)"                                                 \
       " AND NOT EXISTS (SELECT 1 FROM traffic_quarter AS q CROSS JOIN raw_log AS r ON r.quarter = q.bucket"            \
       " AND r.user_id = ?1 AND r.order_id = ?2 WHERE q.user_id = ?1"                                                   \
-      " AND q.bucket >= (SELECT closed_hour * 4 FROM closing))")                                                       \
+      " AND q.bucket >= (SELECT closed_day * 96 FROM closing))"                                                        \
+      " AND NOT EXISTS (SELECT 1 FROM packed_log WHERE quarter >= (SELECT closed_day * 96 FROM closing)"               \
+      " AND user_id = ?1 AND order_id = ?2)")                                                       \
     X(W_NAME_DROP, "DELETE FROM name WHERE id = ?1")                                                                   \
     X(W_TAKE, "DELETE FROM raw_log WHERE (" LOG_KEY ") IN (SELECT " LOG_KEY " FROM raw_log WHERE " SELECTED            \
               " LIMIT ?16) RETURNING user_id, order_id, second, count, bytes_sent, bytes_received, error_count,"       \

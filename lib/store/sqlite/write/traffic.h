@@ -4,11 +4,9 @@
 
 #include "db/db.h"
 #include "rollup/fold.h"
-#include "store/sqlite/write/closed.h"
 
 struct writer_traffic {
     struct db *db; /* the writer's */
-    const struct writer_closed *closed;
     struct fold sums;
 };
 
@@ -16,14 +14,10 @@ struct writer_traffic {
 enum err sqlite_quarter_add(struct writer_traffic *traffic, int64_t quarter, int64_t user_id,
                             const struct totals *totals);
 
-/* Notes a log of a closed hour, or one that is being closed: everyone, its user, its order. */
-enum err sqlite_traffic_add(struct writer_traffic *traffic, int64_t user_id, int64_t order_id,
-                            const struct totals *totals);
+/* Notes a log for the hour or the day of the key: everyone's, or its user's and its order's. */
+enum err sqlite_traffic_add(struct writer_traffic *traffic, const struct fold_key *key, const struct totals *totals);
 
 /* Adds what was noted to the tables, and forgets it. */
 enum err sqlite_traffic_put(struct writer_traffic *traffic, struct fault *fault);
-
-/* The same, but an hour's sums are not added to its day. */
-enum err sqlite_traffic_put_alone(struct writer_traffic *traffic, struct fault *fault);
 
 #endif

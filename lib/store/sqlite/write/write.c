@@ -29,7 +29,7 @@
 
 static enum err load_state(struct sqlite_writer *writer, struct fault *fault)
 {
-    int64_t auto_vacuum = 0, has_old_imports = 0;
+    int64_t auto_vacuum = 0, has_old_imports = 0, has_user_hours = 0;
     const struct {
         const char *sql;
         int64_t *value;
@@ -42,6 +42,7 @@ static enum err load_state(struct sqlite_writer *writer, struct fault *fault)
         {"SELECT days_swept FROM retention", &writer->pruning.swept},
         {"SELECT has_old FROM import_state", &has_old_imports},
         {"SELECT since FROM upgrade", &writer->closed.since},
+        {"SELECT user_hours_swept < 9223372036854775807 FROM upgrade", &has_user_hours},
         {"PRAGMA auto_vacuum", &auto_vacuum},
     };
     static const char total_sql[] = "SELECT count, bytes_sent, bytes_received, errors, 0, duration_ms FROM total";
@@ -51,7 +52,10 @@ static enum err load_state(struct sqlite_writer *writer, struct fault *fault)
     writer->import.has_old = has_old_imports != 0;
     writer->pruning.gives_back = auto_vacuum == AUTO_VACUUM_INCREMENTAL;
     writer->pruning.user = writer->pruning.order = -1;
-    writer->pruning.pending = writer->closed.horizons.raw_from > 0; /* perhaps it was stopped in the middle */
+    writer->pruning.has_user_hours = has_user_hours != 0;
+    writer->pruning.pending =
+        has_user_hours || writer->closed.horizons.raw_from > 0; /* perhaps it was stopped in the middle */
+    sqlite_forget_user_hours(&writer->closed);
     return err;
 }
 
@@ -98,7 +102,7 @@ enum err sqlite_writer_open(const char *data_dir, bool spools, struct sqlite_wri
     writer->lock = -1;
     writer->spools = spools;
     writer->names.db = &writer->db;
-    writer->traffic = (struct writer_traffic){.db = &writer->db, .closed = &writer->closed};
+    writer->traffic = (struct writer_traffic){.db = &writer->db};
     sqlite_pack_init(&writer->pack, &writer->db);
     sqlite_compact_init(&writer->compact);
     sqlite_set_slice(writer, SLICE_ENTRIES);

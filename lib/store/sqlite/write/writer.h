@@ -74,6 +74,7 @@ struct writer_pruning {
     int64_t before;              /* a day: everything older goes, whatever `retention` says; 0: none */
     bool give_back_all;          /* no free page is kept for what comes next */
     bool gives_back;             /* the file was made with auto_vacuum */
+    bool has_user_hours;         /* of an older version; their logs are kept */
     bool pending;                /* there may be rows before the horizons, or pages to give back */
     bool vacuuming;              /* the rows are gone, the pages not */
     int64_t swept;               /* traffic_day has no rows before this day */

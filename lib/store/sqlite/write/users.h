@@ -1,0 +1,21 @@
+/* users.h: the sums of users in an hour or a day, made of their logs. */
+#ifndef STORE_SQLITE_WRITE_USERS_H
+#define STORE_SQLITE_WRITE_USERS_H
+
+#include "store/sqlite/write/writer.h"
+
+/* Begins with the users of a period, TIER_HOUR or TIER_DAY, of which none has sums there. */
+void sqlite_users_begin(struct sqlite_writer *writer, enum tier tier, int64_t bucket);
+
+/* Adds up the logs of some of them, in the caller's transaction; *ret_done after the last. */
+enum err sqlite_users_next(struct sqlite_writer *writer, bool *ret_done, struct fault *fault);
+
+/* Makes the sums of one user in a day again from what logs there are. */
+enum err sqlite_users_redo(struct sqlite_writer *writer, int64_t day, int64_t user, struct fault *fault);
+
+/* Up to which user a slice goes that begins with `from`, so that no quarter of the period has many more than `most`
+ * rows of them; INT64_MAX: all. */
+enum err sqlite_users_until(struct sqlite_writer *writer, int64_t first_quarter, int64_t quarters, int64_t from,
+                            int64_t most, int64_t *ret_user, struct fault *fault);
+
+#endif
