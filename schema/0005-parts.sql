@@ -35,3 +35,6 @@ CREATE TABLE upgrade (
 ) STRICT;
 INSERT INTO upgrade SELECT 1, CASE WHEN EXISTS (SELECT 1 FROM raw_log) THEN unixepoch() + 120 ELSE 0 END, closed_hour,
     CASE WHEN EXISTS (SELECT 1 FROM traffic_hour) THEN 0 ELSE 9223372036854775807 END FROM closing;
+
+-- From this version on, hours of users (traffic_hour, and rollup_chunk of tier 1, with user_id > 0) are made when the user's logs are
+-- about to be deleted; those of logs that are kept go, an hour at a time.

@@ -197,7 +197,7 @@
       " AND r.user_id = ?1 AND r.order_id = ?2 WHERE q.user_id = ?1"                                                   \
       " AND q.bucket >= (SELECT closed_day * 96 FROM closing))"                                                        \
       " AND NOT EXISTS (SELECT 1 FROM packed_log WHERE quarter >= (SELECT closed_day * 96 FROM closing)"               \
-      " AND user_id = ?1 AND order_id = ?2)")                                                       \
+      " AND user_id = ?1 AND order_id = ?2)")                                                                          \
     X(W_NAME_DROP, "DELETE FROM name WHERE id = ?1")                                                                   \
     X(W_TAKE, "DELETE FROM raw_log WHERE (" LOG_KEY ") IN (SELECT " LOG_KEY " FROM raw_log WHERE " SELECTED            \
               " LIMIT ?16) RETURNING user_id, order_id, second, count, bytes_sent, bytes_received, error_count,"       \
