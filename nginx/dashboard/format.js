@@ -22,10 +22,20 @@ export const count = (value) => scaled(value, ['', ' k', ' M', ' bn', ' tn', ' q
 export const perSecond = (value) => `${scaled(value, ['', ' k', ' M', ' bn', ' tn', ' qd', ' qn'])}/s`;
 export const bitsPerSecond = (value) => scaled(value, [' bit/s', ' kbit/s', ' Mbit/s', ' Gbit/s', ' Tbit/s', ' Pbit/s', ' Ebit/s']);
 
+// Milliseconds: 789 ms, 4.56 s, 12.3 min, 1.23 h; null is not known.
+export function duration(value) {
+    if (value === null) return '–';
+    const [size, unit] = [[3600000, 'h'], [60000, 'min'], [1000, 's']].find(([least]) => Number(value) >= least) ?? [1, 'ms'];
+    return scaled(Number(value) / size, [` ${unit}`, ` k${unit}`]).replace(/^(\d+)\.0 /, '$1 ');
+}
+export const exactDuration = (value) => (value === null ? 'no requests' : `${exact(value)} ms`);
+export const isDuration = ({ total_duration_ms: total }) => Number(total ?? 0) > 0; // logs without any say 0
+
 // On an axis: 1.50 GB is 1.5 GB there.
 const short = (text) => text.replace(/\.0+(?=\D|$)|(\.\d*?)0+(?=\D|$)/, '$1');
 export const axisBytes = (value) => short(bytes(value));
 export const axisCount = (value) => short(count(value));
+export const axisDuration = (value) => short(duration(value));
 
 export const exact = (value) => grouped.format(BigInt(value));
 export const exactBytes = (value) => `${exact(value)} bytes`;

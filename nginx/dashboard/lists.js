@@ -5,14 +5,14 @@ import { el } from './dom.js';
 import { FIELDS, tidy } from './filters.js';
 import * as format from './format.js';
 import { Panel } from './panel.js';
-import { barOf, bytesOf, countOf, errorRateOf, filterButton, pages, shareOf, table, timeOf, wholeOf } from './tables.js';
+import { barOf, bytesOf, countOf, durationsOf, errorRateOf, filterButton, pages, shareOf, table, timeOf, wholeOf } from './tables.js';
 import { parametersOf } from './view.js';
 
 const PAGE_ROWS = 25;
 const FEW_ROWS = 30;
 const MANY_ROWS = 100;
 const TYPING_MS = 300;
-const MEASURES = { bytes: 'bytes_total', count: 'total_count', errors: 'total_errors', error_rate: 'total_errors' };
+const MEASURES = { bytes: 'bytes_total', count: 'total_count', errors: 'total_errors', error_rate: 'total_errors', duration: 'avg_duration_ms' };
 
 class Domains extends Panel {
     constructor(page) {
@@ -37,8 +37,8 @@ class Domains extends Panel {
         return [
             { key: 'domain', name: 'Domain', share: barOf(rows, MEASURES[sort]), cell: (row) => filterButton('domain', row.value, this.pick) },
             bytesOf('bytes_total', 'Traffic', 'bytes'), shareOf('bytes_total', whole.bytes_total, 'Share'), countOf('total_count', 'Requests', 'count'),
-            countOf('total_errors', 'Errors', 'errors'), errorRateOf(whole),
-            ...(rows[0]?.first_seen ? [timeOf('first_seen', 'First seen'), timeOf('last_seen', 'Last seen')] : []),
+            countOf('total_errors', 'Errors', 'errors'), errorRateOf(whole), ...durationsOf(rows),
+            ...(rows.some((row) => row.first_seen) ? [timeOf('first_seen', 'First seen'), timeOf('last_seen', 'Last seen')] : []),
         ];
     }
     show([answer, summary], view) {
@@ -106,15 +106,15 @@ class Breakdown extends Top {
         this.#choices(view);
         if (data.length === 0) return this.say('Nothing to break down in this period.');
         const whole = wholeOf(data, other);
+        const rows = total > data.length ? [...data, { ...other, rest: `${format.plural(total - data.length, 'other', 'others')}` }] : data;
         const columns = [
             {
                 key: 'value', name: FIELDS[view.by].label, share: barOf(data, MEASURES[view.bysort]),
                 cell: (row) => row.rest ?? filterButton(view.by, row.value, this.pick),
             },
             bytesOf('bytes_total', 'Traffic', 'bytes'), shareOf('bytes_total', whole.bytes_total), countOf('total_count', 'Requests', 'count'),
-            countOf('total_errors', 'Errors', 'errors'), errorRateOf(whole),
+            countOf('total_errors', 'Errors', 'errors'), errorRateOf(whole), ...durationsOf(rows),
         ];
-        const rows = total > data.length ? [...data, { ...other, rest: `${format.plural(total - data.length, 'other', 'others')}` }] : data;
         const caption = `Breakdown by ${FIELDS[view.by].words[0]}`;
         this.body.replaceChildren(table({ caption, columns, rows, sort: view.bysort, onSort: (bysort) => this.page.go({ bysort }) }),
             this.foot(data.length, total, FIELDS[view.by].words));

@@ -41,6 +41,11 @@ export const bytesOf = (key, name, sort) => ({
 export const countOf = (key, name, sort) => ({
     key, name, sort, figure: true, cell: (row) => figure(format.count(row[key]), format.exact(row[key])),
 });
+// How long a request took on average, where any row tells.
+export const durationsOf = (rows) => (rows.some(format.isDuration) ? [{
+    key: 'avg_duration_ms', name: 'Duration', sort: 'duration', figure: true, about: 'How long a request took on average',
+    cell: (row) => figure(format.duration(row.avg_duration_ms), format.exactDuration(row.avg_duration_ms)),
+}] : []);
 export const timeOf = (key, name) => ({
     key, name, cell: (row) => {
         if (!row[key]) return '';

@@ -17,7 +17,12 @@ const TOTALS = [
     { key: 'success', name: 'Success rate', isRate: true, about: 'Requests without an error.' },
     { key: 'total_errors', name: 'Errors', text: format.count, exact: format.exact, moreIsWorse: true },
     { key: 'max_concurrency', name: 'Highest reported concurrency', text: format.count, exact: format.exact, about: PEAK },
+    {
+        key: 'avg_duration_ms', name: 'Average duration', text: format.duration, exact: format.exactDuration, moreIsWorse: true, isThere: format.isDuration,
+        about: 'How long a request took, of those whose logs say so.',
+    },
 ];
+const isThere = (total, data) => !total.isThere || total.isThere(data);
 
 export const isNothing = (data) => ['total_count', 'total_errors', 'bytes_total'].every((key) => data[key] === '0');
 const rateOf = (data) => format.successRate(data.total_errors, data.total_count);
@@ -27,7 +32,7 @@ export class Totals {
         this.name = 'totals';
         this.title = 'Totals';
         this.node = document.querySelector('[data-panel="totals"]');
-        for (const total of TOTALS) this.node.append(this.#card(total, el('span', { text: '…' }), ''));
+        for (const total of TOTALS.filter((one) => isThere(one, {}))) this.node.append(this.#card(total, el('span', { text: '…' }), ''));
     }
 
     // The range, the period before, and two months before that: did it begin before anything was recorded?
@@ -52,7 +57,7 @@ export class Totals {
     }
 
     #change(total, data, before) {
-        if (!before) return null;
+        if (!before || !isThere(total, before)) return null;
         if (!total.isRate) {
             const change = format.change(data[total.key], before[total.key]);
             const isJudged = change && total.moreIsWorse && change.direction !== 'same';
@@ -91,7 +96,7 @@ export class Totals {
     show([{ data }, earlier, older, whole], view, range) {
         const isOlder = !older || !isNothing(older.data);
         const { before, words } = this.#compared(earlier?.data, isOlder, whole?.data, view, range);
-        this.node.replaceChildren(...TOTALS.map((total) => this.#card(total, this.#figure(total, data), this.#note(total, data, before, view, range))));
+        this.node.replaceChildren(...TOTALS.filter((total) => isThere(total, data)).map((total) => this.#card(total, this.#figure(total, data), this.#note(total, data, before, view, range))));
         find('compared').textContent = words;
         this.isEmpty = isNothing(data);
         this.lastSeen = data.last_seen ? toInstant(parseWall(data.last_seen), view.zone) : null;

@@ -5,7 +5,7 @@ import { FIELDS, fieldFault, tidy } from './filters.js';
 import { COMPARISONS, RANGES, boundParameters, rangeFault } from './ranges.js';
 import { DAY, boundText, isZone, ownZone, toInstant, toWall, wallText } from './zone.js';
 
-export const SORTS = { bytes: 'Traffic', count: 'Requests', errors: 'Errors', error_rate: 'Error rate' };
+export const SORTS = { bytes: 'Traffic', count: 'Requests', errors: 'Errors', error_rate: 'Error rate', duration: 'Duration' };
 const DEFAULTS = { range: '24h', from: null, to: null, compare: 'previous', sort: 'bytes', by: 'order', bysort: 'bytes', page: 1, search: '' };
 const CHOICES = { range: RANGES, compare: COMPARISONS, sort: SORTS, bysort: SORTS, by: FIELDS };
 

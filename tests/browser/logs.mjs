@@ -12,6 +12,7 @@ const DOMAINS = [
 ];
 const ERRORS = ['connection timeout', 'connection refused', 'TLS handshake failed', 'DNS lookup failed', 'HTTP 403'];
 const PROTOCOLS = ['HTTPS', 'HTTPS', 'HTTPS', 'HTTP', 'SOCKS5'];
+export const SILENT_WORKER = 'worker-04'; // which does not say how long requests took
 const HOUR = 3600000;
 
 function random(seed) { // mulberry32
@@ -39,13 +40,14 @@ function oneLog(next, at) {
     const hour = (at / HOUR) % 24;
     const count = 1 + Math.floor(next() * 60 * (1.2 + Math.sin(((hour - 8) / 24) * 2 * Math.PI)));
     const fails = next() < 0.12;
-    return {
+    const log = {
         ts: stamp(at), user_id: 1 + (order % 5), order_id: order, port: 443, protocol: PROTOCOLS[Math.floor(next() * PROTOCOLS.length)],
         ip_out: `198.51.100.${1 + Math.floor(next() * 20)}`, ip_from: '203.0.113.7', peer_id: `peer-${100 + Math.floor(next() ** 2 * 30)}`,
         worker: `worker-0${1 + Math.floor(next() * 4)}`, domain, error: fails ? ERRORS[Math.floor(next() ** 2 * ERRORS.length)] : '', count,
         bytes_sent: Math.floor(count * (20000 + next() * 160000)), bytes_received: Math.floor(count * (20000 + next() * 900000)),
-        error_count: fails ? 1 + Math.floor(count * next() * 0.6) : 0, duration_ms: count * 800, max_concurrency: 1 + Math.floor(count * next() * 0.8),
+        error_count: fails ? 1 + Math.floor(count * next() * 0.6) : 0, max_concurrency: 1 + Math.floor(count * next() * 0.8),
     };
+    return { ...log, duration_ms: log.worker === SILENT_WORKER ? 0 : count * (120 + 90 * (DOMAINS.indexOf(domain) % 9)) + Math.floor(hour * 100) };
 }
 
 // Logs of the `days` before `end` (ms), `perHour` of them each hour, none later than `end`.

@@ -23,7 +23,7 @@ export async function open(browser, { search = '?zone=UTC', key = null, ...optio
     page.on('request', (request) => {
         const url = new URL(request.url());
         urls.push(request.url());
-        const report = url.pathname.split('/').at(-1);
+        const report = url.searchParams.has('durations') ? 'speed' : url.pathname.split('/').at(-1);
         (page.asked[report] ??= []).push(Object.fromEntries(url.searchParams));
     });
     page.on('pageerror', (error) => faults.push(`${where()}: ${error.stack}`));
@@ -67,6 +67,7 @@ export async function compareWithLogs(page, logs, filter) {
     same('concurrency chart', concurrency.most, [sums.peak]);
     same('totals', [await exactTotal(page, 'Traffic'), await exactTotal(page, 'Requests'), await exactTotal(page, 'Errors'), await exactTotal(page, 'Highest')],
         [sums.sent + sums.received, sums.count, sums.errors, sums.peak]);
+    if (sums.duration > 0) same('average duration', await exactTotal(page, 'Average'), Math.floor(sums.duration / sums.count));
     return { ...traffic, sums };
 }
 

@@ -52,7 +52,7 @@ export const keyOf = (name) => readFileSync(`${DATA}/keys/${name}.key`, 'utf8').
 
 export const instant = (bound) => Date.parse(/(Z|[+-]\d\d:\d\d)$/.test(bound) ? bound : `${bound}Z`);
 export function recount(logs, { from, to }, filter = () => true) {
-    const sums = { count: 0, errors: 0, sent: 0, received: 0, peak: 0, domains: new Set() };
+    const sums = { count: 0, errors: 0, sent: 0, received: 0, peak: 0, duration: 0, domains: new Set() };
     for (const log of logs) {
         const ts = Date.parse(`${log.ts.replace(' ', 'T')}Z`);
         if (ts < instant(from) || ts >= instant(to) || !filter(log)) continue;
@@ -60,6 +60,7 @@ export function recount(logs, { from, to }, filter = () => true) {
         sums.errors += log.error_count;
         sums.sent += log.bytes_sent;
         sums.received += log.bytes_received;
+        sums.duration += log.duration_ms ?? 0;
         sums.peak = Math.max(sums.peak, log.max_concurrency);
         sums.domains.add(log.domain);
     }

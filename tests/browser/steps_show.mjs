@@ -11,12 +11,15 @@
 
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { SILENT_WORKER } from './logs.mjs';
 import { chartOf, chips, addFilter, compareWithLogs, exactTotal, last, open, query, serious, settled, shows, text } from './page.mjs';
 import { API, PAGE, instant, keyOf, post, recount } from './stage.mjs';
 import { at, ok, same, until } from './verdicts.mjs';
 
 const pick = (page, panel, name) => page.locator(`[data-panel="${panel}"] .pick`, { hasText: name }).first();
 const rowsOf = (page, panel) => page.locator(`[data-panel="${panel}"] tbody tr`).evaluateAll((rows) => rows.map((row) => [...row.children].map((cell) => cell.innerText.trim())));
+
+const shownName = (name) => (name === '' ? '(none)' : name.replace('\u202e', '⟨U+202E⟩'));
 
 // What sticks out of an element.
 const spills = (page, selector) => page.locator(selector).evaluate((box) => [...box.querySelectorAll('pre, button, input')]
@@ -51,6 +54,84 @@ export const steps = {
         same('twice the rate of all are tinted', shown, expected);
         ok('some are, some are not', expected.some(([, high]) => high) && expected.some(([, high]) => !high), JSON.stringify(expected));
         same('breakdowns have the column too', await page.locator('[data-panel="breakdown"] thead th', { hasText: 'Error %' }).count(), 1);
+        await page.context().close();
+    },
+
+    async speed(browser, { admin, logs }) {
+        const page = await open(browser, { key: admin, search: '?range=7d&zone=UTC', colorScheme: 'dark', acceptDownloads: true });
+        await settled(page);
+        const range = last(page, 'breakdown');
+        const averageOf = ({ duration, count }) => Math.floor(duration / count);
+        const groupsOf = (keyOf) => {
+            const groups = new Map();
+            for (const log of logs.filter((one) => recount([one], range).domains.size)) {
+                const group = groups.get(keyOf(log)) ?? { duration: 0, count: 0, first: log.ts, last: log.ts };
+                const [first, last] = [group.first, log.ts, group.last].sort().filter((_, i) => i !== 1);
+                groups.set(keyOf(log), { duration: group.duration + (log.duration_ms ?? 0), count: group.count + log.count, first, last });
+            }
+            return groups;
+        };
+        const ranked = (groups) => [...groups].map(([name, group]) => [name, averageOf(group)]).sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
+        const cellsOf = (panel) => page.locator(`[data-panel="${panel}"] table`).evaluate((table) => {
+            const at = [...table.tHead.rows[0].cells].findIndex((cell) => cell.innerText === 'Duration');
+            return [...table.tBodies[0].rows].map((row) => [row.cells[0].innerText, at < 0 ? null : Number(row.cells[at].firstChild.title.replace(/[^0-9]/g, ''))]);
+        });
+        same('a figure', await exactTotal(page, 'Average'), averageOf(recount(logs, range)));
+        const begin = instant(last(page, 'requests').from);
+        const hours = [...groupsOf((log) => Math.floor((Date.parse(`${log.ts.replace(' ', 'T')}Z`) - begin) / 3600000))];
+        const expected = Array(168).fill(null);
+        for (const [hour, group] of hours) if (hour >= 0 && hour < 168) expected[hour] = averageOf(group);
+        same('a chart, bucket by bucket', await page.evaluate(() => window.Chart.getChart(document.querySelector('[data-panel="speed"] canvas')).data.datasets[0].data), expected);
+        await page.locator('[data-panel="speed"] .chart').focus();
+        await page.keyboard.press('ArrowRight');
+        ok('which says its values', await until(async () => /Duration: .*\(.* ms\)/.test(await page.locator('#announcer').textContent())), await page.locator('#announcer').textContent());
+
+        await page.locator('[data-panel="domains"] .sort', { hasText: 'Duration' }).click();
+        await until(() => query(page).sort === 'duration');
+        await settled(page);
+        const byDomain = groupsOf((log) => log.domain);
+        same('the slowest domains', await cellsOf('domains'), ranked(byDomain).slice(0, 25).map(([name, average]) => [shownName(name), average]));
+        same('when each was seen', await page.locator('[data-panel="domains"] tbody tr').evaluateAll((rows) => rows.map((row) => [...row.querySelectorAll('.time')].map((cell) => cell.title))),
+            ranked(byDomain).slice(0, 25).map(([name]) => [byDomain.get(name).first, byDomain.get(name).last]));
+        await page.selectOption('[data-panel="breakdown"] select', 'worker');
+        await until(() => query(page).by === 'worker');
+        await page.locator('[data-panel="breakdown"] .sort', { hasText: 'Duration' }).click();
+        await until(() => query(page).bysort === 'duration');
+        await settled(page);
+        same('and workers', await cellsOf('breakdown'), ranked(groupsOf((log) => log.worker ?? '')).map(([name, average]) => [shownName(name), average]));
+        const [file] = await Promise.all([page.waitForEvent('download'), page.locator('[data-panel="speed"] button', { hasText: 'CSV' }).click()]);
+        const lines = readFileSync(await file.path(), 'utf8').trimEnd().split('\r\n').map((line) => line.split(','));
+        same('as a file', [file.suggestedFilename().split('_')[0], lines[0].at(-1), lines.slice(1).map((line) => line.at(-1))],
+            ['speed', 'avg_duration_ms', expected.map((average) => String(average ?? ''))]);
+        await serious(page, 'axe, dark');
+        await page.emulateMedia({ colorScheme: 'light' });
+        await serious(page, 'axe, light');
+        await page.setViewportSize({ width: 360, height: 760 });
+        ok('narrow', await until(() => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)), 'scrolls sideways');
+        await page.setViewportSize({ width: 1440, height: 1000 });
+
+        at('no speed');
+        const shown = async () => [await page.locator('.total:has(.avg_duration_ms)').count(), await shows(page, '[data-panel="speed"]'), await page.locator('th', { hasText: 'Duration' }).count()];
+        await addFilter(page, 'worker', SILENT_WORKER);
+        await until(() => query(page).worker === SILENT_WORKER);
+        await settled(page);
+        same('where no log says it', await shown(), [0, false, 0]);
+        await page.click('#clear');
+        await until(() => query(page).worker === undefined);
+        await settled(page);
+        same('and back', await shown(), [1, true, 2]);
+        await page.route('**/analytics/{requests,summary,breakdown}?*', async (route) => {
+            const body = await (await route.fetch()).text();
+            await route.fulfill({ body: body.replace(/"(total_duration_ms|avg_duration_ms|first_seen|last_seen)":"[^"]*"/g, '"$1":null'), contentType: 'application/json' });
+        });
+        await page.click('#ranges button[value="30d"]');
+        await until(() => query(page).range === '30d');
+        await settled(page);
+        same('where the service does not know it', await shown(), [0, false, 0]);
+        same('nor when', await page.locator('[data-panel="domains"] th', { hasText: 'seen' }).count(), 0);
+        await page.unrouteAll({ behavior: 'ignoreErrors' });
+        await page.goto(`${PAGE}?range=7d&zone=UTC&embed=1&panel=speed&worker=${SILENT_WORKER}`);
+        ok('a frame says why it is empty', await until(async () => /No log of this period says/.test(await text(page, '[data-panel="speed"]'))), await text(page, 'body'));
         await page.context().close();
     },
 

@@ -23,7 +23,7 @@ async function picture(browser, { admin }, path, options) {
     await page.context().close();
 }
 
-const browser = await chromium.launch({ executablePath: CHROMIUM, args: process.getuid() === 0 ? ['--no-sandbox'] : [] });
+const browser = await chromium.launch({ executablePath: CHROMIUM, timeout: 180000, args: process.getuid() === 0 ? ['--no-sandbox'] : [] });
 try {
     await startService();
     const first = await firstSteps(browser).catch((error) => ok('goes through', false, error.stack) ?? []);
