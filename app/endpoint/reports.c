@@ -68,21 +68,37 @@ static void end_asking(struct service *service, const struct asking *asking, enu
     response_span(response, "store_ms", mono_us() - asking->start_us);
 }
 
+#define DURATION_COLUMNS 2 /* the last of a vendor's report: only those who ask for them see them */
+
+static size_t vendor_columns(size_t all, const struct params *params)
+{
+    return params->durations ? all : all - DURATION_COLUMNS;
+}
+
 /* ---- charts ---- */
 
 static const struct column traffic_columns[] = {
-    {"bucket", TABLE_BUCKET},     {"total_bytes_sent", TABLE_SENT}, {"total_bytes_received", TABLE_RECEIVED},
-    {"bytes_total", TABLE_BYTES}, {"total_count", TABLE_COUNT},
+    {"bucket", TABLE_BUCKET},
+    {"total_bytes_sent", TABLE_SENT},
+    {"total_bytes_received", TABLE_RECEIVED},
+    {"bytes_total", TABLE_BYTES},
+    {"total_count", TABLE_COUNT},
+    {"total_duration_ms", TABLE_DURATION},
+    {"avg_duration_ms", TABLE_AVG_DURATION},
 };
 static const struct column requests_columns[] = {
     {"bucket", TABLE_BUCKET},
     {"total_count", TABLE_COUNT},
     {"total_errors", TABLE_ERRORS},
+    {"total_duration_ms", TABLE_DURATION},
+    {"avg_duration_ms", TABLE_AVG_DURATION},
 };
 static const struct column concurrency_columns[] = {
     {"bucket", TABLE_BUCKET},
     {"max_concurrency", TABLE_CONCURRENCY},
     {"total_count", TABLE_COUNT},
+    {"total_duration_ms", TABLE_DURATION},
+    {"avg_duration_ms", TABLE_AVG_DURATION},
 };
 
 /* `columns`: which measures. */
@@ -98,7 +114,7 @@ static enum err answer_chart(struct service *service, const struct request *requ
     end_asking(service, &asking, err, response);
     if (err)
         return err;
-    struct table table = {.columns = columns, .column_count = column_count};
+    struct table table = {.columns = columns, .column_count = vendor_columns(column_count, params)};
     struct table_writer writer;
     begin_answer(response, request, params, &writer, &table);
     for (size_t i = 0; i < chart.count; i++)
@@ -129,10 +145,11 @@ enum err reports_concurrency(struct service *service, const struct request *requ
 /* ---- summary ---- */
 
 static const struct column summary_columns[] = {
-    {"total_count", TABLE_COUNT},     {"total_errors", TABLE_ERRORS},
-    {"total_bytes_sent", TABLE_SENT}, {"total_bytes_received", TABLE_RECEIVED},
-    {"bytes_total", TABLE_BYTES},     {"max_concurrency", TABLE_CONCURRENCY},
-    {"first_seen", TABLE_FIRST},      {"last_seen", TABLE_LAST},
+    {"total_count", TABLE_COUNT},          {"total_errors", TABLE_ERRORS},
+    {"total_bytes_sent", TABLE_SENT},      {"total_bytes_received", TABLE_RECEIVED},
+    {"bytes_total", TABLE_BYTES},          {"max_concurrency", TABLE_CONCURRENCY},
+    {"total_duration_ms", TABLE_DURATION}, {"avg_duration_ms", TABLE_AVG_DURATION},
+    {"first_seen", TABLE_FIRST},           {"last_seen", TABLE_LAST},
 };
 
 enum err reports_summary(struct service *service, const struct request *request, const struct params *params,
@@ -166,15 +183,27 @@ static const struct column domains_columns[] = {
     {"total_bytes_sent", TABLE_SENT},
     {"total_bytes_received", TABLE_RECEIVED},
     {"total_errors", TABLE_ERRORS},
+    {"total_duration_ms", TABLE_DURATION},
+    {"avg_duration_ms", TABLE_AVG_DURATION},
 };
 static const struct column websites_columns[] = {
-    {"domain", TABLE_NAME},       {"total_count", TABLE_COUNT}, {"bytes_total", TABLE_BYTES},
-    {"first_visit", TABLE_FIRST}, {"last_visit", TABLE_LAST},
+    {"domain", TABLE_NAME},
+    {"total_count", TABLE_COUNT},
+    {"bytes_total", TABLE_BYTES},
+    {"first_visit", TABLE_FIRST},
+    {"last_visit", TABLE_LAST},
+    {"total_duration_ms", TABLE_DURATION},
+    {"avg_duration_ms", TABLE_AVG_DURATION},
 };
 
 static const struct column errors_columns[] = {
-    {"error", TABLE_NAME},     {"total_errors", TABLE_ERRORS},    {"first_seen", TABLE_FIRST},
-    {"last_seen", TABLE_LAST}, {"sample_domains", TABLE_SAMPLES},
+    {"error", TABLE_NAME},
+    {"total_errors", TABLE_ERRORS},
+    {"first_seen", TABLE_FIRST},
+    {"last_seen", TABLE_LAST},
+    {"sample_domains", TABLE_SAMPLES},
+    {"total_duration_ms", TABLE_DURATION},
+    {"avg_duration_ms", TABLE_AVG_DURATION},
 };
 
 static const struct column breakdown_columns[] = {
@@ -185,7 +214,12 @@ static const struct column breakdown_columns[] = {
     {"total_bytes_sent", TABLE_SENT},
     {"total_bytes_received", TABLE_RECEIVED},
     {"max_concurrency", TABLE_CONCURRENCY},
+    {"total_duration_ms", TABLE_DURATION},
+    {"avg_duration_ms", TABLE_AVG_DURATION},
+    {"first_seen", TABLE_FIRST},
+    {"last_seen", TABLE_LAST},
 };
+#define TIME_COLUMNS 2 /* the last: only domains have them, because the sums of other values do not know times */
 
 /* The members beside the rows. */
 enum beside { NOTHING, PAGES, OTHER_AND_PAGES };
@@ -283,33 +317,36 @@ static enum err answer_list(struct service *service, struct listing *listing, st
 enum err reports_domains(struct service *service, const struct request *request, const struct params *params,
                          struct response *response, struct fault *fault)
 {
-    struct listing listing = {.request = request,
-                              .params = params,
-                              .response = response,
-                              .table = {.columns = domains_columns, .column_count = ROWS(domains_columns)},
-                              .beside = params->has_page ? PAGES : NOTHING};
+    struct listing listing = {
+        .request = request,
+        .params = params,
+        .response = response,
+        .table = {.columns = domains_columns, .column_count = vendor_columns(ROWS(domains_columns), params)},
+        .beside = params->has_page ? PAGES : NOTHING};
     return answer_list(service, &listing, (struct list_ask){.by = BY_DOMAIN, .order = params->sort}, fault);
 }
 
 enum err reports_websites(struct service *service, const struct request *request, const struct params *params,
                           struct response *response, struct fault *fault)
 {
-    struct listing listing = {.request = request,
-                              .params = params,
-                              .response = response,
-                              .table = {.columns = websites_columns, .column_count = ROWS(websites_columns)},
-                              .beside = PAGES};
+    struct listing listing = {
+        .request = request,
+        .params = params,
+        .response = response,
+        .table = {.columns = websites_columns, .column_count = vendor_columns(ROWS(websites_columns), params)},
+        .beside = PAGES};
     return answer_list(service, &listing, (struct list_ask){.by = BY_DOMAIN, .order = ORDER_COUNT}, fault);
 }
 
 enum err reports_errors(struct service *service, const struct request *request, const struct params *params,
                         struct response *response, struct fault *fault)
 {
-    struct listing listing = {.request = request,
-                              .params = params,
-                              .response = response,
-                              .table = {.columns = errors_columns, .column_count = ROWS(errors_columns)},
-                              .beside = NOTHING};
+    struct listing listing = {
+        .request = request,
+        .params = params,
+        .response = response,
+        .table = {.columns = errors_columns, .column_count = vendor_columns(ROWS(errors_columns), params)},
+        .beside = NOTHING};
     return answer_list(service, &listing, (struct list_ask){.by = BY_ERROR, .samples = true, .order = ORDER_ERRORS},
                        fault);
 }
@@ -317,10 +354,11 @@ enum err reports_errors(struct service *service, const struct request *request, 
 enum err reports_breakdown(struct service *service, const struct request *request, const struct params *params,
                            struct response *response, struct fault *fault)
 {
+    size_t column_count = ROWS(breakdown_columns) - (params->by == BY_DOMAIN ? 0 : TIME_COLUMNS);
     struct listing listing = {.request = request,
                               .params = params,
                               .response = response,
-                              .table = {.columns = breakdown_columns, .column_count = ROWS(breakdown_columns)},
+                              .table = {.columns = breakdown_columns, .column_count = column_count},
                               .beside = OTHER_AND_PAGES};
     return answer_list(service, &listing, (struct list_ask){.by = params->by, .order = params->sort}, fault);
 }

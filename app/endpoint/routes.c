@@ -17,30 +17,34 @@
 
 /* ---- the table ---- */
 
+/* Every report, and every one of the vendor's, to which durations are not shown unless they are asked for. */
 #define EVERY_REPORT                                                                                                   \
     [PARAM_FROM] = true, [PARAM_TO] = true, [PARAM_FORMAT] = true, [PARAM_TIMEZONE] = true PARAM_TAKE_FILTERS
+#define VENDORS_REPORT EVERY_REPORT, [PARAM_DURATIONS] = true
 
-static const struct param_set sums_params = {.takes = {EVERY_REPORT, [PARAM_GRANULARITY] = true, [PARAM_FILL] = true},
+static const struct param_set sums_params = {.takes = {VENDORS_REPORT, [PARAM_GRANULARITY] = true, [PARAM_FILL] = true},
                                              .sums_only = true};
-static const struct param_set chart_params = {.takes = {EVERY_REPORT, [PARAM_GRANULARITY] = true, [PARAM_FILL] = true}};
+static const struct param_set chart_params = {
+    .takes = {VENDORS_REPORT, [PARAM_GRANULARITY] = true, [PARAM_FILL] = true}};
 static const struct param_set domains_params = {
-    .takes = {EVERY_REPORT, [PARAM_Q] = true, [PARAM_SORT_BY] = true, [PARAM_LIMIT] = true, [PARAM_PAGE] = true},
+    .takes = {VENDORS_REPORT, [PARAM_Q] = true, [PARAM_SORT_BY] = true, [PARAM_LIMIT] = true, [PARAM_PAGE] = true},
     .default_limit = 30,
     .max_limit = LIMIT_ROWS_PER_PAGE,
     .max_limit_of_page = LIMIT_ROWS_PER_LONG_PAGE};
-static const struct param_set errors_params = {.takes = {EVERY_REPORT, [PARAM_Q] = true, [PARAM_LIMIT] = true},
+static const struct param_set errors_params = {.takes = {VENDORS_REPORT, [PARAM_Q] = true, [PARAM_LIMIT] = true},
                                                .default_limit = 50,
                                                .max_limit = LIMIT_ROWS_PER_PAGE,
                                                .max_limit_of_page = LIMIT_ROWS_PER_PAGE};
 static const struct param_set websites_params = {
-    .takes = {EVERY_REPORT, [PARAM_Q] = true, [PARAM_PAGE] = true, [PARAM_LIMIT] = true},
+    .takes = {VENDORS_REPORT, [PARAM_Q] = true, [PARAM_PAGE] = true, [PARAM_LIMIT] = true},
     .default_limit = 25,
     .max_limit = LIMIT_ROWS_PER_PAGE,
     .max_limit_of_page = LIMIT_ROWS_PER_PAGE};
-static const struct param_set summary_params = {.takes = {EVERY_REPORT}};
+static const struct param_set summary_params = {.takes = {EVERY_REPORT}, .durations = true};
 static const struct param_set breakdown_params = {
     .takes = {EVERY_REPORT, [PARAM_Q] = true, [PARAM_BY] = true, [PARAM_SORT_BY] = true, [PARAM_LIMIT] = true,
               [PARAM_PAGE] = true},
+    .durations = true,
     .default_limit = 30,
     .max_limit = LIMIT_ROWS_PER_LONG_PAGE,
     .max_limit_of_page = LIMIT_ROWS_PER_LONG_PAGE};

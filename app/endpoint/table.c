@@ -23,6 +23,17 @@ static struct cell decimal(int64_t number)
     return (struct cell){.kind = CELL_DECIMAL, .number = number};
 }
 
+static struct cell duration(const struct totals *totals)
+{
+    return totals->duration_ms < 0 ? (struct cell){.kind = CELL_NULL} : decimal(totals->duration_ms);
+}
+
+static struct cell avg_duration(const struct totals *totals)
+{
+    return totals->duration_ms < 0 || totals->count <= 0 ? (struct cell){.kind = CELL_NULL}
+                                                         : decimal(totals_avg_duration(totals));
+}
+
 /* `seconds` of a log: none when there is no log. */
 static struct cell time_of_log(const struct table *table, const struct totals *totals, int64_t seconds)
 {
@@ -50,6 +61,10 @@ static struct cell get_cell(const struct table *table, const struct table_row *r
         return decimal(totals_bytes(&row->totals));
     case TABLE_CONCURRENCY:
         return decimal(row->totals.max_concurrency);
+    case TABLE_DURATION:
+        return duration(&row->totals);
+    case TABLE_AVG_DURATION:
+        return avg_duration(&row->totals);
     case TABLE_FIRST:
         return time_of_log(table, &row->totals, row->totals.first);
     case TABLE_LAST:
@@ -93,14 +108,18 @@ static void put_json_cell(struct json_out *out, const struct cell *cell)
     }
 }
 
+static void put_json_member(const struct table *table, const struct table_row *row, size_t column, struct json_out *out)
+{
+    struct cell cell = get_cell(table, row, table->columns[column].field);
+    json_out_name(out, table->columns[column].name);
+    put_json_cell(out, &cell);
+}
+
 static void put_json_row(const struct table *table, const struct table_row *row, struct json_out *out)
 {
     json_out_begin_object(out);
-    for (size_t i = 0; i < table->column_count; i++) {
-        struct cell cell = get_cell(table, row, table->columns[i].field);
-        json_out_name(out, table->columns[i].name);
-        put_json_cell(out, &cell);
-    }
+    for (size_t i = 0; i < table->column_count; i++)
+        put_json_member(table, row, i, out);
     json_out_end_object(out);
 }
 
@@ -113,17 +132,22 @@ static void begin_json(struct table_writer *writer)
         json_out_begin_array(&writer->json);
 }
 
-/* The same measures as the rows, without what a row is of. */
+static bool is_measure(enum table_field field)
+{
+    return field != TABLE_NAME && field != TABLE_FIRST && field != TABLE_LAST;
+}
+
+/* The same measures as the rows, without what a row is of, and when it was seen. */
 static void put_json_other(struct table_writer *writer, const struct totals *other)
 {
-    struct table measures = *writer->table;
+    const struct table *table = writer->table;
     struct table_row row = {.totals = *other};
-    while (measures.column_count > 0 && measures.columns->field == TABLE_NAME) {
-        measures.columns++;
-        measures.column_count--;
-    }
     json_out_name(&writer->json, "other");
-    put_json_row(&measures, &row, &writer->json);
+    json_out_begin_object(&writer->json);
+    for (size_t i = 0; i < table->column_count; i++)
+        if (is_measure(table->columns[i].field))
+            put_json_member(table, &row, i, &writer->json);
+    json_out_end_object(&writer->json);
 }
 
 static void end_json(struct table_writer *writer, const struct totals *other, const struct table_number *numbers,

@@ -30,7 +30,9 @@ enum table_field {
     TABLE_RECEIVED,
     TABLE_BYTES,
     TABLE_CONCURRENCY,
-    TABLE_FIRST, /* null for no logs, as is the next */
+    TABLE_DURATION,     /* null where it is not known */
+    TABLE_AVG_DURATION, /* the same, and without requests */
+    TABLE_FIRST,        /* null for no logs, as is the next */
     TABLE_LAST,
     TABLE_SAMPLES,
 };
@@ -66,8 +68,8 @@ struct table_writer {
 void table_begin(struct table_writer *writer, const struct table *table, bool is_csv, struct buf *buf);
 void table_put_row(struct table_writer *writer, const struct table_row *row);
 
-/* What stands beside the rows: `other`, the sums over rows that are left out (NULL: the answer does not tell), and
- * numbers. CSV has nothing of it. */
+/* What stands beside the rows: `other`, the sums over rows that are left out (NULL: the answer does not tell; it has no
+ * name and no times), and numbers. CSV has nothing of it. */
 void table_end(struct table_writer *writer, const struct totals *other, const struct table_number *numbers,
                size_t number_count);
 

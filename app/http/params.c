@@ -57,11 +57,10 @@ static const struct param_choice granularities[] = {
     {"day", GRANULARITY_DAY}, {"week", GRANULARITY_WEEK}, {"month", GRANULARITY_MONTH}, {NULL, 0},
 };
 static const struct param_choice fills[] = {{"zero", true}, {"none", false}, {NULL, 0}};
-static const struct param_choice sorts[] = {{"bytes", ORDER_BYTES},
-                                            {"count", ORDER_COUNT},
-                                            {"errors", ORDER_ERRORS},
-                                            {"error_rate", ORDER_ERROR_RATE},
-                                            {NULL, 0}};
+static const struct param_choice sorts[] = {{"bytes", ORDER_BYTES},       {"count", ORDER_COUNT},
+                                            {"errors", ORDER_ERRORS},     {"error_rate", ORDER_ERROR_RATE},
+                                            {"duration", ORDER_DURATION}, {NULL, 0}};
+static const struct param_choice truths[] = {{"true", true}, {"false", false}, {NULL, 0}};
 static const struct param_choice bys[] = {
 #define BY_CHOICE(x, by, name, ...) {name, BY_##by},
     DIMENSION_LIST(BY_CHOICE, ){NULL, 0},
@@ -91,7 +90,7 @@ static const struct param_row param_rows[PARAM_COUNT] = {
                        .snake = "sort_by",
                        .parse = parse_choice,
                        .choices = sorts,
-                       .accepts = "bytes, count, errors or error_rate"},
+                       .accepts = "bytes, count, errors, error_rate or duration"},
     [PARAM_LIMIT] = {.name = "limit",
                      .snake = "limit",
                      .parse = parse_integer,
@@ -125,6 +124,11 @@ static const struct param_row param_rows[PARAM_COUNT] = {
     [PARAM_EXPIRES] =
         {.name = "expires", .snake = "expires", .required = true, .parse = parse_when, .accepts = ACCEPTS_WHEN},
     [PARAM_Q] = {.name = "q", .snake = "q", .parse = parse_search, .accepts = "a text of 1 to 256 bytes"},
+    [PARAM_DURATIONS] = {.name = "durations",
+                         .snake = "durations",
+                         .parse = parse_choice,
+                         .choices = truths,
+                         .accepts = "true or false"},
 };
 
 /* ---- one value ---- */
@@ -175,6 +179,8 @@ static void set_choice(struct params *params, enum param param, int value)
         params->granularity = (enum granularity)value;
     if (param == PARAM_FILL)
         params->fill_zero = value != 0;
+    if (param == PARAM_DURATIONS)
+        params->durations = value != 0;
     if (param == PARAM_SORT_BY)
         params->sort = (enum list_order)value;
     if (param == PARAM_FORMAT)
@@ -582,6 +588,7 @@ enum err params_parse(const char *query_string, const struct param_set *set, str
         if (set->takes[p])
             err = read_param(&param_rows[p], &scan.raws[p], &reading);
     }
+    ret_params->filter.durations = set->durations || ret_params->durations || ret_params->sort == ORDER_DURATION;
     if (!err)
         err = check_limit(set, ret_params, fault);
     if (!err && set->takes[PARAM_FROM])

@@ -30,6 +30,7 @@ enum param {
     PARAM_NAME, /* of a key that is made */
     PARAM_EXPIRES,
     PARAM_Q,
+    PARAM_DURATIONS,
     PARAM_COUNT
 };
 
@@ -47,6 +48,7 @@ struct param_set {
     int64_t max_limit;
     int64_t max_limit_of_page; /* together with PARAM_PAGE */
     bool sums_only;            /* for the filter: the route's answer shows sums alone */
+    bool durations;            /* for the filter: the route's answer shows durations, whatever is asked */
 };
 
 /* The texts of the filter point into `texts`, and filter.zone at `zone`: keep it where params_parse filled it. */
@@ -54,6 +56,7 @@ struct params {
     struct report_filter filter; /* user_id: what `userId` asks for, 0 without */
     enum granularity granularity;
     bool fill_zero;
+    bool durations; /* they are asked for; filter.durations: something needs them */
     enum list_order sort;
     bool has_page; /* it is given; else 1 */
     int64_t page;

@@ -30,6 +30,15 @@ export async function charts(): Promise<string[]> {
   ];
 }
 
+/** A row has durations where they are asked for, and null where nobody knows them. */
+export async function slowest(): Promise<(string | null | undefined)[]> {
+  const query = { ...range, sortBy: "duration", durations: true } as const;
+  const domains = await client.GET("/analytics/domains", { params: { query } });
+  const seen = await client.GET("/analytics/breakdown", { params: { query: { ...range, by: "domain", sortBy: "duration" } } });
+  const duration: string | null | undefined = seen.data?.data[0]?.avg_duration_ms;
+  return [domains.data?.data[0]?.avg_duration_ms, duration, seen.data?.data[0]?.first_seen, seen.data?.other.total_duration_ms];
+}
+
 export async function lists(): Promise<string[]> {
   const domains = await client.GET("/analytics/domains", { params: { query: { ...range, sortBy: "count", limit: 100 } } });
   const page = await client.GET("/analytics/domains", { params: { query: { ...range, page: 2, limit: 1000 } } });

@@ -37,24 +37,28 @@ static const struct {
 #define BYTES TEXT("bytes_total", "sum(bytes_sent + bytes_received)")
 #define COUNT TEXT("total_count", "sum(count)")
 #define ERRORS TEXT("total_errors", "sum(error_count)")
+#define DURATIONS                                                                                                      \
+    TEXT("total_duration_ms", "sum(duration_ms)")                                                                      \
+    ", " TEXT("avg_duration_ms", "CASE WHEN sum(count) > 0 THEN sum(duration_ms) / sum(count) END")
 
 static const struct {
     const char *path, *members;
 } charts[] = {
-    {"traffic", BYTES_SENT ", " BYTES_RECEIVED ", " BYTES ", " COUNT},
-    {"requests", COUNT ", " ERRORS},
-    {"concurrency", TEXT("max_concurrency", "max(max_concurrency)") ", " COUNT},
+    {"traffic", BYTES_SENT ", " BYTES_RECEIVED ", " BYTES ", " COUNT ", " DURATIONS},
+    {"requests", COUNT ", " ERRORS ", " DURATIONS},
+    {"concurrency", TEXT("max_concurrency", "max(max_concurrency)") ", " COUNT ", " DURATIONS},
 };
 
-#define DOMAIN_MEMBERS "'domain', domain, " COUNT ", " BYTES ", " BYTES_SENT ", " BYTES_RECEIVED ", " ERRORS
+#define DOMAIN_MEMBERS                                                                                                 \
+    "'domain', domain, " COUNT ", " BYTES ", " BYTES_SENT ", " BYTES_RECEIVED ", " ERRORS ", " DURATIONS
 #define TIMES(first, last) "'" first "', datetime(min(ts), 'unixepoch'), '" last "', datetime(max(ts), 'unixepoch')"
 
 static const struct {
     const char *query, *where, *members, *group, *order;
     int limit, skipped;
 } lists[] = {
-    {"domains?limit=100", "1", DOMAIN_MEMBERS, "domain", "sum(bytes_sent + bytes_received)", 100, 0},
-    {"domains?sortBy=count&limit=7", "1", DOMAIN_MEMBERS, "domain", "sum(count)", 7, 0},
+    {"domains?limit=100&durations=true", "1", DOMAIN_MEMBERS, "domain", "sum(bytes_sent + bytes_received)", 100, 0},
+    {"domains?sortBy=count&limit=7&durations=true", "1", DOMAIN_MEMBERS, "domain", "sum(count)", 7, 0},
     {"errors?limit=100", "error <> ''",
      "'error', error, " ERRORS
      ", " TIMES("first_seen", "last_seen") ", 'sample_domains', (SELECT"
@@ -69,7 +73,7 @@ static const struct {
 /* The logs that a filter leaves, with their names. */
 #define CHOSEN                                                                                                         \
     "WITH named AS (SELECT user_id, order_id, count, bytes_sent, bytes_received, error_count, max_concurrency,"        \
-    " quarter * 900 + second AS ts, (SELECT text FROM name WHERE id = raw_log.domain) AS domain,"                      \
+    " duration_ms, quarter * 900 + second AS ts, (SELECT text FROM name WHERE id = raw_log.domain) AS domain,"         \
     " (SELECT text FROM name WHERE id = raw_log.error) AS error FROM raw_log),"                                        \
     " chosen AS MATERIALIZED (SELECT * FROM named WHERE %s) "
 
@@ -113,8 +117,8 @@ static void compare(const struct stack *stack, sqlite3 *db, const char *path, co
 static void check_chart(const struct stack *stack, sqlite3 *db, int chart, int width, int filter)
 {
     char path[256], sql[2048];
-    snprintf(path, sizeof path, "/analytics/%s?granularity=%s&" RANGE "%s", charts[chart].path, widths[width].name,
-             filters[filter].query);
+    snprintf(path, sizeof path, "/analytics/%s?durations=true&granularity=%s&" RANGE "%s", charts[chart].path,
+             widths[width].name, filters[filter].query);
     snprintf(sql, sizeof sql,
              CHOSEN "SELECT json_group_array(json(line)) FROM (SELECT json_object('bucket', %s, %s) AS line FROM chosen"
                     " GROUP BY %s ORDER BY %s)",

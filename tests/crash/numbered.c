@@ -18,9 +18,9 @@ static void put_log(FILE *out, const struct batch *batch, const struct log_recor
     fprintf(out,
             "{\"ts\":\"%s\",\"user_id\":%" PRId64 ",\"order_id\":%" PRId64 ",\"port\":%u,\"domain\":\"%.*s\","
             "\"error\":\"%.*s\",\"count\":%" PRId64 ",\"bytes_sent\":%" PRId64 ",\"bytes_received\":%" PRId64
-            ",\"error_count\":%" PRId64 ",\"max_concurrency\":%" PRId64 "}",
+            ",\"error_count\":%" PRId64 ",\"duration_ms\":%" PRId64 ",\"max_concurrency\":%" PRId64 "}",
             ts, log->user_id, log->order_id, log->port, (int)domain.len, domain.data, (int)error.len, error.data,
-            log->count, log->bytes_sent, log->bytes_received, log->error_count, log->max_concurrency);
+            log->count, log->bytes_sent, log->bytes_received, log->error_count, log->duration_ms, log->max_concurrency);
 }
 
 void numbered_make(struct numbered *made, const struct ledger *ledger, int number)

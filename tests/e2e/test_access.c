@@ -605,6 +605,7 @@ static const struct {
 /* The summary of no logs. */
 static const char nothing[] = "{\"data\":{\"total_count\":\"0\",\"total_errors\":\"0\",\"total_bytes_sent\":\"0\","
                               "\"total_bytes_received\":\"0\",\"bytes_total\":\"0\",\"max_concurrency\":\"0\","
+                              "\"total_duration_ms\":\"0\",\"avg_duration_ms\":null,"
                               "\"first_seen\":null,\"last_seen\":null}}";
 
 static void ask_of_others(const struct row *row, int i)

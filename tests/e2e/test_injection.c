@@ -347,6 +347,7 @@ static const struct {
     {"limit", "analytics.limit_invalid", "/analytics/errors"},
     {"page", "analytics.page_invalid", "/analytics/websites"},
     {"format", "analytics.format_invalid", "/analytics/summary"},
+    {"durations", "analytics.durations_invalid", "/analytics/errors"},
     {"by", "analytics.by_invalid", "/analytics/breakdown"},
     {"nothing", NULL, "/analytics/traffic"},
 };

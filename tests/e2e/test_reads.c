@@ -75,10 +75,11 @@ static void print_log(FILE *file, int step)
             pick(3) ? "78.100.50.12" : "2001:db8::7");
     fprintf(file,
             "\"count\":%" PRId64 ",\"bytes_sent\":%" PRId64 ",\"bytes_received\":%" PRId64
-            ",\"error_count\":%d,\"max_concurrency\":%d,\"worker\":\"%s\",\"peer_id\":\"p%d\",\"protocol\":\"%s\","
+            ",\"error_count\":%d,\"duration_ms\":%" PRId64
+            ",\"max_concurrency\":%d,\"worker\":\"%s\",\"peer_id\":\"p%d\",\"protocol\":\"%s\","
             "\"port\":%d}",
-            counter(), counter(), counter(), (int)pick(5), (int)pick(90), workers[pick(5)], (int)pick(120),
-            protocols[pick(3)], (int)pick(3) * 40);
+            counter(), counter(), counter(), (int)pick(5), pick(4) ? counter() : 0, (int)pick(90), workers[pick(5)],
+            (int)pick(120), protocols[pick(3)], (int)pick(3) * 40);
 }
 
 static void post_step(int step)
@@ -364,6 +365,19 @@ static const struct {
     {"/analytics/concurrency", "'max_concurrency', cast(max(max_concurrency) AS TEXT), 'total_count', " SUM("count")},
 };
 
+/* Both measures of durations, of these sums in SQL. */
+#define DURATIONS(duration, count)                                                                                     \
+    ", 'total_duration_ms', cast(coalesce(" duration ", 0) AS TEXT), 'avg_duration_ms', CASE WHEN " count              \
+    " > 0 THEN cast(" duration " / " count " AS TEXT) END"
+
+/* Sometimes asks for durations; what each row then has more, in SQL. */
+static const char *add_durations(struct question *q)
+{
+    bool is_asked = pick(2);
+    add(q->query + strlen(q->query), "%s", is_asked ? "&durations=true" : pick(2) ? "&durations=false" : "");
+    return is_asked ? DURATIONS("sum(duration_ms)", "sum(count)") : "";
+}
+
 static size_t default_granularity(const struct question *q)
 {
     size_t i = 0;
@@ -376,6 +390,7 @@ static void check_chart(struct question *q)
 {
     char path[1200], sql[8192];
     size_t chart = (size_t)pick(3), row = (size_t)pick(6);
+    const char *durations = add_durations(q);
     if (row == 5) {
         row = default_granularity(q);
         snprintf(path, sizeof path, "%s?%s", charts[chart].path, q->query);
@@ -384,8 +399,8 @@ static void check_chart(struct question *q)
     }
     snprintf(sql, sizeof sql,
              "SELECT json_object('data', json(coalesce((SELECT json_group_array(json(row)) FROM (SELECT"
-             " json_object('bucket', %s, %s) AS row FROM log WHERE %s GROUP BY %s ORDER BY %s)), '[]')))",
-             granularities[row].bucket, charts[chart].members, q->where, granularities[row].bucket,
+             " json_object('bucket', %s, %s%s) AS row FROM log WHERE %s GROUP BY %s ORDER BY %s)), '[]')))",
+             granularities[row].bucket, charts[chart].members, durations, q->where, granularities[row].bucket,
              granularities[row].bucket);
     compare(path, q, sql);
 }
@@ -406,7 +421,13 @@ static void add_search(struct question *q, const char *value)
 static void check_domains(struct question *q)
 {
     char path[1200], sql[8192], beside[3072] = "";
-    bool by_count = pick(2), has_page = pick(2);
+    static const char *const orders[][2] = {{"", "sum(bytes_sent + bytes_received)"},
+                                            {"&sortBy=count", "sum(count)"},
+                                            {"&sortBy=duration", "CASE WHEN sum(count) > 0 THEN sum(duration_ms) /"
+                                                                 " sum(count) ELSE 0 END"}};
+    size_t order = (size_t)pick(ROWS(orders));
+    const char *durations = add_durations(q);
+    bool has_page = pick(2);
     int limit = 1 + (int)pick(40), page = has_page ? 1 + (int)pick(3) : 1;
     add_search(q, "domain");
     char *end = path + snprintf(path, sizeof path, "/analytics/domains?%s&limit=%d", q->query, limit);
@@ -417,31 +438,31 @@ static void check_domains(struct question *q)
                  " (SELECT (count(DISTINCT domain) + %d) / %d FROM log WHERE %s)",
                  page, limit, q->where, limit - 1, limit, q->where);
     }
-    add(end, "%s", by_count ? "&sortBy=count" : "");
+    add(end, "%s", orders[order][0]);
     snprintf(sql, sizeof sql,
              "SELECT json_object('data', json(coalesce((SELECT json_group_array(json(row)) FROM (SELECT"
              " json_object('domain', domain, 'total_count', %s, 'bytes_total', %s, 'total_bytes_sent', %s,"
-             " 'total_bytes_received', %s, 'total_errors', %s) AS row FROM log WHERE %s GROUP BY domain"
+             " 'total_bytes_received', %s, 'total_errors', %s%s) AS row FROM log WHERE %s GROUP BY domain"
              " ORDER BY %s DESC, domain LIMIT %d OFFSET %d)), '[]'))%s)",
              SUM("count"), SUM("bytes_sent + bytes_received"), SUM("bytes_sent"), SUM("bytes_received"),
-             SUM("error_count"), q->where, by_count ? "sum(count)" : "sum(bytes_sent + bytes_received)", limit,
-             limit * (page - 1), beside);
+             SUM("error_count"), durations, q->where, orders[order][1], limit, limit * (page - 1), beside);
     compare(path, q, sql);
 }
 
 static void check_errors(struct question *q)
 {
     char path[1200], sql[8192];
+    const char *durations = add_durations(q);
     add_search(q, "error");
     snprintf(path, sizeof path, "/analytics/errors?%s", q->query);
     snprintf(sql, sizeof sql,
              "SELECT json_object('data', json(coalesce((SELECT json_group_array(json(row)) FROM (SELECT"
              " json_object('error', error, 'total_errors', %s, 'first_seen', min(ts), 'last_seen', max(ts),"
              " 'sample_domains', json((SELECT json_group_array(domain) FROM (SELECT domain FROM log AS s WHERE %s"
-             " AND s.error = log.error GROUP BY domain ORDER BY sum(error_count) DESC, domain LIMIT 5)))) AS row"
+             " AND s.error = log.error GROUP BY domain ORDER BY sum(error_count) DESC, domain LIMIT 5)))%s) AS row"
              " FROM log WHERE %s AND error <> '' GROUP BY error ORDER BY sum(error_count) DESC, error LIMIT 50)),"
              " '[]')))",
-             SUM("error_count"), q->where, q->where);
+             SUM("error_count"), q->where, durations, q->where);
     compare(path, q, sql);
 }
 
@@ -449,17 +470,18 @@ static void check_websites(struct question *q)
 {
     char path[1200], sql[8192];
     int limit = 1 + (int)pick(10), page = 1 + (int)pick(4);
+    const char *durations = add_durations(q);
     add_search(q, "domain");
     snprintf(path, sizeof path, "/analytics/websites?%s&limit=%d&page=%d", q->query, limit, page);
     snprintf(sql, sizeof sql,
              "SELECT json_object('data', json(coalesce((SELECT json_group_array(json(row)) FROM (SELECT"
              " json_object('domain', domain, 'total_count', %s, 'bytes_total', %s, 'first_visit', min(ts),"
-             " 'last_visit', max(ts)) AS row FROM log WHERE %s GROUP BY domain ORDER BY sum(count) DESC, domain"
+             " 'last_visit', max(ts)%s) AS row FROM log WHERE %s GROUP BY domain ORDER BY sum(count) DESC, domain"
              " LIMIT %d OFFSET %d)), '[]')), 'page', %d, 'limit', %d,"
              " 'total', (SELECT count(DISTINCT domain) FROM log WHERE %s),"
              " 'totalPages', (SELECT (count(DISTINCT domain) + %d) / %d FROM log WHERE %s))",
-             SUM("count"), SUM("bytes_sent + bytes_received"), q->where, limit, limit * (page - 1), page, limit,
-             q->where, limit - 1, limit, q->where);
+             SUM("count"), SUM("bytes_sent + bytes_received"), durations, q->where, limit, limit * (page - 1), page,
+             limit, q->where, limit - 1, limit, q->where);
     compare(path, q, sql);
 }
 
@@ -473,9 +495,9 @@ static void check_summary(struct question *q)
              " 'total_bytes_sent', cast(coalesce(sum(bytes_sent), 0) AS TEXT),"
              " 'total_bytes_received', cast(coalesce(sum(bytes_received), 0) AS TEXT),"
              " 'bytes_total', cast(coalesce(sum(bytes_sent + bytes_received), 0) AS TEXT),"
-             " 'max_concurrency', cast(coalesce(max(max_concurrency), 0) AS TEXT),"
+             " 'max_concurrency', cast(coalesce(max(max_concurrency), 0) AS TEXT)%s,"
              " 'first_seen', min(ts), 'last_seen', max(ts))) FROM log WHERE %s",
-             q->where);
+             DURATIONS("sum(duration_ms)", "sum(count)"), q->where);
     compare(path, q, sql);
 }
 
@@ -497,16 +519,12 @@ static const struct {
 };
 
 #define TEXT_OF(value) "cast(coalesce(" value ", 0) AS TEXT)"
-#define MEASURES                                                                                                             \
-    "'total_count', " TEXT_OF("sum(n)") ", 'total_errors', " TEXT_OF("sum(x)") ", 'bytes_total', " TEXT_OF(                  \
-        "sum(s + r)") ", 'total_bytes_sent', " TEXT_OF("sum(s)") ", 'total_bytes_received', " TEXT_OF("sum(r)") ", "         \
-                                                                                                                "'max"       \
-                                                                                                                "_con"       \
-                                                                                                                "curr"       \
-                                                                                                                "ency"       \
-                                                                                                                "',"         \
-                                                                                                                " " TEXT_OF( \
-                                                                                                                    "max(m)")
+#define COUNTS "'total_count', " TEXT_OF("sum(n)") ", 'total_errors', " TEXT_OF("sum(x)")
+#define BYTES "'bytes_total', " TEXT_OF("sum(s + r)") ", " SENT ", " RECEIVED
+#define SENT "'total_bytes_sent', " TEXT_OF("sum(s)")
+#define RECEIVED "'total_bytes_received', " TEXT_OF("sum(r)")
+#define HIGHEST "'max_concurrency', " TEXT_OF("max(m)")
+#define MEASURES COUNTS ", " BYTES ", " HIGHEST DURATIONS("sum(d)", "sum(n)")
 
 static void check_breakdown(struct question *q)
 {
@@ -516,23 +534,28 @@ static void check_breakdown(struct question *q)
                                             {"&sortBy=count", "n"},
                                             {"&sortBy=errors", "x"},
                                             {"&sortBy=error_rate", "CASE x WHEN 0 THEN 0 ELSE"
-                                                                   " coalesce(x * 1000000000 / n, 9e18) END"}};
+                                                                   " coalesce(x * 1000000000 / n, 9e18) END"},
+                                            {"&sortBy=duration", "CASE WHEN n > 0 THEN d / n ELSE 0 END"}};
     size_t order = (size_t)pick(ROWS(orders));
+    bool is_domain = strcmp(by_dimensions[row].by, "domain") == 0;
+    const char *times = is_domain ? ", 'first_seen', min(a), 'last_seen', max(z)" : "";
     int limit = 1 + (int)pick(100), page = 1 + (int)pick(3), before = limit * (page - 1), end = limit * page;
     add_search(q, by_dimensions[row].value);
     snprintf(path, sizeof path, "/analytics/breakdown?%s&by=%s&limit=%d&page=%d%s", q->query, by_dimensions[row].by,
              limit, page, orders[order][0]);
     snprintf(sql, sizeof sql,
              "WITH sums AS (SELECT %s AS v, sum(count) AS n, sum(error_count) AS x, sum(bytes_sent) AS s,"
-             " sum(bytes_received) AS r, max(max_concurrency) AS m FROM log WHERE %s GROUP BY v),"
+             " sum(bytes_received) AS r, max(max_concurrency) AS m, sum(duration_ms) AS d, min(ts) AS a, max(ts) AS z"
+             " FROM log WHERE %s GROUP BY v),"
              " ranked AS (SELECT *, row_number() OVER (ORDER BY %s DESC, v) AS place FROM sums)"
              " SELECT json_object('data', json(coalesce((SELECT json_group_array(json(row)) FROM (SELECT"
-             " json_object('value', v, " MEASURES ") AS row FROM ranked WHERE place > %d AND place <= %d GROUP BY place"
+             " json_object('value', v, " MEASURES
+             "%s) AS row FROM ranked WHERE place > %d AND place <= %d GROUP BY place"
              " ORDER BY place)), '[]')), 'other', json((SELECT json_object(" MEASURES
              ") FROM ranked WHERE place <= %d OR place > %d)), 'page', %d, 'limit', %d,"
              " 'total', (SELECT count(*) FROM sums), 'totalPages', (SELECT (count(*) + %d) / %d FROM sums))",
-             by_dimensions[row].value, q->where, orders[order][1], before, end, before, end, page, limit, limit - 1,
-             limit);
+             by_dimensions[row].value, q->where, orders[order][1], times, before, end, before, end, page, limit,
+             limit - 1, limit);
     compare(path, q, sql);
 }
 

@@ -74,7 +74,7 @@ static void check_taken(const struct answer *answer, const struct param_set *set
     CHECK(params->limit == set->default_limit ||
           (params->limit >= 1 && params->limit <= (params->has_page ? 1000 : 100)));
     CHECK(params->page >= 1 && params->page <= INT64_C(2147483648));
-    CHECK(params->granularity <= GRANULARITY_MONTH && params->sort <= ORDER_ERROR_RATE);
+    CHECK(params->granularity <= GRANULARITY_MONTH && params->sort <= ORDER_DURATION);
     CHECK(params->q.len <= 256 && text_is_utf8(params->search, params->q.len));
     CHECK(params->format <= FORMAT_CSV && params->by < DIMENSIONS);
     CHECK(!filter->zone || filter->zone == &params->zone);
@@ -117,6 +117,7 @@ static void check_same(const struct answer *one, const struct answer *other)
         check_same_term(&a->filter.without[by], &b->filter.without[by]);
     }
     CHECK(a->granularity == b->granularity && a->fill_zero == b->fill_zero && a->sort == b->sort);
+    CHECK(a->durations == b->durations && a->filter.durations == b->filter.durations);
     CHECK(a->format == b->format && a->by == b->by);
     CHECK(a->q.len == b->q.len && !memcmp(a->search, b->search, a->q.len));
     CHECK(a->page == b->page && a->limit == b->limit);

@@ -48,6 +48,7 @@ static void add_log(struct batch *batch, const struct ledger *ledger, int number
                              .bytes_received = scatter(number, line, 7, 100000),
                              .error_count = scatter(number, line, 8, 3),
                              .max_concurrency = scatter(number, line, 12, 60),
+                             .duration_ms = scatter(number, line, 13, 90000),
                              .port = (uint16_t)number};
     snprintf(domain, sizeof domain, "d%" PRId64 ".example", scatter(number, line, 9, 10 + number));
     if (scatter(number, line, 10, 4) == 0)

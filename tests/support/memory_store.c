@@ -28,6 +28,7 @@ static size_t log_count;
 static struct kept_key *keys;
 static size_t key_count;
 static int64_t batches;
+static bool knows_durations = true;
 
 static const struct store_engine memory_engine;
 
@@ -63,6 +64,11 @@ void memory_store_clear(void)
     keys = NULL;
     log_count = key_count = 0;
     batches++; /* another store than before */
+}
+
+void memory_store_knows_durations(bool knows)
+{
+    knows_durations = knows;
 }
 
 struct store_place memory_store_place(void)
@@ -270,12 +276,20 @@ static void add_log(struct totals *totals, const struct log_record *record)
     totals->bytes_sent += record->bytes_sent;
     totals->bytes_received += record->bytes_received;
     totals->errors += record->error_count;
+    totals->duration_ms += record->duration_ms;
     if (record->max_concurrency > totals->max_concurrency)
         totals->max_concurrency = record->max_concurrency;
     if (record->ts < totals->first)
         totals->first = record->ts;
     if (record->ts > totals->last)
         totals->last = record->ts;
+}
+
+/* For an answer: durations that nobody asked for are none, so that nobody relies on them. */
+static void keep_duration(const struct report_filter *filter, struct totals *totals)
+{
+    if (!filter->durations || !knows_durations)
+        totals->duration_ms = DURATION_UNKNOWN;
 }
 
 /* Some logs by the text that they share. */
@@ -319,7 +333,9 @@ static void sort(struct groups *groups, enum list_order order)
                               [ORDER_ERRORS] = totals->errors,
                               [ORDER_ERROR_RATE] = totals->count    ? totals->errors * 1000000000 / totals->count
                                                    : totals->errors ? INT64_MAX
-                                                                    : 0};
+                                                                    : 0,
+                              [ORDER_DURATION] =
+                                  totals->count && knows_durations ? totals->duration_ms / totals->count : 0};
         groups->rows[i].measure = measures[order];
     }
     if (groups->count)
@@ -390,6 +406,7 @@ static size_t sum_part(const struct report_filter *filter, int64_t from, int64_t
             add_log(ret_totals, &logs[i].record);
             found++;
         }
+    keep_duration(filter, ret_totals);
     return found;
 }
 
@@ -446,6 +463,7 @@ static void add_sums(struct totals *totals, const struct totals *more)
     totals->bytes_sent += more->bytes_sent;
     totals->bytes_received += more->bytes_received;
     totals->errors += more->errors;
+    totals->duration_ms += more->duration_ms;
     if (more->max_concurrency > totals->max_concurrency)
         totals->max_concurrency = more->max_concurrency;
 }
@@ -482,6 +500,7 @@ static enum err give_group(const struct group *group, const struct report_filter
     struct groups domains = {0};
     const char *samples[LIMIT_SAMPLE_DOMAINS];
     struct list_row row = {.name = group->text, .totals = group->totals, .samples = samples};
+    keep_duration(filter, &row.totals);
     if (ask->samples)
         group_samples(filter, group->text, &domains);
     for (; row.sample_count < domains.count && row.sample_count < LIMIT_SAMPLE_DOMAINS; row.sample_count++)
@@ -508,6 +527,7 @@ static enum err list(struct store_reader *reader, const struct report_filter *fi
             err = give_group(&groups.rows[i], filter, ask, sink, fault);
         else
             add_sums(ret_other, &groups.rows[i].totals);
+    keep_duration(filter, ret_other);
     release(&groups);
     return err;
 }

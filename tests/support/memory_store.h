@@ -6,10 +6,16 @@
 
 #include "store/store.h"
 
+#include <stdbool.h>
+
 /* A place of the memory engine. */
 struct store_place memory_store_place(void);
 
 /* Forgets everything. */
 void memory_store_clear(void);
+
+/* Does it know how long logs took (as it does at first)? Else durations are DURATION_UNKNOWN, as they are when the
+ * filter does not ask for them. */
+void memory_store_knows_durations(bool knows);
 
 #endif

@@ -98,6 +98,7 @@ static void add_log(struct batch *batch, int64_t newest)
                              .bytes_sent = pick(100000),
                              .bytes_received = pick(100000),
                              .error_count = pick(3),
+                             .duration_ms = pick(5) ? pick(90000) : 0,
                              .max_concurrency = pick(10)};
     log.name[NAME_DOMAIN] = intern(batch, domains[pick(ROWS(domains))]);
     log.name[NAME_ERROR] = intern(batch, errors[pick(ROWS(errors))]);
@@ -161,11 +162,14 @@ void two_engines_write(int batches)
 
 /* ---- the same questions ---- */
 
-static void check_sums(const char *what, const struct totals *a, const struct totals *b)
+static void check_sums(const char *what, const struct report_filter *filter, const struct totals *a,
+                       const struct totals *b)
 {
     ck_assert_msg(a->count == b->count && a->bytes_sent == b->bytes_sent && a->bytes_received == b->bytes_received &&
                       a->errors == b->errors && a->max_concurrency == b->max_concurrency,
                   "%s: %lld and %lld logs", what, (long long)a->count, (long long)b->count);
+    ck_assert_msg(!filter->durations || a->duration_ms == b->duration_ms, "%s: %lld and %lld ms", what,
+                  (long long)a->duration_ms, (long long)b->duration_ms);
 }
 
 static struct report_filter random_filter(void)
@@ -182,7 +186,8 @@ static struct report_filter random_filter(void)
                                   .domain = slice_of(domains[pick(ROWS(domains))]),
                                   .has_error = pick(4) == 0,
                                   .error = slice_of(errors[2 + pick(2)]),
-                                  .zone = &zones[pick(ROWS(zone_names))]};
+                                  .zone = &zones[pick(ROWS(zone_names))],
+                                  .durations = pick(2)};
 }
 
 /* Often none; else one or several, of values that are there or not. */
@@ -227,7 +232,7 @@ static void compare_summaries(const struct report_filter *filter)
     struct fault fault;
     for (int i = 0; i < ENGINES; i++)
         must(store_summary(readers[i], filter, &totals[i], &fault), &fault);
-    check_sums("summary", &totals[0], &totals[1]);
+    check_sums("summary", filter, &totals[0], &totals[1]);
     ck_assert_int_eq(totals[0].first, totals[1].first);
     ck_assert_int_eq(totals[0].last, totals[1].last);
 }
@@ -243,10 +248,16 @@ static void compare_charts(const struct report_filter *filter)
     ck_assert_uint_eq(charts[0].count, charts[1].count);
     for (size_t i = 0; i < charts[0].count; i++) {
         ck_assert_int_eq(charts[0].points[i].bucket, charts[1].points[i].bucket);
-        check_sums("chart", &charts[0].points[i].totals, &charts[1].points[i].totals);
+        check_sums("chart", filter, &charts[0].points[i].totals, &charts[1].points[i].totals);
     }
     for (int i = 0; i < ENGINES; i++)
         chart_release(&charts[i]);
+}
+
+/* Nobody asks for the slowest who does not ask for durations. */
+static enum list_order pick_order(const struct report_filter *filter)
+{
+    return (enum list_order)pick(filter->durations ? ORDER_DURATION + 1 : ORDER_DURATION);
 }
 
 static void compare_breakdowns(const struct report_filter *filter)
@@ -254,7 +265,7 @@ static void compare_breakdowns(const struct report_filter *filter)
     struct list lists[ENGINES];
     struct fault fault;
     enum dimension by = (enum dimension)pick(DIMENSIONS);
-    enum list_order order = (enum list_order)pick(ORDER_ERROR_RATE + 1);
+    enum list_order order = pick_order(filter);
     static const char *const parts[] = {"", "", "a", "WWW", ".EX", "1", ":", "zz"};
     const struct list_ask ask = {
         .by = by, .order = order, .containing = slice_of(parts[pick(ROWS(parts))]), .limit = 1 + (uint64_t)pick(4)};
@@ -262,10 +273,10 @@ static void compare_breakdowns(const struct report_filter *filter)
         must(list_read(readers[i], filter, &ask, &lists[i], &fault), &fault);
     ck_assert_uint_eq(lists[0].count, lists[1].count);
     ck_assert_uint_eq(lists[0].total, lists[1].total);
-    check_sums("other", &lists[0].other, &lists[1].other);
+    check_sums("other", filter, &lists[0].other, &lists[1].other);
     for (size_t i = 0; i < lists[0].count; i++) {
         ck_assert_str_eq(lists[0].rows[i].name, lists[1].rows[i].name);
-        check_sums("breakdown", &lists[0].rows[i].totals, &lists[1].rows[i].totals);
+        check_sums("breakdown", filter, &lists[0].rows[i].totals, &lists[1].rows[i].totals);
     }
     for (int i = 0; i < ENGINES; i++)
         list_release(&lists[i]);
@@ -275,7 +286,7 @@ static void compare_domains(const struct report_filter *filter)
 {
     struct list lists[ENGINES];
     struct fault fault;
-    enum list_order order = (enum list_order)pick(ORDER_ERROR_RATE + 1);
+    enum list_order order = pick_order(filter);
     uint64_t offset = (uint64_t)pick(3);
     for (int i = 0; i < ENGINES; i++)
         must(list_domains(readers[i], filter, order, offset, 2, &lists[i], &fault), &fault);
@@ -283,16 +294,18 @@ static void compare_domains(const struct report_filter *filter)
     ck_assert_uint_eq(lists[0].total, lists[1].total);
     for (size_t i = 0; i < lists[0].count; i++) {
         ck_assert_str_eq(lists[0].rows[i].name, lists[1].rows[i].name);
-        check_sums("domains", &lists[0].rows[i].totals, &lists[1].rows[i].totals);
+        check_sums("domains", filter, &lists[0].rows[i].totals, &lists[1].rows[i].totals);
     }
     for (int i = 0; i < ENGINES; i++)
         list_release(&lists[i]);
 }
 
-static void compare_error(const struct listed *a, const struct listed *b)
+static void compare_error(const struct report_filter *filter, const struct listed *a, const struct listed *b)
 {
     ck_assert_str_eq(a->name, b->name);
     ck_assert_int_eq(a->totals.errors, b->totals.errors);
+    ck_assert_int_eq(a->totals.count, b->totals.count);
+    ck_assert(!filter->durations || a->totals.duration_ms == b->totals.duration_ms);
     ck_assert_int_eq(a->totals.first, b->totals.first);
     ck_assert_int_eq(a->totals.last, b->totals.last);
     ck_assert_uint_eq(a->sample_count, b->sample_count);
@@ -313,7 +326,7 @@ static void compare_errors(const struct report_filter *filter)
         must(list_read(readers[i], filter, &ask, &lists[i], &fault), &fault);
     ck_assert_uint_eq(lists[0].count, lists[1].count);
     for (size_t i = 0; i < lists[0].count; i++)
-        compare_error(&lists[0].rows[i], &lists[1].rows[i]);
+        compare_error(filter, &lists[0].rows[i], &lists[1].rows[i]);
     for (int i = 0; i < ENGINES; i++)
         list_release(&lists[i]);
 }

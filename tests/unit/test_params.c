@@ -23,7 +23,8 @@ static const struct param_set every = {
               [PARAM_LIMIT] = true,
               [PARAM_PAGE] = true,
               [PARAM_TIMEZONE] = true,
-              [PARAM_Q] = true PARAM_TAKE_FILTERS},
+              [PARAM_Q] = true,
+              [PARAM_DURATIONS] = true PARAM_TAKE_FILTERS},
     .default_limit = 30,
     .max_limit = 100,
     .max_limit_of_page = 1000,
@@ -98,6 +99,12 @@ static const struct {
     {RANGE "&fill=1", ERR_PARAMETER_INVALID, "fill"},
     {RANGE "&fill", ERR_PARAMETER_INVALID, "fill"},
     {RANGE "&sortBy=Bytes", ERR_PARAMETER_INVALID, "sort_by"},
+    {RANGE "&sortBy=avg_duration_ms", ERR_PARAMETER_INVALID, "sort_by"},
+    {RANGE "&durations=", ERR_PARAMETER_INVALID, "durations"},
+    {RANGE "&durations=1", ERR_PARAMETER_INVALID, "durations"},
+    {RANGE "&durations=True", ERR_PARAMETER_INVALID, "durations"},
+    {RANGE "&durations=true&durations=true", ERR_PARAMETER_INVALID, "durations"},
+    {RANGE "&Durations=true", ERR_QUERY_INVALID, ""},
     {RANGE "&limit=", ERR_PARAMETER_INVALID, "limit"},
     {RANGE "&limit=0", ERR_PARAMETER_INVALID, "limit"},
     {RANGE "&limit=101", ERR_PARAMETER_INVALID, "limit"},
@@ -317,6 +324,23 @@ START_TEST(reads_everything)
     ck_assert_int_eq(params.limit, 1000);
     ck_assert(params.has_limit && params.has_page);
     ck_assert_int_eq(params.page, INT64_C(2147483648));
+    ck_assert(!params.durations && !params.filter.durations);
+}
+END_TEST
+
+/* Asked for, needed for the order, or always shown by the route. */
+START_TEST(reads_durations)
+{
+    static const struct param_set shown = {.takes = {[PARAM_FROM] = true, [PARAM_TO] = true}, .durations = true};
+    ck_assert_int_eq(params_parse(RANGE "&durations=true", &every, &params, &fault), OK);
+    ck_assert(params.durations && params.filter.durations);
+    ck_assert_int_eq(params_parse(RANGE "&durations=false", &every, &params, &fault), OK);
+    ck_assert(!params.durations && !params.filter.durations);
+    ck_assert_int_eq(params_parse(RANGE "&durations=false&sortBy=duration", &every, &params, &fault), OK);
+    ck_assert(!params.durations && params.filter.durations);
+    ck_assert_int_eq(params.sort, ORDER_DURATION);
+    ck_assert_int_eq(params_parse(RANGE, &shown, &params, &fault), OK);
+    ck_assert(!params.durations && params.filter.durations);
 }
 END_TEST
 
@@ -496,6 +520,7 @@ int main(void)
     tcase_add_loop_test(tcase, chooses_widths, 0, ROWS(widths));
     tcase_add_test(tcase, has_defaults);
     tcase_add_test(tcase, reads_everything);
+    tcase_add_test(tcase, reads_durations);
     tcase_add_test(tcase, reads_exclusions);
     tcase_add_loop_test(tcase, reads_wildcards, 0, ROWS(wildcards));
     tcase_add_test(tcase, ignores_others);

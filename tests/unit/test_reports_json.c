@@ -1,11 +1,11 @@
 /* test_reports_json.c: the answers as text, member by member, and who sees what. Figures were added up by hand:
  *
- *   ts                   user order domain  count sent received errors error     concurrency
- *   2026-03-15 00:00:00     1     3 b.com      10  100     1000      0                     5
- *   2026-03-15 00:14:59     1     3 a.com       5   50      500      2 timeout             7
- *   2026-03-15 00:15:00     1     4 a.com       1    1        2      0                     1
- *   2026-03-15 23:59:59     2     3 "<x>        2   20       30      4 "reset"             2
- *   2026-03-16 00:00:00     2     5 b.com       4    4        4      1 timeout             9   */
+ *   ts                   user order domain  count sent received errors error     concurrency duration
+ *   2026-03-15 00:00:00     1     3 b.com      10  100     1000      0                     5     1005
+ *   2026-03-15 00:14:59     1     3 a.com       5   50      500      2 timeout             7      400
+ *   2026-03-15 00:15:00     1     4 a.com       1    1        2      0                     1        7
+ *   2026-03-15 23:59:59     2     3 "<x>        2   20       30      4 "reset"             2     3001
+ *   2026-03-16 00:00:00     2     5 b.com       4    4        4      1 timeout             9        0   */
 #include "endpoint/routes.h"
 #include "support/exchanges.h"
 #include "support/fixture.h"
@@ -32,13 +32,13 @@ static const struct {
     const char *domain;
     int64_t count, sent, received, errors;
     const char *error;
-    int64_t concurrency;
+    int64_t concurrency, duration;
 } logs[] = {
-    {MAR_15, 1, 3, "b.com", 10, 100, 1000, 0, "", 5},
-    {MAR_15 + 899, 1, 3, "a.com", 5, 50, 500, 2, "timeout", 7},
-    {MAR_15 + 900, 1, 4, "a.com", 1, 1, 2, 0, "", 1},
-    {MAR_15 + 86399, 2, 3, "\"<x>", 2, 20, 30, 4, "\"reset\"", 2},
-    {MAR_15 + 86400, 2, 5, "b.com", 4, 4, 4, 1, "timeout", 9},
+    {MAR_15, 1, 3, "b.com", 10, 100, 1000, 0, "", 5, 1005},
+    {MAR_15 + 899, 1, 3, "a.com", 5, 50, 500, 2, "timeout", 7, 400},
+    {MAR_15 + 900, 1, 4, "a.com", 1, 1, 2, 0, "", 1, 7},
+    {MAR_15 + 86399, 2, 3, "\"<x>", 2, 20, 30, 4, "\"reset\"", 2, 3001},
+    {MAR_15 + 86400, 2, 5, "b.com", 4, 4, 4, 1, "timeout", 9, 0},
 };
 
 static void add_logs(struct batch *batch)
@@ -51,7 +51,8 @@ static void add_logs(struct batch *batch)
                                  .bytes_sent = logs[i].sent,
                                  .bytes_received = logs[i].received,
                                  .error_count = logs[i].errors,
-                                 .max_concurrency = logs[i].concurrency};
+                                 .max_concurrency = logs[i].concurrency,
+                                 .duration_ms = logs[i].duration};
 
         ck_assert_int_eq(batch_intern(batch, slice_of(logs[i].domain), &log.name[NAME_DOMAIN]), OK);
         ck_assert_int_eq(batch_intern(batch, slice_of(logs[i].error), &log.name[NAME_ERROR]), OK);
@@ -136,17 +137,23 @@ static void get(const char *path, const char *query, enum role role, int64_t use
 #define POINT(bucket, sent, received, total, count)                                                                    \
     "{\"bucket\":\"" bucket "\",\"total_bytes_sent\":\"" sent "\",\"total_bytes_received\":\"" received                \
     "\",\"bytes_total\":\"" total "\",\"total_count\":\"" count "\"}"
-#define MEASURES(count, errors, bytes, sent, received, concurrency)                                                    \
+#define MEASURES(count, errors, bytes, sent, received, concurrency, duration, avg)                                     \
     "\"total_count\":\"" count "\",\"total_errors\":\"" errors "\",\"bytes_total\":\"" bytes                           \
     "\",\"total_bytes_sent\":\"" sent "\",\"total_bytes_received\":\"" received                                        \
-    "\",\"max_concurrency\":\"" concurrency "\"}"
-#define VALUE(value, ...) "{\"value\":\"" value "\"," MEASURES(__VA_ARGS__)
+    "\",\"max_concurrency\":\"" concurrency "\"," DURATIONS(duration, avg)
+#define DURATIONS(duration, avg) "\"total_duration_ms\":\"" duration "\",\"avg_duration_ms\":" avg
+#define TIMES(first, last) "\"first_seen\":" first ",\"last_seen\":" last
+#define IS(text) "\"" text "\""
+#define VALUE(value, ...) "{\"value\":\"" value "\"," MEASURES(__VA_ARGS__) "}"
+#define DOMAIN_VALUE(value, first, last, ...)                                                                          \
+    "{\"value\":\"" value "\"," MEASURES(__VA_ARGS__) "," TIMES(IS(first), IS(last)) "}"
 #define PAGES_OF(limit, total, pages) "\"page\":1,\"limit\":" limit ",\"total\":" total ",\"totalPages\":" pages "}"
-#define OTHER(...) "\"other\":{" MEASURES(__VA_ARGS__)
-#define SUMMARY(count, errors, sent, received, bytes, concurrency, first, last)                                        \
+#define OTHER(...) "\"other\":{" MEASURES(__VA_ARGS__) "}"
+#define NO_OTHER OTHER("0", "0", "0", "0", "0", "0", "0", "null")
+#define SUMMARY(count, errors, sent, received, bytes, concurrency, duration, avg, first, last)                         \
     "{\"data\":{\"total_count\":\"" count "\",\"total_errors\":\"" errors "\",\"total_bytes_sent\":\"" sent            \
     "\",\"total_bytes_received\":\"" received "\",\"bytes_total\":\"" bytes "\",\"max_concurrency\":\"" concurrency    \
-    "\",\"first_seen\":" first ",\"last_seen\":" last "}}"
+    "\"," DURATIONS(duration, avg) "," TIMES(first, last) "}}"
 #define ODD "\\\"\\u003cx\\u003e"
 
 static const struct {
@@ -221,33 +228,90 @@ static const struct {
     {"/analytics/websites", DAY, ROLE_USER, 9, "{\"data\":[],\"page\":1,\"limit\":25,\"total\":0,\"totalPages\":0}"},
     /* summary */
     {"/analytics/summary", BOTH, ROLE_ADMIN, 0,
-     SUMMARY("22", "7", "175", "1536", "1711", "9", "\"2026-03-15 00:00:00\"", "\"2026-03-16 00:00:00\"")},
+     SUMMARY("22", "7", "175", "1536", "1711", "9", "4413", IS("200"), IS("2026-03-15 00:00:00"),
+             IS("2026-03-16 00:00:00"))},
     {"/analytics/summary", DAY "&userId=1", ROLE_USER, 2,
-     SUMMARY("2", "4", "20", "30", "50", "2", "\"2026-03-15 23:59:59\"", "\"2026-03-15 23:59:59\"")},
+     SUMMARY("2", "4", "20", "30", "50", "2", "3001", IS("1500"), IS("2026-03-15 23:59:59"),
+             IS("2026-03-15 23:59:59"))},
     {"/analytics/summary", BOTH "&domain=a.com", ROLE_ADMIN, 0,
-     SUMMARY("6", "2", "51", "502", "553", "7", "\"2026-03-15 00:14:59\"", "\"2026-03-15 00:15:00\"")},
-    {"/analytics/summary", BOTH, ROLE_USER, 9, SUMMARY("0", "0", "0", "0", "0", "0", "null", "null")},
-    {"/analytics/summary", BOTH "&domain=x", ROLE_ADMIN, 0, SUMMARY("0", "0", "0", "0", "0", "0", "null", "null")},
+     SUMMARY("6", "2", "51", "502", "553", "7", "407", IS("67"), IS("2026-03-15 00:14:59"), IS("2026-03-15 00:15:00"))},
+    {"/analytics/summary", BOTH "&orderId=5", ROLE_ADMIN, 0,
+     SUMMARY("4", "1", "4", "4", "8", "9", "0", IS("0"), IS("2026-03-16 00:00:00"), IS("2026-03-16 00:00:00"))},
+    {"/analytics/summary", BOTH, ROLE_USER, 9, SUMMARY("0", "0", "0", "0", "0", "0", "0", "null", "null", "null")},
+    {"/analytics/summary", BOTH "&domain=x", ROLE_ADMIN, 0,
+     SUMMARY("0", "0", "0", "0", "0", "0", "0", "null", "null", "null")},
     /* breakdowns */
     {"/analytics/breakdown", BOTH "&by=order", ROLE_ADMIN, 0,
-     "{\"data\":[" VALUE("3", "17", "6", "1700", "170", "1530", "7") "," VALUE(
-         "5", "4", "1", "8", "4", "4", "9") "," VALUE("4", "1", "0", "3", "1", "2",
-                                                      "1") "]," OTHER("0", "0", "0", "0", "0",
-                                                                      "0") "," PAGES_OF("30", "3", "1")},
+     "{\"data\":[" VALUE("3", "17", "6", "1700", "170", "1530", "7", "4406", IS("259")) "," VALUE(
+         "5", "4", "1", "8", "4", "4", "9", "0", IS("0")) "," VALUE("4", "1", "0", "3", "1", "2", "1", "7",
+                                                                    IS("7")) "]," NO_OTHER
+                                                                             "," PAGES_OF("30", "3", "1")},
     {"/analytics/breakdown", BOTH "&by=error&limit=1&sortBy=count", ROLE_ADMIN, 0,
-     "{\"data\":[" VALUE("", "11", "0", "1103", "101", "1002", "5") "]," OTHER("11", "7", "608", "74", "534",
-                                                                               "9") "," PAGES_OF("1", "3", "3")},
+     "{\"data\":[" VALUE("", "11", "0", "1103", "101", "1002", "5", "1012", IS("92")) "]," OTHER(
+         "11", "7", "608", "74", "534", "9", "3401", IS("309")) "," PAGES_OF("1", "3", "3")},
     {"/analytics/breakdown", BOTH "&by=domain&limit=1&page=2", ROLE_ADMIN, 0,
-     "{\"data\":[" VALUE("a.com", "6", "2", "553", "51", "502", "7") "]," OTHER(
-         "16", "5", "1158", "124", "1034", "9") ",\"page\":2,\"limit\":1,\"total\":3,\"totalPages\":3}"},
+     "{\"data\":[" DOMAIN_VALUE(
+         "a.com", "2026-03-15 00:14:59", "2026-03-15 00:15:00", "6", "2", "553", "51", "502", "7", "407",
+         IS("67")) "]," OTHER("16", "5", "1158", "124", "1034", "9", "4006",
+                              IS("250")) ",\"page\":2,\"limit\":1,\"total\":3,\"totalPages\":3}"},
+    {"/analytics/breakdown", BOTH "&by=domain&sortBy=duration&timezone=Europe/Kyiv", ROLE_ADMIN, 0,
+     "{\"data\":[" DOMAIN_VALUE(
+         ODD, "2026-03-16 01:59:59", "2026-03-16 01:59:59", "2", "4", "50", "20", "30", "2", "3001",
+         IS("1500")) "," DOMAIN_VALUE("b.com", "2026-03-15 02:00:00", "2026-03-16 02:00:00", "14", "1", "1108", "104",
+                                      "1004", "9", "1005",
+                                      IS("71")) "," DOMAIN_VALUE("a.com", "2026-03-15 02:14:59", "2026-03-15 02:15:00",
+                                                                 "6", "2", "553", "51", "502", "7", "407",
+                                                                 IS("67")) "]," NO_OTHER "," PAGES_OF("30", "3", "1")},
+    {"/analytics/breakdown", BOTH "&by=order&sortBy=duration&limit=1", ROLE_ADMIN, 0,
+     "{\"data\":[" VALUE("3", "17", "6", "1700", "170", "1530", "7", "4406", IS("259")) "]," OTHER(
+         "5", "1", "11", "5", "6", "9", "7", IS("1")) "," PAGES_OF("1", "3", "3")},
     {"/analytics/breakdown", BOTH "&by=user", ROLE_USER, 2,
-     "{\"data\":[" VALUE("2", "6", "5", "58", "24", "34", "9") "]," OTHER("0", "0", "0", "0", "0",
-                                                                          "0") "," PAGES_OF("30", "1", "1")},
+     "{\"data\":[" VALUE("2", "6", "5", "58", "24", "34", "9", "3001", IS("500")) "]," NO_OTHER
+                                                                                  "," PAGES_OF("30", "1", "1")},
     {"/analytics/breakdown", BOTH "&by=ip_out&userId=2", ROLE_ADMIN, 0,
-     "{\"data\":[" VALUE("", "6", "5", "58", "24", "34", "9") "]," OTHER("0", "0", "0", "0", "0",
-                                                                         "0") "," PAGES_OF("30", "1", "1")},
+     "{\"data\":[" VALUE("", "6", "5", "58", "24", "34", "9", "3001", IS("500")) "]," NO_OTHER
+                                                                                 "," PAGES_OF("30", "1", "1")},
     {"/analytics/breakdown", BOTH "&by=port&userId=3", ROLE_ADMIN, 0,
-     "{\"data\":[]," OTHER("0", "0", "0", "0", "0", "0") "," PAGES_OF("30", "0", "0")},
+     "{\"data\":[]," NO_OTHER "," PAGES_OF("30", "0", "0")},
+    /* the vendor's answers, with durations for those who ask */
+    {"/analytics/traffic", BOTH "&granularity=day&durations=true", ROLE_ADMIN, 0,
+     "{\"data\":[{\"bucket\":\"2026-03-15 "
+     "00:00:00\",\"total_bytes_sent\":\"171\",\"total_bytes_received\":\"1532\",\"bytes_total\":\"1703\",\"total_"
+     "count\":\"18\"," DURATIONS("4413", IS("245")) "},{\"bucket\":\"2026-03-16 "
+                                                    "00:00:00\",\"total_bytes_sent\":\"4\",\"total_bytes_received\":"
+                                                    "\"4\",\"bytes_total\":\"8\",\"total_count\":\"4\"," DURATIONS(
+                                                        "0", IS("0")) "}]}"},
+    {"/analytics/requests", "from=2026-03-15T00:10:00&to=2026-03-15T00:45:00&fill=zero&durations=true", ROLE_USER, 1,
+     "{\"data\":[{\"bucket\":\"2026-03-15 00:00:00\",\"total_count\":\"5\",\"total_errors\":\"2\"," DURATIONS(
+         "400", IS("80")) "},{\"bucket\":\"2026-03-15 "
+                          "00:15:00\",\"total_count\":\"1\",\"total_errors\":\"0\"," DURATIONS(
+                              "7", IS("7")) "},{\"bucket\":"
+                                            "\"2026-03-15 "
+                                            "00:30:00\","
+                                            "\"total_"
+                                            "count\":\"0\","
+                                            "\"total_"
+                                            "errors\":"
+                                            "\"0\""
+                                            "," DURATIONS("0", "null") "}]}"},
+    {"/analytics/concurrency", DAY "&granularity=day&durations=true&worker=", ROLE_ADMIN, 0,
+     "{\"data\":[{\"bucket\":\"2026-03-15 00:00:00\",\"max_concurrency\":\"7\",\"total_count\":\"18\"," DURATIONS(
+         "4413", IS("245")) "}]}"},
+    {"/analytics/domains", BOTH "&limit=1&sortBy=duration&durations=true", ROLE_ADMIN, 0,
+     "{\"data\":[{\"domain\":\"" ODD "\",\"total_count\":\"2\",\"bytes_total\":\"50\",\"total_bytes_sent\":\"20\","
+     "\"total_bytes_received\":\"30\",\"total_errors\":\"4\"," DURATIONS("3001", IS("1500")) "}]}"},
+    {"/analytics/domains", BOTH "&limit=1&sortBy=duration&durations=false", ROLE_ADMIN, 0,
+     "{\"data\":[{\"domain\":\"" ODD "\",\"total_count\":\"2\",\"bytes_total\":\"50\",\"total_bytes_sent\":\"20\","
+     "\"total_bytes_received\":\"30\",\"total_errors\":\"4\"}]}"},
+    {"/analytics/errors", BOTH "&limit=1&q=TIME&durations=true", ROLE_ADMIN, 0,
+     "{\"data\":[{\"error\":\"timeout\",\"total_errors\":\"3\",\"first_seen\":\"2026-03-15 00:14:59\","
+     "\"last_seen\":\"2026-03-16 00:00:00\",\"sample_domains\":[\"a.com\",\"b.com\"]," DURATIONS("400",
+                                                                                                 IS("44")) "}]}"},
+    {"/analytics/websites", BOTH "&limit=1&durations=true", ROLE_USER, 2,
+     "{\"data\":[{\"domain\":\"b.com\",\"total_count\":\"4\",\"bytes_total\":\"8\","
+     "\"first_visit\":\"2026-03-16 00:00:00\",\"last_visit\":\"2026-03-16 00:00:00\"," DURATIONS(
+         "0", IS("0")) "}],"
+                       "\"page\":1,\"limit\":1,\"total\":2,\"totalPages\":2}"},
     /* other clocks: Kyiv is two hours ahead, Kolkata five and a half */
     {"/analytics/traffic", DAY "&timezone=UTC&granularity=day", ROLE_ADMIN, 0,
      "{\"data\":[" POINT("2026-03-15 00:00:00", "171", "1532", "1703", "18") "]}"},
@@ -277,6 +341,38 @@ START_TEST(answers_exactly)
     ck_assert_int_eq(response.status, 200);
     ck_assert_str_eq(response.content_type, "application/json");
     ck_assert_str_eq(buf_cstr(&response.body), answers[_i].body);
+}
+END_TEST
+
+/* Where nobody knows how long the logs took. */
+static const struct {
+    const char *path;
+    const char *query;
+    const char *body;
+} unknown[] = {
+    {"/analytics/summary", BOTH "&format=csv",
+     "total_count,total_errors,total_bytes_sent,total_bytes_received,bytes_total,max_concurrency,total_duration_ms,"
+     "avg_duration_ms,first_seen,last_seen\r\n"
+     "22,7,175,1536,1711,9,,,2026-03-15 00:00:00,2026-03-16 00:00:00\r\n"},
+    {"/analytics/requests", BOTH "&granularity=month&durations=true",
+     "{\"data\":[{\"bucket\":\"2026-03-01 00:00:00\",\"total_count\":\"22\",\"total_errors\":\"7\","
+     "\"total_duration_ms\":null,\"avg_duration_ms\":null}]}"},
+    {"/analytics/domains", BOTH "&limit=1&sortBy=duration&durations=true&format=csv",
+     "domain,total_count,bytes_total,total_bytes_sent,total_bytes_received,total_errors,total_duration_ms,"
+     "avg_duration_ms\r\n\"\"\"<x>\",2,50,20,30,4,,\r\n"},
+    {"/analytics/breakdown", BOTH "&by=user&limit=1&page=3",
+     "{\"data\":[],\"other\":{\"total_count\":\"22\",\"total_errors\":\"7\",\"bytes_total\":\"1711\","
+     "\"total_bytes_sent\":\"175\",\"total_bytes_received\":\"1536\",\"max_concurrency\":\"9\","
+     "\"total_duration_ms\":null,\"avg_duration_ms\":null},\"page\":3,\"limit\":1,\"total\":2,\"totalPages\":2}"},
+};
+
+START_TEST(unknown_durations_are_null)
+{
+    memory_store_knows_durations(false);
+    get(unknown[_i].path, unknown[_i].query, ROLE_ADMIN, 0);
+    memory_store_knows_durations(true);
+    ck_assert_int_eq(response.status, 200);
+    ck_assert_str_eq(buf_cstr(&response.body), unknown[_i].body);
 }
 END_TEST
 
@@ -335,17 +431,27 @@ static const struct {
      "domain,total_count,bytes_total,first_visit,last_visit\r\n"
      "\"\"\"<x>\",2,50,2026-03-15 23:59:59,2026-03-15 23:59:59\r\n"},
     {"/analytics/summary", BOTH, "text/csv", "summary_2026-03-15_2026-03-16.csv",
-     "total_count,total_errors,total_bytes_sent,total_bytes_received,bytes_total,max_concurrency,first_seen,last_"
-     "seen\r\n"
-     "22,7,175,1536,1711,9,2026-03-15 00:00:00,2026-03-16 00:00:00\r\n"},
+     "total_count,total_errors,total_bytes_sent,total_bytes_received,bytes_total,max_concurrency,total_duration_ms,"
+     "avg_duration_ms,first_seen,last_seen\r\n"
+     "22,7,175,1536,1711,9,4413,200,2026-03-15 00:00:00,2026-03-16 00:00:00\r\n"},
     {"/analytics/breakdown", BOTH "&by=error&sortBy=count&limit=2", "text/csv", "breakdown_2026-03-15_2026-03-16.csv",
-     "value,total_count,total_errors,bytes_total,total_bytes_sent,total_bytes_received,max_concurrency\r\n"
-     ",11,0,1103,101,1002,5\r\ntimeout,9,3,558,54,504,9\r\n"},
+     "value,total_count,total_errors,bytes_total,total_bytes_sent,total_bytes_received,max_concurrency,"
+     "total_duration_ms,avg_duration_ms\r\n"
+     ",11,0,1103,101,1002,5,1012,92\r\ntimeout,9,3,558,54,504,9,400,44\r\n"},
+    {"/analytics/breakdown", BOTH "&by=domain&limit=1", "text/csv", "breakdown_2026-03-15_2026-03-16.csv",
+     "value,total_count,total_errors,bytes_total,total_bytes_sent,total_bytes_received,max_concurrency,"
+     "total_duration_ms,avg_duration_ms,first_seen,last_seen\r\n"
+     "b.com,14,1,1108,104,1004,9,1005,71,2026-03-15 00:00:00,2026-03-16 00:00:00\r\n"},
+    {"/analytics/requests", DAY "&granularity=day&durations=true", "text/csv", "requests_2026-03-15_2026-03-15.csv",
+     "bucket,total_count,total_errors,total_duration_ms,avg_duration_ms\r\n2026-03-15 00:00:00,18,6,4413,245\r\n"},
+    {"/analytics/websites", BOTH "&limit=1&durations=true", "text/csv", "websites_2026-03-15_2026-03-16.csv",
+     "domain,total_count,bytes_total,first_visit,last_visit,total_duration_ms,avg_duration_ms\r\n"
+     "b.com,14,1108,2026-03-15 00:00:00,2026-03-16 00:00:00,1005,71\r\n"},
     /* nothing */
     {"/analytics/summary", BOTH "&userId=9", "text/csv", "summary_2026-03-15_2026-03-16.csv",
-     "total_count,total_errors,total_bytes_sent,total_bytes_received,bytes_total,max_concurrency,first_seen,last_"
-     "seen\r\n"
-     "0,0,0,0,0,0,,\r\n"},
+     "total_count,total_errors,total_bytes_sent,total_bytes_received,bytes_total,max_concurrency,total_duration_ms,"
+     "avg_duration_ms,first_seen,last_seen\r\n"
+     "0,0,0,0,0,0,0,,,\r\n"},
     {"/analytics/requests", "from=2026-03-15T10:00:00&to=2026-03-15T10:00:00", "text/csv",
      "requests_2026-03-15_2026-03-15.csv", "bucket,total_count,total_errors\r\n"},
     {"/analytics/requests", "from=2026-03-15T10:00:00&to=2026-03-16T00:00:00&orderId=99", "text/csv",
@@ -717,7 +823,7 @@ START_TEST(a_key_sees_its_own)
 }
 END_TEST
 
-static void add_reports(Suite *suite, const char *behind, void (*set_up_engine)(void))
+static TCase *add_reports(Suite *suite, const char *behind, void (*set_up_engine)(void))
 {
     exchanges_begin_behind(behind);
     TCase *tcase = suite_case(suite, behind);
@@ -737,6 +843,7 @@ static void add_reports(Suite *suite, const char *behind, void (*set_up_engine)(
     tcase_add_loop_test(tcase, csv_exactly, 0, ROWS(csv_answers));
     tcase_add_test(tcase, format_wins_over_accept);
     tcase_add_test(tcase, pages_of_csv_are_counted);
+    return tcase;
 }
 
 /* Behind the endpoints, one engine is like another. */
@@ -744,6 +851,7 @@ int main(void)
 {
     Suite *suite = suite_create("reports_json");
     add_reports(suite, "sqlite", set_up_sqlite);
-    add_reports(suite, "memory", set_up_memory);
+    TCase *memory = add_reports(suite, "memory", set_up_memory);
+    tcase_add_loop_test(memory, unknown_durations_are_null, 0, ROWS(unknown));
     return suite_run(suite);
 }

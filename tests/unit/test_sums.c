@@ -96,6 +96,7 @@ static void add_log(struct batch *batch, int step, int steps)
                              .bytes_sent = counter(),
                              .bytes_received = counter(),
                              .error_count = pick(3),
+                             .duration_ms = pick(4) ? counter() : 0,
                              .max_concurrency = pick(12)}; /* few values: groups often share their greatest */
     log.name[NAME_DOMAIN] = intern(batch, domains[pick((int64_t)ROWS(domains))]);
     log.name[NAME_ERROR] = intern(batch, errors[pick((int64_t)ROWS(errors))]);
@@ -145,7 +146,7 @@ static void copy_facts(void)
     run_sql("DROP TABLE IF EXISTS temp.fact; CREATE TEMP TABLE fact AS"
             " SELECT quarter * 900 + second AS t, user_id, order_id, port, hex(ip_out) AS ip, hex(ip_from) AS ip_from, "
             "count AS c,"
-            " bytes_sent AS s, bytes_received AS r, error_count AS x, max_concurrency AS m,"
+            " bytes_sent AS s, bytes_received AS r, error_count AS x, max_concurrency AS m, duration_ms AS d,"
             " (SELECT text FROM name WHERE id = domain) AS domain, (SELECT text FROM name WHERE id = error) AS error,"
             " (SELECT text FROM name WHERE id = worker) AS worker, (SELECT text FROM name WHERE id = peer) AS peer,"
             " (SELECT text FROM name WHERE id = protocol) AS protocol FROM raw_log");
@@ -203,6 +204,7 @@ static void pick_question(struct question *question)
     struct report_filter *filter = &question->filter;
     filter->user_id = pick(2) ? 0 : 1 + pick(USERS + 1);
     filter->order_id = pick(3) ? 0 : 1 + pick(ORDERS + 1);
+    filter->durations = pick(2);
     const char *domain = pick(20) ? domains[pick((int64_t)ROWS(domains))] : "unknown.example";
     filter->has_domain = pick(3) == 0;
     filter->domain = slice_of(domain);
@@ -253,7 +255,8 @@ static void add_below(struct question *question, bool is_not, const char *domain
 static void pick_everyone_but(struct question *question)
 {
     int64_t user = 1 + pick(USERS);
-    *question = (struct question){.filter = {.from = question->filter.from, .to = question->filter.to}};
+    *question = (struct question){
+        .filter = {.from = question->filter.from, .to = question->filter.to, .durations = question->filter.durations}};
     question->filter.without[BY_USER] = (struct report_term){.is_set = true, .number = user};
     snprintf(question->where, sizeof question->where, "t >= %lld AND t < %lld AND user_id <> %d",
              (long long)question->filter.from, (long long)question->filter.to, (int)user);
@@ -340,7 +343,9 @@ static void pick_terms(struct question *question)
         add_ip_term(question, BY_IP_FROM, " AND ip_from = %Q");
 }
 
-#define SUMS "coalesce(sum(c), 0), coalesce(sum(x), 0), coalesce(sum(s), 0), coalesce(sum(r), 0), coalesce(max(m), 0)"
+#define SUMS                                                                                                           \
+    "coalesce(sum(c), 0), coalesce(sum(x), 0), coalesce(sum(s), 0), coalesce(sum(r), 0), coalesce(max(m), 0),"         \
+    " coalesce(sum(d), 0)"
 
 static sqlite3_stmt *ask(const char *before, const struct question *question, const char *after)
 {
@@ -351,14 +356,15 @@ static sqlite3_stmt *ask(const char *before, const struct question *question, co
     return statement;
 }
 
-/* The five sums, from the statement's first five columns after `first`. */
-static bool sums_are(const struct totals *totals, sqlite3_stmt *row, int first)
+/* The six sums, from the statement's columns from `first` on. The last is looked at where it is asked for. */
+static bool sums_are(const struct question *question, const struct totals *totals, sqlite3_stmt *row, int first)
 {
     return totals->count == sqlite3_column_int64(row, first) &&
            totals->errors == sqlite3_column_int64(row, first + 1) &&
            totals->bytes_sent == sqlite3_column_int64(row, first + 2) &&
            totals->bytes_received == sqlite3_column_int64(row, first + 3) &&
-           totals->max_concurrency == sqlite3_column_int64(row, first + 4);
+           totals->max_concurrency == sqlite3_column_int64(row, first + 4) &&
+           (!question->filter.durations || totals->duration_ms == sqlite3_column_int64(row, first + 5));
 }
 
 static void add_totals(struct totals *to, const struct totals *more)
@@ -367,14 +373,16 @@ static void add_totals(struct totals *to, const struct totals *more)
     to->errors += more->errors;
     to->bytes_sent += more->bytes_sent;
     to->bytes_received += more->bytes_received;
+    to->duration_ms += more->duration_ms;
     if (more->max_concurrency > to->max_concurrency)
         to->max_concurrency = more->max_concurrency;
 }
 
-static bool same_sums(const struct totals *a, const struct totals *b)
+static bool same_sums(const struct question *question, const struct totals *a, const struct totals *b)
 {
     return a->count == b->count && a->errors == b->errors && a->bytes_sent == b->bytes_sent &&
-           a->bytes_received == b->bytes_received && a->max_concurrency == b->max_concurrency;
+           a->bytes_received == b->bytes_received && a->max_concurrency == b->max_concurrency &&
+           (!question->filter.durations || a->duration_ms == b->duration_ms);
 }
 
 /* ---- each report, added up ---- */
@@ -385,10 +393,10 @@ static void check_summary(const struct question *question, struct totals *ret_su
     sqlite3_stmt *row = ask("SELECT " SUMS ", count(*), min(t), max(t)", question, "");
     ck_assert_int_eq(store_summary(reader, &question->filter, ret_summary, &fault), OK);
     ck_assert_int_eq(sqlite3_step(row), SQLITE_ROW);
-    ck_assert_msg(sums_are(ret_summary, row, 0), "summary: sums: %s", question->where);
-    bool none = sqlite3_column_int64(row, 5) == 0;
-    int64_t first = none ? INT64_MAX : sqlite3_column_int64(row, 6);
-    int64_t last = none ? INT64_MIN : sqlite3_column_int64(row, 7);
+    ck_assert_msg(sums_are(question, ret_summary, row, 0), "summary: sums: %s", question->where);
+    bool none = sqlite3_column_int64(row, 6) == 0;
+    int64_t first = none ? INT64_MAX : sqlite3_column_int64(row, 7);
+    int64_t last = none ? INT64_MIN : sqlite3_column_int64(row, 8);
     ck_assert_msg(ret_summary->first == first, "summary: first %" PRId64 ", not %" PRId64 ": %s", ret_summary->first,
                   first, question->where);
     ck_assert_msg(ret_summary->last == last, "summary: last %" PRId64 ", not %" PRId64 ": %s", ret_summary->last, last,
@@ -406,7 +414,7 @@ static void check_charts(const struct question *question, const struct totals *s
                          OK);
         for (size_t i = 0; i < chart.count; i++)
             add_totals(&sum, &chart.points[i].totals);
-        ck_assert_msg(same_sums(&sum, summary), "chart %d: sums: %s", granularity, question->where);
+        ck_assert_msg(same_sums(question, &sum, summary), "chart %d: sums: %s", granularity, question->where);
         chart_release(&chart);
     }
 }
@@ -426,7 +434,7 @@ static void check_domains(const struct question *question, const struct totals *
             add_totals(&sum, &list.rows[i].totals);
         list_release(&list);
     }
-    ck_assert_msg(same_sums(&sum, summary), "domains: sums: %s", question->where);
+    ck_assert_msg(same_sums(question, &sum, summary), "domains: sums: %s", question->where);
 }
 
 static const struct {
@@ -471,14 +479,16 @@ static void check_breakdown(const struct question *question, size_t dimension, c
                                         [ORDER_ERRORS] = "GROUP BY value ORDER BY sum(x) DESC, value",
                                         [ORDER_ERROR_RATE] =
                                             ("GROUP BY value ORDER BY CASE sum(x) WHEN 0 THEN 0 ELSE"
-                                             " coalesce(sum(x) * 1000000000 / sum(c), 9e18) END DESC, value")};
-    enum list_order order = (enum list_order)pick((int64_t)ROWS(ranks));
+                                             " coalesce(sum(x) * 1000000000 / sum(c), 9e18) END DESC, value"),
+                                        [ORDER_DURATION] = "GROUP BY value ORDER BY CASE WHEN sum(c) > 0 THEN"
+                                                           " sum(d) / sum(c) ELSE 0 END DESC, value"};
+    enum list_order order = (enum list_order)pick(question->filter.durations ? ORDER_DURATION + 1 : ORDER_DURATION);
     size_t limit = pick(2) ? 100 : 1 + (size_t)pick(5), listed = 0;
     struct list breakdown = {0};
     struct totals sum = {0};
     struct fault fault;
     uint64_t total = 0;
-    char *before = sqlite3_mprintf("SELECT %s AS value, " SUMS, breakdowns[dimension].value);
+    char *before = sqlite3_mprintf("SELECT %s AS value, " SUMS ", min(t), max(t)", breakdowns[dimension].value);
     sqlite3_stmt *row = ask(before, question, ranks[order]);
     ck_assert_msg(list_read(reader, &question->filter,
                             &(struct list_ask){.by = breakdowns[dimension].by, .order = order, .limit = limit},
@@ -489,14 +499,18 @@ static void check_breakdown(const struct question *question, size_t dimension, c
             continue;
         ck_assert_msg(listed < breakdown.count, "%s: a row too few: %s", name, question->where);
         const struct listed *got = &breakdown.rows[listed++];
-        ck_assert_msg(!strcmp(got->name, (const char *)sqlite3_column_text(row, 0)) && sums_are(&got->totals, row, 1),
+        ck_assert_msg(!strcmp(got->name, (const char *)sqlite3_column_text(row, 0)) &&
+                          sums_are(question, &got->totals, row, 1),
                       "%s: row %zu, '%s': %s", name, listed, got->name, question->where);
+        ck_assert_msg(breakdowns[dimension].by != BY_DOMAIN || (got->totals.first == sqlite3_column_int64(row, 7) &&
+                                                                got->totals.last == sqlite3_column_int64(row, 8)),
+                      "%s: '%s': first and last: %s", name, got->name, question->where);
         add_totals(&sum, &got->totals);
     }
     add_totals(&sum, &breakdown.other);
     ck_assert_msg(breakdown.count == listed && breakdown.total == total, "%s: %zu rows: %s", name, breakdown.count,
                   question->where);
-    ck_assert_msg(same_sums(&sum, summary), "%s: sums: %s", name, question->where);
+    ck_assert_msg(same_sums(question, &sum, summary), "%s: sums: %s", name, question->where);
     sqlite3_finalize(row);
     sqlite3_free(before);
     list_release(&breakdown);
@@ -613,7 +627,7 @@ static void check_minutes(const struct question *question)
         store_chart(reader, &day.filter, minutes == 1 ? GRANULARITY_1M : GRANULARITY_5M, false, &chart, &fault), OK);
     for (; sqlite3_step(row) == SQLITE_ROW; i++)
         ck_assert_msg(i < chart.count && chart.points[i].bucket == sqlite3_column_int64(row, 0) &&
-                          sums_are(&chart.points[i].totals, row, 1),
+                          sums_are(&day, &chart.points[i].totals, row, 1),
                       "minutes: row %zu: %s", i, day.where);
     ck_assert_uint_eq(chart.count, i);
     sqlite3_finalize(row);

@@ -31,8 +31,8 @@ static const char *measure_of(enum list_order order)
     case ORDER_ERROR_RATE: /* totals_error_rate, in 128 bits as versions without Int128 have them */
         return "(c <= 0 AND e > 0) DESC, toDecimal128(e * (c > 0), 0) * toDecimal128(1000000000, 0)"
                " / toDecimal128(greatest(c, toInt64(1)), 0)";
-    case ORDER_DURATION: /* not told yet */
-        return "toInt64(0)";
+    case ORDER_DURATION: /* totals_avg_duration */
+        return "if(c > 0, intDiv(d, greatest(c, toInt64(1))), toInt64(0))";
     }
     return "c";
 }
@@ -61,8 +61,9 @@ static void put_groups(struct buf *sql, const struct cover_ask *cover)
 static void put_groups_with_samples(struct buf *sql, const struct cover_ask *cover)
 {
     buf_printf(sql,
-               "SELECT v, c2 AS c, s2 AS s, r2 AS r, e2 AS e, m2 AS m, a2 AS a, z2 AS z, p FROM (SELECT v,"
-               " sum(c) AS c2, sum(s) AS s2, sum(r) AS r2, sum(e) AS e2, max(m) AS m2, min(a) AS a2, max(z) AS z2,"
+               "SELECT v, c2 AS c, s2 AS s, r2 AS r, e2 AS e, m2 AS m, d2 AS d, a2 AS a, z2 AS z, p FROM (SELECT v,"
+               " sum(c) AS c2, sum(s) AS s2, sum(r) AS r2, sum(e) AS e2, max(m) AS m2, sum(d) AS d2, min(a) AS a2, "
+               "max(z) AS z2,"
                " arrayMap(x -> x.2, arraySlice(arraySort(groupArray((-e, domain))), 1, %d)) AS p FROM (",
                LIMIT_SAMPLE_DOMAINS);
     buf_puts(sql, SQL_ADDED_UP("v, domain"));

@@ -120,9 +120,8 @@ enum err reader_totals(const struct rows *rows, size_t row, size_t column, struc
                        struct fault *fault)
 {
     int64_t *const measures[SQL_MEASURE_COUNT] = {
-        &ret_totals->count,  &ret_totals->bytes_sent,      &ret_totals->bytes_received,
-        &ret_totals->errors, &ret_totals->max_concurrency, &ret_totals->first,
-        &ret_totals->last};
+        &ret_totals->count,           &ret_totals->bytes_sent,  &ret_totals->bytes_received, &ret_totals->errors,
+        &ret_totals->max_concurrency, &ret_totals->duration_ms, &ret_totals->first,          &ret_totals->last};
     enum err err = OK;
     for (size_t i = 0; !err && i < SQL_MEASURE_COUNT; i++)
         err = rows_i64(rows, row, column + i, measures[i], fault);

@@ -91,7 +91,8 @@ static const char *put_question(const struct verifying *verifying, struct buf *s
     put_days(verifying, sql, month);
     buf_printf(sql,
                " GROUP BY b, v, w) GROUP BY b, v, w HAVING count() != 2 OR min(c) != max(c) OR min(s) != max(s) OR"
-               " min(r) != max(r) OR min(e) != max(e) OR min(m) != max(m) OR min(a) != max(a) OR min(z) != max(z)"
+               " min(r) != max(r) OR min(e) != max(e) OR min(m) != max(m) OR min(d) != max(d) OR min(a) != max(a) OR "
+               "min(z) != max(z)"
                " ORDER BY b, v, w LIMIT %d" ROWS_FORMAT,
                TOLD);
     return buf_cstr(sql);
