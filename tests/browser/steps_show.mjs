@@ -43,8 +43,8 @@ export const steps = {
         const byDomain = new Map();
         for (const log of logs) {
             if (!recount([log], range).count && !recount([log], range).domains.size) continue;
-            const sum = byDomain.get(log.domain) ?? { count: 0, errors: 0 };
-            byDomain.set(log.domain, { count: sum.count + log.count, errors: sum.errors + log.error_count });
+            const sum = byDomain.get(shownName(log.domain)) ?? { count: 0, errors: 0 };
+            byDomain.set(shownName(log.domain), { count: sum.count + log.count, errors: sum.errors + log.error_count });
         }
         await page.locator('[data-panel="domains"] .sort', { hasText: 'Error %' }).click();
         await until(() => query(page).sort === 'error_rate');
