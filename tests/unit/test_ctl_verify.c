@@ -99,24 +99,24 @@ START_TEST(all_is_well)
 END_TEST
 
 /* The row of an order in the middle. Figures and names from the raw logs. */
-#define HOUR "(SELECT bucket FROM traffic_hour WHERE order_id > 0 ORDER BY 1 LIMIT 1 OFFSET 60)"
-#define OF_HOUR(what)                                                                                                  \
-    "(SELECT " what " FROM traffic_hour WHERE order_id > 0 AND bucket = " HOUR " ORDER BY user_id, order_id LIMIT 1)"
+#define DAY "(SELECT bucket FROM traffic_day WHERE order_id > 0 ORDER BY 1 LIMIT 1 OFFSET 6)"
+#define OF_DAY(what)                                                                                                   \
+    "(SELECT " what " FROM traffic_day WHERE order_id > 0 AND bucket = " DAY " ORDER BY user_id, order_id LIMIT 1)"
 
 START_TEST(a_changed_row_in_words)
 {
     make_some();
     char expected[1024];
-    snprintf(
-        expected, sizeof expected, "%s",
-        plain_text("SELECT format('traffic_hour, hour from %s UTC, user %d, order %d: bytes_sent is %d, should be %d',"
-                   " datetime(h * 3600, 'unixepoch'), u, o, n + 5, n) FROM (SELECT " HOUR " AS h,"
-                   " " OF_HOUR("user_id") " AS u, " OF_HOUR(
-                       "order_id") " AS o, (SELECT sum(bytes_sent) FROM raw_log"
-                                   " WHERE quarter / 4 = " HOUR " AND user_id = " OF_HOUR(
-                                       "user_id") " AND order_id = " OF_HOUR("order_id") ") AS n)"));
-    plain_exec("UPDATE traffic_hour SET bytes_sent = bytes_sent + 5 WHERE (bucket, user_id, order_id) = "
-               "(SELECT " HOUR ", " OF_HOUR("user_id") ", " OF_HOUR("order_id") ")");
+    snprintf(expected, sizeof expected, "%s",
+             plain_text(
+                 "SELECT format('traffic_day, day from %s UTC, user %d, order %d: bytes_sent is %d, should be %d',"
+                 " datetime(day * 86400, 'unixepoch'), u, o, n + 5, n) FROM (SELECT " DAY " AS day,"
+                 " " OF_DAY("user_id") " AS u, " OF_DAY(
+                     "order_id") " AS o, (SELECT sum(bytes_sent) FROM raw_log"
+                                 " WHERE quarter / 96 = " DAY
+                                 " AND user_id = " OF_DAY("user_id") " AND order_id = " OF_DAY("order_id") ") AS n)"));
+    plain_exec("UPDATE traffic_day SET bytes_sent = bytes_sent + 5 WHERE (bucket, user_id, order_id) = "
+               "(SELECT " DAY ", " OF_DAY("user_id") ", " OF_DAY("order_id") ")");
     ck_status(1, "verify");
     ck_has(ctl_out, expected);
     ck_has(ctl_out, "\n1 difference.\n");

@@ -236,6 +236,32 @@ START_TEST(durations_of_an_upgraded_file)
 }
 END_TEST
 
+/* Version 0.1.0 made sums of users by the hour. They go, and so does their room; those of logs that are gone stay. */
+START_TEST(user_hours_of_an_upgraded_file)
+{
+    static const char hours[] = "SELECT (SELECT count(*) FROM traffic_hour WHERE user_id > 0)"
+                                " + (SELECT count(*) FROM rollup_chunk WHERE tier = 1 AND user_id > 0)";
+    struct fault fault;
+    bool more = true;
+    ck_assert_int_gt(ask(hours), 100);
+    struct store_writer *writer = open_at("upgrade");
+    ck_assert_int_eq(store_maintain(writer, 0, LEDGER_KEEP, &more, &fault),
+                     OK); /* processes of 0.1.0 read them still */
+    ck_assert_int_gt(ask(hours), 100);
+    for (more = true; more;)
+        ck_assert_int_eq(store_maintain(writer, LEDGER_NOW, LEDGER_KEEP, &more, &fault), OK);
+    ck_assert_int_eq(ask(hours), 0);
+    store_writer_set_retention(writer, &(struct store_retention){.raw_days = 3});
+    for (more = true; more;)
+        ck_assert_int_eq(store_maintain(writer, LEDGER_NOW, LEDGER_KEEP, &more, &fault), OK);
+    ck_assert_int_gt(ask(hours), 100);
+    store_writer_close(writer);
+    check_verify();
+    store_writer_close(open_at("once more"));
+    ck_assert_int_gt(ask(hours), 100);
+}
+END_TEST
+
 /* A query process may be started before the writer: it answers 503, and works once the file is upgraded. */
 START_TEST(a_reader_waits_for_the_upgrade)
 {
@@ -560,6 +586,7 @@ int main(void)
     TCase *schema1 = add_case(suite, "schema 1", set_up_first), *schema2 = add_case(suite, "schema 2", set_up_second);
     tcase_add_test(schema1, an_upgraded_file_is_used_on);
     tcase_add_test(schema1, durations_of_an_upgraded_file);
+    tcase_add_test(schema1, user_hours_of_an_upgraded_file);
     tcase_add_test(schema1, a_reader_waits_for_the_upgrade);
     tcase_add_loop_test(schema1, a_newer_file_is_refused, 0, TRIES);
     tcase_add_test(schema2, imported_logs_are_known);
