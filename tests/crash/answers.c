@@ -2,7 +2,7 @@
  * and the tables of facts. Knows no rollup. */
 #include "answers.h"
 
-#include <check.h>
+#include "support/check.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* numbered.c: a ledger's batches as JSON. Knows members. Knows no HTTP. */
 #include "numbered.h"
 
-#include <check.h>
+#include "support/check.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

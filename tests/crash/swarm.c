@@ -1,7 +1,7 @@
 /* swarm.c: the senders' and readers' threads. A broken promise is noted, and told by the test's own thread. */
 #include "swarm.h"
 
-#include <check.h>
+#include "support/check.h"
 #include <curl/curl.h>
 #include <pthread.h>
 #include <stdarg.h>

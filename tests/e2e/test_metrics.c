@@ -31,13 +31,6 @@
 
 static char user_key[80];
 
-static const char *setting(const char *name)
-{
-    const char *value = getenv(name);
-    ck_assert_msg(value != NULL, "%s is not set: run the tests through make check", name);
-    return value;
-}
-
 /* ---- a scrape ---- */
 
 static char *scrape(void)
@@ -606,7 +599,7 @@ END_TEST
 static char *source_file(const char *name)
 {
     char path[4096];
-    snprintf(path, sizeof path, "%s/%s", setting("ANALYTICS_SRCDIR"), name);
+    snprintf(path, sizeof path, "%s/%s", environment("ANALYTICS_SRCDIR"), name);
     char *text = stack_file(path, NULL);
     ck_assert_msg(*text, "%s is empty, or not there", path);
     return text;

@@ -3,7 +3,7 @@
 
 #include "support/recount.h"
 
-#include <check.h>
+#include "support/check.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

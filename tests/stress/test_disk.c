@@ -14,7 +14,7 @@
 #include "crowd.h"
 #include "wrap.h"
 
-#include <check.h>
+#include "support/check.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>

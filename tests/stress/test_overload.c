@@ -13,7 +13,7 @@
 #include "base/limit.h"
 #include "wrap.h"
 
-#include <check.h>
+#include "support/check.h"
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>

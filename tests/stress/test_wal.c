@@ -11,7 +11,7 @@
 #include "store/store.h"
 #include "wrap.h"
 
-#include <check.h>
+#include "support/check.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 
 #include "support/stack.h"
 
-#include <check.h>
+#include "support/check.h"
 
 /* Shell commands before analytics-ingest, and more options for it; NULL for none. */
 struct wrapping {

@@ -3,7 +3,7 @@
 #include "support/auth_service.h"
 
 #include <arpa/inet.h>
-#include <check.h>
+#include "support/check.h"
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>

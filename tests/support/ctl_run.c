@@ -1,7 +1,7 @@
 /* ctl_run.c: runs analyticsctl, with or without a terminal. */
 #include "support/ctl_run.h"
 
-#include <check.h>
+#include "support/check.h"
 #include <pty.h>
 #include <signal.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* disk.c: the VFS of disk.h, a thin layer over SQLite's own. */
 #include "support/disk.h"
 
-#include <check.h>
+#include "support/check.h"
 #include <sqlite3.h>
 #include <string.h>
 

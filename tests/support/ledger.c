@@ -6,7 +6,7 @@
 #include "store/sqlite/write/writer.h"
 #include "time/when.h"
 
-#include <check.h>
+#include "support/check.h"
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* memory.c: counts allocations and refuses some. One thread. */
 #include "support/memory.h"
 
-#include <check.h>
+#include "support/check.h"
 #include <sqlite3.h>
 #include <stdlib.h>
 

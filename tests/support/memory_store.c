@@ -5,7 +5,7 @@
 #include "report/bucket.h"
 #include "store/engine.h"
 
-#include <check.h>
+#include "support/check.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

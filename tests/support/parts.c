@@ -1,7 +1,7 @@
 /* parts.c: reads parts bit by bit, as slowly and plainly as can be. Shares no code with lib/part/. */
 #include "support/parts.h"
 
-#include <check.h>
+#include "support/check.h"
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>

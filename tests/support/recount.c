@@ -4,7 +4,7 @@
 
 #include "rollup/pack.h"
 
-#include <check.h>
+#include "support/check.h"
 #include <stdio.h>
 
 int64_t recount_i64(sqlite3 *db, const char *sql)

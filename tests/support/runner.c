@@ -7,6 +7,13 @@
 #define LIMIT_SECONDS 600
 #define LONG_LIMIT_SECONDS 7200
 
+const char *environment(const char *name)
+{
+    const char *value = getenv(name);
+    ck_assert_msg(value != NULL, "%s is not set: run the tests through make check", name);
+    return value;
+}
+
 bool is_long_run(void)
 {
     const char *value = getenv("ANALYTICS_LONG");
@@ -21,9 +28,14 @@ bool is_sanitized(void)
 
 int seed_runs(int usual)
 {
+    return rounds(usual, 1, 20);
+}
+
+int rounds(int plain, int sanitized, int in_long_run)
+{
     if (is_long_run())
-        return 20;
-    return is_sanitized() ? 1 : usual;
+        return in_long_run;
+    return is_sanitized() ? sanitized : plain;
 }
 
 TCase *suite_case(Suite *suite, const char *name)

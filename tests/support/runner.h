@@ -3,7 +3,7 @@
 #ifndef SUPPORT_RUNNER_H
 #define SUPPORT_RUNNER_H
 
-#include <check.h>
+#include "support/check.h"
 #include <stdbool.h>
 
 #define ROWS(table) (int)(sizeof(table) / sizeof *(table))
@@ -15,6 +15,9 @@ TCase *suite_case(Suite *suite, const char *name);
 /* Runs the suite; main() returns what it gives. */
 int suite_run(Suite *suite);
 
+/* A variable that `make check` sets, ANALYTICS_SRCDIR for one. The test fails without it. */
+const char *environment(const char *name);
+
 /* Whether `make stress` asks for hours and not for seconds: ANALYTICS_LONG=1. */
 bool is_long_run(void);
 
@@ -24,5 +27,9 @@ bool is_sanitized(void);
 /* How often a test with random figures runs, each time with another seed: `usual` times, but 20 times in a long run and
  * once under sanitizers. */
 int seed_runs(int usual);
+
+/* How often a test repeats something, in which of the three runs: the plain suite, the suite under sanitizers, which
+ * look at each way through the code and not at each number, and a long run. */
+int rounds(int plain, int sanitized, int in_long_run);
 
 #endif

@@ -1,7 +1,7 @@
 /* servers.c: ClickHouse servers for a test. tools/clickhouse.sh does the work. */
 #include "support/servers.h"
 
-#include <check.h>
+#include "support/check.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

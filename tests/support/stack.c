@@ -39,13 +39,6 @@ static void __attribute__((constructor)) note_main_process(void)
 
 #define MAX_ARGUMENTS 24
 
-static const char *setting(const char *name)
-{
-    const char *value = getenv(name);
-    ck_assert_msg(value != NULL, "%s is not set: run the tests through make check", name);
-    return value;
-}
-
 int64_t stack_now_ms(void)
 {
     struct timespec t;
@@ -133,7 +126,7 @@ void stack_auth_file(const struct stack *stack, const char *name, const char *be
                      char ret_path[128])
 {
     char path[4096];
-    snprintf(path, sizeof path, "%s/nginx/%s", setting("ANALYTICS_SRCDIR"), name);
+    snprintf(path, sizeof path, "%s/nginx/%s", environment("ANALYTICS_SRCDIR"), name);
     snprintf(ret_path, 128, "%s/auth.conf", stack->dir);
     char *text = stack_file(path, NULL);
     FILE *file = fopen(ret_path, "w");
@@ -152,13 +145,14 @@ static void kill_all(const struct stack *stack);
 static void exec_serve(const struct stack *stack, const char *const *arguments)
 {
     char serve[4096], supervisor[4096], port[8], data[80];
-    const char *argv[MAX_ARGUMENTS] = {serve,    "--no-setup", "--build-dir", setting("ANALYTICS_BUILDDIR"),
+    const char *argv[MAX_ARGUMENTS] = {serve,    "--no-setup", "--build-dir", environment("ANALYTICS_BUILDDIR"),
                                        "--port", port,         "--data",      data};
     size_t count = 8;
-    snprintf(serve, sizeof serve, "%s/serve", setting("ANALYTICS_SRCDIR"));
+    snprintf(serve, sizeof serve, "%s/serve", environment("ANALYTICS_SRCDIR"));
     snprintf(port, sizeof port, "%d", stack->port);
     snprintf(data, sizeof data, "%s/data", stack->dir);
-    snprintf(supervisor, sizeof supervisor, "--supervisor=%s/tests/support/keep_going.sh", setting("ANALYTICS_SRCDIR"));
+    snprintf(supervisor, sizeof supervisor, "--supervisor=%s/tests/support/keep_going.sh",
+             environment("ANALYTICS_SRCDIR"));
     for (; arguments && *arguments && count < MAX_ARGUMENTS - 1; arguments++)
         argv[count++] = strcmp(*arguments, KEEP_GOING) == 0 ? supervisor : *arguments;
     int log = open(stack->log, O_WRONLY | O_CREAT | O_APPEND, 0600);
@@ -443,7 +437,7 @@ char *stack_ctl(const struct stack *stack, const char *arguments)
 {
     char command[8192], path[128];
     snprintf(path, sizeof path, "%s/ctl.out", stack->dir);
-    snprintf(command, sizeof command, "'%s/analyticsctl' --data '%s/data' %s >'%s'", setting("ANALYTICS_BUILDDIR"),
+    snprintf(command, sizeof command, "'%s/analyticsctl' --data '%s/data' %s >'%s'", environment("ANALYTICS_BUILDDIR"),
              stack->dir, arguments, path);
     ck_assert_msg(system(command) == 0, "failed: %s", command);
     char *text = stack_file(path, NULL);

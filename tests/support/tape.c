@@ -1,7 +1,7 @@
 /* tape.c: records operations on files, and plays them up to a power cut. */
 #include "support/tape.h"
 
-#include <check.h>
+#include "support/check.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -11,7 +11,7 @@
 #include "time/when.h"
 #include "time/zone_file.h"
 
-#include <check.h>
+#include "support/check.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -9,7 +9,7 @@
 #include "log/import_match.h"
 #include "support/runner.h"
 
-#include <check.h>
+#include "support/check.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
