@@ -24,12 +24,37 @@ UPDATE traffic_quarter SET duration_ms = (SELECT ifnull(sum(duration_ms), 0) FRO
 WHERE bucket >= (SELECT closed_hour * 4 FROM closing);
 UPDATE total SET duration_ms = (SELECT ifnull(sum(duration_ms), 0) FROM traffic_quarter WHERE user_id = 0);
 
+-- Sums of everyone by the value of a dimension, by the day: of all logs in closed hours. They stay when the logs are gone.
+-- dimension: 1 worker, 2 peer, 3 protocol, 4 port, 5 ip_out, 6 error. value: a name.id (0: none), a number, or an address' bytes.
+CREATE TABLE value_day (
+    dimension       INTEGER NOT NULL,
+    bucket          INTEGER NOT NULL, -- day (bucket of tier 2)
+    value           ANY NOT NULL,
+    count           INTEGER NOT NULL,
+    bytes_sent      INTEGER NOT NULL,
+    bytes_received  INTEGER NOT NULL,
+    errors          INTEGER NOT NULL,
+    max_concurrency INTEGER NOT NULL,
+    duration_ms     INTEGER NOT NULL,
+    PRIMARY KEY (dimension, bucket, value)
+) STRICT, WITHOUT ROWID;
+
+-- Days of which value_day has no rows of a dimension, though there were logs: they have over 1,000 different values, or logs were
+-- taken out of sums that do not know their values.
+CREATE TABLE value_gap (
+    dimension INTEGER NOT NULL,
+    bucket    INTEGER NOT NULL,
+    PRIMARY KEY (dimension, bucket)
+) STRICT, WITHOUT ROWID;
+
 -- What an older version has left. Beside the program that upgrades a file, processes of that version may answer reports for a
 -- while, and they read rows and chunks as they know them: until `since` (Unix seconds) nothing is closed, deleted or moved.
 CREATE TABLE upgrade (
     id             INTEGER PRIMARY KEY CHECK (id = 1),
     since          INTEGER NOT NULL,
-    durations_from INTEGER NOT NULL, -- hour (bucket of tier 1); sums of earlier hours have durations of late logs alone. 0: all know them
+    -- Hour (bucket of tier 1): sums of earlier hours have durations of late logs alone, and days that begin before it have no rows in
+    -- value_day. 0: all know them.
+    durations_from INTEGER NOT NULL,
     -- Hours before this one have no users' sums any more, but for those whose logs are gone. 9223372036854775807: none has.
     user_hours_swept INTEGER NOT NULL
 ) STRICT;

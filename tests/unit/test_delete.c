@@ -278,11 +278,12 @@ static const char *const nothing[] = {
      " - (SELECT count(*) FROM stored)"),
 };
 
-/* Of logs that are gone, sums have the domain and the error. */
+/* Of logs that are gone, sums have the domain and the error, and by the day of everyone all others. */
 #define NEEDED                                                                                                         \
     "SELECT 0 UNION SELECT domain FROM temp.raw_log UNION SELECT error FROM temp.raw_log"                              \
     " UNION SELECT worker FROM stored UNION SELECT peer FROM stored UNION SELECT protocol FROM "                       \
-    "stored UNION SELECT caller FROM batch UNION SELECT caller FROM batch_key"
+    "stored UNION SELECT caller FROM batch UNION SELECT caller FROM batch_key UNION SELECT value FROM main.value_day"  \
+    " WHERE dimension NOT IN (4, 5)"
 
 static const char *const names_to_spare[] = {
     "SELECT count(*) FROM (SELECT id FROM main.name EXCEPT SELECT * FROM (" NEEDED "))",

@@ -42,7 +42,7 @@ static void set_up(void)
     ck_assert_int_eq(
         sqlite3_exec(aside,
                      "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; CREATE TABLE every_log (ts, user_id,"
-                     " order_id, domain, error, count, sent, received, errors, most, took)",
+                     " order_id, domain, error, count, sent, received, errors, most, took, port)",
                      NULL, NULL, NULL),
         SQLITE_OK);
     seed(1);
@@ -72,11 +72,12 @@ static sqlite3 *open_beside(void)
     plain_run(db, sql);
     parts_show_as(db, "stored");
     plain_run(db, "DROP TABLE IF EXISTS temp.raw_log");
-    plain_run(
-        db, "CREATE TEMP TABLE raw_log AS SELECT ts / 900 AS quarter, user_id, d.id AS domain, order_id, ts % 900 AS"
-            " second, x.id AS error, count, sent AS bytes_sent, received AS bytes_received, errors AS error_count,"
-            " most AS max_concurrency, took AS duration_ms FROM aside.every_log JOIN main.name AS d ON d.text = domain"
-            " JOIN main.name AS x ON x.text = error");
+    plain_run(db,
+              "CREATE TEMP TABLE raw_log AS SELECT ts / 900 AS quarter, user_id, d.id AS domain, order_id, ts % 900 AS"
+              " second, x.id AS error, count, sent AS bytes_sent, received AS bytes_received, errors AS error_count,"
+              " most AS max_concurrency, took AS duration_ms, port, 0 AS worker, 0 AS peer, 0 AS protocol, x'' AS "
+              "ip_out FROM aside.every_log JOIN main.name AS d ON d.text = domain"
+              " JOIN main.name AS x ON x.text = error");
     return db;
 }
 
@@ -92,19 +93,20 @@ static void add(struct batch *batch, struct log_record log, const char *domain, 
 static void write_aside(const struct batch *batch)
 {
     sqlite3_stmt *insert = NULL;
-    sqlite3_prepare_v2(aside, "INSERT INTO every_log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", -1, &insert, NULL);
+    sqlite3_prepare_v2(aside, "INSERT INTO every_log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", -1, &insert, NULL);
     for (uint32_t i = 0; i < batch->log_count; i++) {
         const struct log_record *log = &batch->logs[i];
         struct slice domain = batch_name(batch, log->name[NAME_DOMAIN]),
                      error = batch_name(batch, log->name[NAME_ERROR]);
         const int64_t values[] = {log->count,       log->bytes_sent,      log->bytes_received,
-                                  log->error_count, log->max_concurrency, log->duration_ms};
+                                  log->error_count, log->max_concurrency, log->duration_ms,
+                                  log->port};
         sqlite3_bind_int64(insert, 1, log->ts);
         sqlite3_bind_int64(insert, 2, log->user_id);
         sqlite3_bind_int64(insert, 3, log->order_id);
         sqlite3_bind_text(insert, 4, domain.len ? domain.data : "", (int)domain.len, SQLITE_STATIC);
         sqlite3_bind_text(insert, 5, error.len ? error.data : "", (int)error.len, SQLITE_STATIC);
-        for (int j = 0; j < 6; j++)
+        for (int j = 0; j < 7; j++)
             sqlite3_bind_int64(insert, 6 + j, values[j]);
         ck_assert_int_eq(sqlite3_step(insert), SQLITE_DONE);
         sqlite3_reset(insert);
@@ -152,7 +154,8 @@ static void write_step(struct store_writer *writer, int step)
                                 .bytes_received = pick(100000),
                                 .error_count = pick(4),
                                 .duration_ms = pick(100000),
-                                .max_concurrency = pick(50)},
+                                .max_concurrency = pick(50),
+                                .port = (uint16_t)pick(5)},
             domain, errors[pick(7)]);
     }
     write_batch(writer, &batch, NULL);
@@ -207,6 +210,8 @@ static void check_gone(void)
                   " + (SELECT count(*) FROM traffic_quarter, retention WHERE bucket < hour_from * 96)"
                   " + (SELECT count(*) FROM traffic_hour, retention WHERE bucket < hour_from * 24)"
                   " + (SELECT count(*) FROM traffic_day, retention WHERE bucket < day_from)"
+                  " + (SELECT count(*) FROM value_day, retention WHERE bucket < day_from)"
+                  " + (SELECT count(*) FROM value_gap, retention WHERE bucket < day_from)"
                   " + (SELECT count(*) FROM rollup_chunk, retention WHERE tier = 1 AND bucket < hour_from * 24)"
                   " + (SELECT count(*) FROM rollup_chunk, retention WHERE tier = 2 AND bucket < day_from)"
                   " + (SELECT count(*) FROM rollup_chunk, retention WHERE tier = 3 AND bucket * 4 < day_from)"
@@ -291,17 +296,23 @@ static bool is_plain(const struct report_filter *filter)
     return !filter->order_id && !filter->has_domain && !filter->has_error;
 }
 
-/* SELECT `what` FROM the logs that count, GROUP BY and ORDER BY `rest`. */
-static sqlite3_stmt *ask(sqlite3 *db, const struct question *question, const char *what, bool by_quarter,
-                         const char *rest)
+/* SELECT `what` FROM the logs that count, GROUP BY and ORDER BY `rest`. Between the horizons of logs and of hours a log
+ * counts by `width` seconds. */
+static sqlite3_stmt *ask_by(sqlite3 *db, const struct question *question, const char *what, int width, const char *rest)
 {
     char at[512], sql[2048];
     sqlite3_stmt *statement = NULL;
-    snprintf(at, sizeof at, at_sql, by_quarter ? 900 : 3600);
+    snprintf(at, sizeof at, at_sql, width);
     snprintf(sql, sizeof sql, "SELECT %s FROM (SELECT *, %s AS at FROM aside.every_log) WHERE %s %s", what, at,
              question->where, rest);
     ck_assert_msg(sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK, "%s: %s", sql, sqlite3_errmsg(db));
     return statement;
+}
+
+static sqlite3_stmt *ask(sqlite3 *db, const struct question *question, const char *what, bool by_quarter,
+                         const char *rest)
+{
+    return ask_by(db, question, what, by_quarter ? 900 : 3600, rest);
 }
 
 #define SUMS "sum(count), sum(sent), sum(received), sum(errors), max(most), sum(took)"
@@ -359,6 +370,29 @@ static void check_domains(struct store_reader *reader, sqlite3 *db, const struct
         ck_assert_int_eq(list.rows[i].totals.last, sqlite3_column_int64(expected, 8));
     }
     ck_assert_msg(sqlite3_step(expected) == SQLITE_DONE, "a domain too few: %s", question->where);
+    sqlite3_finalize(expected);
+    list_release(&list);
+}
+
+/* By the port, of everyone: by the day where logs are gone. */
+static void check_ports(struct store_reader *reader, sqlite3 *db, const struct question *asked)
+{
+    struct question question = {.filter = {.from = asked->filter.from, .to = asked->filter.to}};
+    struct list list = {0};
+    struct fault fault;
+    add_condition(question.where, "at >= ", question.filter.from, "");
+    add_condition(question.where, " AND at < ", question.filter.to, "");
+    sqlite3_stmt *expected =
+        ask_by(db, &question, "port, " SUMS, WHEN_DAY, "GROUP BY port ORDER BY sum(count) DESC, port");
+    enum err err = list_read(reader, &question.filter,
+                             &(struct list_ask){.by = BY_PORT, .order = ORDER_COUNT, .limit = 100}, &list, &fault);
+    ck_assert_msg(err == OK, "%s", fault.detail);
+    for (size_t i = 0; i < list.count; i++) {
+        ck_assert_msg(sqlite3_step(expected) == SQLITE_ROW, "a port too many: %s", question.where);
+        ck_assert_str_eq(list.rows[i].name, (const char *)sqlite3_column_text(expected, 0));
+        check_sums(&list.rows[i].totals, expected, 1, question.where);
+    }
+    ck_assert_msg(sqlite3_step(expected) == SQLITE_DONE, "a port too few: %s", question.where);
     sqlite3_finalize(expected);
     list_release(&list);
 }
@@ -439,6 +473,7 @@ static void check_reports(struct store_reader *reader, int questions)
         check_chart(reader, db, &question);
         check_domains(reader, db, &question);
         check_errors(reader, db, &question);
+        check_ports(reader, db, &question);
         check_summary(reader, db, &question);
     }
     check_export(db);

@@ -251,6 +251,14 @@ static void add_below(struct question *question, bool is_not, const char *domain
     sqlite3_free(more);
 }
 
+/* Nothing is asked but a range. */
+static void pick_everyone(struct question *question)
+{
+    *question = (struct question){.filter = {.from = question->filter.from, .to = question->filter.to}};
+    snprintf(question->where, sizeof question->where, "t >= %lld AND t < %lld", (long long)question->filter.from,
+             (long long)question->filter.to);
+}
+
 /* What the rows of single users know. */
 static void pick_everyone_but(struct question *question)
 {
@@ -572,6 +580,14 @@ static void check_other_error(const struct question *question)
 
 static int64_t raw_from; /* logs before it are gone */
 
+/* Of everyone, whole days know these values too. */
+static bool is_in_days(const struct question *question, enum dimension by)
+{
+    const struct report_filter *filter = &question->filter;
+    bool is_of_all = !filter->user_id && !filter->order_id && !filter->has_domain && !filter->has_error;
+    return is_of_all && !filter_has_conditions(filter) && by != BY_IP_FROM;
+}
+
 /* What only logs tell is refused where some are gone. */
 static void check_refused(const struct question *question, size_t dimension)
 {
@@ -599,13 +615,16 @@ static void check_pruned_question(void)
     do {
         pick_question(&question);
         pick_conditions(&question);
+        if (pick(2))
+            pick_everyone(&question);
     } while (question.filter.from < raw_from &&
              (question.filter.from % WHEN_DAY || (question.filter.to < raw_from && question.filter.to % WHEN_DAY)));
     check_summary(&question, &summary);
     check_charts(&question, &summary);
     check_domains(&question, &summary);
     for (size_t i = 0; i < ROWS(breakdowns); i++)
-        if (question.filter.from >= raw_from || is_rolled_up(breakdowns[i].by))
+        if (question.filter.from >= raw_from || is_rolled_up(breakdowns[i].by) ||
+            is_in_days(&question, breakdowns[i].by))
             check_breakdown(&question, i, &summary);
         else
             check_refused(&question, i);
@@ -647,6 +666,8 @@ static void check_question(bool has_terms)
         pick_exclusions(&question);
     else if (pick(4) == 0)
         pick_everyone_but(&question);
+    else if (pick(3) == 0)
+        pick_everyone(&question);
     check_minutes(&question);
     check_summary(&question, &summary);
     check_charts(&question, &summary);

@@ -262,6 +262,64 @@ START_TEST(user_hours_of_an_upgraded_file)
 }
 END_TEST
 
+/* The counts of everyone's breakdown by worker, added up; -1 where it is refused. */
+static int64_t count_by_worker(int64_t from)
+{
+    struct report_filter filter = {.from = from, .to = LEDGER_NOW};
+    struct store_reader *reader = open_reader(folder);
+    struct list list = {0};
+    struct fault fault;
+    enum err err = list_read(
+        reader, &filter, &(struct list_ask){.by = BY_WORKER, .order = ORDER_COUNT, .limit = LIST_ALL}, &list, &fault);
+    int64_t sum = err ? -1 : 0;
+    ck_assert_msg(!err || err == ERR_LOGS_PRUNED, "%s", fault.detail);
+    for (size_t i = 0; i < list.count; i++)
+        sum += list.rows[i].totals.count;
+    list_release(&list);
+    store_reader_close(reader);
+    return sum;
+}
+
+static void keep_up(struct store_writer *writer)
+{
+    struct fault fault;
+    bool more = true;
+    while (more)
+        ck_assert_int_eq(store_maintain(writer, LEDGER_NOW, LEDGER_KEEP, &more, &fault), OK);
+}
+
+#define KNOWN_FROM "(SELECT (durations_from + 23) / 24 FROM upgrade)"
+
+/* What was closed before the upgrade has no sums by the day and value. Logs tell of it, and a rebuild adds it. */
+START_TEST(values_of_an_upgraded_file)
+{
+    struct ledger ledger = SCHEMA1_LEDGER;
+    struct sqlite_rebuilt rebuilt;
+    struct fault fault;
+    struct store_writer *writer = open_at("upgrade");
+    for (int i = 1; i <= 12; i++)
+        ck_assert_int_eq(ledger_write(writer, &ledger, SCHEMA1_BATCHES + i).result, OK);
+    keep_up(writer);
+    int64_t known = ask("SELECT " KNOWN_FROM), count = ask("SELECT count FROM total");
+    ck_assert_int_eq(ask("SELECT count(*) FROM value_day WHERE bucket < " KNOWN_FROM), 0);
+    ck_assert_int_gt(ask("SELECT count(*) FROM value_day WHERE bucket >= " KNOWN_FROM), 0);
+    ck_assert_int_eq(count_by_worker(0), count);
+    check_verify();
+    store_writer_close(writer);
+    if (_i)
+        ck_assert_int_eq(sqlite_rebuild(folder, LEDGER_NOW, &(struct watch){0}, &rebuilt, &fault), OK);
+    writer = open_writer(folder);
+    store_writer_set_retention(writer, &(struct store_retention){.raw_days = 2});
+    keep_up(writer);
+    store_writer_close(writer);
+    ck_assert_int_lt(known, ask("SELECT raw_from FROM retention"));
+    ck_assert_int_eq(count_by_worker(0), _i ? count : -1);
+    ck_assert_int_eq(count_by_worker(known * 86400 - 86400) >= 0, _i == 1);
+    ck_assert_int_gt(count_by_worker(known * 86400), 0);
+    check_verify();
+}
+END_TEST
+
 /* A query process may be started before the writer: it answers 503, and works once the file is upgraded. */
 START_TEST(a_reader_waits_for_the_upgrade)
 {
@@ -587,6 +645,7 @@ int main(void)
     tcase_add_test(schema1, an_upgraded_file_is_used_on);
     tcase_add_test(schema1, durations_of_an_upgraded_file);
     tcase_add_test(schema1, user_hours_of_an_upgraded_file);
+    tcase_add_loop_test(schema1, values_of_an_upgraded_file, 0, 2);
     tcase_add_test(schema1, a_reader_waits_for_the_upgrade);
     tcase_add_loop_test(schema1, a_newer_file_is_refused, 0, TRIES);
     tcase_add_test(schema2, imported_logs_are_known);

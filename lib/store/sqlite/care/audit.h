@@ -7,6 +7,8 @@
 enum err verify_file(struct verifier *verifier, struct fault *fault);
 /* The table log_part. When a part is bad, logs can't be compared with anything. */
 enum err verify_parts(struct verifier *verifier, struct fault *fault);
+/* The tables value_day and value_gap. */
+enum err verify_values(struct verifier *verifier, struct fault *fault);
 enum err verify_strays(struct verifier *verifier, struct fault *fault);
 enum err verify_closing(struct verifier *verifier, struct fault *fault);
 enum err verify_retention(struct verifier *verifier, struct fault *fault);

@@ -67,7 +67,7 @@ enum err sqlite_rebuild(const char *data_dir, int64_t now, const struct watch *w
 
 /* ---- prune ---- */
 
-#define PRUNED_TABLES 7
+#define PRUNED_TABLES 8
 
 struct sqlite_pruned {
     int64_t before; /* Unix seconds: everything older; 0: nothing is that old */

@@ -68,7 +68,7 @@ static enum err read_all(struct names *names, const char *sql, void (*each)(stru
     return err;
 }
 
-/* Where logs are kept, packed sums have no name that the logs have not. */
+/* Where logs are kept, sums have no name that the logs have not. */
 static enum err find_used(struct names *names, struct fault *fault)
 {
     static const struct {
@@ -88,6 +88,8 @@ static enum err find_used(struct names *names, struct fault *fault)
         {"SELECT entries FROM rollup_chunk, retention WHERE raw_from > 0 AND bucket * (CASE tier WHEN 1 THEN 1 WHEN 2"
          " THEN 24 WHEN 3 THEN 96 ELSE 384 END) < raw_from * 24",
          note_chunk},
+        {"SELECT value FROM value_day WHERE dimension NOT IN (4, 5) AND bucket < (SELECT raw_from FROM retention)",
+         note_columns},
     };
     enum err err = OK;
     for (size_t i = 0; !err && i < sizeof places / sizeof *places; i++)

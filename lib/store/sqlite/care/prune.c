@@ -31,6 +31,7 @@ static const struct {
      " + (SELECT count(*) FROM rollup_chunk WHERE tier = 4 AND bucket < (?1 + 15) / 16)",
      900},
     {"batch", "SELECT count(*) FROM batch WHERE received_at < ?1 * 86400 AND id < (SELECT max(id) FROM batch)", 15},
+    {"value_day", "SELECT count(*) FROM value_day WHERE bucket < ?1", 40},
 };
 
 _Static_assert(PRUNED_TABLES == RETAIN_TABLES, "one row each");

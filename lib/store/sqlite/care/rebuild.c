@@ -4,6 +4,7 @@
  * are answered from the logs. Then all is closed again. Knows this order. Leaves closing to write/close.c. */
 #include "store/sqlite/care/care.h"
 
+#include "base/int64.h"
 #include "base/work.h"
 #include "store/sqlite/file.h"
 #include "store/sqlite/row.h"
@@ -142,12 +143,15 @@ static enum err put_orders(struct rebuild *rebuild, struct fault *fault)
 }
 
 /* SQLite empties a whole table without reading its rows, so the WAL grows little. */
-static const char empty_all[] = "DELETE FROM traffic_hour; DELETE FROM traffic_day; DELETE FROM rollup_chunk";
+static const char empty_all[] = "DELETE FROM traffic_hour; DELETE FROM traffic_day; DELETE FROM rollup_chunk;"
+                                "DELETE FROM value_day; DELETE FROM value_gap";
 
 /* Empties what the remaining logs can make again. A wide period that begins before them is made again from its days. */
 static const char empty_since[] =
     "DELETE FROM traffic_hour WHERE bucket >= (SELECT raw_from * 24 FROM retention);"
     "DELETE FROM traffic_day WHERE bucket >= (SELECT raw_from FROM retention);"
+    "DELETE FROM value_day WHERE bucket >= (SELECT raw_from FROM retention);"
+    "DELETE FROM value_gap WHERE bucket >= (SELECT raw_from FROM retention);"
     "DELETE FROM rollup_chunk WHERE tier = 1 AND bucket >= (SELECT raw_from * 24 FROM retention);"
     "DELETE FROM rollup_chunk WHERE tier = 2 AND bucket >= (SELECT raw_from FROM retention);"
     "DELETE FROM rollup_chunk WHERE tier = 3 AND bucket >= (SELECT raw_from / 4 FROM retention);"
@@ -167,7 +171,7 @@ static enum err open_all(struct rebuild *rebuild, int64_t *at, struct fault *fau
             "INSERT OR IGNORE INTO closing (id, closed_hour, closed_day, changes) VALUES (1, 0, 0, 0);"
             "UPDATE closing SET closed_hour = (SELECT raw_from * 24 FROM retention),"
             " closed_day = (SELECT raw_from FROM retention), changes = changes + 1;"
-            "UPDATE upgrade SET durations_from = (SELECT raw_from * 24 FROM retention);"
+            "UPDATE upgrade SET durations_from = min(durations_from, (SELECT raw_from * 24 FROM retention));"
             "INSERT OR IGNORE INTO total (id, count, bytes_sent, bytes_received, errors) VALUES (1, 0, 0, 0, 0)",
             fault);
     BIND_ALL(total, sums->count, sums->bytes_sent, sums->bytes_received, sums->errors, sums->duration_ms);
@@ -181,6 +185,7 @@ static enum err turn(struct rebuild *rebuild, struct fault *fault)
     if (err)
         return err;
     writer->admit.grand = rebuild->sums;
+    writer->values.from = min64(writer->values.from, writer->closed.horizons.raw_from);
     sqlite_reopen(&writer->closed);
     return OK;
 }

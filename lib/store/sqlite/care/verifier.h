@@ -11,6 +11,7 @@
 #include "store/sqlite/file.h"
 #include "store/sqlite/log_hash.h"
 #include "store/sqlite/packed_log.h"
+#include "store/sqlite/value_day.h"
 
 /* Sums of a traffic table as struct fold_entry: bucket, user, order, sums, first and last. */
 #define TRAFFIC_ROWS(order, first, last)                                                                               \
@@ -42,6 +43,16 @@
     X(V_NEXT_DAY, "SELECT min(bucket) FROM traffic_day WHERE bucket >= ?1")                                            \
     X(V_NEXT_CHUNK, "SELECT bucket FROM rollup_chunk WHERE bucket >= ?1 AND tier = ?2 ORDER BY bucket LIMIT 1")        \
     X(V_NEWEST_RAW, NEWEST_STORED_QUARTER)                                                                             \
+    X(V_RAW_VALUES, "SELECT count, bytes_sent, bytes_received, error_count, max_concurrency, duration_ms,"             \
+                    " " VALUE_COLUMNS " FROM " STORED_LOG " WHERE quarter = ?1")                                       \
+    X(V_VALUES, "SELECT count, bytes_sent, bytes_received, errors, max_concurrency, duration_ms, dimension, value"     \
+                " FROM value_day WHERE dimension IN (1, 2, 3, 4, 5, 6) AND bucket = ?1")                               \
+    X(V_GAPS, "SELECT dimension FROM value_gap WHERE dimension IN (1, 2, 3, 4, 5, 6) AND bucket = ?1")                 \
+    X(V_NEXT_VALUE,                                                                                                    \
+      "WITH RECURSIVE d (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM d WHERE n < 6) SELECT min(bucket)"                \
+      " FROM (SELECT (SELECT min(bucket) FROM value_day WHERE dimension = n AND bucket >= ?1) AS bucket"               \
+      " FROM d UNION ALL SELECT (SELECT min(bucket) FROM value_gap WHERE dimension = n AND bucket >= ?1)"              \
+      " FROM d)")                                                                                                      \
     X(V_ORDER_USER, "SELECT 1 FROM order_user WHERE order_id = ?1 AND user_id = ?2")                                   \
     X(V_ORDER_USERS, "SELECT order_id, user_id FROM order_user")                                                       \
     X(V_TOTAL, "SELECT count, bytes_sent, bytes_received, errors, 0, duration_ms FROM total WHERE id = 1")             \

@@ -210,8 +210,8 @@ static enum err check_periods(struct verifier *verifier, struct fault *fault)
 static enum err run(struct verifier *verifier, bool skip_file, struct fault *fault)
 {
     static enum err (*const steps[])(struct verifier *, struct fault *) = {
-        verify_strays,      verify_parts,  verify_closing, verify_retention, verify_batches,
-        verify_load_orders, check_periods, verify_orders,  verify_total,     verify_imports,
+        verify_strays, verify_parts,  verify_closing, verify_retention, verify_batches, verify_load_orders,
+        check_periods, verify_values, verify_orders,  verify_total,     verify_imports,
     };
     enum err err = skip_file ? OK : verify_file(verifier, fault);
     if (verifier->result.differences)

@@ -3,6 +3,7 @@
 #include "store/sqlite/read/rank.h"
 
 #include "log/batch.h"
+#include "store/sqlite/read/values.h"
 #include "time/when.h"
 
 #include <inttypes.h>
@@ -61,27 +62,41 @@ static enum err value_sink(void *ctx, const struct scan_row *row)
 
 /* Orders and users are in the rollups, those of domains or an error in the packed ones; everything else is in the logs
  * alone. */
-static enum tier widest_tier(enum dimension by, bool is_packed)
+static enum tier widest_tier(const struct scan *scan, enum dimension by)
 {
-    if (by != BY_ORDER && by != BY_USER)
+    const struct report_filter *filter = scan->filter;
+    bool is_packed = filter->has_domain || filter->has_error || filter->without[BY_DOMAIN].is_set;
+    if (scan->has_terms || (by != BY_ORDER && by != BY_USER))
         return TIER_QUARTER;
     return is_packed ? TIER_16_DAYS : TIER_DAY;
+}
+
+/* Everyone's days are in value_day, with how long their logs took. */
+static enum err prepare_days(struct sqlite_reader *reader, struct scan *scan, struct scan_order *order,
+                             struct fault *fault)
+{
+    order->widest = TIER_DAY;
+    order->lacks_hours = true;
+    scan->has_terms = reader->lacks_durations = false;
+    return values_check_kept(reader, scan, order->by, fault);
 }
 
 static enum err add_up_values(struct sqlite_reader *reader, struct scan *scan, struct value_sums *sums,
                               struct fault *fault)
 {
-    const struct report_filter *filter = scan->filter;
-    bool is_packed = filter->has_domain || filter->has_error || filter->without[BY_DOMAIN].is_set;
     struct scan_order order = {.source = SCAN_VALUES,
                                .by = sums->by,
-                               .widest = scan->has_terms ? TIER_QUARTER : widest_tier(sums->by, is_packed),
-                               .from = filter->from,
-                               .to = filter->to,
+                               .widest = widest_tier(scan, sums->by),
+                               .from = scan->filter->from,
+                               .to = scan->filter->to,
                                .sink = value_sink,
                                .ctx = sums};
-    enum err err = order.widest == TIER_QUARTER ? scan_check_kept(scan, fault) : OK;
-    if (!err && order.widest == TIER_16_DAYS)
+    enum err err = OK;
+    if (values_answer(scan, sums->by))
+        err = prepare_days(reader, scan, &order, fault);
+    else if (order.widest == TIER_QUARTER)
+        err = scan_check_kept(scan, fault);
+    else if (order.widest == TIER_16_DAYS)
         err = scan_split_users(reader, scan, fault);
     return err ? err : scan_run(reader, scan, &order, fault);
 }

@@ -2,6 +2,8 @@
  * what each table knows (see schema/). Reads nothing. */
 #include "store/sqlite/read/method.h"
 
+#include "store/sqlite/value_day.h"
+
 #include "base/banned.h"
 
 /* Nothing is asked for that only logs and packed entries know. */
@@ -31,10 +33,13 @@ static struct method chunk_method(const struct pass *pass)
                            false};
 }
 
-/* A breakdown reads orders and users from rollups, everything else from the logs. */
+/* A breakdown reads orders and users from rollups, and everything else from the logs, but for whole days of everyone.
+ */
 static struct method value_method(const struct pass *pass, const struct piece *piece)
 {
     bool plain = is_plain(pass->scan), everyone = pass->user == 0;
+    if (piece->tier == TIER_DAY && value_dimension(pass->by))
+        return (struct method){R_VALUES, true, pass_take_value, false};
     if (piece->tier == TIER_DAY && plain)
         return (struct method){R_DAYS_OF_ORDERS, true, pass_take_owner, false};
     if (piece->tier == TIER_HOUR && plain)
@@ -94,7 +99,7 @@ static void bind_term(sqlite3_stmt *statement, const struct scan *scan, enum dim
 void method_bind(const struct method *method, const struct pass *pass, const struct piece *piece)
 {
     sqlite3_stmt *statement = reader_statement(pass->reader, method->statement);
-    bind(statement, 1, piece->tier);
+    bind(statement, 1, method->statement == R_VALUES ? value_dimension(pass->by) : (int64_t)piece->tier);
     bind(statement, 3, pass->user);
     bind(statement, 4, pass->scan->domain);
     bind(statement, 5, pass->scan->filter->order_id);

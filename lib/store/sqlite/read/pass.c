@@ -76,9 +76,8 @@ enum err pass_take_raw(const struct pass *pass, sqlite3_stmt *statement, int64_t
     return give(pass, &row);
 }
 
-static void read_value(sqlite3_stmt *statement, enum dimension by, struct scan_row *row)
+static void read_value(sqlite3_stmt *statement, int value, enum dimension by, struct scan_row *row)
 {
-    int value = LOG_FIRST_VALUE + (int)by;
     if (dimensions[by].kind == VALUE_ADDRESS)
         row->ip = (struct slice){sqlite3_column_blob(statement, value), (size_t)sqlite3_column_bytes(statement, value)};
     else
@@ -101,7 +100,16 @@ enum err pass_take_log(const struct pass *pass, sqlite3_stmt *statement, int64_t
     if (err || !passes)
         return err;
     row.totals = row_totals_at(statement, 2, row.at);
-    read_value(statement, pass->by, &row);
+    read_value(statement, LOG_FIRST_VALUE + (int)pass->by, pass->by, &row);
+    return give(pass, &row);
+}
+
+/* A row of value_day. */
+enum err pass_take_value(const struct pass *pass, sqlite3_stmt *statement, int64_t start)
+{
+    struct scan_row row = {.totals = row_totals(statement, 1)};
+    (void)start;
+    read_value(statement, 0, pass->by, &row);
     return give(pass, &row);
 }
 

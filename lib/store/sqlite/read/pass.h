@@ -22,6 +22,7 @@ typedef enum err (*pass_take)(const struct pass *pass, sqlite3_stmt *statement, 
 enum err pass_take_traffic(const struct pass *pass, sqlite3_stmt *statement, int64_t start);
 enum err pass_take_raw(const struct pass *pass, sqlite3_stmt *statement, int64_t start);
 enum err pass_take_log(const struct pass *pass, sqlite3_stmt *statement, int64_t start);
+enum err pass_take_value(const struct pass *pass, sqlite3_stmt *statement, int64_t start);
 enum err pass_take_owner(const struct pass *pass, sqlite3_stmt *statement, int64_t start);
 enum err pass_take_chunk(const struct pass *pass, sqlite3_stmt *statement, int64_t start);
 

@@ -5,9 +5,13 @@
 #include "base/int64.h"
 #include "store/sqlite/read/method.h"
 #include "store/sqlite/read/parts.h"
+#include "store/sqlite/read/values.h"
+#include "store/sqlite/value_day.h"
 #include "time/when.h"
 
 #include "base/banned.h"
+
+#define QUARTERS_OF_DAY (WHEN_DAY / WHEN_QUARTER)
 
 /* The bucket, or the run that begins with it. */
 static enum err scan_bucket(const struct pass *pass, const struct method *method, int64_t bucket, int64_t start)
@@ -89,10 +93,27 @@ static enum err scan_whole(const struct pass *pass, const struct piece *piece)
     return parts_scan(pass, from, piece->end * WHEN_QUARTER);
 }
 
+/* Days of a breakdown that value_day may have: of the others logs tell. */
+static enum err scan_values(const struct pass *pass, const struct piece *days)
+{
+    struct piece run = *days;
+    bool kept = false;
+    enum err err = OK;
+    for (; !err && run.begin < days->end; run.begin = run.end) {
+        err = values_run(pass, run.begin, days->end, &run.end, &kept);
+        struct piece logs = {TIER_QUARTER, run.begin * QUARTERS_OF_DAY, run.end * QUARTERS_OF_DAY, 0, WHEN_QUARTER};
+        if (!err)
+            err = scan_whole(pass, kept ? &run : &logs);
+    }
+    return err;
+}
+
 static enum err scan_piece(const struct pass *pass, const struct piece *given)
 {
     struct piece piece = *given;
     bool none = false;
+    if (piece.tier == TIER_DAY && pass->source == SCAN_VALUES && value_dimension(pass->by))
+        return scan_values(pass, &piece);
     enum err err = piece_is_partial(&piece) ? settle_partial(pass, &piece, &none) : OK;
     return err || none ? err : scan_whole(pass, &piece);
 }
@@ -124,6 +145,10 @@ static struct tier_set tiers_of(const struct scan *scan, const struct scan_order
         set.until[tier] = tier == TIER_HOUR ? hours_until(scan, order) : scan->closed_day * WHEN_DAY;
     for (int tier = (int)widest + 1; tier <= TIER_DAY; tier++)
         set.until[tier] = set.from[tier - 1];
+    if (order->lacks_hours) {
+        set.from[TIER_HOUR] = scan->raw_from;
+        set.until[TIER_HOUR] = 0;
+    }
     return set;
 }
 

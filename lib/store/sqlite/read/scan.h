@@ -10,6 +10,7 @@ struct scan_order {
     enum scan_source source;
     enum dimension by; /* of SCAN_VALUES */
     enum tier widest;  /* rows are of this tier at the most */
+    bool lacks_hours;  /* only days and logs know what is asked */
     int64_t from, to;  /* within the filter's range */
     scan_sink sink;
     void *ctx;

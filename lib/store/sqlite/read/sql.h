@@ -5,8 +5,9 @@
 #include "db/db.h"
 #include "report/dimension.h"
 
-/* Parameters, the same in every statement: ?1 tier, ?2 bucket, ?3 user, ?4 domain (-1: any), ?5 order (0: any), ?6 and
- * ?7 seconds of the quarter, ?8 kind of chunk, ?9 the bucket after a run that begins with ?2, ?10 error (-1: any). */
+/* Parameters, the same in every statement: ?1 tier (or the dimension), ?2 bucket, ?3 user, ?4 domain (-1: any), ?5
+ * order (0: any), ?6 and ?7 seconds of the quarter, ?8 kind of chunk, ?9 the bucket after a run that begins with ?2,
+ * ?10 error (-1: any). */
 #define RAW_ROWS                                                                                                       \
     "SELECT error, domain, count, bytes_sent, bytes_received, error_count, max_concurrency, duration_ms, second FROM"  \
     " raw_log WHERE quarter = ?2"
@@ -80,6 +81,9 @@ enum value_statement { VALUES_OF_RUN, VALUES_OF_PART, VALUES_OF_USER, VALUES_OF_
                         " FROM order_user AS o CROSS JOIN traffic_day AS t ON t.user_id = o.user_id AND"               \
                         " t.order_id = o.order_id AND t.bucket >= ?2 AND t.bucket < ?9"                                \
                         " WHERE (?3 = 0 OR o.user_id = ?3) AND (?5 = 0 OR o.order_id = ?5)")                           \
+    X(R_VALUES, "SELECT value, " TRAFFIC " FROM value_day WHERE dimension = ?1 AND bucket >= ?2 AND bucket < ?9")      \
+    X(R_GAP_FROM, "SELECT bucket FROM value_gap WHERE dimension = ?1 AND bucket >= ?2 ORDER BY bucket LIMIT 1")        \
+    X(R_GAP_BEFORE, "SELECT bucket FROM value_gap WHERE dimension = ?1 AND bucket < ?2 ORDER BY bucket DESC LIMIT 1")  \
     X(R_PARTS, PARTS "day >= ?1 AND day <= ?2")                                                                        \
     X(R_PARTS_OF_USER, PARTS "day = ?1 AND user_id = ?2")                                                              \
     X(R_LOGS, LOG_ROWS RUN LOG_TERMS)                                                                                  \

@@ -5,6 +5,7 @@
 #include "base/int64.h"
 #include "rollup/pack.h"
 #include "store/sqlite/write/users.h"
+#include "store/sqlite/write/values.h"
 #include "time/when.h"
 
 #include <stdlib.h>
@@ -28,7 +29,9 @@ static enum err add_raw(struct sqlite_writer *writer, sqlite3_stmt *statement, i
     if (!err)
         err = fold_add(&writer->pack.entries, &key, &totals);
     key.error = sqlite3_column_int64(statement, 2);
-    return !err && key.error ? fold_add(&writer->pack.entries, &key, &totals) : err;
+    if (!err && key.error)
+        err = fold_add(&writer->pack.entries, &key, &totals);
+    return err ? err : sqlite_values_add(writer, statement, &totals);
 }
 
 static enum err add_quarter(struct sqlite_writer *writer, int64_t quarter, struct fault *fault)
@@ -49,9 +52,11 @@ static enum err add_quarter(struct sqlite_writer *writer, int64_t quarter, struc
 
 static enum err pack_hour(struct sqlite_writer *writer, int64_t hour, struct fault *fault)
 {
-    enum err err = OK;
+    enum err err = sqlite_values_begin(writer, hour / 24, fault);
     for (int64_t quarter = hour * 4; !err && quarter < (hour + 1) * 4; quarter++)
         err = add_quarter(writer, quarter, fault);
+    if (!err)
+        err = sqlite_values_put(writer, fault);
     if (!err)
         err = sqlite_traffic_put(&writer->traffic, fault);
     return err ? err : sqlite_pack(&writer->pack, true, fault);

@@ -7,6 +7,7 @@
 
 #include "store/sqlite/write/close.h"
 #include "store/sqlite/write/users.h"
+#include "store/sqlite/write/values.h"
 #include "time/when.h"
 
 #include <assert.h>
@@ -266,6 +267,8 @@ static enum err redo(struct sqlite_writer *writer, const struct fold *gone, cons
         err = repack(writer, day, pairs, fault);
     if (!err)
         err = sqlite_open_again(writer, fault);
+    if (!err)
+        err = sqlite_values_redo(writer, day, fault);
     return err ? err : drop_pairs(writer, pairs, fault);
 }
 

@@ -168,7 +168,7 @@ static bool lacks_user_hours(struct writer_closed *closed, const struct horizons
 /* ---- rows ---- */
 
 /* Table after table, as care/prune.c names them. */
-enum { RAW, PARTS, QUARTERS, HOURS, DAYS, CHUNKS, BATCHES };
+enum { RAW, PARTS, QUARTERS, HOURS, DAYS, CHUNKS, BATCHES, VALUES };
 
 static int64_t slice_rows(const struct sqlite_writer *writer)
 {
@@ -340,6 +340,20 @@ static enum err prune_days(struct sqlite_writer *writer, int64_t *ret_rows, stru
     return db_run(&writer->db, statement, "note that old days are deleted", fault);
 }
 
+/* The day comes behind the dimension. */
+static enum err prune_values(struct sqlite_writer *writer, int64_t *ret_rows, struct fault *fault)
+{
+    int64_t before = writer->closed.horizons.day_from;
+    enum err err = OK;
+    *ret_rows = 0;
+    for (int dimension = 1; !err && *ret_rows == 0 && dimension <= VALUE_DIMENSIONS; dimension++)
+        err = prune_table(writer, VALUES, W_VALUES_PRUNE, before, dimension, ret_rows, fault);
+    if (err || *ret_rows)
+        return err;
+    BIND_ALL(sql_of(&writer->db, W_GAPS_PRUNE), before);
+    return db_run(&writer->db, sql_of(&writer->db, W_GAPS_PRUNE), "delete what is no longer kept", fault);
+}
+
 /* ---- pages ---- */
 
 /* How many free pages are to be given back now. Pages from the end of the file move into their place. */
@@ -375,7 +389,7 @@ static enum err prune_some(struct sqlite_writer *writer, struct fault *fault)
 {
     static enum err (*const works[])(struct sqlite_writer *, int64_t *, struct fault *) = {
         prune_raw,    prune_parts,      prune_batches, prune_quarters, prune_hours,
-        prune_chunks, prune_user_hours, prune_days,    give_back,
+        prune_chunks, prune_user_hours, prune_days,    prune_values,   give_back,
     };
     struct writer_pruning *pruning = &writer->pruning;
     int64_t rows = 0;

@@ -2,6 +2,8 @@
  * and no time of day. */
 #include "store/sqlite/write/rollup.h"
 
+#include "store/sqlite/write/values.h"
+
 #include "base/banned.h"
 
 /* Adds to the sums of one user, or of everyone (0), if they are made. */
@@ -89,5 +91,7 @@ enum err sqlite_rollup(struct sqlite_writer *writer, struct fault *fault)
         err = put_orders(writer, fault);
     if (!err)
         err = sqlite_traffic_put(&writer->traffic, fault);
-    return err ? err : sqlite_pack(&writer->pack, false, fault);
+    if (!err)
+        err = sqlite_pack(&writer->pack, false, fault);
+    return err ? err : sqlite_values_late(writer, fault);
 }

@@ -7,6 +7,7 @@
 #include "report/report.h"
 #include "store/sqlite/log_hash.h"
 #include "store/sqlite/packed_log.h"
+#include "store/sqlite/value_day.h"
 #include "store/store.h"
 
 /* The days that a horizon passes on its way to the day ?1; and the deletion of some rows of a table, in key order. */
@@ -41,7 +42,7 @@
 /* A log, as sqlite_raw_totals and the makers of sums read it. */
 #define LOG_SUMS                                                                                                       \
     "SELECT user_id, domain, error, order_id, count, bytes_sent, bytes_received, error_count, max_concurrency,"        \
-    " duration_ms, quarter * 900 + second FROM " STORED_LOG
+    " duration_ms, quarter * 900 + second, " VALUE_COLUMNS " FROM " STORED_LOG
 
 /* The writer's statements, prepared at start: W_NAME and its SQL. */
 #define WRITER_SQL(X)                                                                                                  \
@@ -163,6 +164,19 @@
     X(W_DAY_NEXT, "SELECT user_id, order_id FROM traffic_day WHERE (user_id, order_id) > (?1, ?2) ORDER BY user_id, "  \
                   "order_id LIMIT 1")                                                                                  \
     X(W_DAY_PRUNE, "DELETE FROM traffic_day WHERE user_id = ?1 AND order_id = ?2 AND bucket < ?3")                     \
+    X(W_GAPS_OF_DAY, "SELECT dimension FROM value_gap WHERE dimension IN (1, 2, 3, 4, 5, 6) AND bucket = ?1")          \
+    X(W_GAP_ADD, "INSERT OR IGNORE INTO value_gap (dimension, bucket) VALUES (?1, ?2)")                                \
+    X(W_GAP_DROP, "DELETE FROM value_gap WHERE dimension = ?1 AND bucket = ?2")                                        \
+    X(W_GAPS_PRUNE, "DELETE FROM value_gap WHERE bucket < ?1")                                                         \
+    X(W_VALUE_ADD,                                                                                                     \
+      "INSERT INTO value_day (dimension, bucket, value, count, bytes_sent, bytes_received, errors,"                    \
+      " max_concurrency, duration_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"                                     \
+      " ON CONFLICT DO UPDATE SET count = count + ?4, bytes_sent = bytes_sent + ?5,"                                   \
+      " bytes_received = bytes_received + ?6, errors = errors + ?7, max_concurrency = max(max_concurrency, ?8),"       \
+      " duration_ms = duration_ms + ?9")                                                                               \
+    X(W_VALUES_COUNT, "SELECT count(*) FROM value_day WHERE dimension = ?1 AND bucket = ?2")                           \
+    X(W_VALUES_DROP, "DELETE FROM value_day WHERE dimension = ?1 AND bucket = ?2")                                     \
+    X(W_VALUES_PRUNE, PRUNE("value_day", "dimension, bucket, value", "dimension = ?3 AND bucket < ?1"))                \
     X(W_BATCH_FROM, "SELECT ifnull((SELECT min(id) FROM (SELECT id, received_at FROM batch ORDER BY id LIMIT ?2) "     \
                     "WHERE received_at >= ?1),"                                                                        \
                     " (SELECT max(id) FROM (SELECT id FROM batch ORDER BY id LIMIT ?2)))")                             \
@@ -248,6 +262,9 @@ static inline void bind_all(sqlite3_stmt *statement, const int64_t *values, int 
 /* Runs one of the statements that have one parameter or none: the first column of the first row, or `otherwise`. */
 enum err sqlite_lookup(struct db *db, enum writer_statement which, int64_t value, int64_t otherwise, int64_t *ret_value,
                        struct fault *fault);
+
+/* The column of W_RAW_QUARTER before those of VALUE_COLUMNS. */
+#define RAW_QUARTER_VALUES 10
 
 /* The measures of a row of W_RAW_QUARTER. */
 struct totals sqlite_raw_totals(sqlite3_stmt *statement);

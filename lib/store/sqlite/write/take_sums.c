@@ -4,6 +4,7 @@
 #include "store/sqlite/write/take_sums.h"
 
 #include "store/sqlite/write/redo.h"
+#include "store/sqlite/write/values.h"
 #include "time/when.h"
 
 #include "base/banned.h"
@@ -161,6 +162,8 @@ static enum err take_day(struct sqlite_writer *writer, void *ctx, struct fault *
     if (err || day->gone.count == 0)
         return err;
     err = sqlite_redo_wider(writer, day->bucket, &day->gone, fault);
+    if (!err)
+        err = sqlite_values_forget(writer, day->bucket, fault);
     return err ? err : count_taken(writer, &day->sums, fault);
 }
 

@@ -43,6 +43,7 @@ static enum err load_state(struct sqlite_writer *writer, struct fault *fault)
         {"SELECT has_old FROM import_state", &has_old_imports},
         {"SELECT since FROM upgrade", &writer->closed.since},
         {"SELECT user_hours_swept < 9223372036854775807 FROM upgrade", &has_user_hours},
+        {"SELECT (durations_from + 23) / 24 FROM upgrade", &writer->values.from},
         {"PRAGMA auto_vacuum", &auto_vacuum},
     };
     static const char total_sql[] = "SELECT count, bytes_sent, bytes_received, errors, 0, duration_ms FROM total";
@@ -127,6 +128,7 @@ void sqlite_writer_close(struct sqlite_writer *writer)
     fold_release(&writer->orders);
     fold_release(&writer->traffic.sums);
     sqlite_pack_release(&writer->pack);
+    fold_release(&writer->values.sums);
     sqlite_compact_release(&writer->compact);
     free(writer->closed.packing.users);
     free(writer->rows.rows);

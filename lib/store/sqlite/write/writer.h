@@ -7,6 +7,7 @@
 #include "part/part.h"
 #include "store/engine.h"
 #include "store/sqlite/sqlite.h"
+#include "store/sqlite/value_day.h"
 #include "store/sqlite/write/closed.h"
 #include "store/sqlite/write/names.h"
 #include "store/sqlite/write/pack.h"
@@ -65,8 +66,16 @@ struct writer_compact {
     struct buf bytes;
 };
 
+/* write/values.c */
+struct writer_values {
+    int64_t from;     /* no earlier day has rows: a version without value_day closed hours of it */
+    struct fold sums; /* to be added, of one day */
+    int64_t day;
+    int64_t found[VALUE_DIMENSIONS + 1]; /* values of each dimension; over VALUES_OF_DAY: no more are noted */
+};
+
 /* write/retain.c */
-#define RETAIN_TABLES 7 /* that have rows to delete */
+#define RETAIN_TABLES 8 /* that have rows to delete */
 
 /* Deleting what is no longer kept. */
 struct writer_pruning {
@@ -101,6 +110,7 @@ struct sqlite_writer {
     struct fold orders; /* write/rollup.c: (order, user) pairs known to be in order_user */
     struct writer_traffic traffic;
     struct writer_pack pack;
+    struct writer_values values;
     struct writer_closed closed;
     struct writer_compact compact;
     struct writer_pruning pruning;
