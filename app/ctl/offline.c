@@ -1,4 +1,5 @@
 /* offline.c: chunks of an import straight into the database. Knows groups and upkeep. Knows no file. */
+#include "ctl/engine.h"
 #include "ctl/import.h"
 #include "db/files.h"
 #include "store/sqlite/sqlite.h"
@@ -89,6 +90,9 @@ static int open_writer(const struct ctl *ctl, struct offline *offline)
     int status = ctl_become_owner(ctl->data_dir);
     if (!status)
         status = check_folder(ctl);
+    if (!status)
+        status = ctl_refuse_spool(ctl, "import without --url",
+                                  "give --url and --key-file, so that the service takes the logs");
     if (status)
         return status;
     sqlite_setup(true);

@@ -1,4 +1,5 @@
 /* test_cache.c: through nginx: entity tags, 304 and what goes with them; and reports on the clocks of other places. */
+#include "support/engine.h"
 #include "support/stack.h"
 
 #include <curl/curl.h>
@@ -7,6 +8,8 @@
 #include <string.h>
 
 #define NOON "from=2026-03-15&to=2026-03-15T12:00:00Z"
+
+#define NO_LASTING_TAGS "ClickHouse does not tell whether a report has changed, so each has another tag"
 
 static char user_key[80], other_key[80];
 
@@ -100,6 +103,7 @@ static void check_not_modified(const char *method, const char *path, const char 
 
 START_TEST(every_read_has_a_tag)
 {
+    ONLY_SQLITE(NO_LASTING_TAGS);
     struct reply reply = ask("GET", reads[_i], shared.admin_key, NULL, NULL);
     char condition[128], *tag = tag_of(&reply);
     ck_assert_int_eq(reply.status, 200);
@@ -139,6 +143,8 @@ static const struct {
 
 START_TEST(conditions_are_read)
 {
+    if (conditions[_i].status == 304 && conditions[_i].after)
+        ONLY_SQLITE(NO_LASTING_TAGS);
     char condition[256], *tag = tag_for(reads[0], shared.admin_key);
     const char *after = conditions[_i].after;
     snprintf(condition, sizeof condition, "%s%s%s", conditions[_i].before, after ? tag : "", after ? after : "");
@@ -201,6 +207,7 @@ END_TEST
 /* A 304 ends where it ends: the next answer on the same connection is whole. And a batch makes the tag an old one. */
 START_TEST(a_batch_changes_the_answer)
 {
+    ONLY_SQLITE(NO_LASTING_TAGS);
     char condition[128], *tag = tag_for("/analytics/requests?from=2027-01-01&to=2027-01-02", shared.admin_key);
     CURL *connection = curl_easy_init();
     snprintf(condition, sizeof condition, "If-None-Match: %s", tag);

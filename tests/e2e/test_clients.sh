@@ -11,6 +11,7 @@
 #   STATE.refused not cut to what STATE knows -> "FAIL ship.py, killed at each step: grown, step 8: … 9 put aside"
 #   post.sh without its look at the batch -> "FAIL sh: no batch: exit 1"
 . "${BASH_SOURCE[0]%/*}/../support/totals.sh"
+. tests/support/logs.sh
 SOURCE=$PWD
 BUILD=${ANALYTICS_BUILDDIR:?is not set: run the tests through make check}
 tmp=$(mktemp -d /tmp/analytics-clients.XXXXXX)
@@ -35,7 +36,7 @@ for _ in {1..300}; do
     sleep 0.1
 done
 stored() { # WORKER: how many logs of it are stored
-    sqlite3 -readonly "$tmp/data/analytics.db" "SELECT count(*) FROM log WHERE worker = '$1'"
+    logs_tell "$tmp/data" "SELECT count(*) FROM log WHERE worker = '$1'"
 }
 
 front() { # PLAN: starts a front, sets URL
@@ -145,7 +146,7 @@ ship_killed() { # LOG: a run that is killed within its first second, perhaps bef
     kill -KILL $pid 2>/dev/null || true
     wait $pid 2>/dev/null || true
 }
-distinct() { sqlite3 -readonly "$tmp/data/analytics.db" "SELECT count(DISTINCT domain) FROM log WHERE worker = '$1'"; }
+distinct() { logs_tell "$tmp/data" "SELECT count(DISTINCT domain) FROM log WHERE worker = '$1'"; }
 expect() { # WHAT WORKER LINES STATUS [WORDS]: so many lines are stored, each once; the last run ended so and said so
     local fault=
     [ "$(stored "$2")" = "$3" ] && [ "$(distinct "$2")" = "$3" ] || fault="$(stored "$2") stored, $(distinct "$2") of them different, not $3; "

@@ -5,6 +5,7 @@
  * Planted to see it fail, and found: marks that the service takes for ordinary keys; marks that are written in another
  * way than ours and are taken all the same; no second try where nobody listens, and none after 429; what was there
  * already told as stored. */
+#include "support/engine.h"
 #include "support/stack.h"
 
 #include <signal.h>
@@ -15,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define NEEDS_THE_SERVICE "the engine clickhouse takes an import through the service alone"
 #define COUNT 62345 /* 12 whole chunks and a part */
 
 /* Logs `from` … `to` - 1 of a file that could be longer. */
@@ -123,6 +125,8 @@ START_TEST(a_file_that_grows_by_either_way)
     for (int i = 0; i < ROWS(lengths); i++) {
         write_logs("part.ndjson", 0, lengths[i]);
         bool offline = _i == 2 ? i % 2 : _i;
+        if (offline)
+            ONLY_SQLITE(NEEDS_THE_SERVICE);
         if (offline) {
             stack_end(&shared, SIGTERM);
             end(begin("part.ndjson"), 0, "logs stored");
@@ -158,6 +162,7 @@ START_TEST(pieces_of_one_source)
            "begins.ndjson: of 2026-04-01 00:00:02 to 2026-04-01 00:00:02 this source has brought logs before");
     online("--overlap skip begins.ndjson", 0, "2 logs stored, 1 were there already");
     online("--source 'a node: \xc3\xa9' begins.ndjson", 0, "3 logs stored, 0 were there already");
+    ONLY_SQLITE(NEEDS_THE_SERVICE);
     stack_end(&shared, SIGTERM);
     end(begin("begins.ndjson all.ndjson"), 0, "0 logs stored, 3 were there already");
     end(begin("--source 'a node: \xc3\xa9' begins.ndjson"), 0, "0 logs stored, 3 were there already");

@@ -4,6 +4,10 @@
 # data folder, /run, /var/lib, /usr/local) is led to a temporary folder, by exact words.
 . "${BASH_SOURCE[0]%/*}/../support/totals.sh"
 . tests/support/console.sh
+if [ "${ANALYTICS_ENGINE:-sqlite}" != sqlite ]; then
+    echo 'skipped: README.md is about the embedded engine: its backup and its health'
+    exit 77
+fi
 SOURCE=$PWD
 BUILD=${ANALYTICS_BUILDDIR:?is not set: run the tests through make check}
 HOME_OF_TEST=$(mktemp -d /tmp/analytics-readme.XXXXXX)

@@ -32,7 +32,7 @@ body=$(sed -n '/location = .analytics.ingest /,/}/s/^ *client_max_body_size \([0
 verdict client_max_body_size "$(equal "$(bytes "$body")" "$(limit LIMIT_BODY_BYTES)")"
 small=$(sed -n '/location = .analytics.ingest-small /,/}/s/^ *client_max_body_size \([0-9]*[mk]\);/\1/p' nginx/analytics.conf)
 verdict 'client_max_body_size of small batches' "$(equal "$(bytes "$small")" "$(limit LIMIT_SMALL_BODY_BYTES)")"
-for file in nginx/quickstart.conf.in nginx/tls-server.conf.example; do
+for file in nginx/quickstart.conf.in nginx/tls-server.conf.example nginx/front-nodes.conf.example; do
     line=$(sed -n 's/^ *large_client_header_buffers [0-9]* \([0-9]*k\);.*/\1/p' "$file")
     needed=$(($(limit LIMIT_QUERY_STRING_BYTES) + 4096))
     verdict "$file" "$([ "$(bytes "$line")" -ge "$needed" ] || echo "a request line of $line is less than $needed bytes")"
@@ -73,6 +73,8 @@ END
 done
 echo "include $dir/tls-server.conf.example;" | around >"$dir/tls.conf"
 accepts 'the TLS example' "$dir/tls.conf"
+echo "include $dir/front-nodes.conf.example;" | around >"$dir/front.conf"
+accepts 'the example of a front' "$dir/front.conf"
 
 # ---- no location where a request can end falls back to a log with the query in it
 

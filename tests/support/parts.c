@@ -175,8 +175,7 @@ void parts_show_as(sqlite3 *db, const char *name)
     exec(db, "RELEASE show");
 }
 
-/* The view of the schema, over what is in its way now. */
-static void show_view(sqlite3 *db)
+void parts_show_view(sqlite3 *db)
 {
     sqlite3_stmt *view = NULL;
     char sql[4000];
@@ -195,7 +194,7 @@ void parts_show(sqlite3 *db)
     if (!has_parts(db, "main"))
         return;
     parts_show_as(db, "raw_log");
-    show_view(db);
+    parts_show_view(db);
 }
 
 void parts_to_rows(sqlite3 *db, const char *schema)

@@ -12,6 +12,9 @@ void parts_show(sqlite3 *db);
 /* The same under another name, whatever is in log_part. */
 void parts_show_as(sqlite3 *db, const char *name);
 
+/* The view `log` of the schema, over a temporary `raw_log`. */
+void parts_show_view(sqlite3 *db);
+
 /* Moves the logs of log_part into raw_log of the database `schema` of the connection. */
 void parts_to_rows(sqlite3 *db, const char *schema);
 

@@ -1,6 +1,7 @@
 /* stack.c: the whole service as an operator runs it, and a client for it. Knows processes, libcurl and the error shape.
  * Knows no report. */
 #include "support/stack.h"
+#include "support/engine.h"
 #include "support/parts.h"
 
 #include "support/exchanges.h"
@@ -201,6 +202,7 @@ static void forget_handlers(void)
 void stack_spawn(struct stack *stack, const char *const *arguments)
 {
     sigset_t all, before;
+    engine_choose_database(stack->dir);
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, &before);
     stack->pid = fork();
@@ -229,6 +231,7 @@ void stack_folder(struct stack *stack)
     ck_assert_ptr_nonnull(mkdtemp(stack->dir));
     ck_assert_int_eq(chmod(stack->dir, 0755), 0);
     snprintf(stack->log, sizeof stack->log, "%s/log", stack->dir);
+    engine_choose_database(stack->dir);
 }
 
 void stack_start(struct stack *stack, const char *const *arguments)
@@ -436,6 +439,7 @@ static void __attribute__((destructor)) clean_up(void)
 char *stack_ctl(const struct stack *stack, const char *arguments)
 {
     char command[8192], path[128];
+    engine_choose_database(stack->dir);
     snprintf(path, sizeof path, "%s/ctl.out", stack->dir);
     snprintf(command, sizeof command, "'%s/analyticsctl' --data '%s/data' %s >'%s'", environment("ANALYTICS_BUILDDIR"),
              stack->dir, arguments, path);
@@ -661,6 +665,8 @@ sqlite3 *stack_database(const struct stack *stack)
     ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
     sqlite3_busy_timeout(db, 5000);
     parts_show(db);
+    engine_choose_database(stack->dir);
+    engine_show(db);
     return db;
 }
 

@@ -5,7 +5,7 @@
 # Seen to fail:
 #   sysusers not removed by uninstall-hook -> "FAIL prefix /usr: uninstall leaves usr/lib/sysusers.d/fonproxy-analytics.conf"
 #   analyticsctl in sbin_PROGRAMS -> "FAIL prefix /usr: nothing belongs in usr/sbin/analyticsctl", "… no usr/bin/analyticsctl"
-#   no sed in install-data-hook, below /opt -> "FAIL tls-server.conf.example names /usr/local/share/…, which is not there"
+#   no sed in install-data-hook, below /opt -> "FAIL an example: names /usr/local/share/…, which is not there"
 . "${BASH_SOURCE[0]%/*}/../support/totals.sh"
 BUILD=${ANALYTICS_BUILDDIR:?is not set: run the tests through make check}
 dir=$(mktemp -d)
@@ -39,8 +39,8 @@ for prefix in /usr /usr/local /opt/analytics; do
     verdict "prefix $prefix" "$(below ! -perm 755 ! -perm 644 | sed 's/^/the mode of /')"
     verdict "prefix $prefix" "$(below -path '*bin/*' ! -perm 755 | sed 's/^/not executable: /')"
     while read -r path; do
-        verdict 'tls-server.conf.example' "$([ -e "$dir/root$path" ] || echo "names $path, which is not there")"
-    done < <(sed -n 's/^ *include \(.*\);$/\1/p' "$dir/root$prefix/share/fonproxy-analytics/nginx/tls-server.conf.example")
+        verdict 'an example' "$([ -e "$dir/root$path" ] || echo "names $path, which is not there")"
+    done < <(sed -n 's/^ *include \(.*\);$/\1/p' "$dir/root$prefix/share/fonproxy-analytics/nginx/"{tls-server,front-nodes}.conf.example)
     verdict "prefix $prefix" "$(make_ uninstall "${variables[@]}")"
     verdict "prefix $prefix" "$(below | sed 's/^/uninstall leaves /')"
     verdict "prefix $prefix" "$(cd "$dir/root" && find . -name 'fonproxy-analytics*' -prune | sed 's/^/uninstall leaves folder /')"

@@ -144,16 +144,21 @@ static bool has_tables(const struct looking *looking)
     return ask_numbers(looking, sql, 1, &tables, &found, &fault) || tables > 0;
 }
 
-/* False: nothing else can be told of it. */
+/* False: nothing else can be told of it. Missing tables are no fault: a reload of a newer version asks before it makes
+ * them. */
 static bool look_at_schema(const struct looking *looking)
 {
     struct fault fault;
-    if (!has_tables(looking)) {
-        find(looking, CLICKHOUSE_WARNING, "analytics-ingest makes them when it starts", "there are no tables yet at %s",
-             looking->url);
+    bool has_some = has_tables(looking), is_made = false;
+    enum err err = OK;
+    if (has_some)
+        err = schema_is_made(looking->client, looking->config, looking->url, &is_made, &fault);
+    if (!err && !is_made) {
+        find(looking, CLICKHOUSE_WARNING, "analytics-ingest makes them when it starts", "there are %s at %s",
+             has_some ? "not all tables yet" : "no tables yet", looking->url);
         return false;
     }
-    if (!schema_check(looking->client, looking->config, looking->url, &fault))
+    if (!err && !schema_check(looking->client, looking->config, looking->url, &fault))
         return true;
     find(looking, CLICKHOUSE_TROUBLE, "docs/scaling.md says what each server needs", "%s", fault.detail);
     return false;

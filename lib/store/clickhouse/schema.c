@@ -244,12 +244,21 @@ static enum err check_table(struct http_client *client, const struct clickhouse_
     return err;
 }
 
-enum err schema_check(struct http_client *client, const struct clickhouse_config *config, const char *url,
-                      struct fault *fault)
+enum err schema_is_made(struct http_client *client, const struct clickhouse_config *config, const char *url,
+                        bool *ret_is_made, struct fault *fault)
 {
     int64_t version = 0;
     enum err err = read_version(client, config, url, &version, fault);
-    if (!err && version < CLICKHOUSE_SCHEMA_VERSION)
+    *ret_is_made = !err && version == CLICKHOUSE_SCHEMA_VERSION;
+    return err;
+}
+
+enum err schema_check(struct http_client *client, const struct clickhouse_config *config, const char *url,
+                      struct fault *fault)
+{
+    bool is_made = false;
+    enum err err = schema_is_made(client, config, url, &is_made, fault);
+    if (!err && !is_made)
         err = fault_set(fault, ERR_UNAVAILABLE,
                         "the tables at %s are not made yet: analytics-ingest makes them when it starts", url);
     if (!err)

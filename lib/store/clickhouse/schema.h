@@ -22,6 +22,10 @@
 enum err schema_make(struct http_client *client, const struct clickhouse_config *config, const struct servers *servers,
                      struct fault *fault);
 
+/* Whether one server has them all. ERR_UNAVAILABLE, also for a newer schema. */
+enum err schema_is_made(struct http_client *client, const struct clickhouse_config *config, const char *url,
+                        bool *ret_is_made, struct fault *fault);
+
 /* Compares one server's table with what exactness needs: that it is Replicated, and remembers enough of the blocks that
  * it took. ERR_UNAVAILABLE with what is wrong and how to mend it, also for a newer schema. */
 enum err schema_check(struct http_client *client, const struct clickhouse_config *config, const char *url,

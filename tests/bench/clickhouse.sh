@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# clickhouse.sh BUILD [MILLIONS]: what the engine "clickhouse" costs, as ratios of one run: servers, service and load on this
+# machine (docs/performance.md). MILLIONS of logs for the reports (default 10). Needs ten minutes on an idle machine.
+set -euo pipefail
+REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+BUILD=$(realpath "$1") MILLIONS=${2:-10} PAIRS=3 SECONDS_EACH=8
+OUT=$(mktemp -d /tmp/analytics-bench.XXXXXX)
+chmod 755 "$OUT"
+die() { echo "clickhouse.sh: $*" >&2 && exit 1; }
+# shellcheck source=tests/bench/service.sh
+. "$REPO/tests/bench/service.sh"
+tool=$REPO/tools/clickhouse.sh
+trap 'stop_service; "$tool" kill "$OUT/own"; rm -rf "$OUT"' EXIT
+measure() { python3 "$REPO/tests/bench/clickhouse.py" "$@"; }
+
+"$tool" make "$OUT/own" 1x2
+"$tool" start "$OUT/own"
+chmod 644 "$OUT"/own/*password
+URLS=$("$tool" urls "$OUT/own")
+with_engine() { # DATABASE
+    export ANALYTICS_ENGINE=clickhouse ANALYTICS_CLICKHOUSE_URLS=$URLS ANALYTICS_CLICKHOUSE_DATABASE=$1 \
+        ANALYTICS_CLICKHOUSE_PASSWORD_FILE=$OUT/own/password ANALYTICS_CLICKHOUSE_REPORTS_PASSWORD_FILE=$OUT/own/reports.password
+    CLICKHOUSE=("${URLS%%,*}" analytics "$OUT/own/password" "$1")
+}
+without() { unset "${!ANALYTICS_CLICKHOUSE_@}" ANALYTICS_ENGINE; }
+post() { # SECONDS: logs a second that were acknowledged
+    "$BUILD/bench_load" post --port "$PORT" --key "$WORKER_KEY" --service "$SERVICE" --clients 32 --batch 100 --seconds "$1" \
+        --warm 0.5 --logs $(($1 * 200000)) --begin 1767225600 | awk '{ printf "%.0f\n", $2 / $3 }'
+}
+
+# ---- acknowledged ingest, in turns
+
+for ((pair = 1; pair <= PAIRS; pair++)); do
+    without
+    start_service "$OUT/sqlite.$pair"
+    plain=$(post $SECONDS_EACH)
+    stop_service
+    with_engine "pair$pair"
+    start_service "$OUT/spool.$pair"
+    measure lag "http://127.0.0.1:$PORT" "$OUT/spool.$pair/keys/admin.key" $SECONDS_EACH >"$OUT/lag" &
+    ours=$(post $SECONDS_EACH)
+    wait $! && cat "$OUT/lag"
+    stop_service
+    awk -v plain="$plain" -v ours="$ours" -v pair="$pair" \
+        'BEGIN { printf "ingest 100 × 32, pair %d: %d logs/s with ClickHouse, %d with SQLite: %.2f\n", pair, ours, plain, ours / plain }'
+done
+
+# ---- shipping a full spool, then the same blocks bare
+
+waiting() { sqlite3 -readonly "$OUT/ship/analytics.db" 'SELECT count(*) FROM spool_block WHERE state = 0'; }
+shipped() { sqlite3 -readonly "$OUT/ship/analytics.db" 'SELECT coalesce(sum(logs), 0) FROM spool_block WHERE state <> 0'; }
+with_engine ship
+start_service "$OUT/ship"
+post 1 >/dev/null
+sleep 3
+"$tool" kill "$OUT/own" 1 2
+post $SECONDS_EACH >/dev/null
+stop_service
+before=$(shipped)
+"$tool" start "$OUT/own" 1 2
+begin=$(date +%s%N)
+start_service "$OUT/ship"
+until [ "$(shipped)" -gt "$before" ] && [ "$(waiting)" -eq 0 ]; do sleep 0.05; done
+rate=$((($(shipped) - before) * 1000 / (($(date +%s%N) - begin) / 1000000)))
+stop_service
+bare=$(measure bare "${CLICKHOUSE[@]}" 20)
+awk -v ours="$rate" -v bare="$bare" 'BEGIN { printf "shipping: %d logs/s, with their sums; bare inserts of the same blocks %d: %.2f\n", ours, bare, ours / bare }'
+
+# ---- reports
+
+with_engine reports
+start_service "$OUT/reports"
+sleep 2
+measure fill "${CLICKHOUSE[@]}" "${MILLIONS}000000" 61
+measure reads "http://127.0.0.1:$PORT" "$OUT/reports/keys/admin.key" "${CLICKHOUSE[@]}"
