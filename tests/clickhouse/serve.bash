@@ -9,7 +9,9 @@ if ! { command -v clickhouse-server && command -v java && [ -e /usr/share/java/z
     echo 'skipped: clickhouse-server, java or zookeeper is not installed'
     exit 77
 fi
-tmp=$(mktemp -d /tmp/analytics-clickhouse.XXXXXX)
+memory=/dev/shm # ZooKeeper syncs a file at each step of making a table
+[ -w "$memory" ] || memory=/tmp
+tmp=$(mktemp -d "$memory/analytics-clickhouse.XXXXXX")
 chmod 755 "$tmp"
 PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 serve=

@@ -269,6 +269,7 @@ END_TEST
 /* A service that runs keeps the lock. */
 START_TEST(offline_needs_the_lock)
 {
+    ONLY_SQLITE(NEEDS_THE_SERVICE);
     end(begin("all.ndjson"), 1, "analytics-ingest) that writes this database; it must end first; or import through it");
 }
 END_TEST
