@@ -2,12 +2,15 @@
 // first steps, frames.
 //
 // Seen to fail:
-//   success of count + errors -> "FAIL success: the rate"; the tint at the total's rate -> "FAIL success: are tinted"
-//   Shift ignored -> "FAIL filter by anything: Shift leaves out"; not_ dropped from the API's parameters -> "figures without it"
+//   success of count + errors -> "FAIL success: the rate", and "a line on an axis of its own"
+//   the tint at the total's rate -> "FAIL success: twice the rate of all are tinted"
+//   the total in place of the average -> "FAIL speed: a chart, bucket by bucket"
+//   Shift ignored -> "FAIL filter by anything: Shift leaves out", and "as a chip"
+//   not_ dropped from the API's parameters -> "FAIL filter by anything: traffic chart", and the others
 //   the earlier period by another granularity -> "FAIL earlier period: is drawn bucket by bucket"
 //   averages over buckets still to come -> "FAIL weekdays and hours: averages"
-//   the workers of the last minutes not taken away -> "FAIL live: and no other"
-//   a frame's page with all panels -> "FAIL frame: asks for no other"
+//   the workers of the last minutes not taken away -> "FAIL live: who is silent", and "and no other"
+//   a frame's page with all panels -> "FAIL frame: one panel, nothing around it", and "asks for no other"
 
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
