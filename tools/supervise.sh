@@ -214,6 +214,7 @@ watch() {
 
 SERVERS=$DATA/clickhouse
 use_clickhouse() {
+    START_SECONDS=180 # for what hangs: tables are made before the first answer
     export ANALYTICS_ENGINE=clickhouse ANALYTICS_CLICKHOUSE_URLS=$CLICKHOUSE_URLS
     [ -z "$CLICKHOUSE_URLS" ] || return 0
     [ -e "$SERVERS/shape" ] || apart "$CLICKHOUSE_TOOL" make "$SERVERS" 1x2

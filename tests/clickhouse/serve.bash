@@ -21,7 +21,7 @@ trap '[ -z "$serve" ] || kill $serve 2>/dev/null; wait; [ -z "${own:-}" ] || too
 start() { # OPTION…
     "$SOURCE/serve" --no-setup --build-dir "$BUILD" --port "$PORT" --query-processes 2 "$@" >"$tmp/log" 2>&1 &
     serve=$!
-    for _ in {1..1200}; do
+    for _ in {1..2000}; do
         ! curl -fs "http://127.0.0.1:$PORT/analytics/health" >/dev/null || return 0
         kill -0 $serve 2>/dev/null || break
         sleep 0.1

@@ -174,17 +174,11 @@ static enum err make_at(struct http_client *client, const struct clickhouse_conf
     return err ? err : make_distributed(client, config, url, CLICKHOUSE_ALL_SUMS, CLICKHOUSE_SUMS, fault);
 }
 
-enum err schema_make(struct http_client *client, const struct clickhouse_config *config, const struct servers *servers,
+enum err schema_make(struct http_client *client, const struct clickhouse_config *config, const char *url,
                      struct fault *fault)
 {
-    enum err err = OK;
-    for (size_t shard = 0; shard < servers->shard_count; shard++)
-        for (size_t i = 0; !err && i < servers->shards[shard].replica_count; i++) {
-            err = make_at(client, config, servers->shards[shard].urls[i], fault);
-            if (!err)
-                err = schema_check(client, config, servers->shards[shard].urls[i], fault);
-        }
-    return err;
+    enum err err = make_at(client, config, url, fault);
+    return err ? err : schema_check(client, config, url, fault);
 }
 
 /* ---- comparing ---- */

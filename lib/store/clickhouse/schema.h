@@ -18,8 +18,8 @@
 /* The newest step that this program knows. */
 #define CLICKHOUSE_SCHEMA_VERSION 4
 
-/* Makes what is missing on every replica of the list. ERR_UNAVAILABLE. */
-enum err schema_make(struct http_client *client, const struct clickhouse_config *config, const struct servers *servers,
+/* Makes what is missing at one server, and then compares as schema_check does. ERR_UNAVAILABLE. */
+enum err schema_make(struct http_client *client, const struct clickhouse_config *config, const char *url,
                      struct fault *fault);
 
 /* Whether one server has them all. ERR_UNAVAILABLE, also for a newer schema. */

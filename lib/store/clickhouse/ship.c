@@ -27,6 +27,7 @@
 #include "base/banned.h"
 
 #define TRY_AGAIN_MS 1000
+#define LOOK_EACH_MS 1000
 #define SURELY_REMEMBERED_MS (INT64_C(30) * 60 * 1000)
 
 struct shipper {
@@ -43,9 +44,11 @@ struct shipper {
     struct http_client *client;
     struct spool_reader *spool;
     struct blocks blocks;
-    bool is_known;          /* the node's number is this spool's, and the tables are as they should be */
-    int64_t doubtful_until; /* blocks up to this one may have been sent long ago */
-    int64_t tried_block;    /* but this one not: it was tried first then, and has no answer yet; 0: none */
+    bool is_known; /* the node's number is this spool's, and each shard has a replica that is ready */
+    bool is_ready[SERVERS_SHARDS][SERVERS_REPLICAS]; /* its tables are as they should be */
+    int64_t look_at_ms;                              /* when to see again whether the current replicas answer */
+    int64_t doubtful_until;                          /* blocks up to this one may have been sent long ago */
+    int64_t tried_block; /* but this one not: it was tried first then, and has no answer yet; 0: none */
     int64_t tried_at_ms;
     struct spool_target target;
     struct upkeep upkeep;
@@ -167,6 +170,28 @@ static void note_try(struct shipper *shipper, int64_t number)
     shipper->tried_at_ms = mono_ms();
 }
 
+static const char *url_at(const struct shipper *shipper, size_t shard, size_t replica)
+{
+    return shipper->servers.shards[shard].urls[replica];
+}
+
+/* The n-th replica of a shard, counted from the current one. */
+static size_t nth_replica(const struct shipper *shipper, size_t shard, size_t n)
+{
+    return (shipper->target.replica[shard] + n) % shipper->servers.shards[shard].replica_count;
+}
+
+/* Makes a replica's tables, once. It may have been away when the shipper began. */
+static enum err get_ready(struct shipper *shipper, size_t shard, size_t replica, struct fault *fault)
+{
+    bool *is_ready = &shipper->is_ready[shard][replica];
+    if (*is_ready)
+        return OK;
+    enum err err = schema_make(shipper->client, shipper->config, url_at(shipper, shard, replica), fault);
+    *is_ready = !err;
+    return err;
+}
+
 /* Sends a part of it to the replicas, beginning with the current one, until one takes or refuses it. */
 static enum err send_round(struct shipper *shipper, const struct spool_block *block, enum blocks_part part,
                            size_t *ret_replica, struct http_reply *ret_reply, struct fault *fault)
@@ -174,10 +199,13 @@ static enum err send_round(struct shipper *shipper, const struct spool_block *bl
     size_t shard = (size_t)block->shard, count = shipper->servers.shards[shard].replica_count;
     enum err err = OK;
     for (size_t i = 0; i < count && !shipper->stopping; i++) {
-        *ret_replica = (shipper->target.replica[shard] + i) % count;
+        *ret_replica = nth_replica(shipper, shard, i);
+        err = get_ready(shipper, shard, *ret_replica, fault);
+        if (err)
+            continue;
         note_try(shipper, block->number);
-        err = blocks_send(&shipper->blocks, part, shipper->client, shipper->servers.shards[shard].urls[*ret_replica],
-                          ret_reply, fault);
+        err = blocks_send(&shipper->blocks, part, shipper->client, url_at(shipper, shard, *ret_replica), ret_reply,
+                          fault);
         if (!err || (ret_reply->outcome == HTTP_REFUSED && blocks_is_content(ret_reply->code)))
             return err;
     }
@@ -202,8 +230,11 @@ static enum err spread(struct shipper *shipper, size_t shard, struct fault *faul
     if (shipper->servers.shard_count == 1)
         return OK;
     for (size_t i = 0; !err && i < shipper->servers.shards[shard].replica_count; i++) {
-        const char *url = shipper->servers.shards[shard].urls[i];
-        if (blocks_is_there(shipper->client, url))
+        const char *url = url_at(shipper, shard, i);
+        if (!blocks_is_there(shipper->client, url))
+            continue;
+        err = get_ready(shipper, shard, i, fault);
+        if (!err)
             err = blocks_sync(shipper->client, shipper->config, url, fault);
     }
     return err;
@@ -227,40 +258,55 @@ static enum err send_part(struct shipper *shipper, const struct spool_block *blo
     return OK;
 }
 
-static const char *current_url(const struct shipper *shipper, const struct spool_block *block)
+static enum err find_part(struct shipper *shipper, const struct spool_block *block, enum blocks_part part,
+                          const char *url, enum blocks_found *ret_found, struct fault *fault)
 {
-    size_t shard = (size_t)block->shard;
-    return shipper->servers.shards[shard].urls[shipper->target.replica[shard]];
+    int64_t node = shipper->config->node;
+    if (part == BLOCKS_LOGS)
+        return blocks_find(shipper->client, shipper->config, url, block, node, ret_found, fault);
+    bool found = false;
+    enum err err = blocks_sync(shipper->client, shipper->config, url, fault);
+    if (!err)
+        err = blocks_find_sums(&shipper->blocks, shipper->client, url, node, &found, fault);
+    *ret_found = found ? BLOCKS_WHOLE : BLOCKS_NONE;
+    return err;
 }
 
-static enum err ship_logs(struct shipper *shipper, const struct spool_block *block, struct spool_outcome *outcome,
-                          struct fault *fault)
+/* Is a part of it there? Where the servers remember the block, sending it tells that. Else a replica says so that has
+ * everything that any took, whichever that is: the current one may be away. */
+static enum err find_round(struct shipper *shipper, const struct spool_block *block, enum blocks_part part,
+                           enum blocks_found *ret_found, struct fault *fault)
 {
-    enum blocks_found found = BLOCKS_NONE;
+    size_t shard = (size_t)block->shard;
     enum err err = OK;
-    if (is_forgotten_perhaps(shipper, block->number))
-        err = blocks_find(shipper->client, shipper->config, current_url(shipper, block), block, shipper->config->node,
-                          &found, fault);
+    *ret_found = BLOCKS_NONE;
+    if (!is_forgotten_perhaps(shipper, block->number))
+        return OK;
+    for (size_t i = 0; i < shipper->servers.shards[shard].replica_count && !shipper->stopping; i++) {
+        size_t replica = nth_replica(shipper, shard, i);
+        err = get_ready(shipper, shard, replica, fault);
+        if (!err)
+            err = find_part(shipper, block, part, url_at(shipper, shard, replica), ret_found, fault);
+        if (err)
+            continue;
+        follow(shipper, shard, replica);
+        return OK;
+    }
+    return err ? err : fault_set(fault, ERR_UNAVAILABLE, "stopped");
+}
+
+static enum err ship_part(struct shipper *shipper, const struct spool_block *block, enum blocks_part part,
+                          struct spool_outcome *outcome, struct fault *fault)
+{
+    enum blocks_found found;
+    enum err err = find_round(shipper, block, part, &found, fault);
     if (!err && found == BLOCKS_NONE)
-        err = send_part(shipper, block, BLOCKS_LOGS, outcome, fault);
+        err = send_part(shipper, block, part, outcome, fault);
     if (!err && found == BLOCKS_OTHER) {
         outcome->state = SPOOL_ASIDE;
         snprintf(outcome->detail, sizeof outcome->detail, "%s", "a part of it is in ClickHouse, or more than it has");
     }
     return err;
-}
-
-static enum err ship_sums(struct shipper *shipper, const struct spool_block *block, struct spool_outcome *outcome,
-                          struct fault *fault)
-{
-    bool found = false;
-    enum err err = OK;
-    if (is_forgotten_perhaps(shipper, block->number))
-        err = blocks_sync(shipper->client, shipper->config, current_url(shipper, block), fault);
-    if (!err && is_forgotten_perhaps(shipper, block->number))
-        err = blocks_find_sums(&shipper->blocks, shipper->client, current_url(shipper, block), shipper->config->node,
-                               &found, fault);
-    return err || found ? err : send_part(shipper, block, BLOCKS_SUMS, outcome, fault);
 }
 
 /* Ships a block, or finds that it is there. Its sums go only once its logs are there. */
@@ -272,9 +318,9 @@ static enum err ship_block(struct shipper *shipper, const struct spool_block *bl
     struct spool_outcome outcome = {.number = block->number, .state = SPOOL_TAKEN};
     enum err err = blocks_load(&shipper->blocks, shipper->spool, block, shipper->config->node, fault);
     if (!err)
-        err = ship_logs(shipper, block, &outcome, fault);
+        err = ship_part(shipper, block, BLOCKS_LOGS, &outcome, fault);
     if (!err && outcome.state == SPOOL_TAKEN)
-        err = ship_sums(shipper, block, &outcome, fault);
+        err = ship_part(shipper, block, BLOCKS_SUMS, &outcome, fault);
     if (!err)
         err = spread(shipper, (size_t)block->shard, fault);
     if (err)
@@ -293,8 +339,8 @@ static enum err catch_up(struct shipper *shipper, struct fault *fault)
 {
     enum err err = OK;
     for (size_t shard = 0; !err && shard < shipper->servers.shard_count; shard++)
-        err = blocks_sync(shipper->client, shipper->config,
-                          shipper->servers.shards[shard].urls[shipper->target.replica[shard]], fault);
+        err = blocks_sync(shipper->client, shipper->config, url_at(shipper, shard, shipper->target.replica[shard]),
+                          fault);
     if (err)
         return err;
     shipper->target.is_synced = true;
@@ -302,23 +348,62 @@ static enum err catch_up(struct shipper *shipper, struct fault *fault)
     return OK;
 }
 
+/* The first replica of a shard that is ready, from the current one on. A replica that is away does not keep the others
+ * from their work; one that answers and is not as it should be does. */
+static enum err get_shard_ready(struct shipper *shipper, size_t shard, size_t *ret_replica, struct fault *fault)
+{
+    size_t count = shipper->servers.shards[shard].replica_count, ready = 0;
+    struct fault away = {0};
+    for (size_t i = count; i-- > 0;) {
+        size_t replica = nth_replica(shipper, shard, i);
+        enum err err = get_ready(shipper, shard, replica, &away);
+        if (err && blocks_is_there(shipper->client, url_at(shipper, shard, replica))) {
+            *fault = away;
+            return err;
+        }
+        ready += !err;
+        if (!err)
+            *ret_replica = replica;
+    }
+    return ready ? OK : fault_set(fault, ERR_UNAVAILABLE, "%s", away.detail);
+}
+
 static enum err get_known(struct shipper *shipper, struct fault *fault)
 {
     struct spool_position position;
+    size_t replicas[SERVERS_SHARDS] = {0};
     enum err err = spool_position(shipper->spool, &position, fault);
     if (err)
         return err;
     shipper->target = position.target;
     shipper->doubtful_until = position.newest_block;
-    for (size_t shard = 0; shard < shipper->servers.shard_count; shard++)
+    for (size_t shard = 0; !err && shard < shipper->servers.shard_count; shard++) {
         if (shipper->target.replica[shard] >= shipper->servers.shards[shard].replica_count)
             shipper->target.replica[shard] = 0;
-    err = schema_make(shipper->client, shipper->config, &shipper->servers, fault);
+        err = get_shard_ready(shipper, shard, &replicas[shard], fault);
+    }
     if (!err)
-        err =
-            blocks_claim_node(shipper->client, shipper->config, shipper->servers.shards[0].urls[0], position.id, fault);
+        err = blocks_claim_node(shipper->client, shipper->config, url_at(shipper, 0, replicas[0]), position.id, fault);
     shipper->is_known = !err;
     return err;
+}
+
+/* Where the current replica of a shard does not answer, reports go on at another. */
+static void leave_silent(struct shipper *shipper)
+{
+    if (mono_ms() < shipper->look_at_ms)
+        return;
+    for (size_t shard = 0; shard < shipper->servers.shard_count; shard++)
+        for (size_t i = 0; i < shipper->servers.shards[shard].replica_count; i++) {
+            size_t replica = nth_replica(shipper, shard, i);
+            struct fault ignored;
+            if (!blocks_is_there(shipper->client, url_at(shipper, shard, replica)) ||
+                get_ready(shipper, shard, replica, &ignored))
+                continue;
+            follow(shipper, shard, replica);
+            break;
+        }
+    shipper->look_at_ms = mono_ms() + LOOK_EACH_MS;
 }
 
 static enum err ship_all(struct shipper *shipper, struct fault *fault)
@@ -334,6 +419,8 @@ static enum err ship_all(struct shipper *shipper, struct fault *fault)
         err = ship_block(shipper, &block, fault);
         after = block.number;
     }
+    if (!err && !shipper->stopping)
+        leave_silent(shipper);
     if (!err && !shipper->target.is_synced)
         err = catch_up(shipper, fault);
     return err;

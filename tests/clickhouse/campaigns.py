@@ -1,0 +1,259 @@
+"""campaigns.py: a service before two replicas, senders that repeat each batch until it is acknowledged, and what goes wrong
+meanwhile. Behind each campaign each batch is counted once, by a ledger of the senders': in the logs and in the sums of each
+replica, and in a report.
+
+Usage: campaigns.py BUILDDIR SEED [CAMPAIGN]…, from the top of the source; without CAMPAIGN all of them. With ANALYTICS_LONG=1
+twenty times as many rounds, and cuts at each byte. It prints what it did, and ends with the first batch that is not as it should
+be."""
+import glob
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import ledger  # pylint: disable=wrong-import-position
+import native  # pylint: disable=wrong-import-position
+import proxy  # pylint: disable=wrong-import-position
+import stage  # pylint: disable=wrong-import-position
+from stage import wait_for  # pylint: disable=wrong-import-position
+
+BUILD, SEED, CAMPAIGNS = os.path.abspath(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+IS_LONG = os.environ.get("ANALYTICS_LONG") == "1"
+ROUNDS = 40 if IS_LONG else 2
+INSERTS = {"log": b"INSERT%20INTO%20log", "sums": b"INSERT%20INTO%20sums"}
+
+
+def say(*words):
+    print(*words, flush=True)
+
+
+def nap(seconds):
+    time.sleep(random.random() * seconds)
+
+
+def kills(servers, service, senders):
+    """SIGKILL of the writer and shipper, of replicas, of ZooKeeper, alone or together."""
+    victims = [["ingest"], ["1"], ["2"], ["zookeeper"], ["1", "ingest"], ["2", "ingest"], ["1", "2"], ["zookeeper", "2"],
+               ["ingest", "zookeeper"], ["1", "2", "zookeeper", "ingest"]]
+    random.shuffle(victims)
+    with senders:
+        for number in range(ROUNDS):
+            nap(2)
+            for part in victims[number % len(victims)]:
+                if part == "ingest":
+                    service.kill_ingest()
+                else:
+                    servers.tool("kill", part)
+                nap(0.2)
+            nap(1)
+            servers.tool("start")
+    return f"{ROUNDS} kills"
+
+
+def stops(servers, service, senders):
+    """SIGSTOP of a replica, shorter and longer than the shipper waits for an answer; in half of the rounds the shipper is
+    killed while it waits."""
+    with senders:
+        for number in range(ROUNDS):
+            part = random.choice(["1", "2"])
+            servers.signal(part, signal.SIGSTOP)
+            try:
+                nap(8)
+                if number % 2:
+                    service.kill_ingest()
+                    nap(2)
+            finally:
+                servers.signal(part, signal.SIGCONT)
+            nap(2)
+    return f"{ROUNDS} stops"
+
+
+def kinds_of(head, body):
+    """(kind, begin, end) of each piece of a request."""
+    return [("head", 0, len(head))] + [(kind, len(head) + begin, len(head) + end) for kind, begin, end in native.spans(body)]
+
+
+def at_kind(kind, place):
+    """Cuts a request in a piece of this kind: before it, within it, or before its last byte."""
+    def choose(head, body):
+        begin, end = random.choice([piece[1:] for piece in kinds_of(head, body) if piece[0] == kind] or [(0, len(head))])
+        return [begin, (begin + end) // 2, end - 1][place]
+    return choose
+
+
+def from_end(count):
+    return lambda head, body: max(0, len(head) + len(body) - count)
+
+
+def watch_inserts(service, senders):
+    """A request of each kind, as it is."""
+    seen = {}
+    for name, text in INSERTS.items():
+        for each in service.proxies:
+            each.arm(proxy.Cut(text, request=lambda h, b, n=name: seen.setdefault(n, (h, b)) and len(h)))
+    while len(seen) < len(INSERTS):
+        senders.send()
+        time.sleep(0.1)
+    for each in service.proxies:
+        each.cuts.clear()
+    return seen
+
+
+def cut_here(service, senders, table, request=None, answer=None, after=None):
+    """A block's insert is cut, at whatever replica it comes to first. All before it is shipped: its next try is not cut."""
+    wait_for("all is shipped", service.has_shipped_all)
+    cut = proxy.Cut(INSERTS[table], request, answer, after)
+    done = threading.Event()
+
+    def note():
+        done.set()
+        for each in service.proxies:
+            if cut in each.cuts:
+                each.cuts.remove(cut)
+        if after:
+            after()
+    cut.after = note
+    for each in service.proxies:
+        each.arm(cut)
+    senders.send()
+    wait_for(f"an insert into {table}", done.is_set)
+
+
+def cuts(servers, service, senders):
+    """Requests are cut at each kind of byte (in the long form: at each byte), answers too; after some of them the shipper is
+    killed, so that the next one has to find out by itself."""
+    count = 0
+    for table, request in watch_inserts(service, senders).items():
+        kinds = sorted({kind for kind, *_ in kinds_of(*request)})
+        choices = [at_kind(kind, place) for kind in kinds for place in (range(3) if IS_LONG else [random.randrange(3)])]
+        if IS_LONG:
+            choices += [from_end(bytes_left) for bytes_left in range(1, sum(map(len, request)) + 1)]
+        for choose in choices:
+            after = service.kill_ingest if count % 9 == 0 else None
+            cut_here(service, senders, table, request=choose, after=after)
+            count += 1
+    for number in range(2 * ROUNDS):
+        keep = [0, 1, 20, -1, -2][number % 5]
+        after = service.kill_ingest if number % 2 else None
+        cut_here(service, senders, list(INSERTS)[number % 2],
+                 answer=lambda text, k=keep: k if k >= 0 else len(text) + k, after=after)
+        count += 1
+    return f"{count} cuts"
+
+
+def forgotten(servers, service, senders):
+    """A block is taken, its answer is lost, the shipper ends, more batches come, and the servers forget the block. In half
+    of the rounds the other replica did not fetch it yet, and the one that has it is away for a while."""
+    for number in range(ROUNDS):
+        table = list(INSERTS)[number // 2 % 2]
+        lags = number % 2 == 1
+        wait_for("all is shipped", service.has_shipped_all)
+        servers.sync()
+        taker = service.current_replica()
+        if lags:
+            servers.ask(1 - taker, f"SYSTEM STOP FETCHES {table}")
+        cut_here(service, senders, table, answer=lambda text: 0, after=service.kill_ingest)
+        if lags:
+            servers.tool("kill", str(taker + 1))
+        servers.forget_blocks()
+        for _ in range(5):
+            senders.send()
+        nap(3)
+        if lags:
+            servers.tool("start", str(taker + 1))
+            nap(2)
+            servers.ask(1 - taker, f"SYSTEM START FETCHES {table}")
+    return f"{ROUNDS} blocks"
+
+
+def away(servers, service, senders):
+    """The replica that reports are asked of stays away, while nothing is shipped, or together with the shipper: reports and
+    batches go on at the other one."""
+    for number in range(ROUNDS):
+        senders.send()
+        wait_for("all is shipped", service.has_shipped_all)
+        servers.sync()
+        current = str(service.current_replica() + 1)
+        servers.tool("kill", current)
+        if number % 2:
+            service.kill_ingest()
+            senders.send()
+        wait_for("a report of the other replica", lambda: ledger.report(service) is not None)
+        wait_for("all is shipped to the other replica", service.has_shipped_all)
+        servers.tool("start", current)
+    return f"{ROUNDS} absences"
+
+
+def lags(servers, service, senders):
+    """A replica that does not fetch is asked nothing that it can't know: no difference is told of it."""
+    told = 0
+    for number in range(ROUNDS):
+        replica = number % 2
+        servers.ask(replica, "SYSTEM STOP FETCHES log")
+        for _ in range(5):
+            senders.send()
+        wait_for("all is shipped", service.has_shipped_all)
+        done = service.verify()
+        if done.returncode not in (0, 2):
+            sys.exit(f"verify: {done.stdout}{done.stderr}")
+        told += done.returncode == 2
+        servers.ask(replica, "SYSTEM START FETCHES log")
+    servers.sync()
+    done = service.verify()
+    if done.returncode != 0:
+        sys.exit(f"verify: {done.stdout}{done.stderr}")
+    return f"{ROUNDS} lags, of which {told} kept verify from an answer"
+
+
+def emptied(servers, service, senders):
+    """A replica dies and loses what it had not synced: files of a part are empty."""
+    count = 0
+    with senders:
+        for number in range(ROUNDS):
+            part = random.choice(["1", "2"])
+            nap(2)
+            servers.tool("kill", part)
+            table = random.choice(list(INSERTS))
+            found = glob.glob(f"{servers.home(part)}/data/data/analytics/{table}/2*/")
+            for path in random.sample(found, min(len(found), 2)):
+                for file in glob.glob(path + random.choice(["*", "*.bin", "*.mrk", "columns.txt", "checksums.txt"])):
+                    os.truncate(file, 0)
+                count += 1
+            servers.tool("start", part)
+    return f"{count} parts"
+
+
+ALL = {each.__name__: each for each in (kills, stops, cuts, forgotten, away, lags, emptied)}
+
+
+def run(folder):
+    say(f"seed {SEED}")
+    servers, service = stage.Servers(f"{folder}/servers"), None
+    try:
+        service = stage.Service(folder, servers, BUILD)
+        wait_for("the service answers", service.is_up)
+        senders = ledger.Senders(service)
+        for name in CAMPAIGNS or ALL:
+            began = time.monotonic()
+            done = ALL[name](servers, service, senders)
+            ledger.check(servers, service, senders)
+            say(f"{name}: {done}, {len(senders.acknowledged)} logs of {senders.numbers} batches, {time.monotonic() - began:.0f} s")
+    finally:
+        if service:
+            service.stop()
+        servers.tool("kill")
+
+
+random.seed(SEED)
+signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))
+WORK = tempfile.mkdtemp(prefix="analytics-campaigns.")
+os.chmod(WORK, 0o755)
+try:
+    run(WORK)
+finally:
+    shutil.rmtree(WORK)
