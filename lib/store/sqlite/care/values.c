@@ -139,9 +139,12 @@ static void compare_value(struct verifier *verifier, const struct day *day, cons
                           const struct fold_entry *there)
 {
     const struct fold_entry *value = due ? due : there;
-    if (day->has_gap[value->key.tier] || day->values[value->key.tier] > VALUES_OF_DAY)
+    bool has_gap = day->has_gap[value->key.tier], lacks_gap = !has_gap && day->values[value->key.tier] > VALUES_OF_DAY;
+    if (lacks_gap)
+        return;
+    if (has_gap)
         due = NULL;
-    if (due ? !there || !same_sums(&due->totals, &there->totals) : there && day->has_gap[value->key.tier])
+    if (due ? !there || !same_sums(&due->totals, &there->totals) : there != NULL)
         tell(verifier, day, &value->key, there ? &there->totals : NULL, due ? &due->totals : NULL);
 }
 
