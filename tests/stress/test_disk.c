@@ -220,7 +220,7 @@ static void close_without_room(int pause, const char *about)
     for (int i = 0; i < 20; i++)
         ck_assert_int_eq(book_post(book, &stack, 1000, 0), 204);
     int64_t hour = stack_i64(&stack, "SELECT max(quarter) / 4 FROM raw_log");
-    limit_files("analytics-ingest", wal_bytes() + 200000);
+    limit_files("analytics-ingest", wal_bytes() + 80000);
     ck_assert_int_eq(book_post(book, &stack, 10, pause), 204);
     await_health(503);
     ck_assert_int_ge(logged(" upkeep_failed"), 1);
