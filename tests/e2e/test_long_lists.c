@@ -32,6 +32,12 @@ static int64_t order_at(int64_t place)
     return 100000 + place / 2 * 7919 % (ORDERS / 2) * 2 + place % 2;
 }
 
+/* Two milliseconds a request, and a rest that does not make a third. */
+static int64_t duration_of(int64_t place)
+{
+    return (BIG + place) * 2 + 1;
+}
+
 static void post_batch(int64_t first)
 {
     char *body = NULL;
@@ -42,8 +48,9 @@ static void post_batch(int64_t first)
         fprintf(file,
                 "{\"ts\":\"2026-03-15 10:15:00\",\"user_id\":1,\"order_id\":%" PRId64
                 ",\"domain\":\"a.example\",\"count\":%" PRId64 ",\"bytes_sent\":%" PRId64 ",\"bytes_received\":%" PRId64
-                ",\"error_count\":%" PRId64 ",\"max_concurrency\":%" PRId64 "}%s",
-                order_at(place), BIG + place, bytes_of(place) - 1, (int64_t)1, BIG, BIG, place > first ? "," : "]}");
+                ",\"error_count\":%" PRId64 ",\"max_concurrency\":%" PRId64 ",\"duration_ms\":%" PRId64 "}%s",
+                order_at(place), BIG + place, bytes_of(place) - 1, (int64_t)1, BIG, BIG, duration_of(place),
+                place > first ? "," : "]}");
     fclose(file);
     struct reply reply = stack_post(&shared, body, len, NULL);
     ck_assert_msg(reply.status == 204, "%ld %s", reply.status, reply.body);
@@ -54,8 +61,9 @@ static void post_batch(int64_t first)
 static void expect_line(const char *line, int64_t place)
 {
     char expected[256];
-    snprintf(expected, sizeof expected, "%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 ",1,%" PRId64 "\r\n",
-             order_at(place), BIG + place, BIG, bytes_of(place), bytes_of(place) - 1, BIG);
+    snprintf(expected, sizeof expected,
+             "%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 ",1,%" PRId64 ",%" PRId64 ",2\r\n",
+             order_at(place), BIG + place, BIG, bytes_of(place), bytes_of(place) - 1, BIG, duration_of(place));
     ck_assert_msg(!strncmp(line, expected, strlen(expected)), "at %" PRId64 ": %.100s, not %s", place, line, expected);
 }
 

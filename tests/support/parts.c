@@ -153,12 +153,13 @@ static void copy(sqlite3 *db, const char *from, const char *to, const char *tabl
     sqlite3_finalize(insert);
 }
 
+/* Files of old versions have no such table. Where it is empty, logs may move into it the moment after. */
 static int has_parts(sqlite3 *db, const char *schema)
 {
     char sql[100];
     sqlite3_stmt *statement = NULL;
     snprintf(sql, sizeof sql, "SELECT 1 FROM %s.log_part LIMIT 1", schema);
-    int has = sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW;
+    int has = sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK;
     sqlite3_finalize(statement);
     return has;
 }
