@@ -171,6 +171,27 @@ def forgotten(servers, service, senders):
     return f"{ROUNDS} blocks"
 
 
+def doubt(servers, service, senders):
+    """A block does not reach the current replica, the other one takes it and its answer is lost, and the current one, which has
+    not fetched it, then takes it for done: a report waits for it, and never leaves it out."""
+    for _ in range(ROUNDS):
+        senders.send()
+        wait_for("all is shipped", service.has_shipped_all)
+        servers.sync()
+        current = service.current_replica()
+        servers.ask(current, "SYSTEM STOP FETCHES log")
+        service.proxies[current].arm(proxy.Cut(INSERTS["log"], answer=lambda text: 0, request=lambda head, body: 0))
+        service.proxies[1 - current].arm(proxy.Cut(INSERTS["log"], answer=lambda text: 0))
+        senders.send()
+        due = sum(log["count"] for log in senders.acknowledged)
+        until = time.monotonic() + 10
+        while time.monotonic() < until:
+            if (found := ledger.report(service, "&worker=w")) not in (None, due):
+                sys.exit(f"a report counts {found} requests, not {due}")
+        servers.ask(current, "SYSTEM START FETCHES log")
+    return f"{ROUNDS} blocks in doubt"
+
+
 def away(servers, service, senders):
     """The replica that reports are asked of stays away, while nothing is shipped, or together with the shipper: reports and
     batches go on at the other one."""
@@ -228,7 +249,7 @@ def emptied(servers, service, senders):
     return f"{count} parts"
 
 
-ALL = {each.__name__: each for each in (kills, stops, cuts, forgotten, away, lags, emptied)}
+ALL = {each.__name__: each for each in (kills, stops, cuts, forgotten, doubt, away, lags, emptied)}
 
 
 def run(folder):

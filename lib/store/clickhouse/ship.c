@@ -50,6 +50,7 @@ struct shipper {
     int64_t doubtful_until;                          /* blocks up to this one may have been sent long ago */
     int64_t tried_block; /* but this one not: it was tried first then, and has no answer yet; 0: none */
     int64_t tried_at_ms;
+    bool is_in_doubt; /* some replica may have taken the block that is being shipped, and did not say so */
     struct spool_target target;
     struct upkeep upkeep;
     struct spool_audit audit;
@@ -206,16 +207,18 @@ static enum err send_round(struct shipper *shipper, const struct spool_block *bl
         note_try(shipper, block->number);
         err = blocks_send(&shipper->blocks, part, shipper->client, url_at(shipper, shard, *ret_replica), ret_reply,
                           fault);
+        shipper->is_in_doubt |= err != OK;
         if (!err || (ret_reply->outcome == HTTP_REFUSED && blocks_is_content(ret_reply->code)))
             return err;
     }
     return err ? err : fault_set(fault, ERR_UNAVAILABLE, "stopped");
 }
 
-/* Reports go on at the replica that took the block, once it has what the other one took before. */
+/* Reports go on at the replica that took the block, once it has what the other one took before: also this block, where
+ * that is in doubt. A server takes for done what another replica took, before it has fetched it. */
 static void follow(struct shipper *shipper, size_t shard, size_t replica)
 {
-    if (shipper->target.replica[shard] == replica)
+    if (shipper->target.replica[shard] == replica && !shipper->is_in_doubt)
         return;
     shipper->target.replica[shard] = (unsigned char)replica;
     shipper->target.is_synced = false;
@@ -316,6 +319,7 @@ static enum err ship_block(struct shipper *shipper, const struct spool_block *bl
         return fault_set(fault, ERR_UNAVAILABLE, "block %lld is for shard %lld, and clickhouse_urls has %zu",
                          (long long)block->number, (long long)block->shard + 1, shipper->servers.shard_count);
     struct spool_outcome outcome = {.number = block->number, .state = SPOOL_TAKEN};
+    shipper->is_in_doubt |= is_forgotten_perhaps(shipper, block->number);
     enum err err = blocks_load(&shipper->blocks, shipper->spool, block, shipper->config->node, fault);
     if (!err)
         err = ship_part(shipper, block, BLOCKS_LOGS, &outcome, fault);
@@ -326,6 +330,7 @@ static enum err ship_block(struct shipper *shipper, const struct spool_block *bl
     if (err)
         return err;
     shipper->tried_block = 0;
+    shipper->is_in_doubt = false;
     if (shipper->doubtful_until < block->number)
         shipper->doubtful_until = block->number; /* should the outcome get lost */
     wish_outcome(shipper, &outcome);
