@@ -113,6 +113,7 @@ has 'delete, as a plan' '1 log would be deleted' "$(ctl delete --user-id 1 --dry
 has 'delete knows no batches' 'takes no --batch' "$(ctl delete --batch 1 || true)"
 query 1 "INSERT INTO log SELECT 20400, 1762560000, 9, 1, 5, 0, 0, 0, 0, 1, 0, 'old.example', '', '', '', '', '', '', 7"
 query 1 "INSERT INTO log SELECT 20515, 1772496000, 9, 1, 5, 0, 0, 0, 0, 1, 0, 'old.example', '', '', '', '', '', '', 8"
+query 2 'SYSTEM SYNC REPLICA log' # whichever of the two is asked
 has 'prune' '2 logs, and their sums' "$(ctl prune --older-than 5d --yes)"
 is 'rows of its month go one by one, others as a partition' 1 "$(query 2 'SELECT count() FROM log')"
 
