@@ -4,13 +4,17 @@
  * Entries with the same domain and error are a group, one entry for each order. Who asks for no order reads the sums of
  * the group, which stand before its orders, and skips them.
  *
- *   chunk   the byte 9; groups
- *   group   one order: its entry. Several: an entry of their sums, with 15 for the length of the order, which it does
- *           not have; 4 bytes: how long all that follows is; an entry for each order, in order, without domain and
- * error entry   5 bytes: how many bytes each of its numbers has, the first lowest: 3 bits for domain, error, first and
- * last, 4 for the others; then the numbers, least byte first, without their leading zero bytes (so 0 has none) numbers
- * domain - that of the entry before, error - that of the entry before (zigzag), order, count, bytes_sent,
- *           bytes_received, errors, max_concurrency, duration_ms, first - base, last - first
+ * A chunk: the byte 9; groups.
+ *
+ * A group of one order: its entry. Of several: an entry of their sums, with 15 for the length of the order, which it
+ * does not have; 4 bytes: how long all that follows is; an entry for each order, in order, without domain and error.
+ *
+ * An entry: 5 bytes, which tell how many bytes each of its numbers has, the first lowest: 3 bits for domain, error,
+ * first and last, 4 for the others; then the numbers, least byte first, without their leading zero bytes (so 0 has
+ * none).
+ *
+ * The numbers: domain - that of the entry before, error - that of the entry before (zigzag), order, count, bytes_sent,
+ * bytes_received, errors, max_concurrency, duration_ms, first - base, last - first.
  *
  * Versions up to 0.2.0 knew no duration: their chunks begin with an entry at once, have 4 bits for each length, and
  * their durations are read as 0. To these versions a chunk that begins with 9 is damaged. */
