@@ -8,8 +8,8 @@ const DOMAINS = [
     'www.travelfares.example', 'static.newsroom.example', 'maps.example', 'm.social.example', 'tickets.example', 'www.sneakers.example',
     'data.weather.example', 'jobs.example', 'auth.social.example', 'books.library.example', 'feeds.finance.example', 'mail.example',
     'reviews.restaurants.example', 'photos.example', 'files.mirror.example', HOSTILE, DISGUISED, '',
-    ...Array.from({ length: 40 }, (_, i) => `shop-${String(i + 1).padStart(2, '0')}.example`),
 ];
+const SHOPS = Array.from({ length: 40 }, (_, i) => `shop-${String(i + 1).padStart(2, '0')}.example`); // with so few logs that they come last
 const ERRORS = ['connection timeout', 'connection refused', 'TLS handshake failed', 'DNS lookup failed', 'HTTP 403'];
 const PROTOCOLS = ['HTTPS', 'HTTPS', 'HTTPS', 'HTTP', 'SOCKS5'];
 export const SILENT_WORKER = 'worker-04'; // which does not say how long requests took
@@ -36,7 +36,7 @@ const stamp = (ms) => new Date(ms).toISOString().slice(0, 19).replace('T', ' ');
 
 function oneLog(next, at) {
     const order = 1 + Math.floor(next() ** 2 * 12);
-    const domain = DOMAINS[Math.floor(next() ** 2.2 * DOMAINS.length)];
+    const domain = next() < 0.85 ? DOMAINS[Math.floor(next() ** 2.2 * DOMAINS.length)] : SHOPS[Math.floor(next() * SHOPS.length)];
     const hour = (at / HOUR) % 24;
     const count = 1 + Math.floor(next() * 60 * (1.2 + Math.sin(((hour - 8) / 24) * 2 * Math.PI)));
     const fails = next() < 0.12;
@@ -47,7 +47,7 @@ function oneLog(next, at) {
         bytes_sent: Math.floor(count * (20000 + next() * 160000)), bytes_received: Math.floor(count * (20000 + next() * 900000)),
         error_count: fails ? 1 + Math.floor(count * next() * 0.6) : 0, max_concurrency: 1 + Math.floor(count * next() * 0.8),
     };
-    return { ...log, duration_ms: log.worker === SILENT_WORKER ? 0 : count * (120 + 90 * (DOMAINS.indexOf(domain) % 9)) + Math.floor(hour * 100) };
+    return { ...log, duration_ms: log.worker === SILENT_WORKER ? 0 : count * (120 + 90 * ((DOMAINS.indexOf(domain) + 1) % 9)) + Math.floor(hour * 100) };
 }
 
 // Logs of the `days` before `end` (ms), `perHour` of them each hour, none later than `end`.

@@ -32,7 +32,9 @@ export const steps = {
 
         at('late answers');
         let [isHeld, letGo] = [false, () => {}];
-        await page.route(/traffic\?.*from=\d{4}-\d\d-\d\dT00%3A00/, async (route) => { // of 30 days
+        await page.route(/traffic\?/, async (route) => { // of 30 days, and no other
+            const { from, to } = Object.fromEntries(new URL(route.request().url()).searchParams);
+            if (instant(to) - instant(from) < 20 * 86400000) return route.continue();
             isHeld = true;
             await new Promise((resolve) => (letGo = resolve));
             await route.continue().catch(() => {});
