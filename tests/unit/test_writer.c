@@ -19,7 +19,7 @@
 /* ---- a store ---- */
 
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER; /* a write waits while a test holds it */
-static atomic_int begun; /* groups that came to the gate */
+static atomic_int begun;                                 /* groups that came to the gate */
 static atomic_int groups;
 static atomic_int written;
 static atomic_int biggest_group;
