@@ -1,6 +1,7 @@
 /* bench_retain.c: what pruning does to batches that come meanwhile: a large database, a batch after each slice of
  * upkeep, first with nothing to prune, then with most of it. A batch waits for one slice at the most, so the slices'
  * lengths are the delays. Usage: bench_retain DIR MILLION_LOGS RAW_DAYS HOUR_DAYS DAY_DAYS */
+#include "store/sqlite/write/upkeep.h"
 #include "store/sqlite/write/writer.h"
 #include "traffic.h"
 #include "time/when.h"
