@@ -8,16 +8,24 @@
 
 enum { DOMAIN, ERROR, ORDER, COUNT, SENT, RECEIVED, ERRORS, MAX_CONCURRENCY, DURATION, FIRST, LAST, NUMBERS };
 
-/* How many bits each number's length takes. Domains, errors and times need no 8 bytes. */
-static const unsigned char length_bits[NUMBERS] = {3, 3, 4, 4, 4, 4, 4, 4, 4, 3, 3};
+/* How an entry may look. */
+enum form { OLD, LONG, SHORT, FORMS };
 
-#define MARK 9 /* begins a chunk with durations */
-#define TAG_BYTES 5
-#define SEVERAL UINT64_C(15) /* in place of the length of the order */
-#define ORDER_SHIFT 6        /* where that stands in a tag */
-#define SIZE_BYTES 4         /* of a group's orders */
-#define TIME_BITS 40         /* seconds of any year we know need 36 */
-#define ENTRY_BYTES (TAG_BYTES + NUMBERS * 8)
+/* How many bits each number's length takes. Domains, errors and times need no 8 bytes; of an OLD entry no duration is
+ * known. */
+static const unsigned char length_bits[FORMS][NUMBERS] = {[OLD] = {4, 4, 4, 4, 4, 4, 4, 4, 0, 4, 4},
+                                                          [LONG] = {3, 3, 4, 4, 4, 4, 4, 4, 4, 3, 3},
+                                                          [SHORT] = {3, 3, 4, 2, 2, 2, 1, 1, 2, 2, 2}};
+static const unsigned char tag_bytes[FORMS] = {[OLD] = 5, [LONG] = 5, [SHORT] = 3};
+
+/* What stands for the length of the order: the length, and in an entry of several orders the last of these. */
+#define SHORT_ORDER 9 /* 9 … 12: a SHORT entry, the length is 0 … 3 */
+static const unsigned char several_orders[FORMS] = {[OLD] = 15, [LONG] = 15, [SHORT] = 13};
+
+#define MARK 9       /* begins a chunk with durations */
+#define SIZE_BYTES 4 /* of a group's orders */
+#define TIME_BITS 40 /* seconds of any year we know need 36 */
+#define ENTRY_BYTES (5 + NUMBERS * 8)
 #define ENTRY_REACH (ENTRY_BYTES + SIZE_BYTES + 8) /* how far from its beginning the reading of an entry looks */
 
 _Static_assert(PACK_TAIL_BYTES >= 2 * ENTRY_REACH, "an entry that begins in the tail is read within it");
@@ -36,11 +44,42 @@ static void put_bytes(char **at, uint64_t number, unsigned length)
     *at += length;
 }
 
+/* Whether each length can be told. */
+static bool fits(const unsigned char lengths[NUMBERS], enum form form)
+{
+    bool is_told = form != SHORT || lengths[ORDER] <= 3;
+    for (int i = 0; i < NUMBERS; i++)
+        is_told &= lengths[i] >> length_bits[form][i] == 0;
+    return is_told;
+}
+
+static uint64_t tag_of(const unsigned char lengths[NUMBERS], enum form form, bool several)
+{
+    uint64_t tag = 0;
+    unsigned order = several ? several_orders[form] : lengths[ORDER] + (form == SHORT ? SHORT_ORDER : 0u);
+    for (int i = 0, shift = 0; i < NUMBERS; shift += length_bits[form][i++])
+        tag |= (uint64_t)(i == ORDER ? order : lengths[i]) << shift;
+    return tag;
+}
+
+static void put_numbers(struct buf *buf, const uint64_t numbers[NUMBERS], bool several)
+{
+    char bytes[ENTRY_REACH], *at = bytes;
+    unsigned char lengths[NUMBERS];
+    for (int i = 0; i < NUMBERS; i++)
+        lengths[i] = (unsigned char)length_of(numbers[i]);
+    enum form form = fits(lengths, SHORT) ? SHORT : LONG;
+    buf->failed |= !fits(lengths, form);
+    put_bytes(&at, tag_of(lengths, form, several), tag_bytes[form]);
+    for (int i = 0; i < NUMBERS; i++)
+        put_bytes(&at, numbers[i], length_of(numbers[i]));
+    buf_put(buf, bytes, (size_t)(at - bytes));
+}
+
 /* Writes an entry; `numbers` has the domain's and the error's step and the order. */
 static void put_entry(struct buf *buf, uint64_t numbers[NUMBERS], bool several, const struct totals *totals,
                       int64_t base)
 {
-    char bytes[ENTRY_REACH], *at = bytes;
     numbers[COUNT] = (uint64_t)totals->count;
     numbers[SENT] = (uint64_t)totals->bytes_sent;
     numbers[RECEIVED] = (uint64_t)totals->bytes_received;
@@ -49,15 +88,7 @@ static void put_entry(struct buf *buf, uint64_t numbers[NUMBERS], bool several, 
     numbers[DURATION] = (uint64_t)totals->duration_ms;
     numbers[FIRST] = (uint64_t)totals->first - (uint64_t)base;
     numbers[LAST] = (uint64_t)totals->last - (uint64_t)totals->first;
-    uint64_t tag = several ? SEVERAL << ORDER_SHIFT : 0;
-    for (int i = 0, shift = 0; i < NUMBERS; shift += length_bits[i++]) {
-        buf->failed |= length_of(numbers[i]) >> length_bits[i] != 0;
-        tag |= (uint64_t)length_of(numbers[i]) << shift;
-    }
-    put_bytes(&at, tag, TAG_BYTES);
-    for (int i = 0; i < NUMBERS; i++)
-        put_bytes(&at, numbers[i], length_of(numbers[i]));
-    buf_put(buf, bytes, (size_t)(at - bytes));
+    put_numbers(buf, numbers, several);
 }
 
 void pack_writer_init(struct pack_writer *writer, size_t max_bytes)
@@ -179,10 +210,11 @@ static inline uint64_t take(const unsigned char **at, uint64_t *tag, unsigned bi
 }
 
 /* Some length is over 8 bytes: the bits that say so, and those that may not stand beside them. */
-static inline bool is_impossible(uint64_t tag, bool has_durations)
+static inline bool is_impossible(uint64_t tag, enum form form)
 {
-    uint64_t lowest = has_durations ? UINT64_C(0x0044444440) : UINT64_C(0x1111111111);
-    return (tag >> 3 & (tag >> 2 | tag >> 1 | tag) & lowest) != 0;
+    static const uint64_t lowest[FORMS] = {
+        [OLD] = UINT64_C(0x1111111111), [LONG] = UINT64_C(0x0044444440), [SHORT] = 0};
+    return (tag >> 3 & (tag >> 2 | tag >> 1 | tag) & lowest[form]) != 0;
 }
 
 /* A number that must not pass 2^63-1: *all_bits tells in the end whether one did. */
@@ -194,19 +226,19 @@ static inline int64_t take_sum(const unsigned char **at, uint64_t *tag, unsigned
 }
 
 /* The sums and times of an entry. False when they are none that we write. */
-static inline bool take_totals(const unsigned char **at, uint64_t *tag, int64_t base, bool has_durations,
+static inline bool take_totals(const unsigned char **at, uint64_t *tag, int64_t base, enum form form,
                                struct totals *ret_totals)
 {
+    const unsigned char *bits = length_bits[form];
     uint64_t all_bits = 0, all_times = 0;
-    unsigned bits = has_durations ? 3 : 4;
-    ret_totals->count = take_sum(at, tag, 4, &all_bits);
-    ret_totals->bytes_sent = take_sum(at, tag, 4, &all_bits);
-    ret_totals->bytes_received = take_sum(at, tag, 4, &all_bits);
-    ret_totals->errors = take_sum(at, tag, 4, &all_bits);
-    ret_totals->max_concurrency = take_sum(at, tag, 4, &all_bits);
-    ret_totals->duration_ms = has_durations ? take_sum(at, tag, 4, &all_bits) : 0;
-    ret_totals->first = (int64_t)((uint64_t)base + (uint64_t)take_sum(at, tag, bits, &all_times));
-    ret_totals->last = (int64_t)((uint64_t)ret_totals->first + (uint64_t)take_sum(at, tag, bits, &all_times));
+    ret_totals->count = take_sum(at, tag, bits[COUNT], &all_bits);
+    ret_totals->bytes_sent = take_sum(at, tag, bits[SENT], &all_bits);
+    ret_totals->bytes_received = take_sum(at, tag, bits[RECEIVED], &all_bits);
+    ret_totals->errors = take_sum(at, tag, bits[ERRORS], &all_bits);
+    ret_totals->max_concurrency = take_sum(at, tag, bits[MAX_CONCURRENCY], &all_bits);
+    ret_totals->duration_ms = take_sum(at, tag, bits[DURATION], &all_bits);
+    ret_totals->first = (int64_t)((uint64_t)base + (uint64_t)take_sum(at, tag, bits[FIRST], &all_times));
+    ret_totals->last = (int64_t)((uint64_t)ret_totals->first + (uint64_t)take_sum(at, tag, bits[LAST], &all_times));
     return !(all_bits >> 63) && !(all_times >> TIME_BITS);
 }
 
@@ -223,34 +255,49 @@ static bool enter_group(struct pack_reader *reader)
     return true;
 }
 
-/* One entry; *ret_several when it is the sum of several orders. */
-static inline bool take_entry(struct pack_reader *reader, bool has_durations, struct totals *ret_totals,
-                              bool *ret_several)
+/* What a tag has in place of the length of the order. */
+static inline unsigned order_in(uint64_t tag, enum form form)
 {
-    if (reader->end - reader->at < ENTRY_REACH && !reader->in_tail)
-        enter_tail(reader);
-    const unsigned char *at = reader->at + TAG_BYTES;
-    unsigned bits = has_durations ? 3 : 4;
-    uint64_t tag = load(reader->at) & UINT64_C(0xffffffffff), several = SEVERAL << 2 * bits;
-    *ret_several = (tag & several) == several;
-    tag &= *ret_several ? ~several : UINT64_MAX;
-    if (is_impossible(tag, has_durations))
+    return (unsigned)(tag >> (length_bits[form][DOMAIN] + length_bits[form][ERROR])) & 15;
+}
+
+/* The lengths of an entry, that of the order as the others; *ret_several when it is the sum of several orders. */
+static inline uint64_t take_tag(const unsigned char **at, enum form form, bool *ret_several)
+{
+    uint64_t tag = load(*at) & ((UINT64_C(1) << tag_bytes[form] * 8) - 1);
+    unsigned order = order_in(tag, form), shift = length_bits[form][DOMAIN] + length_bits[form][ERROR];
+    *ret_several = order == several_orders[form];
+    unsigned length = *ret_several ? 0 : order - (form == SHORT ? SHORT_ORDER : 0);
+    *at += tag_bytes[form];
+    return tag ^ (uint64_t)(order ^ length) << shift;
+}
+
+static inline bool take_entry(struct pack_reader *reader, enum form form, struct totals *ret_totals, bool *ret_several)
+{
+    const unsigned char *at = reader->at, *bits = length_bits[form];
+    uint64_t tag = take_tag(&at, form, ret_several);
+    if (is_impossible(tag, form))
         return damage(reader);
-    reader->key.domain = (int64_t)((uint64_t)reader->key.domain + take(&at, &tag, bits));
-    uint64_t error_step = take(&at, &tag, bits);
+    reader->key.domain = (int64_t)((uint64_t)reader->key.domain + take(&at, &tag, bits[DOMAIN]));
+    uint64_t error_step = take(&at, &tag, bits[ERROR]);
     reader->key.error = (int64_t)((uint64_t)reader->key.error + (error_step >> 1 ^ (error_step & 1 ? UINT64_MAX : 0)));
-    reader->key.order_id = (int64_t)take(&at, &tag, 4);
-    if (!take_totals(&at, &tag, reader->base, has_durations, ret_totals) || at > reader->end)
+    reader->key.order_id = (int64_t)take(&at, &tag, bits[ORDER]);
+    if (!take_totals(&at, &tag, reader->base, form, ret_totals) || at > reader->end)
         return damage(reader);
     reader->at = at;
     return true;
 }
 
-/* Twice, so that the lengths are constants in each. */
+/* One entry. Each form by itself, so that the lengths are constants in each. */
 static bool next_entry(struct pack_reader *reader, struct totals *ret_totals, bool *ret_several)
 {
-    return reader->has_durations ? take_entry(reader, true, ret_totals, ret_several)
-                                 : take_entry(reader, false, ret_totals, ret_several);
+    if (reader->end - reader->at < ENTRY_REACH && !reader->in_tail)
+        enter_tail(reader);
+    if (!reader->has_durations)
+        return take_entry(reader, OLD, ret_totals, ret_several);
+    unsigned order = order_in(load(reader->at), SHORT);
+    return order >= SHORT_ORDER && order <= several_orders[SHORT] ? take_entry(reader, SHORT, ret_totals, ret_several)
+                                                                  : take_entry(reader, LONG, ret_totals, ret_several);
 }
 
 bool pack_next(struct pack_reader *reader, struct totals *ret_totals)

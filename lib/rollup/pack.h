@@ -6,12 +6,15 @@
  *
  * A chunk: the byte 9; groups.
  *
- * A group of one order: its entry. Of several: an entry of their sums, with 15 for the length of the order, which it
- * does not have; 4 bytes: how long all that follows is; an entry for each order, in order, without domain and error.
+ * A group of one order: its entry. Of several: an entry of their sums, without an order; 4 bytes: how long all that
+ * follows is; an entry for each order, in order, without domain and error.
  *
- * An entry: 5 bytes, which tell how many bytes each of its numbers has, the first lowest: 3 bits for domain, error,
- * first and last, 4 for the others; then the numbers, least byte first, without their leading zero bytes (so 0 has
- * none).
+ * An entry: a tag, which tells how many bytes each of its numbers has, the first lowest; then the numbers, least byte
+ * first, without their leading zero bytes (so 0 has none). There are two tags:
+ *   5 bytes: 3 bits for domain, error, first and last, 4 for the others. For the order 0 … 8, or 15: an entry of sums.
+ *   3 bytes, where all lengths fit: 3 bits for domain and error, 4 for the order, 2 each for count, bytes_sent and
+ *   bytes_received, 1 each for errors and max_concurrency, 2 for the others. For the order 9 more than its length,
+ *   which is 0 … 3, or 13: an entry of sums.
  *
  * The numbers: domain - that of the entry before, error - that of the entry before (zigzag), order, count, bytes_sent,
  * bytes_received, errors, max_concurrency, duration_ms, first - base, last - first.

@@ -24,6 +24,11 @@
 #define LONG_GROUP "\xc1\x47\x44\x44\x24\x02\x01\x02\x03\x04\x05\x08\x06\x07"
 #define IN_LONG_GROUP "\x40\x44\x44\x44\x24\x06\x01\x02\x03\x04\x05\x08\x06\x07"
 
+/* The same with the short tag: 3, 3, 4, 2, 2, 2, 1, 1, 2, 2, 2 bits, and 10 or 13 for the order. */
+#define SHORT "\x81\x56\x57\x02\x06\x01\x02\x03\x04\x05\x08\x06\x07"
+#define SHORT_GROUP "\x41\x57\x57\x02\x01\x02\x03\x04\x05\x08\x06\x07"
+#define IN_SHORT_GROUP "\x80\x56\x57\x06\x01\x02\x03\x04\x05\x08\x06\x07"
+
 static const struct {
     const char *bytes;
     size_t len;
@@ -81,6 +86,16 @@ static const struct {
     {BYTES("\x09" LONG_GROUP "\x1c\x00\x00\x00" IN_LONG_GROUP IN_LONG_GROUP LONG), 2, 3, false},
     {BYTES("\x09" LONG_GROUP "\x00\x00\x00\x00"), 0, 0, true},
     {BYTES("\x09" LONG_GROUP "\x1d\x00\x00\x00" IN_LONG_GROUP IN_LONG_GROUP), 0, 0, true},
+    {BYTES("\x09" SHORT), 1, 1, false},
+    {BYTES("\x09" SHORT LONG SHORT), 3, 3, false},
+    {BYTES("\x09" SHORT SHORT SHORT SHORT SHORT SHORT SHORT SHORT SHORT SHORT SHORT SHORT SHORT SHORT SHORT), 15, 15,
+     false},
+    {BYTES("\x09\x40\x02\x00"), 1, 1, false},                                    /* nothing but zeros */
+    {BYTES("\x09\x81\x56\x57\x02\x06\x01\x02\x03\x04\x05\x08\x06"), 0, 0, true}, /* cut between numbers */
+    {BYTES("\x09" SHORT "\x81\x56"), 1, 1, true},                                /* … within the lengths */
+    {BYTES("\x09" SHORT_GROUP "\x18\x00\x00\x00" IN_SHORT_GROUP IN_SHORT_GROUP SHORT), 2, 3, false},
+    {BYTES("\x09" SHORT_GROUP "\x1a\x00\x00\x00" IN_SHORT_GROUP IN_LONG_GROUP LONG), 2, 3, false},
+    {BYTES("\x09" SHORT_GROUP "\x19\x00\x00\x00" IN_SHORT_GROUP IN_SHORT_GROUP), 0, 0, true},
 };
 
 static void check_chunk(int row, bool by_order)
@@ -132,14 +147,17 @@ static const struct fold_entry entries[] = {
     {.key = {.domain = 7, .order_id = 1}, .totals = {.count = 1, .first = BASE, .last = BASE}},
     {.key = {.domain = 7, .order_id = 300},
      .totals = {.count = 2, .max_concurrency = 9, .duration_ms = 70000, .first = BASE + 1, .last = BASE + 1}},
+    {.key = {.domain = 8, .order_id = 1},
+     .totals = {.count = 1, .bytes_sent = 0x1000000, .first = BASE, .last = BASE}}, /* too much for the short tag */
 };
 
 static const char packed[] = "\x09"
-                             "\x41\x84\x44\x84\x24\x02\x03\x0c\xe8\x03\x03\x04\x05\x2c\x01\x06\x07"
-                             "\x09\x00\x00\x00\x20\x03\x06\x01"
-                             "\xc9\x07\x00\xc4\x20\x02\x05\x03\x09\x70\x11\x01\x01\x14\x00\x00\x00"
-                             "\x40\x04\x00\x00\x00\x01\x01"
-                             "\x80\x04\x00\xc4\x04\x2c\x01\x02\x09\x70\x11\x01\x01";
+                             "\x81\x66\x5b\x02\x03\x0c\xe8\x03\x03\x04\x05\x2c\x01\x06\x07"
+                             "\x49\x02\x40\x03\x06\x01"
+                             "\x49\x07\x4e\x02\x05\x03\x09\x70\x11\x01\x01\x10\x00\x00\x00"
+                             "\x80\x06\x00\x01\x01"
+                             "\xc0\x06\x1e\x2c\x01\x02\x09\x70\x11\x01\x01"
+                             "\x41\x04\x01\x00\x00\x01\x01\x01\x00\x00\x00\x01";
 
 START_TEST(written_by_hand)
 {
@@ -151,6 +169,7 @@ START_TEST(written_by_hand)
     pack_put(&writer, entries, 1);
     pack_put(&writer, entries + 1, 1);
     pack_put(&writer, entries + 2, 2);
+    pack_put(&writer, entries + 4, 1);
     ck_assert(!writer.bytes.failed);
     ck_assert_uint_eq(writer.bytes.len, sizeof packed - 1);
     ck_assert_mem_eq(writer.bytes.data, packed, sizeof packed - 1);
@@ -195,6 +214,7 @@ START_TEST(read_by_hand)
     check_entry(&reader, &entries[0].key, &entries[0].totals);
     check_entry(&reader, &entries[1].key, &entries[1].totals);
     check_entry(&reader, &(struct fold_key){.domain = 7}, &sum);
+    check_entry(&reader, &entries[4].key, &entries[4].totals);
     ck_assert(!pack_next(&reader, &totals) && !reader.damaged);
 }
 END_TEST
@@ -207,8 +227,9 @@ START_TEST(ceiling)
     pack_begin(&writer, BASE);
     pack_put(&writer, entries, 1);
     pack_put(&writer, entries + 1, 1);
-    ck_assert(!writer.bytes.failed);
     pack_put(&writer, entries + 2, 2);
+    ck_assert(!writer.bytes.failed);
+    pack_put(&writer, entries + 4, 1);
     ck_assert(writer.bytes.failed);
     pack_writer_release(&writer);
 }
