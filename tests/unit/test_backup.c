@@ -625,7 +625,7 @@ static void make_much(void)
 static void end_at_any_moment(const char *path, const char *const *arguments, int number, void (*check)(int status))
 {
     int64_t start_us = mono_us();
-    int ended = 0, parts = is_sanitized() ? 5 : 15;
+    int ended = 0, parts = rounds(15, 4, 15);
     check(ctl_run(path, arguments));
     int64_t took_us = mono_us() - start_us;
     for (int i = 1; i < parts; i++) {
@@ -841,7 +841,7 @@ START_TEST(killed_at_each_step)
         finished += is_new;
         undone += !is_new;
         second = is_new && first == KILLED ? KILLED : 0;
-        for (int m = 1; second == KILLED; m += is_sanitized() ? 4 : 1)
+        for (int m = 1; second == KILLED; m += rounds(1, 8, 1))
             ck_assert(kill_twice(n, m, &first, &second));
     }
     ck_assert_int_gt(finished, 5);

@@ -420,12 +420,10 @@ static int64_t time_a_rebuild(void)
 
 static int kills(void)
 {
-    if (is_long_run())
-        return 100;
-    return is_sanitized() ? 10 : 20;
+    return rounds(20, 5, 100);
 }
 
-/* Killed after one part in twenty of the time it takes, two parts, three …: sound each time. */
+/* Killed after one part of the time it takes, two parts, three …: sound each time. */
 START_TEST(killed_at_any_moment)
 {
     int unfinished = 0;
