@@ -11,6 +11,11 @@ BIG=$2
 # The parts of a line of bench_store: logs so far, µs a log, of it raw rows, rollups, commit, upkeep; logs/s, bytes a log.
 STORE_LINE='^([0-9.]+)M +([0-9.]+) us/log: raw ([0-9.]+) rollups ([0-9.]+) commit ([0-9.]+) maintain ([0-9.]+) .*; ([0-9]+) logs/s; ([0-9.]+) bytes/log.*'
 
+store_table() { # MILLIONS
+    echo 'million_logs,us_per_log,raw_rows_us,rollups_us,commit_us,upkeep_us,logs_per_s,file_bytes_per_log'
+    sed -nE "s|$STORE_LINE|\1,\2,\3,\4,\5,\6,\7,\8|p" "store-$1.txt"
+}
+
 whole_tables() {
     awk -F'\t' '
         BEGIN { print "into,batch,clients,rate,logs_per_s,of_json_c,p50_ms,p90_ms,p99_ms,refused,nginx_cpu_us_per_log,ingest_cpu_us_per_log,query_cpu_us_per_log,log_filter_cpu_us_per_log,generator_cpu_us_per_log,other_programs_cpu_us_per_log,bytes_written_per_log" }
@@ -28,10 +33,8 @@ whole_tables() {
         FILENAME == "reads.tsv" { if ($2 == 1 && $5 == 61 && $6 == "none") ours[$1, $3, $4] = $9; next }
         ours[$1, $2, $3] > 0 { printf "%s,%s,%s,%.1f,%.2f,%.0f\n", $1, $2, $3, $5 / 1e3, ours[$1, $2, $3] / 1e3, $5 / ours[$1, $2, $3] }
         ' reads.tsv plain.tsv >plain.csv
-    {
-        echo 'million_logs,us_per_log,raw_rows_us,rollups_us,commit_us,upkeep_us,logs_per_s,file_bytes_per_log'
-        sed -nE "s|$STORE_LINE|\1,\2,\3,\4,\5,\6,\7,\8|p" "store-$BIG.txt"
-    } >store.csv
+    store_table 1 >store-1.csv
+    store_table "$BIG" >store.csv
 }
 
 # ---- short tables
@@ -75,5 +78,5 @@ short_reads() {
 whole_tables
 short_ingest >ingest.md
 short_reads >reads.md
-awk -v big="$BIG" -f "$HERE/goals.awk" plain.tsv size.tsv ingest.tsv reads.tsv mixed.tsv throughput.tsv memory.tsv >goals.md
+awk -v big="$BIG" -f "$HERE/goals.awk" plain.tsv size.tsv store-1.csv ingest.tsv reads.tsv mixed.tsv throughput.tsv memory.tsv >goals.md
 gnuplot -c "$HERE/plots.gp" "$BIG" || echo "gnuplot failed: no plots" >&2
