@@ -8,6 +8,7 @@
 #include "base/work.h"
 #include "store/sqlite/file.h"
 #include "store/sqlite/row.h"
+#include "store/sqlite/write/logs.h"
 #include "store/sqlite/write/upkeep.h"
 
 #include "base/banned.h"
@@ -23,37 +24,29 @@ struct rebuild {
     struct sqlite_writer *writer;
     struct work work;
     struct totals sums;
+    bool overflows;     /* they would */
     struct fold orders; /* every (order, user) pair */
 };
 
 /* ---- quarters, sums and pairs ---- */
 
-static enum err add_log(struct rebuild *rebuild, int64_t quarter, sqlite3_stmt *statement, struct fault *fault)
+static enum err add_log(void *ctx, const struct stored_log *log)
 {
-    struct totals totals = sqlite_raw_totals(statement);
-    struct fold_key pair = {.user_id = sqlite3_column_int64(statement, 0),
-                            .order_id = sqlite3_column_int64(statement, 3)};
-    if (!totals_add_within(&rebuild->sums, &totals))
-        return fault_set(fault, ERR_UNAVAILABLE, "raw_log is damaged: a total would pass 9223372036854775807");
-    enum err err = sqlite_quarter_add(&rebuild->writer->traffic, quarter, pair.user_id, &totals);
-    if (!err)
-        err = fold_add(&rebuild->orders, &pair, &TOTALS_NONE);
+    struct rebuild *rebuild = ctx;
+    struct fold_key pair = {.user_id = log->key.user_id, .order_id = log->key.order_id};
+    rebuild->overflows = !totals_add_within(&rebuild->sums, &log->totals);
     rebuild->work.progress.done++;
-    return err ? fault_set(fault, ERR_UNAVAILABLE, "out of memory") : OK;
+    if (rebuild->overflows)
+        return ERR_UNAVAILABLE;
+    enum err err = sqlite_quarter_add(&rebuild->writer->traffic, log->key.bucket, log->key.user_id, &log->totals);
+    return err ? err : fold_add(&rebuild->orders, &pair, &TOTALS_NONE);
 }
 
 static enum err add_logs(struct rebuild *rebuild, int64_t quarter, struct fault *fault)
 {
-    sqlite3_stmt *statement = sql_of(&rebuild->writer->db, W_RAW_QUARTER);
-    BIND_ALL(statement, quarter);
-    bool row = true;
-    enum err err = db_step(&rebuild->writer->db, statement, "read raw logs", &row, fault);
-    while (!err && row) {
-        err = add_log(rebuild, quarter, statement, fault);
-        if (!err)
-            err = db_step(&rebuild->writer->db, statement, "read raw logs", &row, fault);
-    }
-    sqlite3_reset(statement);
+    enum err err = sqlite_each_log(rebuild->writer, ALL_LOGS(quarter, 1), add_log, rebuild, fault);
+    if (rebuild->overflows)
+        return fault_set(fault, err, "raw_log is damaged: a total would pass 9223372036854775807");
     return err;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/int64.h"
 #include "rollup/pack.h"
+#include "store/sqlite/write/logs.h"
 #include "store/sqlite/write/users.h"
 #include "store/sqlite/write/values.h"
 #include "time/when.h"
@@ -20,41 +21,21 @@
 
 /* ---- an hour, of everyone ---- */
 
-static enum err add_raw(struct sqlite_writer *writer, sqlite3_stmt *statement, int64_t hour)
+static enum err add_log(void *ctx, const struct stored_log *log)
 {
-    struct totals totals = sqlite_raw_totals(statement);
-    struct fold_key key = {.tier = TIER_HOUR, .bucket = hour, .domain = sqlite3_column_int64(statement, 1)};
+    struct sqlite_writer *writer = ctx;
+    struct fold_key key = {
+        .tier = TIER_HOUR, .bucket = log->totals.first / WHEN_HOUR, .domain = log->key.domain, .error = log->key.error};
     writer->closed.packing.logs++;
-    enum err err = sqlite_traffic_add(&writer->traffic, &key, &totals);
-    if (!err)
-        err = fold_add(&writer->pack.entries, &key, &totals);
-    key.error = sqlite3_column_int64(statement, 2);
-    if (!err && key.error)
-        err = fold_add(&writer->pack.entries, &key, &totals);
-    return err ? err : sqlite_values_add(writer, statement, &totals);
-}
-
-static enum err add_quarter(struct sqlite_writer *writer, int64_t quarter, struct fault *fault)
-{
-    sqlite3_stmt *statement = sql_of(&writer->db, W_RAW_QUARTER);
-    sqlite3_bind_int64(statement, 1, quarter);
-    bool row = true;
-    enum err err = db_step(&writer->db, statement, "read raw logs", &row, fault);
-    while (!err && row) {
-        if (add_raw(writer, statement, quarter / 4))
-            err = fault_set(fault, ERR_UNAVAILABLE, "out of memory");
-        else
-            err = db_step(&writer->db, statement, "read raw logs", &row, fault);
-    }
-    sqlite3_reset(statement);
-    return err;
+    enum err err = sqlite_sums_add(writer, &key, &log->totals);
+    return err ? err : sqlite_values_add(writer, log);
 }
 
 static enum err pack_hour(struct sqlite_writer *writer, int64_t hour, struct fault *fault)
 {
     enum err err = sqlite_values_begin(writer, hour / 24, fault);
-    for (int64_t quarter = hour * 4; !err && quarter < (hour + 1) * 4; quarter++)
-        err = add_quarter(writer, quarter, fault);
+    if (!err)
+        err = sqlite_each_log(writer, ALL_LOGS(hour * 4, 4), add_log, writer, fault);
     if (!err)
         err = sqlite_values_put(writer, fault);
     if (!err)

@@ -6,6 +6,7 @@
 #include "store/sqlite/write/redo.h"
 
 #include "store/sqlite/write/close.h"
+#include "store/sqlite/write/logs.h"
 #include "store/sqlite/write/users.h"
 #include "store/sqlite/write/values.h"
 #include "time/when.h"
@@ -97,47 +98,25 @@ enum err sqlite_redo_put(struct sqlite_writer *writer, const struct loss *loss, 
 
 /* ---- an hour, from its logs ---- */
 
-/* What only a closed hour has: sums of everyone. */
-static enum err add_closed(struct sqlite_writer *writer, const struct loss *loss, sqlite3_stmt *statement,
-                           const struct totals *totals)
-{
-    struct fold_key key = {.tier = loss->tier, .bucket = loss->bucket, .domain = sqlite3_column_int64(statement, 1)};
-    enum err err = sqlite_traffic_add(&writer->traffic, &key, totals);
-    if (!err)
-        err = fold_add(&writer->pack.entries, &key, totals);
-    key.error = sqlite3_column_int64(statement, 2);
-    return !err && key.error ? fold_add(&writer->pack.entries, &key, totals) : err;
-}
+struct left {
+    struct sqlite_writer *writer;
+    const struct loss *loss;
+    bool is_closed;
+};
 
-/* A log that is left. */
-static enum err add_log(struct sqlite_writer *writer, const struct loss *loss, bool is_closed, int64_t quarter,
-                        sqlite3_stmt *statement)
+/* A log that is left. Only a closed hour has sums of everyone by domain and error. */
+static enum err add_log(void *ctx, const struct stored_log *log)
 {
-    struct totals totals = sqlite_raw_totals(statement);
-    struct fold_key key = {.tier = TIER_QUARTER, .bucket = quarter};
-    int64_t user = sqlite3_column_int64(statement, 0);
-    enum err err = fold_add(&writer->traffic.sums, &key, &totals);
-    key.user_id = user;
-    if (!err && has_lost(loss, user, 0))
-        err = fold_add(&writer->traffic.sums, &key, &totals);
-    return err || !is_closed ? err : add_closed(writer, loss, statement, &totals);
-}
-
-static enum err add_quarter(struct sqlite_writer *writer, const struct loss *loss, bool is_closed, int64_t quarter,
-                            struct fault *fault)
-{
-    sqlite3_stmt *statement = sql_of(&writer->db, W_RAW_QUARTER);
-    BIND_ALL(statement, quarter);
-    bool row = true;
-    enum err err = db_step(&writer->db, statement, "read raw logs", &row, fault);
-    while (!err && row) {
-        if (add_log(writer, loss, is_closed, quarter, statement))
-            err = fault_set(fault, ERR_UNAVAILABLE, "out of memory");
-        else
-            err = db_step(&writer->db, statement, "read raw logs", &row, fault);
-    }
-    sqlite3_reset(statement);
-    return err;
+    const struct left *left = ctx;
+    struct fold *quarters = &left->writer->traffic.sums;
+    struct fold_key key = {.tier = TIER_QUARTER, .bucket = log->key.bucket};
+    struct fold_key everyone = {
+        .tier = TIER_HOUR, .bucket = left->loss->bucket, .domain = log->key.domain, .error = log->key.error};
+    enum err err = fold_add(quarters, &key, &log->totals);
+    key.user_id = log->key.user_id;
+    if (!err && has_lost(left->loss, key.user_id, 0))
+        err = fold_add(quarters, &key, &log->totals);
+    return err || !left->is_closed ? err : sqlite_sums_add(left->writer, &everyone, &log->totals);
 }
 
 static enum err drop_quarters(struct sqlite_writer *writer, const struct loss *loss, struct fault *fault)
@@ -151,12 +130,12 @@ static enum err drop_quarters(struct sqlite_writer *writer, const struct loss *l
 
 static enum err redo_hour(struct sqlite_writer *writer, const struct loss *loss, struct fault *fault)
 {
-    bool is_closed = sqlite_is_packed(&writer->closed, TIER_HOUR, loss->bucket * WHEN_HOUR, 0);
+    struct left left = {writer, loss, sqlite_is_packed(&writer->closed, TIER_HOUR, loss->bucket * WHEN_HOUR, 0)};
     fold_clear(&writer->traffic.sums);
     fold_clear(&writer->pack.entries);
     enum err err = drop_quarters(writer, loss, fault);
-    for (int64_t quarter = loss->bucket * 4; !err && quarter < (loss->bucket + 1) * 4; quarter++)
-        err = add_quarter(writer, loss, is_closed, quarter, fault);
+    if (!err)
+        err = sqlite_each_log(writer, ALL_LOGS(loss->bucket * 4, 4), add_log, &left, fault);
     return err ? err : sqlite_redo_put(writer, loss, fault); /* an open hour has quarters alone */
 }
 

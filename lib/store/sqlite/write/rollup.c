@@ -7,16 +7,10 @@
 #include "base/banned.h"
 
 /* Adds to the sums of one user, or of everyone (0), if they are made. */
-static enum err fold_packed(struct sqlite_writer *writer, struct fold_key key, int64_t error,
-                            const struct totals *totals)
+static enum err fold_packed(struct sqlite_writer *writer, const struct fold_key *key, const struct totals *totals)
 {
-    if (!sqlite_is_packed(&writer->closed, (enum tier)key.tier, totals->first, key.user_id))
-        return OK;
-    enum err err = fold_add(&writer->pack.entries, &key, totals);
-    if (!err && key.tier <= TIER_DAY)
-        err = sqlite_traffic_add(&writer->traffic, &key, totals);
-    key.error = error;
-    return !err && error ? fold_add(&writer->pack.entries, &key, totals) : err;
+    bool is_packed = sqlite_is_packed(&writer->closed, (enum tier)key->tier, totals->first, key->user_id);
+    return is_packed ? sqlite_sums_add(writer, key, totals) : OK;
 }
 
 /* A late log: its hour is packed already, and perhaps its day and more. */
@@ -26,12 +20,12 @@ static enum err fold_late(struct sqlite_writer *writer, const struct raw_row *ro
     enum err err = OK;
     for (int tier = TIER_HOUR; !err && tier < TIER_COUNT; tier++) {
         struct fold_key key = {
-            .tier = tier, .bucket = tier_bucket((enum tier)tier, row->log->ts), .domain = row->domain};
-        err = fold_packed(writer, key, error, totals);
+            .tier = tier, .bucket = tier_bucket((enum tier)tier, row->log->ts), .domain = row->domain, .error = error};
+        err = fold_packed(writer, &key, totals);
         key.user_id = row->user_id;
         key.order_id = row->order_id;
         if (!err)
-            err = fold_packed(writer, key, error, totals);
+            err = fold_packed(writer, &key, totals);
     }
     return err;
 }

@@ -1,8 +1,6 @@
 /* sql.c: the writer's statements, prepared and asked. */
 #include "store/sqlite/write/sql.h"
 
-#include "store/sqlite/row.h"
-
 #include "base/banned.h"
 
 static const char *const writer_sql[] = {
@@ -24,9 +22,4 @@ enum err sqlite_lookup(struct db *db, enum writer_statement which, int64_t value
     if (sqlite3_bind_parameter_count(statement) > 0)
         sqlite3_bind_int64(statement, 1, value);
     return db_step_i64(db, statement, "look for rows", otherwise, ret_value, fault);
-}
-
-struct totals sqlite_raw_totals(sqlite3_stmt *statement)
-{
-    return row_totals_at(statement, 4, sqlite3_column_int64(statement, 10));
 }

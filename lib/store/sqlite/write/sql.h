@@ -39,10 +39,11 @@
     "?15))"
 #define LOG_KEY "quarter, user_id, domain, order_id, batch_id, line"
 
-/* A log, as sqlite_raw_totals and the makers of sums read it. */
+/* A log, as write/logs.c reads it; and the column before those of VALUE_COLUMNS. */
 #define LOG_SUMS                                                                                                       \
     "SELECT user_id, domain, error, order_id, count, bytes_sent, bytes_received, error_count, max_concurrency,"        \
     " duration_ms, quarter * 900 + second, " VALUE_COLUMNS " FROM " STORED_LOG
+#define LOG_SUMS_VALUES 10
 
 /* The writer's statements, prepared at start: W_NAME and its SQL. */
 #define WRITER_SQL(X)                                                                                                  \
@@ -131,8 +132,7 @@
     X(W_NEWEST_QUARTER, "SELECT bucket FROM traffic_quarter ORDER BY bucket DESC LIMIT 1")                             \
     X(W_SET_CLOSED, "UPDATE closing SET closed_hour = ?1, closed_day = ?2 WHERE id = 1")                               \
     X(W_NOTE_CHANGE, "UPDATE closing SET changes = changes + 1 WHERE id = 1")                                          \
-    X(W_RAW_QUARTER, LOG_SUMS " WHERE quarter = ?1")                                                                   \
-    X(W_LOGS_OF_USERS, LOG_SUMS " WHERE quarter = ?1 AND user_id BETWEEN ?2 AND ?3")                                   \
+    X(W_LOGS, LOG_SUMS " WHERE quarter = ?1 AND user_id BETWEEN ?2 AND ?3")                                            \
     X(W_NEXT_USER,                                                                                                     \
       "SELECT user_id FROM rollup_chunk WHERE tier = ?1 AND bucket = ?2 AND user_id > ?3 ORDER BY user_id LIMIT 1")    \
     X(W_CHUNKS_OF_USER, "SELECT entries FROM rollup_chunk WHERE tier = ?1 AND bucket = ?2 AND user_id = ?3")           \
@@ -262,11 +262,5 @@ static inline void bind_all(sqlite3_stmt *statement, const int64_t *values, int 
 /* Runs one of the statements that have one parameter or none: the first column of the first row, or `otherwise`. */
 enum err sqlite_lookup(struct db *db, enum writer_statement which, int64_t value, int64_t otherwise, int64_t *ret_value,
                        struct fault *fault);
-
-/* The column of W_RAW_QUARTER before those of VALUE_COLUMNS. */
-#define RAW_QUARTER_VALUES 10
-
-/* The measures of a row of W_RAW_QUARTER. */
-struct totals sqlite_raw_totals(sqlite3_stmt *statement);
 
 #endif

@@ -3,6 +3,7 @@
 #include "store/sqlite/write/users.h"
 
 #include "base/int64.h"
+#include "store/sqlite/write/logs.h"
 #include "time/when.h"
 
 #include "base/banned.h"
@@ -22,39 +23,20 @@ static int64_t end_quarter(const struct user_walk *walk)
 
 /* ---- logs ---- */
 
-static enum err add_log(struct sqlite_writer *writer, const struct user_walk *walk, sqlite3_stmt *statement)
-{
-    struct totals totals = sqlite_raw_totals(statement);
-    struct fold_key key = {.tier = walk->tier,
-                           .bucket = walk->bucket,
-                           .user_id = sqlite3_column_int64(statement, 0),
-                           .domain = sqlite3_column_int64(statement, 1),
-                           .order_id = sqlite3_column_int64(statement, 3)};
-    int64_t error = sqlite3_column_int64(statement, 2);
-    enum err err = sqlite_traffic_add(&writer->traffic, &key, &totals);
-    if (!err)
-        err = fold_add(&writer->pack.entries, &key, &totals);
-    key.error = error;
-    return !err && error ? fold_add(&writer->pack.entries, &key, &totals) : err;
-}
+struct user_logs {
+    struct sqlite_writer *writer;
+    const struct user_walk *walk;
+    int64_t count;
+};
 
-/* Those of one quarter. */
-static enum err add_quarter(struct sqlite_writer *writer, const struct user_walk *walk, int64_t *logs,
-                            struct fault *fault)
+static enum err add_log(void *ctx, const struct stored_log *log)
 {
-    sqlite3_stmt *statement = sql_of(&writer->db, W_LOGS_OF_USERS);
-    BIND_ALL(statement, walk->quarter, walk->user_from, walk->user_to);
-    bool row = true;
-    enum err err = db_step(&writer->db, statement, "read logs", &row, fault);
-    while (!err && row) {
-        ++*logs;
-        if (add_log(writer, walk, statement))
-            err = fault_set(fault, ERR_UNAVAILABLE, "out of memory");
-        else
-            err = db_step(&writer->db, statement, "read logs", &row, fault);
-    }
-    sqlite3_reset(statement);
-    return err;
+    struct user_logs *logs = ctx;
+    struct fold_key key = log->key;
+    key.tier = logs->walk->tier;
+    key.bucket = logs->walk->bucket;
+    logs->count++;
+    return sqlite_sums_add(logs->writer, &key, &log->totals);
 }
 
 /* The next one that has logs of anyone, or the end. */
@@ -69,13 +51,15 @@ static enum err next_quarter(struct sqlite_writer *writer, struct user_walk *wal
 /* The walk's users, until `most` logs are read or the period ends. */
 static enum err add_some(struct sqlite_writer *writer, struct user_walk *walk, int64_t most, struct fault *fault)
 {
-    int64_t logs = 0, end = end_quarter(walk);
+    struct user_logs logs = {writer, walk, 0};
+    int64_t end = end_quarter(walk);
     bool is_fresh = walk->quarter == first_quarter(walk);
     fold_clear(&writer->traffic.sums);
     fold_clear(&writer->pack.entries);
     enum err err = OK;
-    while (!err && walk->quarter < end && logs < most) {
-        err = add_quarter(writer, walk, &logs, fault);
+    while (!err && walk->quarter < end && logs.count < most) {
+        struct log_range range = {walk->quarter, 1, walk->user_from, walk->user_to};
+        err = sqlite_each_log(writer, &range, add_log, &logs, fault);
         if (!err)
             err = next_quarter(writer, walk, end, fault);
     }

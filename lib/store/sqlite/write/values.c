@@ -56,11 +56,12 @@ static enum err note(struct writer_values *values, struct fold_key key, const st
     return err;
 }
 
-enum err sqlite_values_add(struct sqlite_writer *writer, sqlite3_stmt *row, const struct totals *totals)
+enum err sqlite_values_add(void *ctx, const struct stored_log *log)
 {
+    struct sqlite_writer *writer = ctx;
     enum err err = OK;
     for (int dimension = 1; !err && dimension <= VALUE_DIMENSIONS; dimension++)
-        err = note(&writer->values, value_of_column(dimension, row, RAW_QUARTER_VALUES + dimension), totals);
+        err = note(&writer->values, value_of_column(dimension, log->row, LOG_SUMS_VALUES + dimension), &log->totals);
     return err;
 }
 
@@ -157,23 +158,6 @@ enum err sqlite_values_late(struct sqlite_writer *writer, struct fault *fault)
 
 /* ---- logs and sums that were deleted ---- */
 
-static enum err add_quarter(struct sqlite_writer *writer, int64_t quarter, struct fault *fault)
-{
-    sqlite3_stmt *statement = sql_of(&writer->db, W_RAW_QUARTER);
-    BIND_ALL(statement, quarter);
-    bool row = true;
-    enum err err = db_step(&writer->db, statement, "read raw logs", &row, fault);
-    while (!err && row) {
-        struct totals totals = sqlite_raw_totals(statement);
-        if (sqlite_values_add(writer, statement, &totals))
-            err = fault_set(fault, ERR_UNAVAILABLE, "out of memory");
-        else
-            err = db_step(&writer->db, statement, "read raw logs", &row, fault);
-    }
-    sqlite3_reset(statement);
-    return err;
-}
-
 enum err sqlite_values_redo(struct sqlite_writer *writer, int64_t day, struct fault *fault)
 {
     int64_t first = day * (WHEN_DAY / WHEN_QUARTER),
@@ -186,8 +170,8 @@ enum err sqlite_values_redo(struct sqlite_writer *writer, int64_t day, struct fa
     }
     if (!err)
         err = sqlite_values_begin(writer, day, fault);
-    for (int64_t quarter = first; !err && quarter < end; quarter++)
-        err = add_quarter(writer, quarter, fault);
+    if (!err)
+        err = sqlite_each_log(writer, ALL_LOGS(first, end - first), sqlite_values_add, writer, fault);
     return err ? err : sqlite_values_put(writer, fault);
 }
 

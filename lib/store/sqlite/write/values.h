@@ -2,14 +2,13 @@
 #ifndef STORE_SQLITE_WRITE_VALUES_H
 #define STORE_SQLITE_WRITE_VALUES_H
 
-#include "store/sqlite/write/writer.h"
+#include "store/sqlite/write/logs.h"
 
 /* The next logs to be noted are of this day. Always followed by sqlite_values_put in the same transaction. */
 enum err sqlite_values_begin(struct sqlite_writer *writer, int64_t day, struct fault *fault);
 
-/* Notes a log of a closed hour, or one that is being closed: a row of W_RAW_QUARTER. OK, or ERR_UNAVAILABLE when out of
- * memory. */
-enum err sqlite_values_add(struct sqlite_writer *writer, sqlite3_stmt *row, const struct totals *totals);
+/* A log_sink of the writer: notes a log of a closed hour, or one that is being closed. */
+enum err sqlite_values_add(void *ctx, const struct stored_log *log);
 
 /* Adds what was noted to value_day, and forgets it. */
 enum err sqlite_values_put(struct sqlite_writer *writer, struct fault *fault);

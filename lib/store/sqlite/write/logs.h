@@ -1,0 +1,31 @@
+/* logs.h: stored logs, one after the other, and the sums that a log counts for. */
+#ifndef STORE_SQLITE_WRITE_LOGS_H
+#define STORE_SQLITE_WRITE_LOGS_H
+
+#include "store/sqlite/write/writer.h"
+
+struct stored_log {
+    struct fold_key key; /* its quarter of an hour, user, domain, error and order */
+    struct totals totals;
+    sqlite3_stmt *row; /* VALUE_COLUMNS of it: sqlite_values_add */
+};
+
+/* Notes a log somewhere. OK, or ERR_UNAVAILABLE when out of memory. */
+typedef enum err (*log_sink)(void *ctx, const struct stored_log *log);
+
+/* Some quarters of an hour, and in these some users. */
+struct log_range {
+    int64_t quarter, quarters;
+    int64_t user_from, user_to;
+};
+#define ALL_LOGS(quarter, quarters) (&(struct log_range){quarter, quarters, INT64_MIN, INT64_MAX})
+
+/* Gives the sink every log of the range. */
+enum err sqlite_each_log(struct sqlite_writer *writer, const struct log_range *range, log_sink sink, void *ctx,
+                         struct fault *fault);
+
+/* Notes a log in writer->pack and writer->traffic, for the key's bucket of an hour or more: for everyone if the key has
+ * no user and no order, else for the user and the order. */
+enum err sqlite_sums_add(struct sqlite_writer *writer, const struct fold_key *key, const struct totals *totals);
+
+#endif
