@@ -162,7 +162,12 @@ static enum err list_users(struct sqlite_writer *writer, struct fault *fault)
     return err;
 }
 
-static enum err end_period(struct sqlite_writer *writer, struct fault *fault);
+static void set_period(struct sqlite_writer *writer, enum tier tier)
+{
+    writer->closed.packing.tier = tier;
+    writer->closed.packing.bucket = writer->closed.day / (tier_width(tier) / WHEN_DAY);
+    writer->closed.packing.active = true;
+}
 
 /* Everyone's sums of the day that is being closed, from its hours; then it is the turn of its users. */
 static enum err begin_day(struct sqlite_writer *writer, struct fault *fault)
@@ -171,19 +176,10 @@ static enum err begin_day(struct sqlite_writer *writer, struct fault *fault)
     BIND_ALL(statement, writer->closed.day);
     enum err err = db_run(&writer->db, statement, "close a day's traffic", fault);
     bool has_logs = sqlite3_changes(writer->db.handle) > 0;
-    if (!err)
-        err = sqlite_pack_user(writer, TIER_DAY, writer->closed.day, 0, fault);
+    set_period(writer, TIER_DAY);
     sqlite_users_begin(writer, TIER_DAY, writer->closed.day);
-    return err || has_logs ? err : end_period(writer, fault);
-}
-
-/* Begins with the period of `tier` that ends with the day writer->closed.day. */
-static enum err begin_period(struct sqlite_writer *writer, enum tier tier, struct fault *fault)
-{
-    writer->closed.packing.tier = tier;
-    writer->closed.packing.bucket = writer->closed.day / (tier_width(tier) / WHEN_DAY);
-    writer->closed.packing.active = true;
-    return tier == TIER_DAY ? begin_day(writer, fault) : list_users(writer, fault);
+    writer->closed.walk.is_done = !has_logs;
+    return err ? err : sqlite_pack_user(writer, TIER_DAY, writer->closed.day, 0, fault);
 }
 
 /* Does a period of this tier end with the day that is being closed? A period that began before the horizon is never
@@ -198,33 +194,41 @@ static bool ends_now(const struct sqlite_writer *writer, enum tier tier)
 static enum err end_period(struct sqlite_writer *writer, struct fault *fault)
 {
     enum tier wider = (enum tier)(writer->closed.packing.tier + 1);
-    if (wider < TIER_COUNT && ends_now(writer, wider))
-        return begin_period(writer, wider, fault);
+    if (wider < TIER_COUNT && ends_now(writer, wider)) {
+        set_period(writer, wider);
+        return list_users(writer, fault);
+    }
     writer->closed.packing.active = writer->closed.walk.is_active = false;
     writer->closed.day++;
     return OK;
 }
 
-/* A slice of the users of a day is a slice of packing. */
-static enum err pack_users(struct sqlite_writer *writer, struct fault *fault)
+static bool is_period_done(const struct writer_closed *closed)
 {
-    struct packing *packing = &writer->closed.packing;
-    bool done = false;
-    packing->entries = packing->slice_entries;
-    enum err err = sqlite_users_next(writer, &done, fault);
-    return err || !done ? err : end_period(writer, fault);
+    const struct packing *packing = &closed->packing;
+    return packing->tier == TIER_DAY ? closed->walk.is_done : packing->next == packing->count;
 }
 
-static enum err pack_step(struct sqlite_writer *writer, struct fault *fault)
+/* Some users of a day, which are a slice of packing, or one of a wider period. */
+static enum err pack_some(struct sqlite_writer *writer, struct fault *fault)
 {
     struct packing *packing = &writer->closed.packing;
-    if (!packing->active)
-        return begin_period(writer, TIER_DAY, fault);
-    if (packing->tier == TIER_DAY)
-        return pack_users(writer, fault);
-    if (packing->next == packing->count)
-        return end_period(writer, fault);
-    return sqlite_pack_user(writer, packing->tier, packing->bucket, packing->users[packing->next++], fault);
+    if (packing->tier > TIER_DAY)
+        return sqlite_pack_user(writer, packing->tier, packing->bucket, packing->users[packing->next++], fault);
+    packing->entries = packing->slice_entries;
+    return sqlite_users_next(writer, fault);
+}
+
+/* A day begins, its users follow, then those of each wider period that ends with it. */
+static enum err pack_step(struct sqlite_writer *writer, struct fault *fault)
+{
+    const struct writer_closed *closed = &writer->closed;
+    enum err err = OK;
+    if (!closed->packing.active)
+        err = begin_day(writer, fault);
+    else if (!is_period_done(closed))
+        err = pack_some(writer, fault);
+    return err || !is_period_done(closed) ? err : end_period(writer, fault);
 }
 
 /* A slice of packing days before `day_limit`. */

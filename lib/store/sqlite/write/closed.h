@@ -8,6 +8,7 @@
  * those up to user_to what lies before the quarter. */
 struct user_walk {
     bool is_active;
+    bool is_done; /* with all of them */
     enum tier tier;
     int64_t bucket;
     int64_t user_from, user_to; /* user_to 0: nobody is chosen yet */

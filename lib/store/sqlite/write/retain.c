@@ -130,11 +130,10 @@ static enum err begin_user_hour(struct sqlite_writer *writer, int64_t end, struc
 static enum err make_user_hour(struct sqlite_writer *writer, int64_t end, struct fault *fault)
 {
     struct writer_closed *closed = &writer->closed;
-    bool done = false;
     enum err err = closed->walk.is_active ? OK : begin_user_hour(writer, end, fault);
     if (!err && closed->walk.is_active)
-        err = sqlite_users_next(writer, &done, fault);
-    if (err || !done)
+        err = sqlite_users_next(writer, fault);
+    if (err || !closed->walk.is_active || !closed->walk.is_done)
         return err;
     closed->walk.is_active = false;
     closed->user_hour++;

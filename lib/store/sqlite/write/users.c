@@ -98,7 +98,7 @@ static enum err choose_users(struct sqlite_writer *writer, struct user_walk *wal
     return sqlite_users_until(writer, walk->quarter, quarters, walk->user_from, most / quarters, &walk->user_to, fault);
 }
 
-enum err sqlite_users_next(struct sqlite_writer *writer, bool *ret_done, struct fault *fault)
+enum err sqlite_users_next(struct sqlite_writer *writer, struct fault *fault)
 {
     struct user_walk *walk = &writer->closed.walk;
     int64_t most = max64(1, (int64_t)writer->closed.packing.slice_entries / ENTRIES_PER_LOG);
@@ -107,8 +107,8 @@ enum err sqlite_users_next(struct sqlite_writer *writer, bool *ret_done, struct 
         err = add_some(writer, walk, most, fault);
     if (err || walk->quarter < end_quarter(walk))
         return err;
-    *ret_done = walk->user_to == INT64_MAX;
-    walk->user_from = *ret_done ? INT64_MAX : walk->user_to + 1;
+    walk->is_done = walk->user_to == INT64_MAX;
+    walk->user_from = walk->is_done ? INT64_MAX : walk->user_to + 1;
     walk->user_to = 0;
     return OK;
 }
