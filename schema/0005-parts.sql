@@ -13,16 +13,13 @@ CREATE TABLE log_part (
 -- With all but the columns, so that who looks for parts, or counts logs, reads no other page.
 CREATE INDEX log_part_of_user ON log_part (day, user_id, first_second, last_second, logs);
 
--- How long the logs of each sum took. Hours that were closed before do not know it; those that are open are made to.
+-- How long the logs of each sum took. Sums of logs that an older version stored do not know it: upgrade.durations_from. To add it up
+-- takes a second for a million logs, and meanwhile no batch is stored, so the logs tell until a rebuild.
 ALTER TABLE total ADD COLUMN duration_ms INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE traffic_quarter ADD COLUMN duration_ms INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE traffic_hour ADD COLUMN duration_ms INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE traffic_day ADD COLUMN duration_ms INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE retention ADD COLUMN duration_ms INTEGER NOT NULL DEFAULT 0;
-UPDATE traffic_quarter SET duration_ms = (SELECT ifnull(sum(duration_ms), 0) FROM raw_log WHERE quarter = bucket
-    AND (traffic_quarter.user_id = 0 OR raw_log.user_id = traffic_quarter.user_id))
-WHERE bucket >= (SELECT closed_hour * 4 FROM closing);
-UPDATE total SET duration_ms = (SELECT ifnull(sum(duration_ms), 0) FROM traffic_quarter WHERE user_id = 0);
 
 -- Sums of everyone by the value of a dimension, by the day: of all logs in closed hours. They stay when the logs are gone.
 -- dimension: 1 worker, 2 peer, 3 protocol, 4 port, 5 ip_out, 6 error. value: a name.id (0: none), a number, or an address' bytes.
@@ -58,8 +55,20 @@ CREATE TABLE upgrade (
     -- Hours before this one have no users' sums any more, but for those whose logs are gone. 9223372036854775807: none has.
     user_hours_swept INTEGER NOT NULL
 ) STRICT;
-INSERT INTO upgrade SELECT 1, CASE WHEN EXISTS (SELECT 1 FROM raw_log) THEN unixepoch() + 120 ELSE 0 END, closed_hour,
+INSERT INTO upgrade SELECT 1, CASE WHEN EXISTS (SELECT 1 FROM raw_log) THEN unixepoch() + 120 ELSE 0 END,
+    max(closed_hour, (SELECT ifnull(min(max(quarter), unixepoch() / 900) / 4 + 1, 0) FROM raw_log)),
     CASE WHEN EXISTS (SELECT 1 FROM traffic_hour) THEN 0 ELSE 9223372036854775807 END FROM closing;
+
+-- Logs of the future, by a wrong clock, are few. They do not move durations_from, so their sums are made to know it.
+UPDATE traffic_quarter SET duration_ms = future.duration_ms FROM (
+    SELECT quarter, user_id, sum(duration_ms) AS duration_ms FROM raw_log
+    WHERE quarter >= (SELECT durations_from * 4 FROM upgrade) GROUP BY quarter, user_id
+    UNION ALL
+    SELECT quarter, 0, sum(duration_ms) FROM raw_log
+    WHERE quarter >= (SELECT durations_from * 4 FROM upgrade) GROUP BY quarter) AS future
+WHERE bucket = quarter AND traffic_quarter.user_id = future.user_id;
+UPDATE total SET duration_ms = (SELECT ifnull(sum(duration_ms), 0) FROM traffic_quarter
+    WHERE user_id = 0 AND bucket >= (SELECT durations_from * 4 FROM upgrade));
 
 -- From this version on, hours of users (traffic_hour, and rollup_chunk of tier 1, with user_id > 0) are made when the user's logs are
 -- about to be deleted; those of logs that are kept go, an hour at a time.

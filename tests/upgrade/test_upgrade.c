@@ -7,7 +7,8 @@
  *
  * Planted to see it fail: a step that commits before it says its version ("table retention already exists", at the
  * first cut between the two), and a program that knows the next schema; imports through the service that are not taken
- * over; logs of workers that are; logs taken over twice. */
+ * over; logs of workers that are; logs taken over twice; a rebuild that leaves `durations_from` as it is; a
+ * `durations_from` that follows a log of the future. */
 #include "support/campaign.h"
 #include "support/fixture.h"
 #include "support/ledger.h"
@@ -236,6 +237,64 @@ START_TEST(durations_of_an_upgraded_file)
 }
 END_TEST
 
+static void keep_up(struct store_writer *writer)
+{
+    struct fault fault;
+    bool more = true;
+    while (more)
+        ck_assert_int_eq(store_maintain(writer, LEDGER_NOW, LEDGER_KEEP, &more, &fault), OK);
+}
+
+/* A rebuild adds the durations up, so they outlive their logs. */
+START_TEST(a_rebuild_brings_durations_back)
+{
+    struct sqlite_rebuilt rebuilt;
+    struct fault fault;
+    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
+    plain_run(db, "UPDATE raw_log SET duration_ms = 1 + (quarter + line) % 1000");
+    sqlite3_close(db);
+    int64_t due = ask("SELECT sum(duration_ms) FROM raw_log");
+    int64_t from = ask("SELECT min(quarter) / 96 * 86400 FROM raw_log"),
+            to = ask("SELECT max(quarter) / 96 * 86400 + 86400 FROM raw_log");
+    store_writer_close(open_at("upgrade"));
+    ck_assert_int_gt(ask("SELECT durations_from FROM upgrade"), 0);
+    ck_assert_msg(sqlite_rebuild(folder, LEDGER_NOW, &(struct watch){0}, &rebuilt, &fault) == OK, "%s", fault.detail);
+    ck_assert_int_eq(ask("SELECT durations_from FROM upgrade"), 0);
+    ck_assert_int_eq(ask("SELECT duration_ms FROM total"), due);
+    check_verify();
+    struct store_writer *writer = open_writer(folder);
+    store_writer_set_retention(writer, &(struct store_retention){.raw_days = 3});
+    keep_up(writer);
+    store_writer_close(writer);
+    ck_assert_int_lt(ask("SELECT sum(duration_ms) FROM raw_log"), due);
+    ck_assert_int_eq(duration_of(from, to), due);
+}
+END_TEST
+
+/* A log of next week, by a wrong clock, does not keep the sums from knowing durations until then; its own know it. */
+START_TEST(durations_beside_a_log_of_the_future)
+{
+    static const char future[] = "SELECT sum(duration_ms) FROM traffic_quarter WHERE bucket = (SELECT max(quarter) FROM"
+                                 " raw_log)";
+    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
+    plain_run(db, "CREATE TEMP TABLE t AS SELECT * FROM raw_log LIMIT 1;"
+                  "UPDATE t SET quarter = max((SELECT max(quarter) FROM raw_log), unixepoch() / 900) + 672, line = "
+                  "1000, duration_ms = 4321;"
+                  "INSERT INTO raw_log SELECT * FROM t;"
+                  "INSERT INTO traffic_quarter SELECT quarter, u, count, bytes_sent, bytes_received, error_count,"
+                  " max_concurrency, second, second FROM t, (SELECT 0 AS u UNION SELECT user_id FROM t);"
+                  "UPDATE batch SET logs = logs + 1 WHERE id = (SELECT batch_id FROM t);"
+                  "UPDATE total SET count = total.count + t.count, bytes_sent = total.bytes_sent + t.bytes_sent,"
+                  " bytes_received = total.bytes_received + t.bytes_received, errors = errors + error_count FROM t");
+    sqlite3_close(db);
+    store_writer_close(open_at("upgrade"));
+    ck_assert_int_eq(ask(future), 2 * 4321); /* of everyone, of the user */
+    ck_assert_int_lt(ask("SELECT durations_from * 3600 FROM upgrade"),
+                     ask("SELECT max(closed_hour * 3600, unixepoch()) + 7200 FROM closing"));
+    check_verify();
+}
+END_TEST
+
 /* Version 0.1.0 made sums of users by the hour. They go, and so does their room; those of logs that are gone stay. */
 START_TEST(user_hours_of_an_upgraded_file)
 {
@@ -278,14 +337,6 @@ static int64_t count_by_worker(int64_t from)
     list_release(&list);
     store_reader_close(reader);
     return sum;
-}
-
-static void keep_up(struct store_writer *writer)
-{
-    struct fault fault;
-    bool more = true;
-    while (more)
-        ck_assert_int_eq(store_maintain(writer, LEDGER_NOW, LEDGER_KEEP, &more, &fault), OK);
 }
 
 #define KNOWN_FROM "(SELECT (durations_from + 23) / 24 FROM upgrade)"
@@ -644,6 +695,8 @@ int main(void)
     TCase *schema1 = add_case(suite, "schema 1", set_up_first), *schema2 = add_case(suite, "schema 2", set_up_second);
     tcase_add_test(schema1, an_upgraded_file_is_used_on);
     tcase_add_test(schema1, durations_of_an_upgraded_file);
+    tcase_add_test(schema1, a_rebuild_brings_durations_back);
+    tcase_add_test(schema1, durations_beside_a_log_of_the_future);
     tcase_add_test(schema1, user_hours_of_an_upgraded_file);
     tcase_add_loop_test(schema1, values_of_an_upgraded_file, 0, 2);
     tcase_add_test(schema1, a_reader_waits_for_the_upgrade);
