@@ -3,11 +3,13 @@
  * were before the damage.
  *
  * Planted to see it fail: a rebuild that does not empty traffic_hour ("recount() == 4926", "2464 differences"), a
- * verify that does not look at the total ("0 differences"). */
+ * verify that does not look at the total ("0 differences"), or not at the order of a part's logs (logs_out_of_order).
+ */
 #include "support/ledger.h"
 #include "support/fixture.h"
 #include "support/tape.h"
 #include "support/recount.h"
+#include "part/part.h"
 #include "rollup/pack.h"
 #include "store/sqlite/write/writer.h"
 #include "time/when.h"
@@ -717,6 +719,43 @@ static void take_packed_file(struct image *image)
 }
 
 /* The text of a name stands in the table and in its index: in one of them it is another now. */
+/* A whole part, with the right hash, whose logs are turned round: what a program that sorted wrongly would write. */
+static void turn_logs_round(sqlite3 *db)
+{
+    static struct part part;
+    static struct part_log logs[PART_LOGS];
+    struct buf bytes;
+    buf_init(&bytes, 1 << 20);
+    sqlite3_stmt *pick = NULL, *put = NULL;
+    sqlite3_prepare_v2(db, "SELECT id, columns FROM log_part WHERE last_second > first_second LIMIT 1", -1, &pick,
+                       NULL);
+    sqlite3_prepare_v2(db, "UPDATE log_part SET columns = ?2 WHERE id = ?1", -1, &put, NULL);
+    ck_assert_int_eq(sqlite3_step(pick), SQLITE_ROW);
+    ck_assert(part_open(&part, sqlite3_column_blob(pick, 1), (size_t)sqlite3_column_bytes(pick, 1)));
+    for (size_t i = 0; i < part.logs; i++)
+        part_log(&part, i, &logs[part.logs - 1 - i]);
+    ck_assert_int_eq(part_write(&bytes, logs, part.logs), OK);
+    sqlite3_bind_int64(put, 1, sqlite3_column_int64(pick, 0));
+    sqlite3_bind_blob(put, 2, bytes.data, (int)bytes.len, SQLITE_STATIC);
+    sqlite3_finalize(pick);
+    ck_assert_int_eq(sqlite3_step(put), SQLITE_DONE);
+    sqlite3_finalize(put);
+    buf_release(&bytes);
+}
+
+START_TEST(logs_out_of_order_are_named)
+{
+    struct told told;
+    image_write(&ground, folder);
+    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
+    turn_logs_round(db);
+    sqlite3_close(db);
+    ck_assert_int_gt(verify(&told, 0).differences, 0);
+    ck_assert_str_eq(told.first.table, "log_part");
+    ck_assert_msg(strstr(told.words, "its logs are not in order of time") != NULL, "%s", told.words);
+}
+END_TEST
+
 START_TEST(an_index_that_lies_is_named)
 {
     struct image image = {0};
@@ -922,6 +961,7 @@ int main(void)
     tcase_add_test(tcase, sums_before_orders_matter);
     tcase_add_test(tcase, a_domain_over_two_chunks_is_named);
     tcase_add_test(tcase, entries_out_of_order_are_named);
+    tcase_add_test(tcase, logs_out_of_order_are_named);
     tcase_add_test(tcase, an_index_that_lies_is_named);
     tcase_add_test(tcase, a_damaged_page_is_seen);
     tcase_add_test(tcase, what_is_no_database_is_refused);

@@ -228,7 +228,9 @@ static bool is_outside(const struct packed_cursor *cursor)
            sqlite3_column_int64(cursor->statement, 5) < cursor->quarters.from;
 }
 
-/* Goes to the first log of the quarters, of logs in order of time. */
+/* Goes to the first log of the quarters. A part's logs are in order of time: write/compact.c sorts them before it
+ * writes, part_open refuses a part that is not as it was written, and verify looks at the order of each (care/parts.c).
+ */
 static void find_first(struct packed_cursor *cursor)
 {
     size_t end = cursor->part.logs;
