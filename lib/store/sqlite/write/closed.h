@@ -28,6 +28,13 @@ struct packing {
     int64_t logs;         /* raw logs read to close hours, since the start */
 };
 
+/* A slice reads or moves so many logs, at least one: one for several entries of a slice of packing, as it costs more.
+ * docs/bench/studies.md has the figures. */
+static inline int64_t sqlite_slice_logs(const struct packing *packing)
+{
+    return packing->slice_entries < 16 ? 1 : (int64_t)packing->slice_entries / 8;
+}
+
 /* The days from which logs, hours and days are kept (the table retention): buckets of tier 2. */
 struct horizons {
     int64_t raw_from;

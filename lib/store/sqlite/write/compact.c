@@ -13,9 +13,6 @@
 
 #define QUARTERS_OF_DAY (WHEN_DAY / WHEN_QUARTER)
 
-/* A slice moves one log for so many entries of a slice of packing. docs/bench/studies.md has the figures. */
-#define ENTRIES_PER_LOG 8
-
 /* Until a part has as many, further logs of its user and day are put into it. */
 #define FULL_PART_LOGS (PART_LOGS / 2)
 
@@ -218,7 +215,7 @@ static enum err take_small_parts(struct sqlite_writer *writer, int64_t day, stru
 static enum err move_some(struct sqlite_writer *writer, int64_t day, struct fault *fault)
 {
     struct writer_compact *compact = &writer->compact;
-    int64_t user = 0, most = max64(1, (int64_t)writer->closed.packing.slice_entries / ENTRIES_PER_LOG);
+    int64_t user = 0, most = sqlite_slice_logs(&writer->closed.packing);
     compact->count = 0;
     enum err err =
         sqlite_users_until(writer, day * QUARTERS_OF_DAY, QUARTERS_OF_DAY, 0, most / QUARTERS_OF_DAY, &user, fault);

@@ -8,9 +8,6 @@
 
 #include "base/banned.h"
 
-/* A slice reads one log for so many entries of a slice of packing. */
-#define ENTRIES_PER_LOG 8
-
 static int64_t first_quarter(const struct user_walk *walk)
 {
     return walk->bucket * (tier_width(walk->tier) / WHEN_QUARTER);
@@ -101,7 +98,7 @@ static enum err choose_users(struct sqlite_writer *writer, struct user_walk *wal
 enum err sqlite_users_next(struct sqlite_writer *writer, struct fault *fault)
 {
     struct user_walk *walk = &writer->closed.walk;
-    int64_t most = max64(1, (int64_t)writer->closed.packing.slice_entries / ENTRIES_PER_LOG);
+    int64_t most = sqlite_slice_logs(&writer->closed.packing);
     enum err err = walk->user_to ? OK : choose_users(writer, walk, most, fault);
     if (!err)
         err = add_some(writer, walk, most, fault);
