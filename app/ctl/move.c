@@ -324,7 +324,7 @@ static int open_target(struct moving *moving)
 {
     struct fault fault;
     if (store_writer_open(moving->to, &moving->writer, &fault) ||
-        store_writer_set_wake(moving->writer, &(struct store_wake){NULL, wake}, &fault))
+        store_writer_set_wake(moving->writer, &(struct store_wake){.wake = wake}, &fault))
         return ctl_fault(&fault);
     return CTL_OK;
 }

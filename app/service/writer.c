@@ -307,13 +307,33 @@ static void wake(void *ctx)
     pthread_mutex_unlock(&writer->lock);
 }
 
+/* From the store's own thread. */
+static void tell(void *ctx, enum store_news news, const char *words)
+{
+    (void)ctx;
+    static const struct {
+        enum log_level level;
+        const char *event;
+    } lines[] = {
+        [STORE_STUCK] = {LEVEL_ERROR, "spool_stuck"},
+        [STORE_GOES_ON] = {LEVEL_INFO, "spool_goes_on"},
+        [STORE_PUT_ASIDE] = {LEVEL_ERROR, "block_put_aside"},
+        [STORE_DIFFERS] = {LEVEL_ERROR, "replica_differs"},
+    };
+    struct log_line line;
+    log_begin(&line, lines[news].level, lines[news].event);
+    if (words[0])
+        log_cstr(&line, "detail", words);
+    log_end(&line);
+}
+
 enum err writer_start(struct store_writer *store, const struct writer_options *options, struct writer **ret_writer,
                       struct fault *fault)
 {
     struct writer *writer = writer_new(store, options);
     if (!writer)
         return fault_set(fault, ERR_UNAVAILABLE, "no memory for the writer");
-    if (store_writer_set_wake(store, &(struct store_wake){writer, wake}, fault)) {
+    if (store_writer_set_wake(store, &(struct store_wake){writer, wake, tell}, fault)) {
         writer_free(writer);
         return fault->err;
     }

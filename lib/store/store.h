@@ -108,10 +108,19 @@ enum err store_maintain(struct store_writer *writer, int64_t now, int64_t idempo
  * deleted. */
 void store_writer_set_retention(struct store_writer *writer, const struct store_retention *retention);
 
-/* Who is told, from any thread, that store_maintain has something to do. */
+/* What happened to logs on their way from this machine to another engine. */
+enum store_news {
+    STORE_STUCK,     /* something keeps them; told once, until they go on */
+    STORE_GOES_ON,   /* nothing does any more */
+    STORE_PUT_ASIDE, /* the engine refused a block of them for what it holds; the others go on */
+    STORE_DIFFERS,   /* it does not have what it took */
+};
+
+/* Who is told, from any thread, that store_maintain has something to do, and what an operator should know. */
 struct store_wake {
     void *ctx;
     void (*wake)(void *ctx);
+    void (*tell)(void *ctx, enum store_news news, const char *words); /* NULL: nobody wants to know */
 };
 
 /* From now on, until the writer is closed, the engine may work in threads of its own, and calls `wake` when it needs

@@ -91,7 +91,12 @@ enum err blocks_send(const struct blocks *blocks, enum blocks_part part, struct 
              is_logs ? log_block_columns() : sum_block_columns());
     const struct buf *body = &blocks->body[part];
     struct http_statement statement = {.url = url, .sql = sql, .body = body->data, .body_bytes = body->len};
-    return http_run(client, &statement, ret_reply, fault);
+    enum err err = http_run(client, &statement, ret_reply, fault);
+    if (err || ret_reply->body_bytes == 0)
+        return err;
+    ret_reply->outcome = HTTP_AWAY;
+    return fault_set(fault, ERR_UNAVAILABLE, "%s acknowledged a block with words, as no ClickHouse does: %.80s", url,
+                     ret_reply->body);
 }
 
 /* Numbers of ClickHouse's dbms/src/Common/ErrorCodes.cpp, which never change. */

@@ -52,6 +52,7 @@ struct shipper {
     int64_t tried_at_ms;
     bool is_in_doubt; /* some replica may have taken the block that is being shipped, and did not say so */
     struct spool_target target;
+    bool is_stuck; /* something keeps it from shipping, as was told */
     struct upkeep upkeep;
     struct spool_audit audit;
 
@@ -103,11 +104,22 @@ static void wish_target(struct shipper *shipper)
     shipper->wake.wake(shipper->wake.ctx);
 }
 
-/* Says what keeps it from shipping, or that nothing does any more; each only once. */
+static void tell(const struct shipper *shipper, enum store_news news, const char *words)
+{
+    if (shipper->wake.tell)
+        shipper->wake.tell(shipper->wake.ctx, news, words);
+}
+
+/* Says what keeps it from shipping, or that nothing does any more; each only once. Other words of the same trouble,
+ * such as how long a server did not answer, are no news. */
 static void tell_trouble(struct shipper *shipper, const char *trouble)
 {
     struct spool_target *target = &shipper->target;
-    if (strncmp(target->trouble, trouble, sizeof target->trouble - 1) == 0 && (trouble[0] || !target->trouble[0]))
+    bool is_stuck = trouble[0] != '\0';
+    if (is_stuck != shipper->is_stuck)
+        tell(shipper, is_stuck ? STORE_STUCK : STORE_GOES_ON, trouble);
+    shipper->is_stuck = is_stuck;
+    if (strncmp(target->trouble, trouble, sizeof target->trouble - 1) == 0 && (is_stuck || !target->trouble[0]))
         return;
     snprintf(target->trouble, sizeof target->trouble, "%s", trouble);
     wish_target(shipper);
@@ -333,6 +345,8 @@ static enum err ship_block(struct shipper *shipper, const struct spool_block *bl
     shipper->is_in_doubt = false;
     if (shipper->doubtful_until < block->number)
         shipper->doubtful_until = block->number; /* should the outcome get lost */
+    if (outcome.state == SPOOL_ASIDE)
+        tell(shipper, STORE_PUT_ASIDE, outcome.detail);
     wish_outcome(shipper, &outcome);
     return OK;
 }
@@ -438,10 +452,13 @@ static void keep_up(struct shipper *shipper)
                                 .config = shipper->config,
                                 .servers = &shipper->servers,
                                 .replica = shipper->target.replica};
+    int64_t differences = shipper->audit.differences;
     bool audited = false;
     struct fault ignored;
     enum err err = upkeep_run(&shipper->upkeep, &deleting, shipper->spool, shipper->doubtful_until, &shipper->audit,
                               &audited, &ignored);
+    if (shipper->audit.differences > differences)
+        tell(shipper, STORE_DIFFERS, shipper->audit.words);
     if (!err && audited)
         wish_audit(shipper);
 }

@@ -96,10 +96,11 @@ static enum err check_room(struct clickhouse_writer *writer, struct fault *fault
     enum err err = spool_bytes(writer->spool, &bytes, fault);
     writer->is_full = !err && bytes > writer->limit_bytes;
     if (writer->is_full)
-        err = fault_set(fault, ERR_UNAVAILABLE,
-                        "the spool has reached its limit (spool_limit_mib is %lld): ClickHouse does not take what is in"
-                        " it",
-                        (long long)(writer->limit_bytes >> 20));
+        err = fault_set(
+            fault, ERR_UNAVAILABLE,
+            "the spool has reached its limit (clickhouse_spool_limit_mib is %lld): ClickHouse does not take what is in"
+            " it",
+            (long long)(writer->limit_bytes >> 20));
     return err;
 }
 

@@ -1,0 +1,175 @@
+#!/usr/bin/env bash
+# test_faults.sh: what a server may do wrong, and a machine that ships to it, while the service runs: a batch is taken all
+# the same, a report is refused whole, with Retry-After, the log and the metrics tell it, and once it is over each batch counts
+# once. A proxy (proxy.py) stands between the service and its server. Elsewhere: test_care has what --check-config, doctor and
+# verify say; campaigns.py has cuts at each byte, and a second replica.
+#
+# Seen to fail:
+#   blocks_send that takes any 200 for an acknowledgement -> "FAIL words in place of an answer: the log says why"
+. "${BASH_SOURCE[0]%/*}/serve.bash"
+
+make_own 1x1
+data=$tmp/a spoil=$tmp/spoil server=$ANALYTICS_CLICKHOUSE_URLS
+export ANALYTICS_CLICKHOUSE_TIMEOUT_MS=2000
+: >"$spoil"
+python3 tests/clickhouse/proxy.py "$server" "$spoil" >"$tmp/proxy" 2>"$tmp/proxy.log" &
+proxy=$!
+# shellcheck disable=SC2154 # $tmp, $own: serve.bash
+trap 'kill $proxy $serve 2>/dev/null; wait; tools/clickhouse.sh kill "$own"; rm -rf "$tmp"' EXIT
+
+# await WHAT COMMAND…: until it is true; far longer than any machine takes.
+await() {
+    local what=$1 i
+    shift
+    for ((i = 0; i < 1200; i++)); do
+        ! "$@" || { CHECKS=$((CHECKS + 1)) && return; }
+        sleep 0.1
+    done
+    verdict "$what" "not within two minutes: $(cat "$spoil"), $(tail -n 3 "$tmp/log")"
+    finish
+}
+await 'the proxy listens' [ -s "$tmp/proxy" ]
+ANALYTICS_CLICKHOUSE_URLS=$(<"$tmp/proxy")
+ctl() { "$BUILD/analyticsctl" --data "$data" "$@" 2>&1; }
+serve_a() { start --engine clickhouse --clickhouse-url "$ANALYTICS_CLICKHOUSE_URLS" --data "$data"; }
+report() { # PATH: its status, and what Retry-After says
+    curl -s -o "$tmp/answer" -w '%{http_code} %header{retry-after}' -H "x-api-key: $(<"$data/keys/admin.key")" \
+        "http://127.0.0.1:$PORT/analytics/$1?from=2026-03-15&to=2026-03-15"
+}
+metric() { # NAME VALUE
+    report metrics >/dev/null
+    grep -qx "$1 $2" "$tmp/answer"
+}
+logged() { grep -q "$1" <(tail -n +"$((lines + 1))" "$tmp/log"); }
+keys=0
+begin() { lines=$(wc -l <"$tmp/log"); }
+is_counted() { [ "$(count "$data")" = "$(counts "$expected")" ]; }
+refused() { [[ $(report "$1") == '503 1' ]]; }
+
+serve_a
+is 'a batch' 204 "$(post "$data" k0)"
+expected=12
+await 'its report' is_counted
+
+# ---- the shipper's way: each batch waits until the fault is over, and then counts once
+
+over() {
+    : >"$spoil"
+    expected=$((expected + 12))
+    await "$1: the batch counts once it is over" is_counted
+    await "$1: logs go on" logged ' spool_goes_on'
+    await "$1: the metric tells it" metric analytics_spool_stuck 0
+}
+keeps() { # WHAT WORDS [SPOILED]: something keeps logs from ClickHouse; the log says WORDS
+    begin
+    echo "${3:-}" >"$spoil"
+    keys=$((keys + 1))
+    is "$1: a batch is taken" 204 "$(post "$data" "k$keys")"
+    await "$1: the log says why" logged " spool_stuck detail=.*$2"
+    await "$1: a report is refused" refused requests
+    await "$1: the metric tells it" metric analytics_spool_stuck 1
+    verdict "$1: status tells it" "$(ctl status | grep -q "$2" || ctl status)"
+}
+insert='INSERT%20INTO%20log'
+complaint() { echo "Code: $1, e.displayText() = DB::Exception: $2, e.what() = DB::Exception"; }
+while IFS='|' read -r what words spoiled; do
+    keeps "$what" "$words" "$spoiled"
+    over "$what"
+done <<END
+a refused password|Wrong password|refuse $insert $(complaint 193 'Wrong password for user analytics')
+a replica that is read-only|readonly mode|refuse $insert $(complaint 242 'Table is in readonly mode')
+a full disk at the server|not enough space|refuse $insert $(complaint 243 'Cannot reserve 1.00 MiB, not enough space')
+words in place of an answer|with words|wrong $insert <html>It works!</html>
+a hung server|no answer of ClickHouse|hang $insert
+sums that are refused|not enough space|refuse INSERT%20INTO%20sums $(complaint 243 'not enough space')
+END
+
+begin
+query 1 'RENAME TABLE log TO elsewhere'
+keeps 'a table that is missing' "log doesn't exist"
+query 1 'RENAME TABLE elsewhere TO log'
+over 'a table that is missing'
+
+tools/clickhouse.sh stop "$own" zookeeper
+keeps 'ZooKeeper away' ClickHouse
+tools/clickhouse.sh start "$own" zookeeper
+over 'ZooKeeper away'
+
+# ---- the reports' way: never a part of an answer
+
+while IFS='|' read -r what words spoiled; do
+    begin
+    echo "$spoiled" >"$spoil"
+    is "$what, a chart" '503 1' "$(report requests)"
+    is "$what, a list" '503 1' "$(report domains)"
+    verdict "$what: the log says it" "$(logged "$words" || tail -n 2 "$tmp/log")"
+    : >"$spoil"
+    is "$what: over" "$(counts "$expected")" "$(count "$data")"
+done <<END
+a refused password|Wrong password|refuse sum(count) $(complaint 193 'Wrong password for user analytics_reports')
+an answer cut short|no answer of ClickHouse|cut sum(count)
+an answer of no JSON|something else|wrong sum(count) <html>It works!</html>
+JSON that ends early|something else|wrong sum(count) {"data":[["1
+JSON with fewer rows than it says|something else|wrong sum(count) {"data":[],"rows":1}
+JSON of other columns|something else|wrong sum(count) {"data":[["1"]],"rows":1}
+a hung server|no answer of ClickHouse|hang sum(count)
+END
+
+# ---- a clock that is wrong
+
+echo "wrong now() {\"data\":[[\"$(($(date +%s) + 7200))\"]],\"rows\":1}" >"$spoil"
+words=$("$BUILD/analytics-ingest" --data "$data" --check-config 2>&1 || echo "status $?")
+has 'a clock that is two hours fast' "the clock of $ANALYTICS_CLICKHOUSE_URLS is 7" "$words"
+has 'is a fault' 'status 2' "$words"
+: >"$spoil"
+
+# ---- a block that is refused for what it holds: the others go on
+
+begin
+echo "refuse $insert $(complaint 117 'Incorrect data')" >"$spoil"
+is 'a batch that is refused for what it holds' 204 "$(post "$data" aside)"
+await 'is logged' logged ' block_put_aside detail=.*Incorrect data'
+await 'the metric tells it' metric analytics_spool_put_aside_blocks 1
+: >"$spoil"
+is 'the next batch' 204 "$(post "$data" next)"
+expected=$((expected + 12))
+await 'counts alone' is_counted
+stop
+has 'it is sent again' '1 block is sent again' "$(ctl blocks --retry)"
+expected=$((expected + 12))
+
+# ---- another machine with the same number
+
+lines=0
+"$SOURCE/serve" --no-setup --build-dir "$BUILD" --port "$PORT" --query-processes 1 --engine clickhouse --data "$tmp/b" \
+    --clickhouse-url "$ANALYTICS_CLICKHOUSE_URLS" >"$tmp/log" 2>&1 &
+serve=$!
+await 'another data folder of the same number is told' logged ' spool_stuck detail="another data folder ships'
+is 'its batches are taken' 204 "$(post "$tmp/b" k1)"
+stop
+
+# ---- a full spool
+
+export ANALYTICS_CLICKHOUSE_SPOOL_LIMIT_MIB=1
+serve_a
+await 'the block that was put aside counts, that of the other machine does not' is_counted
+begin
+echo "refuse $insert $(complaint 243 'not enough space')" >"$spoil"
+python3 -c 'import json; print(json.dumps({"logs": [{"ts": "2026-03-15 10:15:00", "user_id": 1, "order_id": n + 1, "count": 1,
+    "domain": "a%d.example" % n, "worker": "w" * 40 + str(n)} for n in range(5000)]}))' >"$tmp/large.json"
+for ((i = 0; i < 40; i++)); do
+    answer=$(curl -s -o /dev/null -w '%{http_code} %header{retry-after}' -H "x-api-key: $(<"$data/keys/worker.key")" \
+        -H 'content-type: application/json' -H "idempotency-key: large-$i" --data-binary "@$tmp/large.json" \
+        "http://127.0.0.1:$PORT/analytics/ingest")
+    [ "$answer" = '204 ' ] || break
+    expected=$((expected + 5000))
+done
+is 'a full spool refuses batches' '503 1' "$answer"
+await 'the log says it' logged 'write_failed.*the spool has reached its limit'
+await 'the metric tells it' metric analytics_writer_healthy 0
+: >"$spoil"
+await 'all that was taken counts, nothing else' is_counted
+has_room() { [ "$(post "$data" last)" = 204 ]; }
+await 'there is room again' has_room
+stop
+finish
