@@ -4,8 +4,6 @@
 
 #include "time/when.h"
 
-#include <stdlib.h>
-
 #include "base/banned.h"
 
 #define GREATEST "AggregateFunction(max, Int64)"
@@ -58,7 +56,6 @@ void sum_block_begin(struct sum_block *block)
 void sum_block_release(struct sum_block *block)
 {
     tally_release(&block->sums);
-    free(block->durations);
     batch_release(&block->names);
     *block = (struct sum_block){0};
 }
@@ -68,26 +65,10 @@ void sum_block_release(struct sum_block *block)
 #define OF_QUARTERS (-1) /* in the place of an error */
 #define DAY_SHIFT 32     /* days before the numbers of domains */
 
-static bool grow_durations(struct sum_block *block)
+static void add(struct sum_block *block, struct tally_key key, const struct totals *totals)
 {
-    if (block->duration_room == block->sums.cap)
-        return true;
-    int64_t *durations = realloc(block->durations, block->sums.cap * sizeof *durations);
-    if (!durations)
-        return false;
-    block->durations = durations;
-    block->duration_room = block->sums.cap;
-    return true;
-}
-
-static void add(struct sum_block *block, struct tally_key key, const struct totals *totals, int64_t duration_ms)
-{
-    size_t count = block->sums.count, at = 0;
-    if (block->failed || tally_add(&block->sums, key, totals, &at) || !grow_durations(block)) {
-        block->failed = true;
-        return;
-    }
-    block->durations[at] = duration_ms + (at < count ? block->durations[at] : 0);
+    size_t at = 0;
+    block->failed = block->failed || tally_add(&block->sums, key, totals, &at);
 }
 
 void sum_block_put(struct sum_block *block, const struct log_text *log)
@@ -98,6 +79,7 @@ void sum_block_put(struct sum_block *block, const struct log_text *log)
                             .bytes_received = record->bytes_received,
                             .errors = record->error_count,
                             .max_concurrency = record->max_concurrency,
+                            .duration_ms = record->duration_ms,
                             .first = record->ts,
                             .last = record->ts};
     uint32_t domain = 0, error = 0;
@@ -107,9 +89,8 @@ void sum_block_put(struct sum_block *block, const struct log_text *log)
     if (totals_are_none(&block->all))
         block->day = record->ts / WHEN_DAY;
     totals_add(&block->all, &totals);
-    block->all_duration += record->duration_ms;
-    add(block, (struct tally_key){record->ts / WHEN_QUARTER, OF_QUARTERS}, &totals, record->duration_ms);
-    add(block, (struct tally_key){(record->ts / WHEN_DAY) << DAY_SHIFT | domain, error}, &totals, record->duration_ms);
+    add(block, (struct tally_key){record->ts / WHEN_QUARTER, OF_QUARTERS}, &totals);
+    add(block, (struct tally_key){(record->ts / WHEN_DAY) << DAY_SHIFT | domain, error}, &totals);
 }
 
 /* ---- as bytes ---- */
@@ -121,7 +102,7 @@ static void put_state(struct buf *column, int64_t value)
     native_put_uint(column, (uint64_t)value, 8);
 }
 
-static void put_sums(struct native_block *native, const struct totals *totals, int64_t duration_ms)
+static void put_sums(struct native_block *native, const struct totals *totals)
 {
     struct buf *to = native->columns;
     native_put_uint(&to[COLUMN_rows], 1, 8);
@@ -129,7 +110,7 @@ static void put_sums(struct native_block *native, const struct totals *totals, i
     native_put_uint(&to[COLUMN_bytes_sent], (uint64_t)totals->bytes_sent, 8);
     native_put_uint(&to[COLUMN_bytes_received], (uint64_t)totals->bytes_received, 8);
     native_put_uint(&to[COLUMN_error_count], (uint64_t)totals->errors, 8);
-    native_put_uint(&to[COLUMN_duration_ms], (uint64_t)duration_ms, 8);
+    native_put_uint(&to[COLUMN_duration_ms], (uint64_t)totals->duration_ms, 8);
     put_state(&to[COLUMN_max_concurrency], totals->max_concurrency);
     put_state(&to[COLUMN_first_ts], totals->first);
     put_state(&to[COLUMN_last_ts], totals->last);
@@ -161,7 +142,7 @@ static void put_entry(struct native_block *native, const struct sum_block *block
         put_names(native, batch_name(&block->names, (uint32_t)entry->key.domain),
                   batch_name(&block->names, (uint32_t)entry->key.error));
     }
-    put_sums(native, &entry->totals, block->durations[at]);
+    put_sums(native, &entry->totals);
 }
 
 enum err sum_block_end(const struct sum_block *block, uint64_t number, struct buf *ret_body)
@@ -172,7 +153,7 @@ enum err sum_block_end(const struct sum_block *block, uint64_t number, struct bu
     native_begin(&native, columns, COLUMN_COUNT);
     put_key(&native, SUM_BLOCK, block->day, (int64_t)number);
     put_names(&native, slice_of(""), slice_of(""));
-    put_sums(&native, &block->all, block->all_duration);
+    put_sums(&native, &block->all);
     for (size_t i = 0; i < block->sums.count; i++)
         put_entry(&native, block, i);
     enum err err = native_end(&native, ret_body);

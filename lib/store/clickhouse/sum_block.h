@@ -18,11 +18,8 @@ enum sum_kind {
 /* All-zero is an empty one. */
 struct sum_block {
     struct tally sums;
-    int64_t *durations; /* of each of the sums; as many as the tally has room for */
-    size_t duration_room;
     struct batch names;
     struct totals all;
-    int64_t all_duration;
     int64_t day; /* of the first log */
     bool failed; /* memory was short */
 };
