@@ -6,6 +6,7 @@
 #   bounds of blocks that are cut anew after a restart -> forgotten: "logs of replica 1: 0 missing, …; 4 too many"
 #   ship.c that never asks whether a block is there -> forgotten: "logs of replica 1: 0 missing, …; 2 too many"
 #   a current replica that takes a block in doubt for done and is asked at once -> doubt: "a report counts 11 requests, not 16"
+#   logs as TabSeparated in place of Native -> cuts: "logs of replica 1: 0 missing, …; 3 too many"
 #   audit.c without blocks_sync -> lags: "block 10 of 202604: … has 0 logs (…), and 1 (…) were shipped"
 . "${BASH_SOURCE[0]%/*}/serve.bash"
 
