@@ -204,7 +204,7 @@ START_TEST(each_power_cut)
     static const struct campaign campaign = {
         .ground = &ground, .run = rebuild_watched, .check = check_sound, .finish = finish};
     tape_seed(7);
-    campaign_cut(&campaign, 200, 300, reopen, 7);
+    campaign_cut(&campaign, 200, 150, reopen, 7);
 }
 END_TEST
 

@@ -31,15 +31,20 @@ static enum err add_log(void *ctx, const struct stored_log *log)
     return err ? err : sqlite_values_add(writer, log);
 }
 
-/* The hour, and those after it before `until` as long as the slice has room: they share its commit, and the rows of the
- * day's values. */
+/* The hour, and those with logs after it before `until`, as long as the slice has room: they share its commit, and the
+ * rows of the day's values. */
 static enum err pack_hours(struct sqlite_writer *writer, int64_t hour, int64_t until, struct fault *fault)
 {
     struct packing *packing = &writer->closed.packing;
     int64_t most = packing->logs + sqlite_slice_logs(packing);
     enum err err = sqlite_values_begin(writer, hour / 24, fault);
-    for (writer->closed.hour = hour; !err && writer->closed.hour < until && packing->logs < most;)
-        err = sqlite_each_log(writer, ALL_LOGS(writer->closed.hour++ * 4, 4), add_log, writer, fault);
+    writer->closed.hour = hour + 1;
+    for (int64_t before; !err && hour < until && packing->logs < most; hour++) {
+        before = packing->logs;
+        err = sqlite_each_log(writer, ALL_LOGS(hour * 4, 4), add_log, writer, fault);
+        if (packing->logs > before)
+            writer->closed.hour = hour + 1;
+    }
     if (!err)
         err = sqlite_values_put(writer, fault);
     if (!err)
@@ -303,42 +308,42 @@ enum err sqlite_open_again(struct sqlite_writer *writer, struct fault *fault)
 /* ---- a slice ---- */
 
 /* What a slice goes on with: hours, or a part of a day. */
-struct due {
+struct next_slice {
     bool is_day;
     int64_t hour;  /* the next one that has logs */
     int64_t limit; /* hours before it may be closed */
 };
 
 /* Days before it have no open hour with logs. */
-static int64_t day_limit(const struct due *due)
+static int64_t day_limit(const struct next_slice *next)
 {
-    return min64(due->hour, due->limit) / 24;
+    return min64(next->hour, next->limit) / 24;
 }
 
-static enum err work(struct sqlite_writer *writer, const struct due *due, struct fault *fault)
+static enum err work(struct sqlite_writer *writer, const struct next_slice *next, struct fault *fault)
 {
     enum err err = writer->closed.packing.clean ? OK : drop_half_packed(writer, fault);
     if (err)
         return err;
-    if (due->is_day) {
+    if (next->is_day) {
         /* First all hours of these days, empty ones too: from now on a log of one of them is late. */
-        writer->closed.hour = max64(writer->closed.hour, day_limit(due) * 24);
-        err = pack_days(writer, day_limit(due), fault);
+        writer->closed.hour = max64(writer->closed.hour, day_limit(next) * 24);
+        err = pack_days(writer, day_limit(next), fault);
     } else {
-        err = pack_hours(writer, due->hour, min64(due->limit, (due->hour / 24 + 1) * 24), fault);
+        err = pack_hours(writer, next->hour, min64(next->limit, (next->hour / 24 + 1) * 24), fault);
     }
     return err ? err : set_closed(writer, fault);
 }
 
 /* In one transaction; after a failure everything is as before. */
-static enum err run_slice(struct sqlite_writer *writer, const struct due *due, struct fault *fault)
+static enum err run_slice(struct sqlite_writer *writer, const struct next_slice *next, struct fault *fault)
 {
     int64_t closed_hour = writer->closed.hour, closed_day = writer->closed.day;
     fold_clear(&writer->pack.entries);
     fold_clear(&writer->traffic.sums);
     enum err err = db_begin(&writer->db, fault);
     if (!err)
-        err = work(writer, due, fault);
+        err = work(writer, next, fault);
     if (!err)
         err = db_commit(&writer->db, fault);
     if (!err)
@@ -366,20 +371,20 @@ static enum err hour_limit(struct sqlite_writer *writer, int64_t now, int64_t *r
 
 enum err sqlite_close_next(struct sqlite_writer *writer, int64_t now, bool *ret_more, struct fault *fault)
 {
-    struct due due = {0};
+    struct next_slice next = {0};
     *ret_more = false;
     if (now < writer->closed.since)
         return OK;
-    enum err err = hour_limit(writer, now, &due.limit, fault);
+    enum err err = hour_limit(writer, now, &next.limit, fault);
     if (!err)
-        err = sqlite_lookup(&writer->db, W_NEXT_HOUR, writer->closed.hour, INT64_MAX, &due.hour, fault);
+        err = sqlite_lookup(&writer->db, W_NEXT_HOUR, writer->closed.hour, INT64_MAX, &next.hour, fault);
     if (err)
         return err;
-    due.is_day = writer->closed.hour > 0 && writer->closed.day < day_limit(&due);
-    if (!due.is_day && due.hour >= due.limit)
+    next.is_day = writer->closed.hour > 0 && writer->closed.day < day_limit(&next);
+    if (!next.is_day && next.hour >= next.limit)
         return OK;
     if (writer->closed.hour == 0) /* the first time: nothing older has logs */
-        writer->closed.day = due.hour / 24;
+        writer->closed.day = next.hour / 24;
     *ret_more = true;
-    return run_slice(writer, &due, fault);
+    return run_slice(writer, &next, fault);
 }
