@@ -46,11 +46,23 @@ TCase *suite_case(Suite *suite, const char *name)
     return tcase;
 }
 
-int suite_run(Suite *suite)
+static int run(Suite *suite, bool together)
 {
     SRunner *runner = srunner_create(suite);
+    if (together)
+        srunner_set_fork_status(runner, CK_NOFORK);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int suite_run(Suite *suite)
+{
+    return run(suite, false);
+}
+
+int suite_run_together(Suite *suite)
+{
+    return run(suite, is_sanitized());
 }

@@ -15,6 +15,10 @@ TCase *suite_case(Suite *suite, const char *name);
 /* Runs the suite; main() returns what it gives. */
 int suite_run(Suite *suite);
 
+/* The same, of cases that leave nothing behind for the next one: under sanitizers all of them in one process. There the
+ * beginning and the end of a process, which looks for leaks, cost 50 ms, and some suites have hundreds of cases. */
+int suite_run_together(Suite *suite);
+
 /* A variable that `make check` sets, ANALYTICS_SRCDIR for one. The test fails without it. */
 const char *environment(const char *name);
 

@@ -70,5 +70,5 @@ int main(void)
     TCase *tcase = suite_case(suite, "accept");
 
     tcase_add_loop_test(tcase, csv_for_who_asks, 0, ROWS(headers));
-    return suite_run(suite);
+    return suite_run_together(suite);
 }

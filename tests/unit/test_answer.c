@@ -66,5 +66,5 @@ int main(void)
     TCase *tcase = suite_case(suite, "answer");
     tcase_add_loop_test(tcase, reads, 0, sizeof rows / sizeof *rows);
     tcase_add_test(tcase, cuts);
-    return suite_run(suite);
+    return suite_run_together(suite);
 }

@@ -481,5 +481,5 @@ int main(void)
     tcase_add_test(tcase, closed_is_to_the_second);
     tcase_add_test(tcase, another_file_has_other_tags);
     tcase_add_test(tcase, a_tag_and_its_report_are_of_one_moment);
-    return suite_run(suite);
+    return suite_run_together(suite);
 }

@@ -537,5 +537,5 @@ int main(void)
     tcase_add_test(tcase, stops_when_idle);
     tcase_add_test(tcase, stops_on_a_socket_made_blocking);
     tcase_add_test(tcase, starts_on_unix_sockets_only);
-    return suite_run(suite);
+    return suite_run_together(suite);
 }

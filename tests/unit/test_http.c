@@ -463,5 +463,5 @@ int main(void)
     tcase_add_test(tcase, user_without_id);
     tcase_add_test(tcase, order_of_checks);
     tcase_add_test(tcase, health_without_database);
-    return suite_run(suite);
+    return suite_run_together(suite);
 }

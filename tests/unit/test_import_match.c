@@ -245,5 +245,5 @@ int main(void)
     tcase_add_test(match, parts_of_one_hash_add_up);
     tcase_add_test(keys, keys_are_read_in_one_way_only);
     tcase_add_test(keys, the_longest_key_has_room);
-    return suite_run(suite);
+    return suite_run_together(suite);
 }

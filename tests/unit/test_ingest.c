@@ -538,5 +538,5 @@ int main(void)
     Suite *suite = suite_create("ingest");
     tcase_add_test(add_ingest(suite, "sqlite", set_up_sqlite), refuses_sums_that_overflow); /* memory has no totals */
     add_ingest(suite, "memory", set_up_memory);
-    return suite_run(suite);
+    return suite_run_together(suite);
 }

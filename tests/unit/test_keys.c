@@ -1107,5 +1107,5 @@ static Suite *keys_suite(void)
 
 int main(void)
 {
-    return suite_run(keys_suite());
+    return suite_run_together(keys_suite());
 }

@@ -280,5 +280,5 @@ int main(void)
     tcase_add_checked_fixture(stored, setup, teardown);
     tcase_add_test(stored, what_is_stored_is_not_stored_again);
     tcase_add_test(stored, marks_outlive_other_keys);
-    return suite_run(suite);
+    return suite_run_together(suite);
 }

@@ -724,5 +724,5 @@ int main(void)
     tcase_add_test(tcase, nobody_counts_nobody_answers);
     tcase_add_loop_test(tcase, a_silent_writer_is_not_well, 0, ROWS(signs));
     tcase_add_test(tcase, nobody_counts);
-    return suite_run(suite);
+    return suite_run_together(suite);
 }

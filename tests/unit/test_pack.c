@@ -259,5 +259,5 @@ int main(void)
     tcase_add_test(tcase, read_by_hand);
     tcase_add_test(tcase, ceiling);
     tcase_add_test(tcase, sums_of_damage);
-    return suite_run(suite);
+    return suite_run_together(suite);
 }

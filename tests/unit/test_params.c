@@ -529,5 +529,5 @@ int main(void)
     tcase_add_test(tcase, bounds_domain);
     tcase_add_test(tcase, bounds_error);
     tcase_add_test(tcase, bounds_search);
-    return suite_run(suite);
+    return suite_run_together(suite);
 }

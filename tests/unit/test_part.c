@@ -139,5 +139,5 @@ int main(void)
     tcase_add_test(tcase, one_log_by_hand);
     tcase_add_loop_test(tcase, logs_come_back, 0, 200);
     tcase_add_test(tcase, a_flipped_byte_is_seen);
-    return suite_run(suite);
+    return suite_run_together(suite);
 }

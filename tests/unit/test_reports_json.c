@@ -853,5 +853,5 @@ int main(void)
     add_reports(suite, "sqlite", set_up_sqlite);
     TCase *memory = add_reports(suite, "memory", set_up_memory);
     tcase_add_loop_test(memory, unknown_durations_are_null, 0, ROWS(unknown));
-    return suite_run(suite);
+    return suite_run_together(suite);
 }

@@ -165,5 +165,5 @@ int main(void)
     tcase_add_test(tcase, knows_what_was_asked);
     tcase_add_test(tcase, forgets_what_was_not_used);
     tcase_add_test(tcase, stays_within_its_bytes);
-    return suite_run(suite);
+    return suite_run_together(suite);
 }

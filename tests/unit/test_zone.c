@@ -703,5 +703,5 @@ int main(void)
     tcase_add_test(tcase, slim_files_say_the_same);
     tcase_add_loop_test(tcase, files_that_are_no_zones, 0, ROWS(files));
     tcase_add_test(tcase, no_database_is_the_servers_fault);
-    return suite_run(suite);
+    return suite_run_together(suite);
 }
