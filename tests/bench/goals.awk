@@ -50,7 +50,7 @@ file == "mixed.tsv" { key = $2 ", " $3; n[$1, key]++; p99[$1, key, n[$1, key]] =
 file == "throughput.tsv" { m[$1]++; rps[$1, m[$1]] = $2 / $3; bad += $7 }
 file == "size.tsv" && $1 == big { bytes = $2 / $3 }
 file == "size.tsv" && $1 == 1 { sparse_bytes = $2 / $3 }
-file == "store-1.csv" && FNR > 1 { split($0, cell, ","); store_us += cell[2]; store_rows++ }
+file == "store-1.csv" && FNR > 1 { split($0, figure, ","); store_us += figure[2]; store_rows++ }
 file == "memory.tsv" {
     memory_ingest = greater(memory_ingest, $2)
     memory_query = greater(memory_query, $3)
