@@ -133,10 +133,10 @@ def cuts(servers, service, senders):
     """Requests are cut at each kind of byte (in the long form: at each byte), answers too; after some of them the shipper is
     killed, so that the next one has to find out by itself.
 
-    A text format takes the first rows of a body that is cut only where the cut leaves whole rows, or is in the last column. With
-    TabSeparated and Content-Length, 18.16 answers 200 for these, and 500 (code 27) with nothing stored for any other byte: of the
-    19 columns of a log most places are such. So the last bytes are always among those that are cut: without its last digits, the
-    last row is stored as one of another block, and the block that is sent again counts twice."""
+    A text format takes the first rows of a body that is cut where the cut leaves whole rows, or is in the last column: with
+    TabSeparated and Content-Length, 18.16 answers 200 for these. Cuts in earlier columns, as far as they were tried, were refused
+    (code 27) with nothing stored. So the last bytes are always among those that are cut: without its last digits, the last row is
+    stored as one of another block, and the block that is sent again counts twice."""
     count = 0
     for table, request in watch_inserts(service, senders).items():
         kinds = sorted({kind for kind, *_ in kinds_of(*request)})

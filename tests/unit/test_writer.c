@@ -301,15 +301,26 @@ static void *stopper(void *ctx)
     return NULL;
 }
 
+/* Why a batch is refused while the queue is full. */
+static const char *refusal(struct store_item *item)
+{
+    struct writer_times times;
+    *item = (struct store_item){.batch = &batch, .caller = "worker"};
+    ck_assert_int_eq(writer_write(writer, item, &times), ERR_UNAVAILABLE);
+    return item->fault.detail;
+}
+
 START_TEST(stop_writes_what_is_queued)
 {
     pthread_t ids[MANY];
     pthread_t stop_id;
     enum err results[MANY];
+    struct store_item item;
 
-    start(MANY, 100, LONG_MS);
+    start(MANY - 1, 100, LONG_MS);
     fill_queue(ids, results, MANY - 1);
     ck_assert_int_eq(pthread_create(&stop_id, NULL, stopper, NULL), 0);
+    UNTIL(!strcmp(refusal(&item), "the writer is stopping"));
     ck_assert(!closed);
     (void)pthread_mutex_unlock(&gate);
     join(ids, MANY);

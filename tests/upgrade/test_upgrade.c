@@ -210,33 +210,6 @@ static int64_t duration_of(int64_t from, int64_t to)
     return totals.duration_ms;
 }
 
-/* Version 0.1.0 stored how long a log took, but did not add it up. So its logs tell, as long as they are there; and
- * what comes afterwards is added up. */
-START_TEST(durations_of_an_upgraded_file)
-{
-    struct ledger ledger = SCHEMA1_LEDGER;
-    struct fault fault;
-    bool more = true;
-    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
-    plain_run(db, "UPDATE raw_log SET duration_ms = 1 + (quarter + line) % 1000");
-    sqlite3_close(db);
-    int64_t due = ask("SELECT sum(duration_ms) FROM raw_log");
-    int64_t from = ask("SELECT min(quarter) * 900 FROM raw_log"),
-            to = ask("SELECT max(quarter) * 900 + 900 FROM raw_log");
-    struct store_writer *writer = open_at("upgrade");
-    ck_assert_int_eq(duration_of(from, to), due);
-    int64_t half = from + (to - from) / 2;
-    ck_assert_int_eq(duration_of(from, half) + duration_of(half, to), due);
-    ck_assert_int_eq(ledger_write(writer, &ledger, SCHEMA1_BATCHES + 1).result, OK);
-    store_writer_set_retention(writer, &(struct store_retention){.raw_days = 3});
-    while (more)
-        ck_assert_int_eq(store_maintain(writer, LEDGER_NOW, LEDGER_KEEP, &more, &fault), OK);
-    store_writer_close(writer);
-    ck_assert_int_eq(duration_of(from, to), DURATION_UNKNOWN);
-    check_verify();
-}
-END_TEST
-
 static void keep_up(struct store_writer *writer)
 {
     struct fault fault;
@@ -245,15 +218,42 @@ static void keep_up(struct store_writer *writer)
         ck_assert_int_eq(store_maintain(writer, LEDGER_NOW, LEDGER_KEEP, &more, &fault), OK);
 }
 
+/* Each log took some time; their sum. */
+static int64_t give_durations(void)
+{
+    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
+    plain_run(db, "UPDATE raw_log SET duration_ms = 1 + (quarter + line) % 1000");
+    sqlite3_close(db);
+    return ask("SELECT sum(duration_ms) FROM raw_log");
+}
+
+/* Version 0.1.0 stored how long a log took, but did not add it up. So its logs tell, as long as they are there; and
+ * what comes afterwards is added up. */
+START_TEST(durations_of_an_upgraded_file)
+{
+    struct ledger ledger = SCHEMA1_LEDGER;
+    int64_t due = give_durations();
+    int64_t from = ask("SELECT min(quarter) * 900 FROM raw_log"),
+            to = ask("SELECT max(quarter) * 900 + 900 FROM raw_log");
+    struct store_writer *writer = open_at("upgrade");
+    ck_assert_int_eq(duration_of(from, to), due);
+    int64_t half = from + (to - from) / 2;
+    ck_assert_int_eq(duration_of(from, half) + duration_of(half, to), due);
+    ck_assert_int_eq(ledger_write(writer, &ledger, SCHEMA1_BATCHES + 1).result, OK);
+    store_writer_set_retention(writer, &(struct store_retention){.raw_days = 3});
+    keep_up(writer);
+    store_writer_close(writer);
+    ck_assert_int_eq(duration_of(from, to), DURATION_UNKNOWN);
+    check_verify();
+}
+END_TEST
+
 /* A rebuild adds the durations up, so they outlive their logs. */
 START_TEST(a_rebuild_brings_durations_back)
 {
     struct sqlite_rebuilt rebuilt;
     struct fault fault;
-    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
-    plain_run(db, "UPDATE raw_log SET duration_ms = 1 + (quarter + line) % 1000");
-    sqlite3_close(db);
-    int64_t due = ask("SELECT sum(duration_ms) FROM raw_log");
+    int64_t due = give_durations();
     int64_t from = ask("SELECT min(quarter) / 96 * 86400 FROM raw_log"),
             to = ask("SELECT max(quarter) / 96 * 86400 + 86400 FROM raw_log");
     store_writer_close(open_at("upgrade"));
