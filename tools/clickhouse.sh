@@ -155,7 +155,7 @@ TIED=
 zookeeper_answers() {
     local port
     port=$(sed -n 's/^clientPort=//p' "$DIR/zookeeper/zoo.cfg")
-    (exec 3<>"/dev/tcp/127.0.0.1/$port" && printf srvr >&3 && timeout 1 cat <&3 | grep -q Mode:) 2>/dev/null
+    (exec 3<>"/dev/tcp/127.0.0.1/$port" && printf srvr >&3 && [[ $(timeout 1 cat <&3) == *Mode:* ]]) 2>/dev/null
 }
 
 server_answers() { # N

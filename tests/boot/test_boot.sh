@@ -189,7 +189,7 @@ box sh -c 'echo "threads = many" >>/etc/fonproxy-analytics/analytics.conf'
 verdict 'bad settings, the target' "$(box systemctl reload fonproxy-analytics.target 2>&1 || echo "the target's reload fails: the manual page says that it does not")"
 verdict 'bad settings, the service' "$(box systemctl reload analytics-ingest.service >/dev/null 2>&1 && echo 'its reload does not fail' || true)"
 verdict 'bad settings' "$([ "$(pids)" = "$before" ] || echo 'a program ended')"
-verdict 'bad settings' "$(box journalctl -b --no-pager -u analytics-ingest.service | grep -q 'threads' || echo 'the journal does not name the setting')"
+verdict 'bad settings' "$(box journalctl -b --no-pager -u analytics-ingest.service | contains 'threads' || echo 'the journal does not name the setting')"
 box sed -i '/^threads = many/d' /etc/fonproxy-analytics/analytics.conf
 no_load reloads lossless
 

@@ -68,7 +68,7 @@ keeps() { # WHAT WORDS [SPOILED]: something keeps logs from ClickHouse; the log 
     await "$1: the log says why" logged " spool_stuck detail=.*$2"
     await "$1: a report is refused" refused requests
     await "$1: the metric tells it" metric analytics_spool_stuck 1
-    verdict "$1: status tells it" "$(ctl status | grep -q "$2" || ctl status)"
+    verdict "$1: status tells it" "$(ctl status | contains "$2" || ctl status)"
 }
 insert='INSERT%20INTO%20log'
 complaint() { echo "Code: $1, e.displayText() = DB::Exception: $2, e.what() = DB::Exception"; }

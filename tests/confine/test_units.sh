@@ -87,7 +87,7 @@ enables fonproxy-analytics.target "$target"
 enables analytics-query@5.service "fonproxy-analytics.target.wants/analytics-query@5.service $target"
 mapfile -t wanted < <(sed -n 's/^Wants=//p' "$units/fonproxy-analytics.target" | tr ' ' '\n')
 for unit in analytics-ingest.{socket,service} analytics-query.socket analytics-query@{1..4}.service; do
-    verdict fonproxy-analytics.target "$(printf '%s\n' "${wanted[@]}" | grep -qxF "$unit" || echo "does not start $unit")"
+    verdict fonproxy-analytics.target "$(printf '%s\n' "${wanted[@]}" | contains -xF "$unit" || echo "does not start $unit")"
 done
 verdict fonproxy-analytics.target "$(printf '%s\n' "${wanted[@]}" | sed 's/@.*\./@./' | sort -u | while read -r unit; do
     [ -e "$units/$unit" ] || echo "wants $unit, which is not there"

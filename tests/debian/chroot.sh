@@ -60,7 +60,7 @@ stat_is() { # WHEN PATH 'MODE USER GROUP'
     verdict "$1" "$([ "$is" = "$3" ] || echo "$2 is '$is', not '$3'")"
 }
 is_installed() { # WHEN
-    verdict "$1" "$(inside getent passwd fonproxy-analytics | grep -q ':/var/lib/fonproxy-analytics:/usr/sbin/nologin$' || echo 'no user fonproxy-analytics')"
+    verdict "$1" "$(inside getent passwd fonproxy-analytics | contains ':/var/lib/fonproxy-analytics:/usr/sbin/nologin$' || echo 'no user fonproxy-analytics')"
     stat_is "$1" /var/lib/fonproxy-analytics '700 fonproxy-analytics fonproxy-analytics'
     stat_is "$1" /run/fonproxy-analytics '750 root www-data'
     verdict "$1" "$([ "$(inside systemctl is-enabled fonproxy-analytics.target)" = enabled ] || echo 'the target is not enabled')"
@@ -113,7 +113,7 @@ seem_to_run
 next_version "$DEB" 2 "$root/tmp/next.deb"
 must 'an upgrade under systemd' apt install /tmp/next.deb
 for words in 'try-restart analytics-ingest.service' 'try-restart analytics-query@*.service' 'start fonproxy-analytics.target'; do
-    verdict upgraded "$(told | grep -qxF -- "$words" || echo "systemctl is not told '$words'")"
+    verdict upgraded "$(told | contains -xF -- "$words" || echo "systemctl is not told '$words'")"
 done
 verdict upgraded "$(told | grep -E '^(stop|restart) |socket' | sed 's/^/requests are lost by: /')"
 data_stays upgraded
@@ -124,7 +124,7 @@ data_stays upgraded
 mapfile -t uninstall < <(documented Uninstall package) # remove, purge
 must "${uninstall[0]}" as_documented "${uninstall[0]}"
 for unit in fonproxy-analytics.target analytics-ingest.socket analytics-query.socket analytics-ingest.service 'analytics-query@*.service'; do
-    verdict removed "$(told | grep -E '^stop ' | tr ' ' '\n' | grep -qxF -- "$unit" || echo "$unit is not stopped")"
+    verdict removed "$(told | grep -E '^stop ' | tr ' ' '\n' | contains -xF -- "$unit" || echo "$unit is not stopped")"
 done
 mv "$dir/systemctl.real" "$root/bin/systemctl"
 rmdir "$root/run/systemd/system"

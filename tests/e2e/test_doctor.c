@@ -189,7 +189,7 @@ START_TEST(programs_that_hang)
     pid_t pids[STACK_MAX_PROCESSES];
     size_t number = stack_processes(&shared, "analytics-ingest", pids);
     ck_assert_uint_eq(number, 1);
-    ck_assert_int_eq(kill(pids[0], SIGSTOP), 0);
+    stack_freeze(pids);
     int status = doctor("");
     ck_assert_int_eq(kill(pids[0], SIGCONT), 0);
     ck_assert_int_eq(status, 1);

@@ -339,6 +339,13 @@ START_TEST(without_ingest)
 }
 END_TEST
 
+static void freeze(const char *program)
+{
+    pid_t pids[STACK_MAX_PROCESSES];
+    ck_assert_uint_gt(stack_processes(&shared, program, pids), 0);
+    stack_freeze(pids);
+}
+
 static void signal_all(const char *program, int signal)
 {
     pid_t pids[STACK_MAX_PROCESSES];
@@ -376,11 +383,11 @@ static void expect_slowly_unavailable(int what)
 START_TEST(with_programs_that_hang)
 {
     shorten_timeouts();
-    signal_all("analytics-ingest", SIGSTOP);
+    freeze("analytics-ingest");
     expect_slowly_unavailable(SENDING);
     expect_health("analytics-ingest does not answer: its log says why");
     signal_all("analytics-ingest", SIGCONT);
-    signal_all("analytics-query", SIGSTOP);
+    freeze("analytics-query");
     expect_slowly_unavailable(READING);
     expect_slowly_unavailable(NAMELESS);
     expect_health("analytics-query does not answer, or cannot read the database: its log says why");

@@ -252,8 +252,7 @@ START_TEST(a_signal_ends_all_of_it)
     stack_processes(&stack, NULL, pids);
     if (endings[_i].stopped)
         stack_processes(&stack, endings[_i].stopped, hanging);
-    for (pid_t *pid = hanging; *pid; pid++)
-        kill(*pid, SIGSTOP);
+    stack_freeze(hanging);
     int fd = endings[_i].busy ? send_half_a_batch(&stack) : -1;
     stack_end(&stack, endings[_i].signal); /* in time, and with status 0 */
     expect_nothing_left(&stack, pids);

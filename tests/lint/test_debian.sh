@@ -26,7 +26,7 @@ for release in $(sed -n 's/^## \([0-9].*\)/\1/p' CHANGES.md) "$version"; do
 done
 
 maintainer=$(sed -n 's/^Maintainer: //p' debian/control)
-verdict debian/changelog "$(grep -m 1 '^ -- ' debian/changelog | grep -qF -- " -- $maintainer  " || echo "its newest entry is not by $maintainer")"
+verdict debian/changelog "$(grep -m 1 '^ -- ' debian/changelog | contains -F -- " -- $maintainer  " || echo "its newest entry is not by $maintainer")"
 verdict SECURITY.md "$(grep -qF "<${maintainer##*<}" SECURITY.md || echo "does not give the address of $maintainer")"
 for script in postinst prerm postrm; do
     verdict "debian/$script" "$(sh -n "debian/$script" 2>&1)"
@@ -45,7 +45,7 @@ mkdir -p "$etc/etc/nginx/sites-enabled"
 echo '# include /usr/share/fonproxy-analytics/nginx/analytics.conf;' >"$etc/etc/nginx/nginx.conf"
 verdict 'prerm without our files in nginx' "$(DPKG_ROOT=$etc sh debian/prerm remove 2>&1)"
 echo '    include /usr/share/fonproxy-analytics/nginx/analytics.conf;' >"$etc/etc/nginx/sites-enabled/site"
-verdict 'prerm with them' "$(DPKG_ROOT=$etc sh debian/prerm remove 2>&1 | grep -qxF "    $etc/etc/nginx/sites-enabled/site" || echo 'does not name the file')"
+verdict 'prerm with them' "$(DPKG_ROOT=$etc sh debian/prerm remove 2>&1 | contains -xF "    $etc/etc/nginx/sites-enabled/site" || echo 'does not name the file')"
 verdict 'prerm of an upgrade' "$(DPKG_ROOT=$etc sh debian/prerm upgrade 0.3.0 2>&1)"
 verdict 'the data' "$(grep -nE 'rm .*/var/lib|deluser|userdel' debian/post* debian/pre* | sed 's/$/: the package takes data or its user away/')"
 finish

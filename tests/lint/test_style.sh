@@ -57,7 +57,7 @@ for page in "${pages[@]}"; do
 done
 
 # ---- the formatter: another version of it would have another opinion.
-if clang-format --version 2>/dev/null | grep -q 'version 14\.'; then
+if clang-format --version 2>/dev/null | contains 'version 14\.'; then
     mapfile -t sources < <(find lib app tests -name '*.[ch]' | sort)
     for file in "${sources[@]}"; do
         verdict "$file" "$(clang-format --dry-run "$file" 2>&1 | grep -m 1 warning || true)"

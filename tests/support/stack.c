@@ -329,18 +329,51 @@ static bool file_has(pid_t pid, const char *file, const char *text)
     return found;
 }
 
-/* From /proc/PID/stat: "PID (name) state ppid …". */
-pid_t stack_parent(pid_t pid)
+/* From a file such as /proc/PID/stat, "PID (name) state ppid …"; 'Z' when it is gone. */
+static char read_state(const char *path, int *ret_parent)
 {
-    char path[64], state = 'Z';
-    int parent = 0;
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    char state = 'Z';
     char *content = stack_file(path, NULL);
     const char *after_name = strrchr(content, ')');
-    if (!after_name || sscanf(after_name, ") %c %d", &state, &parent) != 2 || state == 'Z')
-        parent = 0;
+    if (!after_name || sscanf(after_name, ") %c %d", &state, ret_parent) != 2)
+        state = 'Z';
     free(content);
-    return parent;
+    return state;
+}
+
+pid_t stack_parent(pid_t pid)
+{
+    char path[64];
+    int parent = 0;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    return read_state(path, &parent) == 'Z' ? 0 : parent;
+}
+
+static bool has_moving_thread(pid_t pid)
+{
+    char pattern[64];
+    glob_t found;
+    int parent;
+    bool moves = false;
+    snprintf(pattern, sizeof pattern, "/proc/%d/task/*/stat", (int)pid);
+    if (glob(pattern, 0, NULL, &found) != 0)
+        return false;
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        moves |= !strchr("TZ", read_state(found.gl_pathv[i], &parent));
+    globfree(&found);
+    return moves;
+}
+
+void stack_freeze(const pid_t *pids)
+{
+    for (const pid_t *pid = pids; *pid; pid++)
+        ck_assert_int_eq(kill(*pid, SIGSTOP), 0);
+    int64_t until = stack_now_ms() + HANG_MS;
+    for (const pid_t *pid = pids; *pid; pid++)
+        while (has_moving_thread(*pid)) {
+            ck_assert_msg(stack_now_ms() < until, "process %d does not stop", (int)*pid);
+            stack_nap(5);
+        }
 }
 
 static bool is_named(pid_t pid, const char *name)

@@ -67,6 +67,9 @@ pid_t stack_parent(pid_t pid);
 /* How many of these (0-terminated) are running. */
 size_t stack_alive(const pid_t *pids);
 
+/* SIGSTOP to these (0-terminated), and waits until all their threads stand still: until then one of them may answer. */
+void stack_freeze(const pid_t *pids);
+
 /* How long a test waits for what must come: far longer than any machine takes, so that no test fails by its speed. */
 #define HANG_SECONDS 60
 #define HANG_MS (HANG_SECONDS * 1000)

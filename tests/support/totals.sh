@@ -13,6 +13,13 @@ verdict() {
     printf 'FAIL %s: %s\n' "$1" "$2"
 }
 
+# contains OPTION… PATTERN: as grep -q, behind a pipe: it reads to the end. A writer whose reader has gone fails the pipe.
+contains() {
+    local text
+    text=$(cat)
+    grep -q "$@" <<<"$text"
+}
+
 finish() {
     printf 'Checks: %d, Failures: %d, Errors: 0\n' "$CHECKS" "$FAILURES"
     [ "$CHECKS" -gt 0 ] && [ "$FAILURES" -eq 0 ]

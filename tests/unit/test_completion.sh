@@ -66,6 +66,6 @@ completes 'data,data 2' key list --data d
 completes 'a batch.json' config --config a
 
 # ---- as bash-completion finds it
-verdict 'the function' "$(bash -c '. "$0"; complete -p analyticsctl' "$COMPLETION" | grep -qx 'complete -F _analyticsctl analyticsctl' || echo 'is not bound to the name')"
+verdict 'the function' "$(bash -c '. "$0"; complete -p analyticsctl' "$COMPLETION" | contains -x 'complete -F _analyticsctl analyticsctl' || echo 'is not bound to the name')"
 verdict 'loaded twice, with strict settings' "$(bash -c 'set -u; . "$0"; . "$0"; COMP_WORDS=(analyticsctl ""); COMP_CWORD=1; _analyticsctl' "$COMPLETION" 2>&1)"
 finish

@@ -106,7 +106,7 @@ if read_only true 2>/dev/null; then
     says_read_only() { # WHAT LINE COMMAND…: among what it says
         local what=$1 line=$2
         shift 2
-        verdict "$what" "$({ read_only "$@" || true; } 2>&1 | grep -qF -- "$line" || echo 'has other words')"
+        verdict "$what" "$({ read_only "$@" || true; } 2>&1 | contains -F -- "$line" || echo 'has other words')"
     }
     says_read_only 'init says it too' "analyticsctl: $words" "$ctl" --data "$tmp/ro" init
     says_read_only 'and of a folder to make' "analyticsctl: ${words/ is//new is}" "$ctl" --data "$tmp/ro/new" init
