@@ -17,6 +17,7 @@
 
 #define CONNECT_MS 3000L
 #define ANSWER_BYTES ((size_t)256 << 20)
+#define KEPT_ANSWER_BYTES ((size_t)1 << 20) /* the memory of a longer one is freed before the next */
 #define PASSWORD_BYTES 256
 #define HEADER_BYTES (PASSWORD_BYTES + 64)
 #define URL_BYTES (64u << 10)
@@ -227,6 +228,8 @@ static enum err run(struct http_client *client, const struct http_statement *sta
     const char *url = make_url(client, statement, settings);
     if (!url)
         return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+    if (client->answer.cap > KEPT_ANSWER_BYTES)
+        buf_release(&client->answer);
     buf_clear(&client->answer);
     client->complaint[0] = '\0';
     curl_easy_setopt(curl, CURLOPT_URL, url);

@@ -93,64 +93,61 @@ enum { PLACE, VALUES, NAME, SAMPLES, MEASURES, LIST_COLUMNS = MEASURES + SQL_MEA
 
 /* ---- its answer ---- */
 
-static bool is_on_page(int64_t place)
-{
-    return place >= 0 && place < INT64_MAX;
-}
+/* Where its rows go. An answer may have a million of them, so each is parsed twice and none is kept: first they are
+ * counted, which shows that the answer is whole, and then given. */
+struct list_answer {
+    const struct list_sink *sink;
+    struct totals *other; /* of the rows that are not on the page */
+    uint64_t total;       /* values, on the page and off it */
+};
 
-static enum err count_values(const struct rows *rows, uint64_t *ret_total, struct fault *fault)
+static enum err count_values(void *ctx, const struct rows *rows, struct fault *fault)
 {
-    enum err err = OK;
-    *ret_total = 0;
-    for (size_t i = 0; !err && i < rows->count; i++) {
-        int64_t values = 0;
-        err = rows_i64(rows, i, VALUES, &values, fault);
-        *ret_total += (uint64_t)values;
-    }
+    struct list_answer *answer = ctx;
+    int64_t values = 0;
+    enum err err = rows_i64(rows, 0, VALUES, &values, fault);
+    answer->total += (uint64_t)values;
     return err;
 }
 
-static enum err give_row(const struct rows *rows, size_t i, const struct totals *totals, const struct list_sink *sink,
-                         struct fault *fault)
+static enum err give_value(const struct list_answer *answer, const struct rows *rows, const struct totals *totals,
+                           struct fault *fault)
 {
     const char *samples[LIMIT_SAMPLE_DOMAINS];
     struct list_row row = {.totals = *totals, .samples = samples};
-    enum err err = rows_text(rows, i, NAME, &row.name, fault);
+    enum err err = rows_text(rows, 0, NAME, &row.name, fault);
     size_t count = 0;
     if (!err)
-        err = rows_list(rows, i, SAMPLES, &count, fault);
+        err = rows_list(rows, 0, SAMPLES, &count, fault);
     for (size_t at = 0; !err && at < count && at < LIMIT_SAMPLE_DOMAINS; at++, row.sample_count++)
-        err = rows_list_text(rows, i, SAMPLES, at, &samples[at], fault);
-    return err ? err : sink->row(sink->ctx, &row, fault);
+        err = rows_list_text(rows, 0, SAMPLES, at, &samples[at], fault);
+    return err ? err : answer->sink->row(answer->sink->ctx, &row, fault);
 }
 
-static enum err give_rows(const struct rows *rows, const struct list_sink *sink, struct totals *ret_other,
-                          struct fault *fault)
+static enum err give_row(void *ctx, const struct rows *rows, struct fault *fault)
 {
-    enum err err = OK;
-    *ret_other = TOTALS_NONE;
-    for (size_t i = 0; !err && i < rows->count; i++) {
-        int64_t place = 0;
-        err = rows_i64(rows, i, PLACE, &place, fault);
-        struct totals totals;
-        if (!err)
-            err = reader_totals(rows, i, MEASURES, &totals, fault);
-        if (!err && is_on_page(place))
-            err = give_row(rows, i, &totals, sink, fault);
-        else if (!err)
-            totals_add(ret_other, &totals);
-    }
+    const struct list_answer *answer = ctx;
+    int64_t place = 0;
+    enum err err = rows_i64(rows, 0, PLACE, &place, fault);
+    struct totals totals;
+    if (!err)
+        err = reader_totals(rows, 0, MEASURES, &totals, fault);
+    bool is_on_page = place >= 0 && place < INT64_MAX;
+    if (!err && is_on_page)
+        return give_value(answer, rows, &totals, fault);
+    if (!err)
+        totals_add(answer->other, &totals);
     return err;
 }
 
-static enum err give_list(const struct rows *rows, const struct list_sink *sink, struct totals *ret_other,
+static enum err give_list(const struct http_reply *reply, const struct list_sink *sink, struct totals *ret_other,
                           struct fault *fault)
 {
-    uint64_t total = 0;
-    enum err err = count_values(rows, &total, fault);
+    struct list_answer answer = {.sink = sink, .other = ret_other};
+    enum err err = rows_each(reply->body, reply->body_bytes, LIST_COLUMNS, count_values, &answer, fault);
     if (!err)
-        err = sink->begin(sink->ctx, total, fault);
-    return err ? err : give_rows(rows, sink, ret_other, fault);
+        err = sink->begin(sink->ctx, answer.total, fault);
+    return err ? err : rows_each(reply->body, reply->body_bytes, LIST_COLUMNS, give_row, &answer, fault);
 }
 
 #define VALUE_BYTES 64
@@ -173,7 +170,7 @@ static void put_ask(const struct clickhouse_reader *reader, struct buf *sql, con
 }
 
 static enum err ask_list(struct clickhouse_reader *reader, struct buf *sql, const struct report_filter *filter,
-                         const struct list_ask *ask, struct rows *ret_rows, struct fault *fault)
+                         const struct list_ask *ask, struct http_reply *ret_reply, struct fault *fault)
 {
     struct buf condition;
     buf_init(&condition, CONDITION_BYTES);
@@ -182,7 +179,7 @@ static enum err ask_list(struct clickhouse_reader *reader, struct buf *sql, cons
     enum err err = text ? OK : fault_set(fault, ERR_UNAVAILABLE, "out of memory");
     if (!err) {
         put_ask(reader, sql, filter, ask, text);
-        err = reader_ask(reader, LIST_COLUMNS, ret_rows, fault);
+        err = reader_ask_text(reader, ret_reply, fault);
     }
     buf_release(&condition);
     return err;
@@ -197,12 +194,11 @@ enum err clickhouse_list(struct store_reader *base, const struct report_filter *
     struct report_filter kept;
     if (!err)
         err = reader_clip(reader, filter, ask->by < TERMS, &kept, fault);
-    struct rows rows = {0};
-    if (!err && kept.from < kept.to)
-        err = ask_list(reader, sql, &kept, ask, &rows, fault);
-    if (err)
-        return err;
-    err = give_list(&rows, sink, ret_other, fault);
-    rows_release(&rows);
-    return err;
+    *ret_other = TOTALS_NONE;
+    if (!err && kept.from >= kept.to)
+        return sink->begin(sink->ctx, 0, fault);
+    struct http_reply reply;
+    if (!err)
+        err = ask_list(reader, sql, &kept, ask, &reply, fault);
+    return err ? err : give_list(&reply, sink, ret_other, fault);
 }

@@ -7,45 +7,34 @@
 
 /* X(column, type), in the order of the block. */
 #define COLUMNS(X)                                                                                                     \
-    X(day, UInt32)                                                                                                     \
-    X(ts, Int64)                                                                                                       \
-    X(user_id, Int64)                                                                                                  \
-    X(order_id, Int64)                                                                                                 \
-    X(count, Int64)                                                                                                    \
-    X(bytes_sent, Int64)                                                                                               \
-    X(bytes_received, Int64)                                                                                           \
-    X(error_count, Int64)                                                                                              \
-    X(duration_ms, Int64)                                                                                              \
-    X(max_concurrency, Int64)                                                                                          \
-    X(port, UInt16)                                                                                                    \
-    X(domain, String)                                                                                                  \
-    X(error, String)                                                                                                   \
-    X(protocol, String)                                                                                                \
-    X(peer_id, String)                                                                                                 \
-    X(worker, String)                                                                                                  \
-    X(ip_out, String)                                                                                                  \
-    X(ip_from, String)                                                                                                 \
-    X(block, UInt64)
+    X(day, "UInt32")                                                                                                   \
+    X(ts, "Int64")                                                                                                     \
+    X(user_id, "Int64")                                                                                                \
+    X(order_id, "Int64")                                                                                               \
+    X(count, "Int64")                                                                                                  \
+    X(bytes_sent, "Int64")                                                                                             \
+    X(bytes_received, "Int64")                                                                                         \
+    X(error_count, "Int64")                                                                                            \
+    X(duration_ms, "Int64")                                                                                            \
+    X(max_concurrency, "Int64")                                                                                        \
+    X(port, "UInt16")                                                                                                  \
+    X(domain, "String")                                                                                                \
+    X(error, "String")                                                                                                 \
+    X(protocol, "String")                                                                                              \
+    X(peer_id, "String")                                                                                               \
+    X(worker, "String")                                                                                                \
+    X(ip_out, "String")                                                                                                \
+    X(ip_from, "String")                                                                                               \
+    X(block, "UInt64")
 
-enum log_column {
-#define COLUMN_ENUM(name, type) COLUMN_##name,
-    COLUMNS(COLUMN_ENUM)
-#undef COLUMN_ENUM
-        COLUMN_COUNT
-};
+enum log_column { COLUMNS(NATIVE_ENUM) COLUMN_COUNT };
 _Static_assert(COLUMN_COUNT <= NATIVE_COLUMNS, "native.h has room");
 
-static const struct native_column columns[] = {
-#define COLUMN_ROW(name, type) {#name, #type},
-    COLUMNS(COLUMN_ROW)
-#undef COLUMN_ROW
-};
+static const struct native_column columns[] = {COLUMNS(NATIVE_ROW)};
 
 const char *log_block_columns(void)
 {
-#define COLUMN_LIST(name, type) ", " #name
-    return &COLUMNS(COLUMN_LIST)[sizeof ", " - 1];
-#undef COLUMN_LIST
+    return NATIVE_NAMES(COLUMNS);
 }
 
 void log_block_begin(struct native_block *block)

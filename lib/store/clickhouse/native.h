@@ -18,6 +18,13 @@ struct native_column {
     const char *name, *type;
 };
 
+/* A table is a list X(column, type), in the order of its block. These make of it the numbers of its columns, its rows
+ * of struct native_column, and the names of its columns between commas. */
+#define NATIVE_ENUM(name, type) COLUMN_##name,
+#define NATIVE_ROW(name, type) {#name, type},
+#define NATIVE_NAME(name, type) "," #name
+#define NATIVE_NAMES(table) (&table(NATIVE_NAME)[1])
+
 /* A block on its way: a column after the other. */
 struct native_block {
     const struct native_column *table; /* borrowed */

@@ -104,15 +104,20 @@ struct cover_ask reader_cover(const struct clickhouse_reader *reader, const stru
                               .sums = is_cluster ? CLICKHOUSE_ALL_SUMS : CLICKHOUSE_SUMS};
 }
 
-enum err reader_ask(struct clickhouse_reader *reader, size_t columns, struct rows *ret_rows, struct fault *fault)
+enum err reader_ask_text(struct clickhouse_reader *reader, struct http_reply *ret_reply, struct fault *fault)
 {
     buf_puts(&reader->sql, ROWS_FORMAT);
     const char *sql = buf_cstr(&reader->sql);
     if (!sql)
         return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
     struct http_statement statement = {.url = reader->url, .sql = sql, .timeout_ms = left_ms(reader)};
+    return http_run(reader->client, &statement, ret_reply, fault);
+}
+
+enum err reader_ask(struct clickhouse_reader *reader, size_t columns, struct rows *ret_rows, struct fault *fault)
+{
     struct http_reply reply;
-    enum err err = http_run(reader->client, &statement, &reply, fault);
+    enum err err = reader_ask_text(reader, &reply, fault);
     return err ? err : rows_parse(reply.body, reply.body_bytes, columns, ret_rows, fault);
 }
 

@@ -58,6 +58,9 @@ struct cover_ask reader_cover(const struct clickhouse_reader *reader, const stru
  * values. ERR_UNAVAILABLE, ERR_QUERY_TIMEOUT. */
 enum err reader_ask(struct clickhouse_reader *reader, size_t columns, struct rows *ret_rows, struct fault *fault);
 
+/* reader.c. The same as the answer's text, for rows_each; valid until the reader asks again. */
+enum err reader_ask_text(struct clickhouse_reader *reader, struct http_reply *ret_reply, struct fault *fault);
+
 /* reader.c. The measures that begin at a column, as SQL_MEASURES has them. */
 enum err reader_totals(const struct rows *rows, size_t row, size_t column, struct totals *ret_totals,
                        struct fault *fault);

@@ -11,10 +11,8 @@
 struct json_object;
 
 struct rows {
-    struct json_object *document; /* owned */
-    struct json_object *data;
+    struct json_object *data; /* owned */
     size_t count;
-    size_t columns;
 };
 
 /* What a statement appends to be answered so. */
@@ -23,6 +21,13 @@ struct rows {
 /* Parses an answer whose rows have `columns` values each. ERR_UNAVAILABLE. */
 enum err rows_parse(const char *body, size_t body_bytes, size_t columns, struct rows *ret_rows, struct fault *fault);
 void rows_release(struct rows *rows);
+
+/* Takes rows, borrowed until it returns; an error ends the walk. */
+typedef enum err (*rows_sink)(void *ctx, const struct rows *rows, struct fault *fault);
+
+/* The same for an answer of any length: one row at a time is in memory beside its text, and goes to the sink as rows of
+ * one. That all of them came is known only when this returns OK. ERR_UNAVAILABLE, and what the sink returns. */
+enum err rows_each(const char *body, size_t body_bytes, size_t columns, rows_sink sink, void *ctx, struct fault *fault);
 
 /* A value as an integer; as a text, borrowed from the rows; as a list of texts: its length, and one of it.
  * ERR_UNAVAILABLE where it is none. */

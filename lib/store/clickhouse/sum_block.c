@@ -26,25 +26,14 @@
     X(first_ts, LEAST)                                                                                                 \
     X(last_ts, GREATEST)
 
-enum sum_column {
-#define COLUMN_ENUM(name, type) COLUMN_##name,
-    COLUMNS(COLUMN_ENUM)
-#undef COLUMN_ENUM
-        COLUMN_COUNT
-};
+enum sum_column { COLUMNS(NATIVE_ENUM) COLUMN_COUNT };
 _Static_assert(COLUMN_COUNT <= NATIVE_COLUMNS, "native.h has room");
 
-static const struct native_column columns[] = {
-#define COLUMN_ROW(name, type) {#name, type},
-    COLUMNS(COLUMN_ROW)
-#undef COLUMN_ROW
-};
+static const struct native_column columns[] = {COLUMNS(NATIVE_ROW)};
 
 const char *sum_block_columns(void)
 {
-#define COLUMN_LIST(name, type) ", " #name
-    return &COLUMNS(COLUMN_LIST)[sizeof ", " - 1];
-#undef COLUMN_LIST
+    return NATIVE_NAMES(COLUMNS);
 }
 
 void sum_block_begin(struct sum_block *block)
