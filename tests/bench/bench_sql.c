@@ -1,9 +1,13 @@
 /* bench_sql.c: SQLite by itself: the yardsticks that the store is compared with. Knows the tables.
- * bench_sql insert DIR LOGS     bare inserts into an empty copy of raw_log: logs/s
- * bench_sql plain DIR FILE      copies DIR's logs into a plain table with an index on ts, and asks it by GROUP BY;
- * lines of report, who, days, median µs bench_sql size DIR            bytes of the database (what is still in the WAL
- * included) and its number of logs bench_sql order DIR USER      the first order of a user */
+ *
+ * bench_sql insert DIR LOGS: bare inserts into an empty copy of raw_log: logs/s
+ * bench_sql plain DIR FILE: copies DIR's logs into a plain table with an index on ts, and asks it by GROUP BY; lines of
+ * report, who, days, median µs
+ * bench_sql size DIR: bytes of the database (what is still in the WAL included) and its number of logs
+ * bench_sql order DIR USER: the first order of a user */
 #include "client.h"
+#include "db/db.h"
+#include "store/sqlite/packed_log.h"
 #include "store/sqlite/sqlite.h"
 #include "traffic.h"
 #include "time/when.h"
@@ -137,24 +141,50 @@ static const struct {
                  "ORDER BY hits DESC, n.text LIMIT 25"},
 };
 
+/* Opens the logs of `dir`, and `file` beside them, which is made. */
+static void open_beside(const char *dir, const char *file, struct db *ret_logs)
+{
+    struct fault fault;
+    char path[4096];
+    snprintf(path, sizeof path, "%s/analytics.db", dir);
+    if (db_open(ret_logs, path, DB_READ_WRITE, 5000, &fault) || sqlite_know_packed_log(ret_logs, &fault))
+        die(fault.detail);
+    db = ret_logs->handle;
+    char *attach = sqlite3_mprintf("ATTACH %Q AS copy", file);
+    run(attach);
+    sqlite3_free(attach);
+    run("PRAGMA copy.synchronous=OFF; PRAGMA copy.cache_size=-65536");
+}
+
+/* A day after the other, as they would have come. */
 static void copy_logs(const char *dir, const char *file)
 {
-    char *attach = sqlite3_mprintf("ATTACH '%q/analytics.db' AS source", dir);
-    open_in(file, "", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
-    run("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536; PRAGMA mmap_size=268435456");
-    run(attach);
-    run("CREATE TABLE plain_log (ts INTEGER, user_id INTEGER, order_id INTEGER, domain INTEGER, port INTEGER, "
+    struct db logs;
+    open_beside(dir, file, &logs);
+    run("CREATE TABLE copy.plain_log (ts INTEGER, user_id INTEGER, order_id INTEGER, domain INTEGER, port INTEGER, "
         "protocol INTEGER, ip_out BLOB, ip_from BLOB, peer INTEGER, worker INTEGER, error INTEGER, count INTEGER, "
         "bytes_sent INTEGER, bytes_received INTEGER, error_count INTEGER, duration_ms INTEGER, max_concurrency "
         "INTEGER);"
-        "CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT);"
-        "INSERT INTO plain_log SELECT quarter * 900 + second, user_id, order_id, domain, port, protocol, ip_out, "
-        "ip_from,"
-        " peer, worker, error, count, bytes_sent, bytes_received, error_count, duration_ms, max_concurrency"
-        " FROM source.raw_log ORDER BY quarter;"
-        "INSERT INTO name SELECT id, text FROM source.name;"
-        "CREATE INDEX plain_log_by_ts ON plain_log (ts);");
-    sqlite3_free(attach);
+        "CREATE TABLE copy.name (id INTEGER PRIMARY KEY, text TEXT);"
+        "INSERT INTO copy.name SELECT id, text FROM main.name;"
+        "CREATE INDEX copy.plain_log_by_ts ON plain_log (ts)");
+    sqlite3_stmt *day = prepare("INSERT INTO copy.plain_log SELECT quarter * 900 + second, user_id, order_id, domain, "
+                                "port, protocol, ip_out, ip_from, peer, worker, error, count, bytes_sent, "
+                                "bytes_received, error_count, duration_ms, max_concurrency FROM " STORED_LOG
+                                " WHERE quarter >= ?1 AND quarter < ?1 + 96 ORDER BY quarter, second");
+    int64_t last = number(NEWEST_STORED_QUARTER);
+    for (int64_t at = number(OLDEST_STORED_QUARTER); at <= last; at += 96) {
+        sqlite3_bind_int64(day, 1, at);
+        if (sqlite3_step(day) != SQLITE_DONE)
+            die("copying a day");
+        sqlite3_reset(day);
+    }
+    sqlite3_finalize(day);
+    if (number("SELECT count(*) FROM copy.plain_log") != number("SELECT sum(logs) FROM batch"))
+        die("the copy has other logs than the store");
+    db_close(&logs);
+    open_in(file, "", SQLITE_OPEN_READONLY);
+    run("PRAGMA cache_size=-65536; PRAGMA mmap_size=268435456");
 }
 
 static int by_value(const void *a, const void *b)

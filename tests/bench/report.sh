@@ -78,5 +78,5 @@ short_reads() {
 whole_tables
 short_ingest >ingest.md
 short_reads >reads.md
-awk -v big="$BIG" -f "$HERE/goals.awk" plain.tsv size.tsv store-1.csv ingest.tsv reads.tsv mixed.tsv throughput.tsv memory.tsv >goals.md
+awk -v big="$BIG" -f "$HERE/goals.awk" plain.tsv size.tsv store-1.csv nothing.tsv ingest.tsv reads.tsv mixed.tsv throughput.tsv memory.tsv >goals.md
 gnuplot -c "$HERE/plots.gp" "$BIG" || echo "gnuplot failed: no plots" >&2

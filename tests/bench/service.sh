@@ -60,6 +60,9 @@ http {
         fastcgi_param REQUEST_METHOD \$request_method;
         fastcgi_param DOCUMENT_URI \$document_uri;
         fastcgi_param QUERY_STRING \$query_string;
+        fastcgi_param CONTENT_LENGTH \$content_length;
+        client_max_body_size 16m;
+        location = /analytics/ingest { fastcgi_pass noop; }
         location = /noop { fastcgi_pass noop; }
         location = /auth { auth_request /check; fastcgi_pass noop; }
         location = /check { internal; fastcgi_pass noop; }
