@@ -1,5 +1,5 @@
-/* bench_parse.c: what JSON costs on one core: json-c over whole bodies (the yardstick), and our reader over the same.
- * Usage: bench_parse BATCH [SECONDS]. Prints json-c's and our logs/s, measured in turns. */
+/* bench_parse.c: the speed of JSON parsing on one core: json-c (the yardstick) and our reader, over the same bodies.
+ * Usage: bench_parse BATCH [SECONDS]. Prints the logs/s of json-c and of our reader, measured in turns. */
 #include "client.h"
 #include "format/json_logs.h"
 #include "traffic.h"

@@ -1,6 +1,6 @@
-/* bench_retain.c: what pruning does to batches that come meanwhile: a large database, a batch after each slice of
- * upkeep, first with nothing to prune, then with most of it. A batch waits for one slice at the most, so the slices'
- * lengths are the delays. Usage: bench_retain DIR MILLION_LOGS RAW_DAYS HOUR_DAYS DAY_DAYS */
+/* bench_retain.c: measures how long pruning delays batches. Fills a large database, then writes a batch after each
+ * slice of upkeep: first with nothing to prune, then while old data is pruned. A batch waits for one slice at most, so
+ * the lengths of the slices are the delays. Usage: bench_retain DIR MILLION_LOGS RAW_DAYS HOUR_DAYS DAY_DAYS */
 #include "store/sqlite/write/upkeep.h"
 #include "store/sqlite/write/writer.h"
 #include "traffic.h"
@@ -25,7 +25,7 @@ static int64_t read_us(clockid_t clock)
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-/* What a piece of work took: on the clock, and of the processor, which other programs and the disk do not add to. */
+/* The cost of a piece of work: wall time, and processor time, to which other programs and the disk add nothing. */
 struct spent {
     int64_t wall_us, cpu_us;
 };

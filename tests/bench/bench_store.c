@@ -170,7 +170,7 @@ static void ask(struct store_reader *reader, const char *report, const struct re
 }
 
 #define RUNS 15
-#define SLOW_US 300000 /* asked once */
+#define SLOW_US 300000 /* a question that takes as long is asked once */
 
 static void time_question(struct store_reader *reader, const char *report, const char *who, int64_t days,
                           const struct report_filter *filter)
@@ -218,7 +218,7 @@ static void read_all(const char *dir)
     store_reader_close(reader);
 }
 
-/* Charts of 61 days by day, on the clocks of places: UTC's days are rolled up, others are not. */
+/* Charts of 61 days by day in several time zones: the days of UTC are rolled up, those of other zones are not. */
 static void read_zones(const char *dir)
 {
     static const char *const zones[] = {"UTC", "Europe/Kyiv", "Asia/Kolkata", "Asia/Kathmandu"};

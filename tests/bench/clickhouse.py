@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""clickhouse.py PART …: the measurements of clickhouse.sh that need a clock: each prints lines for people.
+"""clickhouse.py PART …: the parts of clickhouse.sh that talk to a server. They print their results for a person.
 
-  fill CLICKHOUSE LOGS DAYS        that many logs and their sums, made by ClickHouse itself
-  lag SERVICE KEY SECONDS          the age of the oldest unshipped second, as the service's metrics tell it
-  bare CLICKHOUSE BLOCKS           inserts of the same blocks, as Native, one after the other, into a table of its own
-  reads SERVICE KEY CLICKHOUSE     reports, in turns with what they are compared with
+  fill CLICKHOUSE LOGS DAYS        makes so many logs and their sums, in ClickHouse itself
+  lag SERVICE KEY SECONDS          the age of the oldest log in the spool, from the service's metrics
+  bare CLICKHOUSE BLOCKS           inserts blocks of `log` again, one after the other, into a table of its own: logs/s
+  reads SERVICE KEY CLICKHOUSE     times reports, each in turns with the query that it is compared with
 
 CLICKHOUSE is http://HOST:PORT USER PASSWORD-FILE DATABASE as four words; SERVICE is http://HOST:PORT."""
 

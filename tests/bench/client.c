@@ -119,7 +119,7 @@ static void push(struct connection *connection)
                                  .msg_iovlen = (size_t)(out->parts - connection->part)};
         ssize_t sent = sendmsg(connection->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (sent < 0 && (errno == EAGAIN || errno == EPIPE || errno == ECONNRESET))
-            return; /* the answer, or its absence, tells the rest */
+            return; /* pull() sees the answer, or the end of the connection */
         if (sent < 0)
             die("send");
         for (size_t left = (size_t)sent; connection->part < out->parts;) {
@@ -198,7 +198,7 @@ static void end_answer(struct run *run, struct connection *connection)
     }
 }
 
-/* Bytes of the answer. Returns how many belong to the head, which ends with an empty line. */
+/* Takes bytes of an answer. Returns how many of them belong to the head, which ends with an empty line. */
 static size_t take_head(struct connection *connection, const char *data, size_t len)
 {
     size_t i = 0;

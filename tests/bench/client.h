@@ -26,12 +26,12 @@ struct plan {
     int64_t warm_us;      /* before measuring begins */
     int64_t measure_us;   /* the longest time to measure */
     int64_t max_requests; /* measured ones; 0: no bound */
-    double rate;          /* requests a second, sent by the clock (latency counts from when each was due); 0: each
+    double rate;          /* requests a second, at fixed times (latency counts from the time when each was due); 0: each
                              client sends as soon as it has its answer */
 
     /* Fills the next request; false when there are no more. `head` is the caller's room for the request's head. */
     bool (*next)(void *ctx, char *head, size_t head_size, struct outgoing *ret_out);
-    void (*begin)(void *ctx); /* measuring begins, and ends; NULL for neither */
+    void (*begin)(void *ctx); /* called when measuring begins, and `end` when it ends; NULL for no call */
     void (*end)(void *ctx);
     void *ctx;
 };
@@ -45,7 +45,7 @@ struct measured {
     double seconds;
     struct samples latency[CLIENT_KINDS];
     int64_t weight;                           /* of the answers that were as expected */
-    int64_t refused_503, refused_429, failed; /* answers that were not */
+    int64_t refused_503, refused_429, failed; /* the other answers */
 };
 
 /* Set by a signal handler: ends the measuring. */

@@ -1,13 +1,15 @@
 /* load.c: bench_load, the load on a running service: batches of logs, or reads. Prints tab-separated lines, without
  * headings; the driver (./bench) knows the columns. Knows the API. Knows no tables and no ratios.
  *
- * SIGTERM ends the measuring early.
  * bench_load post OPTIONS: one line: requests, logs, seconds, p50, p90, p99 (µs), answers 503, 429 and others, CPU
- * seconds of nginx, ingest, query, the rest and this program, of what else runs on the machine, bytes written by
- * ingest, peak memory of ingest and of a query process. bench_load get OPTIONS PATH: one line: requests, seconds, p50,
- * p90, p99, bad answers, CPU as above. bench_load cells OPTIONS: for each line of standard input,
- * "LABEL<tab>KEY<tab>PATH": LABEL, requests, seconds, p50, p90, p99 (µs), bad answers, and p50 and p99 of --beside.
- * With one client, PATH and --beside are asked in turns. */
+ *   seconds of nginx, ingest, query, the rest of the service, this program and everything else on the machine, bytes
+ *   written by ingest, peak memory of ingest and of a query process.
+ * bench_load get OPTIONS PATH: one line: requests, seconds, p50, p90, p99, bad answers, CPU seconds as above.
+ * bench_load cells OPTIONS: for each line "LABEL<tab>KEY<tab>PATH" of standard input, a line: LABEL, requests, seconds,
+ *   p50, p90, p99 (µs), bad answers, p50 and p99 of --beside. With one client, PATH and --beside are asked in turns.
+ * bench_load memory OPTIONS: one line: peak memory of ingest and of a query process, anonymous memory of a query
+ *   process now.
+ * SIGTERM ends the measuring early. */
 #include "base/buf.h"
 #include "client.h"
 #include "procs.h"
@@ -100,7 +102,7 @@ static bool next_batch(void *ctx, char *head, size_t head_size, struct outgoing 
 
 #define HOURS_APART 96
 
-/* Writes the path, with {hour} as another hour of four days each time: no two requests ask the same for long. */
+/* Writes the path. {hour} becomes one hour of four days after the other, so a request repeats after 96 others. */
 static void write_path(const char *path, int64_t n, char *to, size_t size)
 {
     static const char mark[] = "{hour}";

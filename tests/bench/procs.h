@@ -9,10 +9,10 @@ enum proc_group { PROC_NGINX, PROC_INGEST, PROC_QUERY, PROC_REST, PROC_GROUPS };
 
 struct proc_use {
     double cpu_s[PROC_GROUPS];           /* user and system, of all processes of the group */
-    int64_t peak_rss_bytes[PROC_GROUPS]; /* of its greatest process, since that began */
-    int64_t private_bytes[PROC_GROUPS];  /* not of a file, now, of its greatest process */
+    int64_t peak_rss_bytes[PROC_GROUPS]; /* the greatest of any process, since its start */
+    int64_t private_bytes[PROC_GROUPS];  /* anonymous memory: the greatest of any process now */
     int64_t written_bytes[PROC_GROUPS];  /* handed to the disk */
-    double machine_cpu_s;                /* of everything that runs here, and what the hypervisor took */
+    double machine_cpu_s;                /* of everything on the machine, steal time included */
     double own_cpu_s;                    /* of the calling process */
 };
 

@@ -8,7 +8,8 @@ BIG=$2
 
 # ---- whole tables
 
-# The parts of a line of bench_store: logs so far, µs a log, of it raw rows, rollups, commit, upkeep; logs/s, bytes a log.
+# The parts of a line of bench_store: logs so far; µs a log, and its parts (raw rows, rollups, commit, upkeep); logs/s;
+# bytes a log.
 STORE_LINE='^([0-9.]+)M +([0-9.]+) us/log: raw ([0-9.]+) rollups ([0-9.]+) commit ([0-9.]+) maintain ([0-9.]+) .*; ([0-9]+) logs/s; ([0-9.]+) bytes/log.*'
 
 store_table() { # MILLIONS

@@ -38,7 +38,8 @@ box_enter() { # BASE BOX
     exec env -i container=lxc PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --log-target=journal --show-status=0
 }
 
-# Sets BOX_PID to the box's PID 1, as soon as its systemd listens. What a box changed is there again when it boots again.
+# Boots a box and sets BOX_PID to its PID 1. Returns once its systemd has started all units. BOX/changes keeps what a
+# box has changed, for its next boot.
 box_boot() { # BASE BOX CGROUP
     mkdir -p "$2/changes" "$2/work" "$2/root" "$BOX_CGROUPS/$3"
     export -f box_enter
@@ -62,7 +63,7 @@ box() { # COMMAND…: runs it in the box
         DEBIAN_FRONTEND=noninteractive LC_ALL=C "$@"
 }
 
-# As the power button does. Fails when the box had to be killed after a minute.
+# Switches the box off as the power button does. Fails if the box had to be killed after a minute.
 box_off() {
     local failed=0
     box systemctl poweroff --no-block || failed=1
@@ -75,7 +76,7 @@ box_off() {
     return $failed
 }
 
-# What the boxes of CGROUP leave: cgroups outlive their processes, which may still be dying, for ten seconds at most.
+# Removes the cgroups that boxes leave behind. Their processes may still be dying: waits up to ten seconds for them.
 box_forget() { # CGROUP
     local folder=$BOX_CGROUPS/$1
     [ -d "$folder" ] || return 0

@@ -1,7 +1,7 @@
 #!/bin/bash
-# load.sh DIR N: runs in the box. Sends batches through nginx, one after the other, and reads between them, until DIR/enough
-# is there. A batch is repeated under its key until it is acknowledged, as docs/clients.md asks, 500 times at most. DIR/acknowledged.N has a line
-# for each batch, DIR/other.N one for each answer that is not 204 or 200.
+# load.sh DIR N: runs in the box. Sends batches through nginx, one after the other, and reads between them, until the
+# file DIR/enough exists. A batch is repeated under its key until it is acknowledged, as docs/clients.md asks, 500 times
+# at most. DIR/acknowledged.N has a line for each batch, DIR/other.N one for each answer that is not 204 or 200.
 dir=$1 n=$2 url=http://127.0.0.1/analytics
 worker=$(cat "$dir/worker.key") admin=$(cat "$dir/admin.key")
 batch='{"logs":[{"ts":"2026-03-15 10:15:00","user_id":1,"order_id":3,"domain":"example.com","count":1}]}'

@@ -64,7 +64,7 @@ if [ ! -e "$BASE.done" ]; then
     must debootstrap fresh_debian "$BASE" --include=$PACKAGES
     touch "$BASE.done"
 fi
-# And what builds from source.
+# On top of it, what a build from source needs.
 if [ ! -e "$TOOLS.done" ]; then
     rm -rf --one-file-system "$TOOLS" "$dir/tools"
     mkdir -p "$TOOLS" "$dir/tools/work" "$dir/tools/root"
@@ -107,7 +107,7 @@ healthy() { [ "$(health)" = 200 ]; }
 is_healthy() { healthy || { box journalctl -b --no-pager -n 20 -u 'analytics-*' && return 1; }; }
 pid_of() { box systemctl show --value -p MainPID "$1"; }
 pids() { for unit in "${SERVICES[@]}"; do echo "$unit $(pid_of "$unit")"; done; }
-# Prints who is not another process than in BEFORE by now, or does not run.
+# Prints each service of BEFORE that does not run, or is still the same process.
 not_replaced() { # BEFORE
     local unit pid now
     while read -r unit pid; do
@@ -320,7 +320,7 @@ source_walk
 
 # ---- upgrades under load: the released versions, built from the git history
 
-V0_1_0=eaf3b6e V0_2_0=1c840df # the last commit of the one; the first of the other that makes a package
+V0_1_0=eaf3b6e V0_2_0=1c840df # the last commit of 0.1.0; the first commit of 0.2.0 that makes a package
 old_source() { # COMMIT
     mkdir -p "$dir/$1" && git archive "$1" | tar -x -C "$dir/$1" && cd "$dir/$1" && autoreconf -i &&
         ./configure --disable-tests --prefix=/usr --sysconfdir=/etc --with-systemdsystemunitdir=/lib/systemd/system
@@ -328,7 +328,7 @@ old_source() { # COMMIT
 make_package() { (old_source "$V0_2_0" && MAKEFLAGS='' make deb); }
 make_install() { (old_source "$V0_1_0" && MAKEFLAGS='' make -j2 && make install DESTDIR="$PWD/image" && cd image && tar -cf "$dir/0.1.0.tar" .); }
 old_0_2_0() { put "$(ls "$dir/$V0_2_0"/deb/fonproxy-analytics_*.deb)" old.deb && box dpkg -i /srv/boot/old.deb; }
-# It had no package: `make install`, and its README's commands.
+# 0.1.0 had no package: `make install`, and the commands of its README.
 old_0_1_0() {
     put "$dir/0.1.0.tar" old.tar && box tar -C / --no-overwrite-dir --keep-directory-symlink -xf /srv/boot/old.tar && box systemd-sysusers &&
         box systemd-tmpfiles --create && box systemctl daemon-reload && box systemctl enable --now fonproxy-analytics.target "${SERVICES[@]}"
@@ -345,7 +345,7 @@ upgrade() { # VERSION
     before=$(pids)
     box sh -c 'mkdir -p /root/clone/build/deb && mv /srv/boot/new.deb /root/clone/build/deb/fonproxy-analytics_next.deb'
     must "$1 is upgraded" in_clone "$(documented Upgrade package | sed -n '/^apt install /p')"
-    [ "$1" != 0.1.0 ] || must 'the programs of 0.1.0 end' box systemctl restart "${SERVICES[@]}" # dpkg knows of no upgrade
+    [ "$1" != 0.1.0 ] || must 'the programs of 0.1.0 end' box systemctl restart "${SERVICES[@]}" # to dpkg, this is a first installation
     is_replaced "$1 upgraded" "$before"
     no_load "$1 upgraded" lossless
     started "$1 upgraded"

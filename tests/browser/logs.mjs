@@ -25,7 +25,8 @@ function random(seed) { // mulberry32
     };
 }
 
-// A log each quarter of an hour from a day before to a day after the one on which Kyiv's clocks showed 03:00 to 04:00 twice.
+// On this day Kyiv's clocks showed 03:00 to 04:00 twice. A log each quarter of an hour, from the day before to the day
+// after.
 export const TWICE = '2025-10-26';
 export function makeClockLogs() {
     const begin = Date.parse(`${TWICE}T00:00Z`) - 24 * HOUR;

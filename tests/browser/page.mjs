@@ -1,5 +1,5 @@
 // page.mjs: the dashboard in a browser: opens it, waits for its figures, reads them, and compares them with the logs. Knows
-// what the page is made of.
+// the elements of the page.
 // Environment: MODULES (where playwright-core and axe-core are).
 
 import { readFileSync } from 'node:fs';
@@ -35,8 +35,8 @@ export async function open(browser, { search = '?zone=UTC', key = null, ...optio
 
 export const settled = (page) => until(() => page.evaluate(() =>
     !document.getElementById('board').hidden && /Updated/.test(document.getElementById('state').textContent) && !document.querySelector('.busy, .stale')));
-// What was last asked of a report for the range itself: charts ask for the earlier period right after it. (Other panels ask for
-// traffic, too.)
+// The last query to a report for the range itself. Requests and concurrency are asked for the earlier period right
+// after it. (Not for traffic: other panels ask for it, too.)
 const hasEarlier = (page, report) => ['requests', 'concurrency'].includes(report) && query(page).compare !== 'off';
 export const last = (page, report) => page.asked[report].at(hasEarlier(page, report) ? -2 : -1);
 export const query = (page) => Object.fromEntries(new URL(page.url()).searchParams);
@@ -71,7 +71,7 @@ export async function compareWithLogs(page, logs, filter) {
     return { ...traffic, sums };
 }
 
-// The filters that are on, as their chips say them.
+// The words on the chips of the filters that are on.
 export const chips = (page) => page.locator('.chip').allInnerTexts().then((found) => found.map((one) => one.replace(/\s*×$/, '').replace(/\s+/g, ' ')));
 export async function addFilter(page, field, value, turn = 'is') {
     await page.selectOption('#field', field);

@@ -1,5 +1,5 @@
-// stage.mjs: the service that the walk goes through: ./serve with a data folder of its own, keys, logs, and what the figures
-// must be, added up from the logs. Knows no browser.
+// stage.mjs: the service of the walk: ./serve with a data folder of its own, keys, logs, and the expected figures,
+// added up from the logs. Knows no browser.
 // Environment: SOURCE, BUILD, WORK (folder for the data), PORT.
 
 import { execFileSync, spawn } from 'node:child_process';

@@ -354,8 +354,8 @@ export const steps = {
     },
 };
 
-// The question that the page is there for: which customer failed most yesterday, on which domains, through which worker? The answer
-// leaves as a file.
+// The question that the page exists for: which customer failed most yesterday, on which domains, through which worker?
+// The answer is saved as a file.
 steps.question = async (browser, { admin, logs }) => {
     const page = await open(browser, { key: admin, search: '?zone=UTC', acceptDownloads: true });
     await settled(page);

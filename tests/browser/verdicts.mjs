@@ -1,5 +1,5 @@
-// verdicts.mjs: prints "ok …" or "FAIL …: why" for each thing that was looked at, under the name of the section that the walk
-// is in; waits for what must come. Knows nothing of pages.
+// verdicts.mjs: prints "ok …" or "FAIL …: why" for each check, under the name of the walk's current section. Waits for
+// conditions. Knows nothing of pages.
 
 import { setTimeout as pause } from 'node:timers/promises';
 
@@ -17,7 +17,7 @@ export function ok(name, isSo, why = '') {
 export const same = (name, found, expected) =>
     ok(name, JSON.stringify(found) === JSON.stringify(expected), `${JSON.stringify(found)}, expected ${JSON.stringify(expected)}`);
 
-// until(f): waits for a truthy f(); false when that does not come.
+// until(f): waits for a truthy f() and returns it; false when the time is over.
 export async function until(condition, milliseconds = patience()) {
     for (const end = Date.now() + milliseconds; Date.now() < end; await pause(50)) {
         const value = await condition();

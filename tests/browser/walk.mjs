@@ -1,7 +1,7 @@
-// walk.mjs: walks through the dashboard in Chromium, in front of ./serve with logs of its own. What is expected comes from
-// these logs, added up in stage.mjs. Prints "ok …" or "FAIL …: why" for each thing that was looked at.
-// Environment: as stage.mjs and page.mjs say; CHROMIUM; PICTURE (optional: where to write the screenshots for the
-// documentation, NAME.png and NAME-dark.png); STEPS (optional: the names of the steps to walk, where not all of them).
+// walk.mjs: walks through the dashboard in Chromium, with ./serve and logs of its own behind it. The expected figures
+// come from these logs, added up in stage.mjs. Prints "ok …" or "FAIL …: why" for each check.
+// Environment: that of stage.mjs and page.mjs; CHROMIUM; PICTURE (optional: where to write the screenshots for the
+// documentation, NAME.png and NAME-dark.png); STEPS (optional: the names of the only steps to walk).
 
 import { makeClockLogs, makeLogs } from './logs.mjs';
 import { chromium, faults, open, settled, urls } from './page.mjs';

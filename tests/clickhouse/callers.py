@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """callers.py URL FOLDER CALLERS: callers of a service, a thread each, with the keys FOLDER/caller.N.
 
-Each sends numbered batches of five logs, one after the other, and a batch until it is acknowledged, under the same
-idempotency key. FOLDER/progress has how many each has got acknowledged so far, and how many answers were refusals.
-When FOLDER/stop is there, each ends after its batch; FOLDER/ledger has then the number of every batch that was
-acknowledged. A status other than 204 or 503 ends it all at once."""
+Each caller sends numbered batches of five logs, one after the other. It repeats a batch under the same idempotency key
+until it is acknowledged. FOLDER/progress has a line for each caller: its acknowledged batches so far, and its tries
+that were refused or unanswered. Once FOLDER/stop exists, each caller ends after its batch, and FOLDER/ledger gets the
+number of every acknowledged batch. A status other than 204 or 503 ends its caller, and the program fails."""
 
 import http.client
 import json

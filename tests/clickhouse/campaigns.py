@@ -1,10 +1,10 @@
-"""campaigns.py: a service before two replicas, senders that repeat each batch until it is acknowledged, and what goes wrong
-meanwhile. Behind each campaign each batch is counted once, by a ledger of the senders': in the logs and in the sums of each
+"""campaigns.py: a service with two replicas, senders that repeat each batch until it is acknowledged, and faults
+meanwhile. After each campaign, each batch in the senders' ledger must count once: in the logs and in the sums of each
 replica, and in a report.
 
 Usage: campaigns.py BUILDDIR SEED [CAMPAIGN]…, from the top of the source; without CAMPAIGN all of them. With ANALYTICS_LONG=1
-twenty times as many rounds, and cuts at each byte. It prints what it did, and ends with the first batch that is not as it should
-be."""
+twenty times as many rounds, and cuts at each byte. It prints what it did, and ends with the first campaign after which
+the logs, the sums or a report are wrong."""
 import glob
 import os
 import random
@@ -75,7 +75,7 @@ def stops(servers, service, senders):
 
 
 def kinds_of(head, body):
-    """(kind, begin, end) of each piece of a request. What is no block of Native is one piece."""
+    """(kind, begin, end) of each piece of a request. A body that is no block in Native is one piece."""
     try:
         spans = native.spans(body)
     except (AssertionError, IndexError, KeyError, UnicodeDecodeError):
@@ -96,7 +96,8 @@ def from_end(count):
 
 
 def watch_inserts(service, senders):
-    """A request of each kind, as it is."""
+    """The head and body of one INSERT into each table. These inserts are cut after their heads, so they are sent
+    again."""
     seen = {}
     for name, text in INSERTS.items():
         for each in service.proxies:
@@ -110,7 +111,7 @@ def watch_inserts(service, senders):
 
 
 def cut_here(service, senders, table, request=None, answer=None, after=None):
-    """A block's insert is cut, at whatever replica it comes to first. All before it is shipped: its next try is not cut."""
+    """Cuts the insert of one new block, at the replica that it comes to first. Its next try is not cut."""
     wait_for("all is shipped", service.has_shipped_all)
     cut = proxy.Cut(INSERTS[table], request, answer, after)
     done = threading.Event()
@@ -130,13 +131,14 @@ def cut_here(service, senders, table, request=None, answer=None, after=None):
 
 
 def cuts(servers, service, senders):
-    """Requests are cut at each kind of byte (in the long form: at each byte), answers too; after some of them the shipper is
-    killed, so that the next one has to find out by itself.
+    """Requests are cut at each kind of byte (in the long form: at each byte), and answers are cut. After some cuts the
+    shipper is killed, so that the next one has to find out whether the block is stored.
 
-    A text format takes the first rows of a body that is cut where the cut leaves whole rows, or is in the last column: with
-    TabSeparated and Content-Length, 18.16 answers 200 for these. Cuts in earlier columns, as far as they were tried, were refused
-    (code 27) with nothing stored. So the last bytes are always among those that are cut: without its last digits, the last row is
-    stored as one of another block, and the block that is sent again counts twice."""
+    The last bytes of a request are always among the cuts, because a text format would fail there. With TabSeparated and
+    Content-Length, 18.16 answers 200 and stores the first rows if the cut leaves whole rows or is in the last column.
+    (Cuts in earlier columns, as far as they were tried, were refused with code 27 and nothing stored.) Without its last
+    digits, the last row is stored with the number of another block, and when the block is sent again, the row counts
+    twice."""
     count = 0
     for table, request in watch_inserts(service, senders).items():
         kinds = sorted({kind for kind, *_ in kinds_of(*request)})
@@ -156,8 +158,9 @@ def cuts(servers, service, senders):
 
 
 def forgotten(servers, service, senders):
-    """A block is taken, its answer is lost, the shipper ends, more batches come, and the servers forget the block. In half
-    of the rounds the other replica did not fetch it yet, and the one that has it is away for a while."""
+    """A block is stored, its answer is lost, the shipper is killed, the servers forget the block's hash, and more
+    batches come. In half of the rounds the other replica has not fetched the block, and the one that has it is away for
+    a while."""
     for number in range(ROUNDS):
         table = list(INSERTS)[number // 2 % 2]
         lags = number % 2 == 1
@@ -181,8 +184,9 @@ def forgotten(servers, service, senders):
 
 
 def doubt(servers, service, senders):
-    """A block does not reach the current replica, the other one takes it and its answer is lost, and the current one, which has
-    not fetched it, then takes it for done: a report waits for it, and never leaves it out."""
+    """A block does not reach the current replica. The other one stores it, but its answer is lost. The block is sent to
+    the current replica again, which knows its hash and answers 200, but has not fetched its logs. A report must wait
+    for them, and never leave them out."""
     for _ in range(ROUNDS):
         senders.send()
         wait_for("all is shipped", service.has_shipped_all)
@@ -202,8 +206,8 @@ def doubt(servers, service, senders):
 
 
 def away(servers, service, senders):
-    """The replica that reports are asked of stays away, while nothing is shipped, or together with the shipper: reports and
-    batches go on at the other one."""
+    """The replica that answers reports is killed, in half of the rounds together with the shipper: reports and batches
+    go on at the other one."""
     for number in range(ROUNDS):
         senders.send()
         wait_for("all is shipped", service.has_shipped_all)
@@ -220,7 +224,8 @@ def away(servers, service, senders):
 
 
 def lags(servers, service, senders):
-    """A replica that does not fetch is asked nothing that it can't know: no difference is told of it."""
+    """A replica fetches nothing while verify runs: verify may say that it cannot tell, but must report no
+    difference."""
     told = 0
     for number in range(ROUNDS):
         replica = number % 2

@@ -1,5 +1,5 @@
-"""ledger.py: senders that repeat each batch until it is acknowledged, a ledger of what was, and whether each replica has each
-log of it once, and sums that are those of these logs. Knows the tables by plain SQL."""
+"""ledger.py: senders that repeat each batch until it is acknowledged, and a ledger of the acknowledged logs. Checks
+that each replica has each of these logs once, and their sums. Knows the tables by plain SQL."""
 import collections
 import json
 import os
@@ -12,7 +12,7 @@ from stage import PATIENCE, wait_for
 
 SENDERS = 4
 BEGIN = 1773532800  # 2026-03-15
-DAYS = 30  # of two months, so that a batch can be of two blocks
+DAYS = 30  # in two months, so that the logs of a batch can belong to two blocks
 
 
 class Senders:
@@ -24,7 +24,7 @@ class Senders:
         self.threads = []
 
     def make(self):
-        """The next batch. Its logs name it and tell each other apart."""
+        """The next batch: order_id is its number, duration_ms the place of a log in it."""
         with self.lock:
             self.numbers += 1
             number = self.numbers
@@ -35,7 +35,7 @@ class Senders:
                 for line in range(1 + random.randrange(3))]
 
     def send(self):
-        """Until it is acknowledged: as the clients' page asks."""
+        """Sends a new batch until it is acknowledged, as docs/clients.md asks."""
         logs = self.make()
         body = json.dumps({"logs": logs}).encode()
         headers = {"content-type": "application/json", "idempotency-key": f"batch-{logs[0]['order_id']}"}
@@ -94,7 +94,7 @@ def check_replica(servers, replica, logs):
 
 
 def report(service, more=""):
-    """How many requests a report counts; None: it has no answer."""
+    """How many requests a report counts; None: it is refused."""
     answer = service.get("/analytics/summary?from=2026-03-15&to=2026-04-14" + more, service.key("admin"))
     return answer and int(answer["data"]["total_count"])
 

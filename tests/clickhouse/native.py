@@ -1,4 +1,4 @@
-"""native.py: what each byte of a block in ClickHouse's Native format is, for the types that the service sends."""
+"""native.py: splits a block in ClickHouse's Native format into its pieces, for the types that the service sends."""
 
 WIDTHS = {"UInt8": 1, "UInt16": 2, "UInt32": 4, "UInt64": 8, "Int64": 8, "AggregateFunction(max, Int64)": 9,
           "AggregateFunction(min, Int64)": 9}

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # nodes.sh BUILD: two nodes that take batches for one ClickHouse, as docs/scaling.md has them: each with a network of its own,
 # behind a front nginx with nginx/front-nodes.conf.example. Callers send numbered batches while a node is killed, comes back,
-# is cut off, and comes back: a caller's batches are all at one node, and each that was acknowledged counts once. As root.
+# is cut off, and comes back: all batches of a caller go to one node, and each acknowledged batch counts once. Needs
+# root.
 . "${BASH_SOURCE[0]%/*}/../support/totals.sh"
 BUILD=$(realpath "$1")
 PATH=$PATH:/usr/sbin:/sbin
@@ -79,16 +80,16 @@ start_node() { # N
         ANALYTICS_CLICKHOUSE_TIMEOUT_MS=5000 ANALYTICS_CLICKHOUSE_PASSWORD_FILE="$tmp/own/password" \
         ANALYTICS_CLICKHOUSE_REPORTS_PASSWORD_FILE="$tmp/own/reports.password" \
         setpriv --reuid www-data --regid www-data --init-groups --no-new-privs bash "$tmp/bin/supervise.sh" >>"$tmp/log.$1" 2>&1 &
-    disown # no words about its end
+    disown # so that bash prints nothing about its end
     await "node $1 answers" eval "curl_node $1 /analytics/health >/dev/null"
 }
-kill_node() { # N: as if its power went
-    ip netns pids "an-$$-$1" | xargs -r kill -KILL 2>/dev/null || true # some end with others
+kill_node() { # N: as in a power cut
+    ip netns pids "an-$$-$1" | xargs -r kill -KILL 2>/dev/null || true # some have ended already, after the end of others
     await "node $1 is gone" eval "[ -z \"\$(ip netns pids an-$$-$1)\" ]"
 }
 curl_node() { in_hub curl -fsS --max-time 20 -H "x-api-key: $(<"$tmp/1/keys/admin.key")" "http://10.77.0.1$1:8080$2" 2>/dev/null; }
 
-# await WHAT COMMAND…: until it is true; far longer than any machine takes.
+# await WHAT COMMAND…: waits until it is true, far longer than any machine needs.
 await() {
     local what=$1 i
     shift
@@ -119,7 +120,7 @@ in_hub nginx -p "$tmp/front" -c "$tmp/front/nginx.conf" >>"$tmp/log.front" 2>&1 
 in_hub python3 tests/clickhouse/callers.py http://10.77.0.1:8000 "$tmp" $CALLERS >"$tmp/log.callers" 2>&1 &
 callers=$!
 
-# ---- who is pinned where, by what each node took
+# ---- which callers each node has, by the batches that it took
 
 caller_names() { # N
     sqlite3 "file:$tmp/$1/analytics.db?mode=ro" "SELECT text FROM name WHERE id IN (SELECT caller FROM batch_key)"

@@ -1,7 +1,7 @@
-"""proxy.py: between the shipper, or reports, and one ClickHouse server: passes requests and answers on, but for those that
-a test wants spoiled. Knows HTTP as far as it has to. Each connection has one request.
+"""proxy.py: stands between the service and one ClickHouse server. Passes requests and answers on, except those that a
+test wants spoiled. Knows as much of HTTP as that needs. Each connection has one request.
 
-Usage: proxy.py URL FILE: prints its own URL, and does with each request what FILE says then, which is empty or
+Usage: proxy.py URL FILE: prints its own URL. FILE is read again for each request, and is empty or
   SPOIL WHAT [WORDS]   where WHAT is a part of the request's text, such as SELECT or INSERT%20INTO%20log
 SPOIL is one of
   wrong     answers 200 with WORDS
@@ -46,8 +46,8 @@ def read_answer(server):
 
 
 class Cut:
-    """What becomes of one request. `request` and `answer` tell of a text how many bytes of it are passed on; None: all.
-    Then `after` is called, before the connection ends."""
+    """Spoils one request whose text has `matches` in it. `request(head, body)` and `answer(text)` return how many bytes
+    are passed on; None: all. `after` is called before the client gets its answer."""
 
     def __init__(self, matches, request=None, answer=None, after=None):
         self.matches, self.request, self.answer, self.after = matches, request, answer, after
@@ -92,7 +92,7 @@ class Handler(socketserver.BaseRequestHandler):
             if cut and cut.request:
                 server.sendall((head + body)[:cut.request(head, body)])
                 server.shutdown(socket.SHUT_WR)
-                read_answer(server)  # until the server has made up its mind
+                read_answer(server)  # waits until the server is done with it
                 passed = b""
             else:
                 server.sendall(head + body)

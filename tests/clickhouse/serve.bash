@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# serve.bash: ./serve before ClickHouse, for tests of this folder: started, asked and stopped. Sourced; makes $tmp, which
-# goes at the end with what runs.
+# serve.bash: sourced. Starts, asks and stops ./serve with ClickHouse, for the tests of this folder. Makes $tmp; at the
+# end it is removed, and what runs is stopped.
 . "${BASH_SOURCE[0]%/*}/../support/totals.sh"
 SOURCE=$PWD
 BUILD=${ANALYTICS_BUILDDIR:?is not set: run the tests through make check}

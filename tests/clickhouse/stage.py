@@ -1,4 +1,4 @@
-"""stage.py: two replicas, a proxy before each, and the service in front of them. Knows how to start, ask, hurt and end them."""
+"""stage.py: the service, two replicas, and a proxy before each of them. Starts, asks, kills and stops them."""
 import glob
 import http.client
 import json
@@ -65,7 +65,7 @@ class Servers:
         return [tuple(line.split("\t")) for line in self.ask(replica, sql + " FORMAT TabSeparated").splitlines()]
 
     def sync(self):
-        """Each replica has what any has."""
+        """Waits until each replica has all that any replica has."""
         for replica in (0, 1):
             for table in ("log", "sums"):
                 wait_for(f"replica {replica + 1} has {table}", lambda r=replica, t=table: self.is_synced(r, t))
@@ -78,7 +78,7 @@ class Servers:
             return False
 
     def forget_blocks(self):
-        """As if more of them had come since than the servers remember."""
+        """Deletes the hashes of blocks, as if more blocks had come since than the servers remember."""
         with open(f"{self.folder}/zookeeper/zoo.cfg", encoding="ascii") as file:
             port = next(line for line in file if line.startswith("clientPort=")).strip().split("=")[1]
         jars = ":".join(f"/usr/share/java/{name}.jar" for name in ("zookeeper", "slf4j-log4j12", "log4j-1.2", "commons-cli"))
@@ -140,7 +140,7 @@ class Service:
         return json.loads(body) if status == 200 else None
 
     def kill_ingest(self):
-        """The one that serves this folder."""
+        """Kills the writer of this data folder."""
         for path in glob.glob("/proc/[0-9]*/cmdline"):
             try:
                 with open(path, "rb") as file:

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# test_campaigns.sh: campaigns.py, each campaign but the kills, which test_reports has in short. ANALYTICS_LONG=1, by
-# `make stress-clickhouse`: all of them, twenty times as long. ANALYTICS_SEED repeats a run's choices, though not its timing.
+# test_campaigns.sh: runs campaigns.py: every campaign but the kills, of which test_reports has a short form. With
+# ANALYTICS_LONG=1 (`make stress-clickhouse`): all campaigns, with twenty times as many rounds. ANALYTICS_SEED repeats
+# the choices of a run, though not its timing.
 #
 # Seen to fail:
 #   bounds of blocks that are cut anew after a restart -> forgotten: "logs of replica 1: 0 missing, …; 4 too many"

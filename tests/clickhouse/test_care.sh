@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# test_care.sh: what an operator is told where ClickHouse has the logs: --check-config, doctor, verify, export and blocks,
-# with what each server may lack; and the commands that make no sense there.
+# test_care.sh: the operator's commands where ClickHouse has the logs: --check-config, doctor, verify, export, blocks,
+# prune and delete, with what each server may lack; and the commands that are refused there.
 #
 # Seen to fail:
 #   deleting_rows that takes the newest mutation for its own at once -> "FAIL leaves no sums: … 24"
@@ -76,11 +76,11 @@ start --engine clickhouse --clickhouse-url "$ANALYTICS_CLICKHOUSE_URLS" --data "
 is 'its logs count now' "$(counts 24)" "$(count "$data")"
 has 'no block is put aside' 'No block' "$(ctl blocks)"
 
-# ---- a replica that lost something: detached where it lies, so that the other one still has it
+# ---- a replica that lost a part: its files are moved away, and only the other replica has it
 part=$(query 2 "SELECT name FROM system.parts WHERE database = 'analytics' AND table = 'log' AND active LIMIT 1")
 tools/clickhouse.sh stop "$own" 2
 mv "$own/server2/data/data/analytics/log/$part" "$tmp/part"
-tools/clickhouse.sh stop "$own" 1 # else it would be fetched from there
+tools/clickhouse.sh stop "$own" 1 # else the part would be fetched from there
 tools/clickhouse.sh start "$own" 2
 words=$(ANALYTICS_CLICKHOUSE_URLS=${ANALYTICS_CLICKHOUSE_URLS#*,} ctl verify || echo "status $?")
 has 'verify cannot say while a part is missing' 'status 2' "$words"
@@ -113,7 +113,7 @@ has 'delete, as a plan' '1 log would be deleted' "$(ctl delete --user-id 1 --dry
 has 'delete knows no batches' 'takes no --batch' "$(ctl delete --batch 1 || true)"
 query 1 "INSERT INTO log SELECT 20400, 1762560000, 9, 1, 5, 0, 0, 0, 0, 1, 0, 'old.example', '', '', '', '', '', '', 7"
 query 1 "INSERT INTO log SELECT 20515, 1772496000, 9, 1, 5, 0, 0, 0, 0, 1, 0, 'old.example', '', '', '', '', '', '', 8"
-query 2 'SYSTEM SYNC REPLICA log' # whichever of the two is asked
+query 2 'SYSTEM SYNC REPLICA log' # prune may ask either of the two
 has 'prune' '2 logs, and their sums' "$(ctl prune --older-than 5d --yes)"
 is 'rows of its month go one by one, others as a partition' 1 "$(query 2 'SELECT count() FROM log')"
 
@@ -147,7 +147,7 @@ words=$(curl -s -H "x-api-key: $(<"$data/keys/admin.key")" \
 has 'what only logs tell is refused' 'analytics.logs_pruned' "$words"
 
 # ---- delete
-tools/clickhouse.sh stop "$own" 2 # it goes on when it is back
+tools/clickhouse.sh stop "$own" 2 # it deletes when it is back
 is 'another batch' 204 "$(post "$data" k4)"
 is 'counts, too' "$(counts 24)" "$(count "$data")"
 has 'delete' '2 logs are deleted' "$(ctl delete --domain google.com --yes)"

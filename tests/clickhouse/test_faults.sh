@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# test_faults.sh: what a server may do wrong, and a machine that ships to it, while the service runs: a batch is taken all
-# the same, a report is refused whole, with Retry-After, the log and the metrics tell it, and once it is over each batch counts
-# once. A proxy (proxy.py) stands between the service and its server. Elsewhere: test_care has what --check-config, doctor and
-# verify say; campaigns.py has cuts at each byte, and a second replica.
+# test_faults.sh: faults of a server, and of another machine that ships to it, while the service runs. Batches are taken
+# all the same, reports are refused as a whole, with Retry-After, and the log and the metrics name the fault. Once it is
+# over, each batch counts once. A proxy (proxy.py) stands between the service and its server. Elsewhere: test_care has
+# the messages of --check-config, doctor and verify; campaigns.py has cuts at each byte, and a second replica.
 #
 # Seen to fail:
 #   blocks_send that takes any 200 for an acknowledgement -> "FAIL words in place of an answer: the log says why"
@@ -17,7 +17,7 @@ proxy=$!
 # shellcheck disable=SC2154 # $tmp, $own: serve.bash
 trap 'kill $proxy $serve 2>/dev/null; wait; tools/clickhouse.sh kill "$own"; rm -rf "$tmp"' EXIT
 
-# await WHAT COMMAND…: until it is true; far longer than any machine takes.
+# await WHAT COMMAND…: waits until it is true, far longer than any machine needs.
 await() {
     local what=$1 i
     shift
@@ -51,7 +51,7 @@ is 'a batch' 204 "$(post "$data" k0)"
 expected=12
 await 'its report' is_counted
 
-# ---- the shipper's way: each batch waits until the fault is over, and then counts once
+# ---- faults of inserts: each batch waits until the fault is over, and then counts once
 
 over() {
     : >"$spoil"
@@ -95,7 +95,7 @@ keeps 'ZooKeeper away' ClickHouse
 tools/clickhouse.sh start "$own" zookeeper
 over 'ZooKeeper away'
 
-# ---- the reports' way: never a part of an answer
+# ---- faults of reports: an answer is whole, or there is none
 
 while IFS='|' read -r what words spoiled; do
     begin

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# test_move.sh: analyticsctl move from SQLite to ClickHouse and back, killed at random moments: exports are the same, a batch
-# and an import that came before are known, and what cannot be moved is told.
+# test_move.sh: analyticsctl move from SQLite to ClickHouse and back, killed at several moments: exports are the same,
+# earlier batches and imports are known, and a move that is not possible says why.
 . "${BASH_SOURCE[0]%/*}/serve.bash"
 
 make_own 1x2
@@ -18,7 +18,7 @@ done >"$tmp/file.ndjson"
 ctl --data "$tmp/a" import "$tmp/file.ndjson" >/dev/null
 before=$(exported "$tmp/a")
 
-killed() { # COMMAND…: several times, ever later, then to its end
+killed() { # COMMAND…: kills it several times, later each time, then runs it to its end
     local after
     for after in 0.15 0.4 0.9 1.6; do
         timeout -s KILL "$after" "$BUILD/analyticsctl" "$@" >/dev/null 2>&1 || true

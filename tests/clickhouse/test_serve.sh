@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# test_serve.sh: ./serve --engine clickhouse, as someone tries it: a batch, its report, Ctrl-C, the same again, and nothing
-# is left; and servers that run already.
+# test_serve.sh: ./serve --engine clickhouse, as a newcomer tries it: a batch, its report, Ctrl-C, after which nothing
+# is left, and the same again. Then with servers that run already.
 #
 # Seen to fail:
 #   reader without the wait for its spool -> "FAIL the first read: {"data":[]}"
