@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# allowed.sh UNIT: the system calls that a unit's SystemCallFilter= lines leave, one a line, by systemd's own sets. Reads
-# what `systemd-analyze syscall-filter` prints; needs no systemd that runs.
+# allowed.sh UNIT: the system calls that a unit's SystemCallFilter= lines permit, one a line. The sets come from
+# `systemd-analyze syscall-filter`, which needs no running systemd.
 set -euo pipefail
 
 sets=$(systemd-analyze --no-pager syscall-filter 2>/dev/null)

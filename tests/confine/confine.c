@@ -1,4 +1,5 @@
-/* confine.c: runs a program under as much of a systemd unit as can be had without systemd, read from the unit itself.
+/* confine.c: runs a program under the restrictions of a systemd unit, read from the unit file, as far as they can be
+ * had without systemd.
  *
  *   confine UNIT ALLOWED REPORT PROGRAM --data DIR …    ALLOWED: the filter's system calls, one a line (allowed.sh)
  *   confine UNIT ALLOWED REPORT probe --data DIR        tries what must not work, in place of a program
@@ -81,7 +82,7 @@ static void write_file(const char *path, const char *format, unsigned id)
     close(fd);
 }
 
-/* First of all: its capabilities let us do the rest. Others than ourselves are nobody. */
+/* Comes first: the capabilities in the new namespace let us do the rest. All other users are nobody there. */
 static const char *new_users(const char *value)
 {
     uid_t uid = geteuid();
@@ -143,9 +144,9 @@ static const char *no_capabilities(const char *value)
     return outcome(syscall(SYS_capset, &header, none) == 0);
 }
 
-/* ---- the filter: what is permitted is listed; conditions narrow it ---- */
+/* ---- the filter: a list of permitted calls, some under conditions ---- */
 
-/* Calls that other directives permit in part only. */
+/* Calls that other directives permit under conditions only. */
 static bool is_conditional(const char *name)
 {
     static const char *const names[] = {"mmap",   "mprotect", "pkey_mprotect", "shmat",   "clone",
@@ -159,7 +160,7 @@ static bool is_conditional(const char *name)
 static void allow(int call)
 {
     if (call != __NR_SCMP_ERROR)
-        seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0); /* refused for what this machine lacks */
+        seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0); /* fails for calls that this architecture lacks */
 }
 
 static void allow_when(int call, unsigned argument, scmp_datum_t mask, scmp_datum_t is)
@@ -183,7 +184,7 @@ static const char *system_calls(const char *value)
     return "applied";
 }
 
-/* As systemd does: clone3 hides its flags, so the C library is sent back to clone. */
+/* A filter cannot see the flags of clone3. As with systemd, it fails with ENOSYS, so the C library uses clone. */
 static const char *no_namespaces(const char *value)
 {
     (void)value;

@@ -1,8 +1,8 @@
 /* test_confined.c: the service works under the restrictions of its systemd units. Both programs run as ./serve starts
  * them, but through confine, which reads the units that `make install` installs: the sample batch is posted and read
- * back, then a load, a program that dies, a stop and a start. A system call outside the filter kills the program here,
- * so that none goes unseen. Then the same under strace: all that is called is in the filter. And a probe in a program's
- * place tries what an intruder would.
+ * back, then a load, and a program is killed. A system call outside the filter kills the program here, so that none is
+ * overlooked. Under strace, the sample and the load once more: each call is in the filter. A probe in the place of a
+ * program tries what an intruder would.
  *
  * Seen to fail:
  *   the unit's filter without fdatasync -> "./serve ended: …": the programs are killed as they start
@@ -143,7 +143,7 @@ static void read_all(void)
     }
 }
 
-/* In a child: the tests' own process has libcheck in it. */
+/* A client is a child process; its status tells load() of a failed check. */
 static pid_t start_client(int seed)
 {
     pid_t pid = fork();
@@ -170,7 +170,7 @@ static void load(void)
     }
 }
 
-/* examples/sample-batch.json, and the README's answer. */
+/* Posts examples/sample-batch.json; a report must say what the README says. */
 static void post_sample(void)
 {
     char path[4200];
@@ -295,7 +295,7 @@ END_TEST
 #define NO "Operation not permitted"
 static const struct {
     const char *what, *answer;
-    bool needs_namespaces; /* else it is the user's rights that answer */
+    bool needs_namespaces; /* without them, the answer depends on the user's rights */
 } attempts[] = {
     {"file in the data folder", "worked", false},
     {"file in /tmp", "Read-only file system", true},
@@ -358,7 +358,7 @@ END_TEST
 
 /* ---- under strace ---- */
 
-/* What was called, one a line, and what of it the filter has not. */
+/* Writes two files: `called`, the calls in the traces, and `outside`, those of them that the filter does not permit. */
 static void list_calls(size_t program)
 {
     run("cd '%s' && sed -n 's/^[0-9]* *\\([a-z0-9_]*\\)(.*/\\1/p' reports/trace.%s.* | sort -u >called &&"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# test_hardening.sh: what the compiler and the linker were to add to the programs is in them: position independent, all
+# test_hardening.sh: the programs have the hardening that compiler and linker were asked for: position independent, all
 # relocations read-only, no executable stack, canaries, checked string functions at level 3. A build with sanitizers has
-# other means in place of the last two.
+# these in the place of the last two.
 #
 # Seen to fail, each with one flag taken out of configure.ac and everything built anew:
 #   -fstack-protector-strong -> "FAIL analytics-ingest: no stack canaries"
@@ -40,7 +40,7 @@ for program in analytics-ingest analytics-query analyticsctl; do
     echo "# $program: $(grep -cE '^__.*_chk$' <<<"$symbols") checked functions"
 done
 
-# Level 3 sees the size of memory whose size is not known before; level 2, for compilers that have no more, does not.
+# Level 3 checks memory whose size is known only at run time. Level 2, for compilers without level 3, does not.
 if [ -n "${ANALYTICS_SANITIZED:-}" ]; then
     echo '# sanitizers stand in for canaries and _FORTIFY_SOURCE'
 elif echo '#include <string.h>' | $(setting CC) -O2 -D_FORTIFY_SOURCE=3 -Werror -c -x c - -o /dev/null; then

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# test_units.sh: systemd's units as `make install` leaves them: systemd itself has nothing to say about them, they are as
-# closed as it can rate, they name what nginx and the data folder are called elsewhere, and their filter permits nothing
-# that would help an intruder.
+# test_units.sh: systemd's units as `make install` installs them: systemd-analyze finds no fault and hardly any exposure
+# in them, their paths and users are those of nginx and of the settings, and their filter permits no call that would
+# help an intruder.
 #
 # Seen to fail:
 #   StandardInput=socekt -> "FAIL systemd-analyze verify: …analytics-ingest.service:11: Failed to parse input specifier"
@@ -39,7 +39,7 @@ done
 cd "$dir/units"
 verdict 'systemd-analyze verify' "$(systemd-analyze verify --man=no ./*.socket ./*.target ./analytics-ingest.service ./analytics-query@1.service 2>&1 || true)"
 
-# What it may still see: the root folder, and the clock device that ProtectClock= itself admits.
+# The only exposures that may remain: the root folder, and the clock device that ProtectClock= itself admits.
 known='RootDirectory=/RootImage= DeviceAllow='
 for unit in analytics-ingest.service analytics-query@.service; do
     report=$(systemd-analyze security --offline=true --no-pager "./$unit" 2>&1 || true)
@@ -72,7 +72,7 @@ has analytics-query@.service Sockets=analytics-query.socket
 restrictions() { awk '/^# Started again/ { on = 1 } /^\[Install\]/ { on = 0 } on && NF' "$units/$1"; }
 verdict 'one set of restrictions' "$(diff <(restrictions analytics-ingest.service) <(restrictions analytics-query@.service) || true)"
 
-# ---- one switch: enabling the target starts all of it, at boot; an instance more can be enabled, one less masked
+# ---- one switch: enabling the target starts all of it at boot; a further instance can be enabled
 
 boot=$dir/boot/usr/lib/systemd/system
 mkdir -p "$boot"
@@ -96,8 +96,8 @@ for file in "$units"/analytics-*; do
     has "${file##*/}" PartOf=fonproxy-analytics.target # stops with it
 done
 
-# ---- reload: an end in good order (tests/crash/test_restart: no request is lost), and a start, at once; after a failure
-# not at once. Run under the unit's own filter, where a call outside of it kills.
+# ---- reload: SIGTERM, after which the process ends in good order (tests/crash/test_restart: no request is lost) and is
+# started again at once; after a failure, a second later. The command of ExecStopPost= runs under the unit's own filter.
 
 for unit in analytics-ingest.service analytics-query@.service; do
     has "$unit" Restart=always "ExecReload=+/bin/sh -c 'kill -TERM \$\$MAINPID'" ReloadPropagatedFrom=fonproxy-analytics.target

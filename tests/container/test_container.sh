@@ -42,7 +42,7 @@ ip link set lo up
 mkdir -p /run/crun
 mount -t tmpfs -o mode=755 crun /run/crun
 mount -t tmpfs shm /dev/shm
-if [ ! -e /sys/fs/cgroup/cgroup.controllers ]; then # crun knows the second version alone
+if [ ! -e /sys/fs/cgroup/cgroup.controllers ]; then # crun supports cgroup v2 only
     umount -R -l /sys/fs/cgroup
     mount -t cgroup2 cgroup2 /sys/fs/cgroup
 fi
@@ -64,7 +64,7 @@ export CONTAINERS_CONF=$WORK/containers.conf CONTAINERS_STORAGE_CONF=$WORK/stora
 
 # ---- the base, and the image
 
-# As the public image is: no pages of documentation, and no service starts while packages install.
+# As in the public image: no documentation, and no service starts while packages are installed.
 slim() {
     rm -rf "$BASE"/usr/share/{doc,man,info,locale,lintian} "$BASE"/var/lib/apt/lists "$BASE"/var/cache/apt
     printf '#!/bin/sh\nexit 101\n' >"$BASE/usr/sbin/policy-rc.d"
@@ -249,7 +249,7 @@ podman stop -t 20 first >/dev/null 2>&1
 verdict 'a stop while starting' "$(code=$(podman inspect -f '{{.State.ExitCode}}' first) && [[ $code == @(0|143) ]] || echo "ended with $code")"
 forget first
 
-# ---- compose, as it is; then with what it has as comments: settings, and keys of the operator's own
+# ---- compose.yaml as it is; then with its commented lines switched on: settings, and keys of the operator's own
 
 mkdir "$WORK/compose"
 compose() { (cd "$WORK/compose" && podman-compose -p analytics --no-ansi --podman-run-args=--read-only-tmpfs=false "$@"); }
@@ -279,10 +279,10 @@ chmod 644 "$WORK/compose"/*.key
 composed 'compose with comments'
 verdict 'compose with comments: settings' "$(podman exec "$name" analyticsctl config >"$WORK/config" 2>&1 && grep -q 'raw_days .*400.*ANALYTICS_RAW_DAYS' "$WORK/config" || cat "$WORK/config")"
 verdict 'compose with comments: a batch' "$(code=$(post "$(printf 'fnp_%064d' 4)") && [ "$code" = 204 ] || echo "is answered $code")"
-# The page's commands: what is after `docker` is compose's or podman's, and what was built before is the image.
+# Runs a command of the page, with podman-compose or podman in the place of docker, and the image that is built above.
 as_documented() { # COMMAND
     case $1 in
-    'git pull' | 'docker compose build') ;; # a clone, and a network, which are not here: see check-walk and the image above
+    'git pull' | 'docker compose build') ;; # need a clone and a network: see check-walk, and the image above
     'docker compose up -d') composed "$1" ;;
     'docker compose '*) read -ra words <<<"${1#docker compose }" && must "$1" compose "${words[@]}" ;;
     'docker '*) read -ra words <<<"${1#docker }" && must "$1" podman "${words[@]}" ;;
@@ -320,7 +320,7 @@ ENGINE=(setpriv --reuid 20001 --regid 20001 --clear-groups env -i HOME="$WORK/ro
     XDG_RUNTIME_DIR="$WORK/rootless/run" CONTAINERS_CONF="$CONTAINERS_CONF" CONTAINERS_REGISTRIES_CONF="$CONTAINERS_REGISTRIES_CONF"
     CONTAINERS_STORAGE_CONF="$WORK/rootless/storage.conf" podman)
 install -D -m 644 -t "$WORK/rootless/examples" examples/sample-batch.json
-cd "$WORK/rootless" # the user may not enter each clone
+cd "$WORK/rootless" # the user may have no right to enter the clone
 verdict rootless "$([ "$(podman info -f '{{.Host.Security.Rootless}}' 2>/dev/null)" = true ] || podman info 2>&1 | head -n 20)"
 must 'rootless: the image' podman load -q -i "$WORK/image.tar"
 began=$(milliseconds)

@@ -1,5 +1,5 @@
-// client.ts: a client with types made from docs/openapi.json. It is compiled, not run: what is needless in it would be
-// an error, and so would be a member that is not there. Each read is asked once, and a figure of it is taken as what it is.
+// client.ts: a client with types made from docs/openapi.json. It is compiled, not run: a member that is not documented
+// is an error. It asks each read once, and uses a figure of the answer under its documented type.
 import createClient from "openapi-fetch";
 import type { components, paths } from "./api";
 
@@ -30,7 +30,7 @@ export async function charts(): Promise<string[]> {
   ];
 }
 
-/** A row has durations where they are asked for, and null where nobody knows them. */
+/** A row has durations where they are asked for, and null where they are unknown. */
 export async function slowest(): Promise<(string | null | undefined)[]> {
   const query = { ...range, sortBy: "duration", durations: true } as const;
   const domains = await client.GET("/analytics/domains", { params: { query } });

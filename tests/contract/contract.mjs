@@ -28,7 +28,7 @@ function resolve(object) {
   return object;
 }
 
-/** The validator of what stands at a place in the document; made once. */
+/** The validator of the schema at a place in the document; made once. */
 const validators = new Map();
 function validator(pointer) {
   if (!validators.has(pointer)) validators.set(pointer, ajv.compile({ $ref: `api#${pointer}` }));
@@ -37,7 +37,7 @@ function validator(pointer) {
 
 const escape = (name) => encodeURIComponent(name.replaceAll("~", "~0").replaceAll("/", "~1"));
 
-/** Where a response stands: its own place, or that which its $ref names. */
+/** The place of a response in the document: its own, or the one that its $ref names. */
 function placeOf(path, method, status) {
   const response = api.paths[path][method].responses[status];
   return response.$ref ? response.$ref.slice(1) : `/paths/${escape(path)}/${method}/responses/${status}`;
@@ -50,7 +50,7 @@ function optionalMembers(response) {
   return Object.keys(properties).filter((name) => !required.includes(name));
 }
 
-/** Beside the JSON of a report stands how it looks as CSV: its first line. What a row may lack follows it. */
+/** x-csv of a response is the first line of its CSV; the members that a row may lack can follow it. */
 function checkHeader(exchange, response, what) {
   const names = (text) => text.slice(0, text.indexOf("\r\n")).split(",");
   const [expected, found, optional] = [names(response["x-csv"]), names(exchange.body), optionalMembers(response)];
@@ -102,7 +102,7 @@ function check(exchange) {
 for (const file of files)
   for (const line of readFileSync(file, "utf8").split("\n")) if (line) check(JSON.parse(line));
 
-// A description of what nobody ever saw is worth nothing.
+// Each documented operation must have succeeded in some test, and the statuses must have been seen.
 for (const [path, item] of Object.entries(api.paths))
   for (const method of Object.keys(item)) {
     const good = Object.keys(item[method].responses).find((status) => status.startsWith("2"));

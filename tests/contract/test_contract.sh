@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# test_contract.sh: the description of the API is sound, says what docs/api.md says, and is true: a public linter has
-# nothing to say about it, a typed client made from it compiles, and every answer that the end-to-end tests got, and those
-# that ask the endpoints behind each engine, is one that it describes. Runs after them.
+# test_contract.sh: docs/openapi.json is sound, complete and true: a public linter finds no fault in it, a typed client
+# made from it compiles, it has the paths of docs/api.md, and it describes every answer in the end-to-end tests and in
+# the tests of the endpoints with each engine. Runs after them.
 #
 # Seen to fail:
 #   "minimum": 1 for error_count -> "FAIL POST /analytics/ingest 400: /error_count must be >= 1", behind each engine
@@ -34,14 +34,14 @@ cp $here/client.ts $here/tsconfig.json "$tools/"
 verdict 'openapi-typescript' "$(cd "$tools" && node_modules/.bin/openapi-typescript "$(realpath "$OLDPWD")/docs/openapi.json" -o api.d.ts 2>&1 >/dev/null | head -5)"
 verdict 'a client compiles' "$(cd "$tools" && node_modules/.bin/tsc -p tsconfig.json 2>&1 | head -20)"
 
-# ---- every path of the reference stands in it, and the reverse
+# ---- docs/api.md and docs/openapi.json have the same paths
 
 verdict 'paths of docs/api.md' "$(diff <(grep -oE '/analytics/[a-z.]+' docs/api.md | grep -v '/dashboard$' | sort -u) \
     <(grep -oE '"/analytics/[a-z.]+"' docs/openapi.json | tr -d '"' | sort -u) || true)"
 version=$(sed -n 's/^AC_INIT(\[[^]]*\], *\[\([^]]*\)\].*/\1/p' configure.ac)
 verdict 'the version' "$(grep -q "\"version\": \"$version\"" docs/openapi.json || echo "is not $version")"
 
-# ---- what was answered
+# ---- the answers in the other tests
 
 cp $here/contract.mjs "$tools/"
 exchanges=("$BUILD"/tests/e2e/exchanges/*.ndjson)

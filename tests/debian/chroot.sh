@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# chroot.sh DEB TARBALL: installs the Debian package in a fresh Debian system (debootstrap, some minutes, needs root and a
-# mirror), looks at what came, upgrades it, removes it and purges it; then builds the tarball there, without autotools.
-# Nothing is started but what the test starts: no systemd runs in there, and where its absence would hide what the package
-# does, a stand-in writes down what it is told. Everything happens in a mount and a process namespace of its own, so that
-# nothing is left mounted or running.
+# chroot.sh DEB TARBALL: installs the Debian package in a fresh Debian system, looks at what it installed, upgrades it,
+# removes it and purges it; then builds the tarball there, without autotools. No systemd runs in there: the test starts
+# the programs itself, and where the package calls systemctl, a stand-in notes the calls. Everything happens in a mount
+# and a process namespace of its own, so that nothing is left mounted or running. Needs root, debootstrap and a mirror;
+# some minutes.
 #
 # Seen to fail:
 #   no dh-sequence-installsysusers -> "FAIL installed: no user fonproxy-analytics"
@@ -74,7 +74,7 @@ for program in analytics-ingest analytics-query analyticsctl; do
 done
 verdict 'files outside of the package' "$(inside dpkg --verify fonproxy-analytics 2>&1)"
 
-# ---- it works: by the line of the unit, as its user. Then there is data.
+# ---- it works: started by the lines of the unit, as its user. From here on there is data.
 
 as_service() { inside setpriv --reuid fonproxy-analytics --regid fonproxy-analytics --clear-groups "$@"; }
 start=$(sed -n 's/^ExecStartPre=//p' "$root/lib/systemd/system/analytics-ingest.service")
@@ -141,7 +141,7 @@ must 'installed again' apt install /tmp/fonproxy-analytics.deb
 data_stays 'installed again'
 verdict 'installed again' "$([ "$(inside systemctl is-enabled fonproxy-analytics.target)" = enabled ] || echo 'the target is not enabled')"
 
-# ---- uninstalled with all that is left, as the page says: the words are in the text below the table
+# ---- uninstalled with the data, by the commands in the text below the table of the page
 
 must "${uninstall[0]}" as_documented "${uninstall[0]}"
 mapfile -t rest < <(sed -n 's/^To delete the data as well: //p' docs/operating.md | code)

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# walk.sh FOLDER: README.md's first steps on a bare Debian 12 by the clock, once as root and once as a user with sudo: git, a
-# clone, ./serve, the commands that it prints, up to the first chart, and the upgrade of docs/operating.md. Then ./package in
-# a fresh clone, and that page's install, upgrade and removal of the package. FOLDER keeps the bare Debian from run to run. Says how
-# long that took and how long the longest silence was. Needs root, a mirror and git; some minutes. The clone has what is committed.
+# walk.sh FOLDER: README.md's first steps on a bare Debian 12, once as root and once as a user with sudo: git, a clone,
+# ./serve, the commands that it prints, up to the first chart, and the upgrade of docs/operating.md. Then ./package in a
+# fresh clone, and that page's install, upgrade and removal of the package. Prints how long the first steps took, and
+# the longest time without output. FOLDER keeps the bare Debian from run to run. The clone has what is committed. Needs
+# root, a mirror and git; some minutes.
 #
 # Seen to fail:
 #   no libjs-chart.js in `packages` -> "FAIL root: Chart.js: is not there"
@@ -71,10 +72,10 @@ silence() { # "5.1 s, before: LINE"
         END { sub(/^[0-9]* /, "", line); printf "%.1f s, before: %s", most / 1000, line }' "$WORK/printed"
 }
 
-# ---- what ./serve prints is done
+# ---- the commands that ./serve prints
 
 printed() { sed 's/^[0-9]* //' "$WORK/printed"; }
-answers() { # USER N: what the Nth command that was printed says
+answers() { # USER N: the output of the Nth command that ./serve printed
     (as "$1" "$(printed | sed -n 's/^  curl/curl -sS/p' | sed -n "$2p")") 2>&1
 }
 is_served() { grep -q '^[0-9]* Look at it' "$WORK/printed"; }
@@ -122,7 +123,7 @@ walk() { # USER SUDO
     stopped "$1"
     upgrade "$1"
 }
-# By the commands of the page. ./serve has a port of its own here.
+# The upgrade by the commands of the page, but ./serve has a port of its own.
 upgrade() { # USER
     local command before home
     home=$(chroot "$ROOT" sh -c "echo ~$1")

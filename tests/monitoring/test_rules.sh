@@ -18,7 +18,7 @@ fi
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 
-# says COMMAND…: what it said, unless it ended well.
+# says COMMAND…: prints the output of a command that fails.
 says() { "$@" >"$dir/said" 2>&1 || cat "$dir/said"; }
 
 verdict alerts.yml "$(says promtool check rules monitoring/alerts.yml)"

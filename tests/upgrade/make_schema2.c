@@ -1,5 +1,7 @@
 /* make_schema2.c: writes the database that schema2.h describes into the folder $SCHEMA_FOLDER; see make_schema2.sh,
- * which builds it with the sources of version 0.2.0. A test by its form: schema2.h's own checks need one. */
+ * which builds it with the sources of version 0.2.0. It has the form of a test, because the checks of schema2.h need
+ * it.
+ */
 #include "tests/upgrade/schema2.h"
 
 #include "store/store.h"

@@ -15,7 +15,7 @@
 #define SCHEMA2_WORKER 10
 #define SCHEMA2_LOGS (SCHEMA2_A + SCHEMA2_B + SCHEMA2_WORKER)
 
-/* Log i of a file, three in a second, of which two are equal. The texts fill every field. */
+/* Log i of a file. Three logs share a second, two of them are equal. The texts fill every field. */
 static inline void schema2_add(struct batch *batch, const char *file, int i)
 {
     struct log_record log = {.ts = SCHEMA2_BEGIN + i / 3,
@@ -35,7 +35,7 @@ static inline void schema2_add(struct batch *batch, const char *file, int i)
     ck_assert_int_eq(batch_add(batch, &log), OK);
 }
 
-/* The mark of where log `end` of the file begins. */
+/* The mark of the place where log `end` of the file begins. */
 static inline struct import_mark schema2_mark(const char *file, int end)
 {
     struct import_mark mark = {0};

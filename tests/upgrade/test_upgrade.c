@@ -1,9 +1,10 @@
 /* test_upgrade.c: a database of each released schema becomes one of the newest and answers as before; an upgrade
- * that is interrupted anywhere goes on; a file of a newer program is refused in plain words. schema1.db.gz was written
- * by version 0.1.0 (its maker needs files where that version had them, and is in the repository's history alone),
- * schema2.db.gz by 0.2.0 (make_schema2.sh). What is in the first is known to
- * tests/support/ledger.c by its numbers alone, and what it must answer is asked of its raw logs in plain SQL; what is
- * in the second, to schema2.h: its imports stay known.
+ * that is interrupted anywhere goes on; a file of a newer program is refused in plain words.
+ *
+ * schema1.db.gz was written by version 0.1.0. (Its maker needs the folders of that version, and is in the repository's
+ * history only.) tests/support/ledger.c can make its batches again from their numbers, and its answers are recounted
+ * from its raw logs in plain SQL. schema2.db.gz was written by 0.2.0 (make_schema2.sh); schema2.h knows its logs, whose
+ * imports must stay known.
  *
  * Planted to see it fail: a step that commits before it says its version ("table retention already exists", at the
  * first cut between the two), and a program that knows the next schema; imports through the service that are not taken
@@ -32,7 +33,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-/* A file of an old version, and what must be found of it after an upgrade. */
+/* A file of an old version, and the check of its contents after an upgrade. */
 struct fixture {
     const char *file;
     int version;
@@ -92,7 +93,7 @@ static struct store_writer *open_at(const char *about)
     return writer;
 }
 
-/* Every batch is there, whole and once, rollups hold the logs, and a report says so. */
+/* Every batch is there, whole and once, in the logs, in the rollups and in a report. */
 static void check_ledger(const char *about)
 {
     struct ledger ledger = SCHEMA1_LEDGER;
@@ -107,7 +108,7 @@ static void check_verify(void)
     ck_assert_int_eq(verified.logs, ask("SELECT count(*) FROM raw_log"));
 }
 
-/* The logs are there, and which batches imports have brought. */
+/* The logs are there, and the batches that came by imports are marked. */
 static void check_imports(const char *about)
 {
     sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
@@ -171,7 +172,7 @@ START_TEST(an_old_schema_becomes_the_newest)
 }
 END_TEST
 
-/* And it does what only the newest can. */
+/* An upgraded file can do all that a new one can. */
 START_TEST(an_upgraded_file_is_used_on)
 {
     struct ledger ledger = SCHEMA1_LEDGER;
@@ -218,7 +219,7 @@ static void keep_up(struct store_writer *writer)
         ck_assert_int_eq(store_maintain(writer, LEDGER_NOW, LEDGER_KEEP, &more, &fault), OK);
 }
 
-/* Each log took some time; their sum. */
+/* Gives each log a duration; returns their sum. */
 static int64_t give_durations(void)
 {
     sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
@@ -227,8 +228,8 @@ static int64_t give_durations(void)
     return ask("SELECT sum(duration_ms) FROM raw_log");
 }
 
-/* Version 0.1.0 stored how long a log took, but did not add it up. So its logs tell, as long as they are there; and
- * what comes afterwards is added up. */
+/* Version 0.1.0 stored durations in logs, but not in sums. So the durations of that time are read from the logs, as
+ * long as they are kept. Later ones are in the sums. */
 START_TEST(durations_of_an_upgraded_file)
 {
     struct ledger ledger = SCHEMA1_LEDGER;
@@ -271,7 +272,8 @@ START_TEST(a_rebuild_brings_durations_back)
 }
 END_TEST
 
-/* A log of next week, by a wrong clock, does not keep the sums from knowing durations until then; its own know it. */
+/* A log of next week, from a wrong clock, does not mean that sums have durations only from next week on. Its own sums
+ * have its duration. */
 START_TEST(durations_beside_a_log_of_the_future)
 {
     static const char future[] = "SELECT sum(duration_ms) FROM traffic_quarter WHERE bucket = (SELECT max(quarter) FROM"
@@ -295,7 +297,7 @@ START_TEST(durations_beside_a_log_of_the_future)
 }
 END_TEST
 
-/* Version 0.1.0 made sums of users by the hour. They go, and so does their room; those of logs that are gone stay. */
+/* Version 0.1.0 made sums of users by the hour. They are deleted, but for those of logs that are deleted, too. */
 START_TEST(user_hours_of_an_upgraded_file)
 {
     static const char hours[] = "SELECT (SELECT count(*) FROM traffic_hour WHERE user_id > 0)"
@@ -305,7 +307,7 @@ START_TEST(user_hours_of_an_upgraded_file)
     ck_assert_int_gt(ask(hours), 100);
     struct store_writer *writer = open_at("upgrade");
     ck_assert_int_eq(store_maintain(writer, 0, LEDGER_KEEP, &more, &fault),
-                     OK); /* processes of 0.1.0 read them still */
+                     OK); /* not at once: processes of 0.1.0 may still read them */
     ck_assert_int_gt(ask(hours), 100);
     for (more = true; more;)
         ck_assert_int_eq(store_maintain(writer, LEDGER_NOW, LEDGER_KEEP, &more, &fault), OK);
@@ -321,7 +323,7 @@ START_TEST(user_hours_of_an_upgraded_file)
 }
 END_TEST
 
-/* The counts of everyone's breakdown by worker, added up; -1 where it is refused. */
+/* The counts of everyone's breakdown by worker, added up; -1 if it is refused. */
 static int64_t count_by_worker(int64_t from)
 {
     struct report_filter filter = {.from = from, .to = LEDGER_NOW};
@@ -341,7 +343,8 @@ static int64_t count_by_worker(int64_t from)
 
 #define KNOWN_FROM "(SELECT (durations_from + 23) / 24 FROM upgrade)"
 
-/* What was closed before the upgrade has no sums by the day and value. Logs tell of it, and a rebuild adds it. */
+/* Days that were closed before the upgrade have no sums by value. They are counted from the logs, as long as these are
+ * kept; a rebuild makes the sums. */
 START_TEST(values_of_an_upgraded_file)
 {
     struct ledger ledger = SCHEMA1_LEDGER;
@@ -371,7 +374,7 @@ START_TEST(values_of_an_upgraded_file)
 }
 END_TEST
 
-/* A query process may be started before the writer: it answers 503, and works once the file is upgraded. */
+/* A query process may start before the writer: it answers 503 until the file is upgraded. */
 START_TEST(a_reader_waits_for_the_upgrade)
 {
     struct service service;
@@ -395,7 +398,7 @@ END_TEST
 
 /* ---- imports of old versions stay known ---- */
 
-/* Logs `from` … `to` - 1 of a file, as a piece by itself. */
+/* Imports logs `from` … `to` - 1 of a file, as a piece of their own. */
 static struct store_item import(struct store_writer *writer, const char *file, int from, int to,
                                 const struct import_batch *about, struct fault *ret_fault)
 {
@@ -426,7 +429,7 @@ START_TEST(imported_logs_are_known)
     } rows[] = {
         {"b", "", 0, SCHEMA2_B, SCHEMA2_B},
         {"a", "", 10, 30, 20},
-        {"a", "", 40, 60, 10}, /* what a worker sent is not known */
+        {"a", "", 40, 60, 10}, /* logs that a worker sent are no imports */
         {"a", "", 0, 60, 60},
         {"a", "node", 0, 50, 0}, /* old versions knew no sources */
         {"a", "node", 0, 50, 50},
@@ -448,7 +451,7 @@ START_TEST(imported_logs_are_known)
 }
 END_TEST
 
-/* An old analyticsctl goes on beside a new one. */
+/* An old analyticsctl imports beside a new one. */
 START_TEST(an_old_program_goes_on)
 {
     struct fault fault;
@@ -474,7 +477,8 @@ START_TEST(an_old_program_goes_on)
 }
 END_TEST
 
-/* Of time whose single logs are gone, nobody knows what an old version imported: that is said. */
+/* Where logs are pruned, it is unknown what an old version imported: an import of that time is refused, and says why.
+ * */
 START_TEST(what_is_pruned_cannot_be_told)
 {
     struct fault fault;
@@ -511,10 +515,8 @@ static void finish(const char *about)
     ck_assert_int_gt(ask("PRAGMA user_version"), fixture->version);
 }
 
-/* After each operation, or under sanitizers after each seventh: a kill, which leaves all that was done, and power cuts,
- * which do not. */
-/* Who upgrades looks at the file first, and keeps a copy. Found: a figure that asked for a table of the newest schema.
- */
+/* Before an upgrade, people look at the status and make a backup. Found: a figure of the status that read a table of
+ * the newest schema. */
 START_TEST(an_old_file_is_looked_at_and_backed_up)
 {
     struct sqlite_status status = {0};
@@ -537,6 +539,8 @@ START_TEST(an_old_file_is_looked_at_and_backed_up)
 }
 END_TEST
 
+/* After each operation (under sanitizers, each seventh): a kill, which leaves all that was written, or the loss of all
+ * that was not synced, and two power cuts between these. */
 START_TEST(each_cut_of_an_upgrade)
 {
     static const struct cut cuts[] = {{100, 0, 0}, {0, 0, 0}, {50, 30, 0}, {90, 50, 20}, {50, 100, 50}, {15, 20, 100}};
@@ -552,7 +556,7 @@ START_TEST(each_cut_of_an_upgrade)
     ck_assert_uint_gt(length, 10);
     for (size_t at = 0; at <= length; at += is_sanitized() ? 7 : 1)
         for (size_t i = at % 2; i < sizeof cuts / sizeof *cuts;
-             i += 2) { /* the kill, or the loss of all, and two more */
+             i += 2) { /* every second one, in turns */
             char about[96];
             snprintf(about, sizeof about, "cut %zu behind operation %zu of %zu", i, at, length);
             tape_cut(at, cuts[i], &image);
@@ -657,7 +661,7 @@ static enum err (*const tries[])(struct fault *) = {try_create, try_writer, try_
                                                     try_plan,   try_prune,  try_delete_plan, try_delete};
 #define TRIES (int)(sizeof tries / sizeof *tries)
 
-/* As the next schema's file would be: this program knows nothing of it but its number, and leaves it as it is. */
+/* A file with the number of a later schema: this program leaves it as it is. */
 START_TEST(a_newer_file_is_refused)
 {
     struct fault fault = {0};
