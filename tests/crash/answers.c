@@ -1,5 +1,5 @@
-/* answers.c: each report once more, as one statement of plain SQL over raw_log that writes the JSON. Knows docs/api.md
- * and the tables of facts. Knows no rollup. */
+/* answers.c: each report computed again by one statement of plain SQL over raw_log, which writes the JSON. Knows
+ * docs/api.md and the tables of facts. Knows no rollup. */
 #include "answers.h"
 
 #include "support/check.h"
@@ -9,7 +9,7 @@
 
 #define RANGE "from=2027-12-20&to=2028-02-19"
 
-/* What is asked for, and the rows that it is about. */
+/* A filter as a report has it, and as SQL. */
 static const struct {
     const char *query, *where;
 } filters[] = {
@@ -99,7 +99,7 @@ static void expect_same(const char *path, const char *expected, const struct rep
                   reply->status, same, expected + shown, reply->body + shown);
 }
 
-/* The answer must be {"data": what SQL says, and `after`. */
+/* The answer must be {"data":, then what SQL says, then `after`. */
 static void compare(const struct stack *stack, sqlite3 *db, const char *path, const char *sql, const char *after)
 {
     struct reply reply = stack_send(stack, &(struct request_spec){.path = path, .key = stack->admin_key});

@@ -25,7 +25,7 @@ static void put_record(FILE *out, enum type type, const char *data, size_t len)
     fwrite(data, 1, len, out);
 }
 
-/* As many records as it takes, and the empty one that ends them. */
+/* The data in as many records as it takes, and the empty record that ends a stream. */
 static void put_stream(FILE *out, enum type type, const char *data, size_t len)
 {
     for (size_t done = 0; done < len; done += RECORD)

@@ -8,7 +8,8 @@
 /* `params`: name, value, …, NULL. To be freed. */
 char *fastcgi_request(const char *const *params, const char *body, size_t body_len, size_t *ret_len);
 
-/* What comes until the connection's end, to be freed; *ret_whole says whether the request was ended properly. */
+/* All that comes until the end of the connection, to be freed. *ret_whole: it ends with the record that ends a request.
+ */
 char *fastcgi_answer(int fd, int *ret_whole);
 
 #endif

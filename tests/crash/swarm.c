@@ -1,4 +1,4 @@
-/* swarm.c: the senders' and readers' threads. A broken promise is noted, and told by the test's own thread. */
+/* swarm.c: the threads of senders and readers. A thread notes a broken promise; the test's own thread fails with it. */
 #include "swarm.h"
 
 #include "support/check.h"
@@ -16,7 +16,7 @@ enum outcome { ACKNOWLEDGED, REPLAYED, REFUSED, UNANSWERED, CROSSED, WRONG };
 
 static struct swarm_options options;
 static pthread_t threads[MAX_THREADS];
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of all that follows */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* for the variables that follow */
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static struct swarm_figures figures;
 static int next_number, tokens, under_way;
@@ -35,7 +35,7 @@ static void __attribute__((format(printf, 1, 2))) note_broken(const char *format
     va_end(args);
 }
 
-/* With the last words of the service. */
+/* Fails the test if a promise was broken, and shows the end of the service's log. */
 static void tell_broken(void)
 {
     pthread_mutex_lock(&lock);
@@ -118,7 +118,8 @@ static bool is_acknowledged(enum outcome outcome)
     return outcome == ACKNOWLEDGED || outcome == REPLAYED;
 }
 
-/* A repeated answer comes only after an attempt whose answer nobody had. (On a connection that is used again libcurl
+/* A batch is answered as repeated only if an earlier attempt has stored it. (On a connection that is used again,
+ * libcurl
  * may have made that attempt by itself.) */
 static void judge_repetition(const struct numbered *batch, enum outcome outcome, bool first, bool acknowledged)
 {
@@ -130,7 +131,7 @@ static void judge_repetition(const struct numbered *batch, enum outcome outcome,
         note_broken("batch %s: no acknowledgement in %d ms", batch->key, HANG_MS);
 }
 
-/* Until it is acknowledged. */
+/* Sends a batch until it is acknowledged. */
 static enum outcome insist(const struct numbered *batch, CURL *connection, bool acknowledged)
 {
     int64_t until_ms = stack_now_ms() + HANG_MS;
@@ -179,7 +180,7 @@ static int begin_number(void)
     return next_number++;
 }
 
-/* -1 to stop. */
+/* The number of the next batch to send; -1 to stop. */
 static int take_number(void)
 {
     int number = -1;
@@ -279,7 +280,7 @@ void swarm_release(int batches)
     pthread_mutex_unlock(&lock);
 }
 
-/* The batches' senders watch the time themselves. */
+/* Has no time limit of its own: insist() has one. */
 void swarm_drain(void)
 {
     pthread_mutex_lock(&lock);
@@ -289,7 +290,7 @@ void swarm_drain(void)
     tell_broken();
 }
 
-/* Numbers without a key are left out. */
+/* The next number whose batch has a key. The others are skipped. */
 static int take_keyed_number(struct numbered *ret_batch)
 {
     for (;;) {

@@ -1,10 +1,10 @@
-/* swarm.h: senders and readers of a running service, in threads, that keep a ledger of what they were told. Knows what
- * a sender may rely on. Knows no process.
+/* swarm.h: senders and readers of a running service, in threads, that keep a ledger of the answers. Knows what a sender
+ * may rely on. Knows no process.
  *
  * A batch with an idempotency key is sent until it is acknowledged; some senders give up at the first failure, as if
- * they had died; some send an acknowledged batch once more, and must be told that it was there. A batch without a key
- * is sent once and only once: sent again, it would be another batch. So of each number is known: acknowledged, it is
- * there, whole and once; else it is there once or not at all. What one reader has seen is not gone when it looks again.
+ * they had died; some send an acknowledged batch once more, and it must be answered as a repetition. A batch without a
+ * key is sent once and only once: sent again, it would be another batch. So an acknowledged batch must be there, whole
+ * and once; any other must be there once or not at all. What a reader has seen must still be there when it looks again.
  */
 #ifndef SWARM_H
 #define SWARM_H
@@ -21,16 +21,16 @@ struct swarm_options {
     bool keep_alive; /* connections are used again */
 };
 
-/* What the senders and readers met with. */
+/* The answers that the senders and readers got. */
 struct swarm_figures {
     int requests;     /* sent, reads too */
     int acknowledged; /* batches */
-    int replayed;     /* of these, by a repeated answer: the first one was lost on its way, or it was sent twice */
+    int replayed;     /* of these, as a repetition: the first answer was lost, or the batch was sent once more */
     int refused;      /* 503 */
     int unanswered;   /* no answer, or not a whole one */
     const char *why;  /* the last of these, by libcurl */
     int crossed;      /* no answer on a connection used before: nginx was just closing it (RFC 9112, 9.5) */
-    int unknown;      /* batches of which nobody knows whether they are stored */
+    int unknown;      /* batches that may be stored or not */
     int reads;
     int worst_ms; /* the slowest request that was answered */
 };
@@ -46,7 +46,7 @@ void swarm_drain(void);
 /* Sends a batch with a key from the calling thread, now, until it is acknowledged. */
 void swarm_send_one(void);
 
-/* After a swarm_drain of its own: ends the threads. */
+/* Drains, then ends the threads. */
 struct swarm_figures swarm_stop(void);
 
 #endif

@@ -1,11 +1,11 @@
-/* test_kill.c: kill -9, at random moments, of everything that serves, while senders post and readers look. Afterwards
- * each acknowledged batch counts once in raw logs and in every report, each other one once or not at all.
+/* test_kill.c: kill -9 of every process of the service, at random moments, while senders post and readers read.
+ * Afterwards each acknowledged batch counts once in raw logs and in every report, each other one once or not at all.
  *
- * The service is ./serve, kept going: real nginx, spawn-fcgi and multiwatch, and whatever ends starts again, as by a
- * production process manager. (multiwatch gives up on a program that ends ten times running within half a second of its
- * start; when none is left it ends, and starts again too.) Each kill falls into a burst of batches; after one in four
- * another follows while the service comes back. The time until it serves again is measured from the last kill to the
- * first batch acknowledged and report answered, both asked for after it.
+ * The service is ./serve with a supervisor that starts again whatever ends, as a production process manager does: real
+ * nginx, spawn-fcgi and multiwatch. (multiwatch gives up on a program that ends ten times in a row within half a second
+ * of its start. When it has none left it ends, and is started again, too.) Each kill falls into a burst of batches;
+ * after one in four, another follows while the service comes back. The time of recovery is measured from the last kill
+ * to the first acknowledged batch and answered report, both sent after it.
  *
  * ANALYTICS_LONG=1 kills 480 times, on eight databases. ANALYTICS_SEED repeats a run's choices, though not its timing.
  *
@@ -38,7 +38,7 @@
 #define BURST 36 /* batches around each kill */
 #define KILLS 60 /* in a round of the long form */
 #define SHORT_KILLS 40
-#define SHORT_MS 40000 /* a slow machine kills less often */
+#define SHORT_MS 40000 /* ends the short form; a slow machine kills less often */
 #define ROUNDS 8
 
 static struct stack stack;
@@ -56,7 +56,7 @@ static int64_t roll(int64_t n)
 static const struct {
     const char *name; /* "": everything but ./serve */
     int weight;
-    bool all; /* of that name at once */
+    bool all; /* all processes of that name at once, not one of them */
 } victims[] = {
     {"analytics-ingest", 6, true}, {"analytics-query", 2, false}, {"analytics-query", 2, true},
     {"nginx: worker", 2, false},   {"nginx: worker", 2, true},    {"nginx: master", 2, true},
@@ -78,7 +78,7 @@ static int pick_victim(void)
     return victim;
 }
 
-/* Neither ./serve's shell nor its pipes. */
+/* Not a victim: the shell of ./serve, and the processes of its pipes. */
 static bool is_victim(pid_t pid)
 {
     static const char *const names[] = {"analytics-", "nginx", "multiwatch"};
@@ -92,7 +92,7 @@ static bool is_victim(pid_t pid)
     return found;
 }
 
-/* Before the blow, so that it falls when it shall. */
+/* Looked up before the nap: /proc takes too long to read to kill at a chosen moment. */
 static void find_victims(int victim, pid_t ret_pids[STACK_MAX_PROCESSES])
 {
     size_t count = stack_processes(&stack, *victims[victim].name ? victims[victim].name : NULL, ret_pids), kept = 0;
@@ -106,7 +106,7 @@ static void find_victims(int victim, pid_t ret_pids[STACK_MAX_PROCESSES])
     ret_pids[kept] = 0;
 }
 
-/* Returns whether any was still there. */
+/* Kills them. Returns whether any was still there. */
 static bool strike(const pid_t *pids)
 {
     bool struck = false;
@@ -122,7 +122,7 @@ static void nap_us(int64_t us)
     nanosleep(&(struct timespec){.tv_nsec = us * 1000}, NULL);
 }
 
-/* Until a batch is acknowledged and a report answered. */
+/* Waits until a batch is acknowledged and a report answered. Returns the milliseconds since `since_ms`. */
 static int await_service(int64_t since_ms)
 {
     struct request_spec spec = {.path = "/analytics/errors?from=2027-12-20&to=2028-02-19", .key = stack.admin_key};
@@ -146,7 +146,7 @@ static void note_return(int victim, int took_ms)
         tally->worst_ms = took_ms;
 }
 
-/* One kill or several; the time is that of the last one. Returns how many. */
+/* One kill or several, and the recovery from the last one. Returns how many. */
 static int kill_some(void)
 {
     pid_t pids[STACK_MAX_PROCESSES];
@@ -178,7 +178,7 @@ static bool is_among(pid_t pid, const pid_t *pids)
     return *pids != 0;
 }
 
-/* One master and its workers. Workers of a master that was killed answer for a moment, and then nobody does. */
+/* Is there one master with its workers? Workers of a master that was killed answer for a moment, and then end. */
 static bool has_one_nginx(void)
 {
     pid_t pids[STACK_MAX_PROCESSES];
@@ -200,7 +200,7 @@ static void expect_all_there(void)
     await_service(stack_now_ms());
 }
 
-/* All that is asked of what is stored stands here: first while the service runs, then of the files. */
+/* All checks of what is stored: first through the running service, then of its files. */
 static int check_the_end(const char *about)
 {
     char data[128];
@@ -224,7 +224,7 @@ static void print_figures(const char *about, const struct swarm_figures *figures
     fflush(stdout);
 }
 
-/* ./serve bears no death before it has seen the service healthy itself. */
+/* Waits until ./serve has seen the service healthy: before that, it ends when a program dies. */
 static void start_service(void)
 {
     bool announced = false;

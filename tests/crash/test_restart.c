@@ -1,10 +1,10 @@
 /* test_restart.c: an upgrade under load: both programs are restarted one process after the other (SIGTERM; multiwatch
  * starts the next one, and the listening socket stays open meanwhile), and nginx reloads. No client notices: no 502 or
- * 503, no connection that ends without an answer, nothing lost or counted twice. One thing is HTTP's own: nginx closes
- * connections that are idle when it reloads, and a request may just be on its way there; then it got no byte of answer
- * and is sent again, as by every client that keeps connections.
+ * 503, no connection that ends without an answer, nothing lost or counted twice. HTTP itself has one exception: nginx
+ * closes idle connections when it reloads, and a request may be on its way on one of them. It gets no byte of an
+ * answer, and is sent again, as by every client that keeps connections open.
  *
- * ANALYTICS_LONG=1 does so forty times instead of three.
+ * ANALYTICS_LONG=1 does this forty times instead of three.
  *
  * Seen to fail on two planted bugs, in app/http/fcgi.c:
  *
@@ -44,7 +44,7 @@ static bool has(const char *name, pid_t pid)
     return false;
 }
 
-/* Until that process is gone and there are as many as before. */
+/* Stops a process; waits until it is gone and there are as many as before. */
 static void restart(const char *name, size_t count, pid_t pid)
 {
     pid_t pids[STACK_MAX_PROCESSES];
@@ -68,7 +68,7 @@ static void restart_all(const char *name, size_t count)
         restart(name, count, pids[i]);
 }
 
-/* Until the old workers are gone. */
+/* Waits until the old workers are gone. */
 static void reload_nginx(void)
 {
     pid_t master[STACK_MAX_PROCESSES], workers[STACK_MAX_PROCESSES];

@@ -1,7 +1,7 @@
 /* test_signals.c: both programs get a signal at each phase of a request: before its first byte, within each of its
  * records, while its batch waits for the writer or is written, while its answer is on the way. The request ends
- * properly or, where it had not begun, waits in the socket for the next process; nothing is lost, and nothing half
- * there.
+ * properly or, if no process has accepted it yet, waits in the socket for the next one. No acknowledged batch is lost,
+ * and no batch is stored in part.
  *
  * The programs are the real ones. The test is their process manager, which has the listening socket and starts the next
  * process when one has ended, and their web server, which speaks FastCGI byte by byte.
@@ -12,9 +12,9 @@
  *
  *   A connection that is accepted while the process stops is closed: "stored == 130, times * 8 == 240"
  *
- * And two that the programs had: SIGUSR1, which multiwatch sends unless told otherwise, left to libfcgi, which does not
- * stop ("0 of 90 answers are missing", since the process went on for ever); and a body whose reading was interrupted by
- * SIGSTOP and SIGCONT, answered as if its sender had cut it ("batch 1: answer 400"). */
+ * And two that the programs had. SIGUSR1, which multiwatch sends by default, was left to libfcgi, which does not stop:
+ * "0 of 90 answers are missing", as the process went on for ever. A body whose reading was interrupted by SIGSTOP and
+ * SIGCONT was answered as if its sender had cut it: "batch 1: answer 400". */
 #include "fastcgi.h"
 #include "support/runner.h"
 #include "swarm.h"
@@ -34,14 +34,14 @@
 #include <unistd.h>
 
 #define CONNECTIONS 90 /* more than analytics-ingest has threads: the others wait in the socket */
-#define REACT_MS 200   /* for a process to come where it shall be hit; were it too short, another phase would be hit */
+#define REACT_MS 200   /* for the process to reach the phase to be hit; if it is too short, an earlier phase is hit */
 
 static struct stack stack;
 static struct ledger ledger;
 static const char *program;
 static int listening = -1;
 static pid_t server;
-static bool may_be_early; /* a signal may come before the process looks for it: it dies, and has accepted nothing */
+static bool may_be_early; /* a signal may come before the process handles it: it dies, but has accepted nothing */
 
 /* ---- the process manager ---- */
 
@@ -54,7 +54,7 @@ static void bind_socket(void)
     ck_assert_int_eq(listen(listening, 1024), 0);
 }
 
-/* posix_spawn, since libcheck's signal handlers are not for the child, not even before its exec. */
+/* posix_spawn, because libcheck's signal handlers must not run in the child, not even before its exec. */
 static void launch(void)
 {
     char path[4096], data[128];
@@ -85,7 +85,7 @@ static void expect_good_end(int status)
     free(log);
 }
 
-/* Whether it has ended, by itself and well. */
+/* Has the process ended? It must have done so properly. */
 static bool has_ended(void)
 {
     int status = 0;
@@ -164,7 +164,7 @@ static void begin_post(struct call *call)
     dial(call);
 }
 
-/* The status, 0 for no answer. A part of an answer is none of what may come. */
+/* The status; 0 for no answer. Half an answer fails the test. */
 static int end_call(struct call *call, char **ret_text)
 {
     int whole, status = 0;
@@ -182,7 +182,7 @@ static int end_call(struct call *call, char **ret_text)
     return status;
 }
 
-/* Notes what must be found: 204, all of it; 503, or no answer to what was not sent whole before the signal, nothing. */
+/* Notes in the ledger what must be stored: after 204 the whole batch, after 503 or no answer nothing. */
 static int end_post(struct call *call)
 {
     int status = end_call(call, NULL);
@@ -196,7 +196,8 @@ static bool is_answered(const struct call *call)
     return poll(&(struct pollfd){.fd = call->fd, .events = POLLIN}, 1, 1) > 0;
 }
 
-/* Starts the next process as soon as the one that was told to stop has ended, and takes the answers of both. Returns
+/* Takes the answers. `stopped`: the process was told to stop, and the next one is started as soon as it has ended.
+ * Returns
  * how many batches were acknowledged. */
 static int end_posts(struct call *calls, int count, bool stopped)
 {
@@ -220,7 +221,7 @@ static int end_posts(struct call *calls, int count, bool stopped)
 
 /* ---- around each test ---- */
 
-/* Until it answers: before that, a signal ends it at once. */
+/* Waits until the process answers: before that, a signal ends it at once. */
 static void await_ready(void)
 {
     static const char *const params[] = {"REQUEST_METHOD", "GET", "DOCUMENT_URI", "/analytics/health", NULL};
@@ -325,7 +326,7 @@ static void nap_us(int64_t us)
     nanosleep(&(struct timespec){.tv_nsec = us * 1000}, NULL);
 }
 
-/* Between the first byte and the answer, wherever that is: read, queued, being written, committed, being answered. */
+/* At a random moment after the batches are sent: while they are read, queued, written, committed or answered. */
 START_TEST(stopped_at_any_moment)
 {
     int times = is_long_run() ? 400 : 30, stored = 0;
@@ -365,8 +366,8 @@ START_TEST(stopped_while_it_writes)
 }
 END_TEST
 
-/* A process that is stopped and goes on, as under a debugger or in a frozen container: a sender may be told to try
- * again, but never that its batch is wrong. */
+/* A process is stopped and continued, as under a debugger or in a frozen container: a sender may be asked to try again,
+ * but is never told that its batch is wrong. */
 START_TEST(frozen_at_each_byte)
 {
     struct call calls[CONNECTIONS];
@@ -439,7 +440,7 @@ START_TEST(a_read_stopped_at_each_byte)
 }
 END_TEST
 
-/* More than the socket holds, to a reader that takes its time. */
+/* An answer that is larger than the buffer of the socket, and a slow reader. */
 START_TEST(a_read_stopped_while_it_is_answered)
 {
     struct call call;

@@ -1,7 +1,7 @@
 /* test_delete.c: whatever happens in the middle of a delete, reports are right about the logs that are left, nothing
  * but what was to be deleted is gone, and the next run finishes it: then every table holds what an undisturbed run
- * leaves. The power is cut behind one operation after another, each kind of call fails, or somebody wants it to stop;
- * where all logs are kept, and where of old ones only sums are.
+ * leaves. The power is cut after one operation after another, each kind of call fails, or the delete is stopped. In one
+ * database all logs are kept, in another the old ones are pruned and only their sums are left.
  *
  * Planted to see it fail: logs deleted in one transaction, and their sums in the next ("cut behind operation 39, …: the
  * batches do not say how many logs there are", and for writes that fail, too).
@@ -26,7 +26,7 @@
 static const struct ledger ledger = {.logs = 4, .pause = PAUSE};
 static const struct sqlite_delete_options options = {.to = INT64_MAX, .user_id = USER};
 static char aside[64], done[64];
-static struct image ground; /* all closed that is over */
+static struct image ground; /* each period that is over is closed */
 static bool has_horizons;
 
 /* ---- what is there ---- */
@@ -38,7 +38,7 @@ static void attach(sqlite3 *db, const char *path, const char *name)
     ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
 }
 
-/* The store; as it was before, and as it should become. */
+/* The store, with two more databases attached: as it was before, and as it must become. */
 static sqlite3 *open_all(void)
 {
     sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
@@ -77,7 +77,7 @@ static void check_sound(const char *about)
     verify_clean(folder, 0, about);
 }
 
-/* Every table, but for how often readers were told. */
+/* Each table is as an undisturbed run leaves it. (closing.changes may differ: it only tells readers to read again.) */
 static void check_done(const char *about)
 {
     static const char *const tables[] = {"name",         "batch",           "batch_key",    "order_user",

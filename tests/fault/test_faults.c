@@ -1,6 +1,6 @@
 /* test_faults.c: the n-th read, write, sync, truncate, open, lock or allocation fails, once or from then on, for every
- * n until the work gets through. Each batch is stored and counted once, or refused and nothing of it there, also after
- * a restart; writing goes on by itself once the fault is over, except after a failed sync, which only a restart mends.
+ * n until the work gets through. Each batch is stored and counted once, or refused and nothing of it is there, also
+ * after a restart. Writing goes on by itself once the fault is over, except after a failed sync, which needs a restart.
  * ANALYTICS_LONG=1 tries every allocation, not some.
  *
  * Seen to fail on four bugs, each of which the store once had:
@@ -30,7 +30,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct image ground;         /* files with some batches, their WAL not yet empty */
+static struct image ground;         /* files with some batches, a part of them still in the WAL */
 static struct ledger ground_ledger; /* what is in them */
 
 /* ---- faults ---- */
@@ -38,8 +38,8 @@ static struct ledger ground_ledger; /* what is in them */
 struct fault_row {
     const char *name;
     int calls;  /* enum disk_call, or 0: an allocation */
-    int answer; /* what SQLite is told */
-    bool do_it; /* and yet it is done */
+    int answer; /* the result that SQLite gets */
+    bool do_it; /* the call is done, although it reports a failure */
     enum memory_user user;
 };
 
@@ -107,7 +107,7 @@ static bool has_failed(void)
 /* ---- the work: batches made beforehand, so that only the store meets the fault ---- */
 
 #define GROUND_BATCHES 6
-#define BATCHES 8 /* GROUND_BATCHES on, in groups of one or two, and one to see whether writing works again */
+#define BATCHES 8 /* after these, in groups of one or two; the last one tries whether writing works again */
 
 static struct ledger_batch made[GROUND_BATCHES + BATCHES];
 static int64_t counts[GROUND_BATCHES + BATCHES]; /* the requests in each */
@@ -133,7 +133,7 @@ static int64_t stored_count(void)
     return sum;
 }
 
-/* After each call of the writer: a failed sync is for good, and health knows of it. */
+/* Called after each write. Health reports a refused group until the next one, and a failed sync until a restart. */
 static void look_at_health(struct store_writer *writer, bool refused)
 {
     struct fault fault = {0};
@@ -143,7 +143,8 @@ static void look_at_health(struct store_writer *writer, bool refused)
     ck_assert_msg((health != OK) == (refused || sync_failed), "%s: health says %d: %s", about, health, fault.detail);
 }
 
-/* Nothing takes back what a disk has written that reports the opposite, and goes on so to the end. */
+/* A disk that writes but reports a failure, until the end: the refused batch cannot be taken back, and may be stored.
+ * */
 static enum fate refused_fate(void)
 {
     return row->do_it && duration == UNTIL_RESTART ? EITHER : ABSENT;
@@ -219,7 +220,7 @@ static int64_t summary_sum(struct store_reader *reader, const struct report_filt
     return store_summary(reader, filter, &totals, &fault) ? -1 : totals.count;
 }
 
-/* With as few rows as can be: the rest is in the sums over the others. */
+/* Asks for a single row: all other values are in `other`. */
 static int64_t breakdown_sum(struct store_reader *reader, const struct report_filter *filter, enum dimension by)
 {
     struct list breakdown = {0};
@@ -239,7 +240,7 @@ static void check_sum(const char *report, int64_t sum)
                   (long long)sum, (long long)stored_count());
 }
 
-/* An answer is right, or none. */
+/* A report is right, or fails. */
 static void read_reports(void)
 {
     struct store_reader *reader = NULL;
@@ -268,7 +269,7 @@ static void read_reports(void)
     list_release(&errors);
 }
 
-/* Writing goes on to fail while the disk does, and a probe says so. */
+/* As long as writes or syncs fail, a probe does not report the writer as healthy. */
 static void probe(struct store_writer *writer)
 {
     struct fault fault;
@@ -300,7 +301,7 @@ static void work(struct store_writer *writer)
     }
 }
 
-/* The fault is over: without a restart, all is well again, unless a sync has failed. */
+/* The fault is over: writing works again without a restart, unless a sync has failed. */
 static void recover(struct store_writer *writer)
 {
     struct fault fault;
@@ -313,7 +314,8 @@ static void recover(struct store_writer *writer)
     ck_assert_msg((ledger.fate[ledger.count - 1] == WHOLE) == !sync_failed, "%s: last batch", about);
 }
 
-/* Opened anew, the database holds what was answered OK and nothing else; what was refused can be sent again. */
+/* Opened again, the database holds what was answered OK and nothing else. The first batch of the run can be sent again.
+ */
 static void check_stored(void)
 {
     struct store_writer *writer = NULL;
@@ -385,7 +387,7 @@ static void tear_down(void)
     ledger_remove_folder(folder);
 }
 
-/* Each one, but of SQLite's allocations some: it makes some thousand, most often while statements are prepared. */
+/* Every n, but only some of SQLite's allocations: it makes thousands, mostly while it prepares statements. */
 static size_t next_n(size_t n)
 {
     if (is_sanitized() || is_long_run())
@@ -409,7 +411,7 @@ START_TEST(each_fault)
 }
 END_TEST
 
-/* The database is made, or it is not and can be made later. */
+/* The database is made, or it can be made later. */
 static bool try_making(size_t n)
 {
     static const struct image nothing;
@@ -448,7 +450,7 @@ static void limit_files(rlim_t bytes)
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
-/* No fault of ours: the kernel refuses to make the WAL longer, as it would on a full disk. */
+/* Not an injected fault: the kernel refuses to make the WAL longer, as on a full disk. */
 START_TEST(a_full_disk)
 {
     struct store_writer *writer = NULL;
@@ -461,7 +463,7 @@ START_TEST(a_full_disk)
     ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
     ck_assert_int_eq(store_writer_open(store_in(folder), &writer, &fault), OK);
     write_group(writer, 1);
-    limit_files(5000); /* the WAL has been begun anew, and has one group in it */
+    limit_files(5000); /* the WAL was restarted, and has one group in it */
     for (int i = 0; i < 2; i++) {
         write_group(writer, 1);
         ck_assert_int_eq(ledger.fate[ledger.count - 1], ABSENT);

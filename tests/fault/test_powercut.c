@@ -1,10 +1,10 @@
 /* test_powercut.c: whatever a power cut leaves of the files, every acknowledged batch is there, whole and counted once;
- * of the others, all or nothing.
+ * any other is there as a whole or not at all.
  *
- * A run writes groups of batches, with and without keys, closes hours and days in the smallest slices, checkpoints,
- * lets the WAL begin anew, and is closed and opened in between; tape.c keeps every operation on the files. The run is
- * cut at operation after operation, the files are made as a disk could hold them, and opened. A later run goes on from
- * such files. ANALYTICS_LONG=1 takes more cuts and runs.
+ * A run writes groups of batches, with and without keys, closes hours and days in the smallest slices, checkpoints and
+ * restarts the WAL, and is closed and opened in between; tape.c records every operation on the files. The run is cut
+ * after one operation after another: the files are made as a disk could hold them then, and opened. A later run goes on
+ * from such files. ANALYTICS_LONG=1 takes more cuts and runs.
  *
  * Seen to fail on five planted bugs, in lib/db/db.c and lib/store/sqlite/write/:
  *
@@ -43,7 +43,7 @@ static struct ledger ledger;
 static size_t written_from[LEDGER_BATCHES], acknowledged[LEDGER_BATCHES]; /* operations on the tape */
 static int first_of_run;
 
-static int checkpoint_pages; /* 0: as the store has it */
+static int checkpoint_pages; /* 0: the store's own threshold */
 
 static struct store_writer *open_sliced(const char *in, const char *about)
 {
@@ -91,7 +91,7 @@ static enum err write_group(struct store_writer *writer)
     return items[0].result;
 }
 
-/* A reader in the middle of a report holds pages back from the checkpoint. */
+/* A reader in the middle of a report, which keeps pages from being checkpointed. */
 static sqlite3 *hold(void)
 {
     char path[128];
@@ -113,7 +113,7 @@ static void run(int groups)
         sqlite3_close(reader);
         reader = tape_pick(4) ? NULL : hold();
         if (tape_pick(10) == 0) {
-            sqlite3_close(reader); /* in its way, nothing would be written: an old WAL is not appended to */
+            sqlite3_close(reader); /* the next writer appends nothing to this WAL, and the reader prevents a restart */
             reader = NULL;
             store_writer_close(writer);
             writer = open_sliced(live, "the run");
@@ -139,8 +139,7 @@ static void foretell(struct ledger *expected, size_t length)
         expected->fate[i] = length >= acknowledged[i] ? WHOLE : length <= written_from[i] ? ABSENT : EITHER;
 }
 
-/* Clients send again what was not acknowledged: it counts once, whether it had been stored or not. One that was, too.
- */
+/* Clients send some batches again, stored or not: each counts once. */
 static void send_again(struct store_writer *writer, struct ledger *found)
 {
     for (int i = first_of_run; i < found->count; i++) {
@@ -154,7 +153,7 @@ static void send_again(struct store_writer *writer, struct ledger *found)
     }
 }
 
-/* Now and then the images are worked on, until nothing is left to do. */
+/* Every fourth image is written to, too, and has some upkeep, or all of it. */
 static void try_image(const struct image *image, struct ledger *expected, const char *about)
 {
     image_write(image, cut_folder);
@@ -180,7 +179,7 @@ static void try_cut(size_t length, struct cut cut, struct image *image, struct l
     try_image(image, ret_found, about);
 }
 
-/* Tries `count` cuts of the run, or all; and then makes one of the images the ground for the next run. */
+/* Tries `count` cuts of the run, or all if it is shorter. One of the images becomes the ground of the next run. */
 static void cut_run(size_t count, size_t styles, struct image *ret_image)
 {
     struct image image = {0};
@@ -258,7 +257,7 @@ static void campaign(const char *name, int runs, int groups, size_t count, size_
     }
     printf("%s: %d runs, %d batches, %zu operations, %zu checkpoints, %zu new WALs, %zu cuts, %zu images, %.1f s\n",
            name, runs, ledger.count, operations, checkpoints, begins, cut_count, images, seconds() - start);
-    ck_assert_uint_ge(checkpoints, (size_t)runs + 1); /* the first is of the file's making */
+    ck_assert_uint_ge(checkpoints, (size_t)runs + 1); /* the first one belongs to the making of the file */
     ck_assert_uint_ge(begins, 2);
     image_release(&ground);
     tape_release();
@@ -310,7 +309,7 @@ START_TEST(a_cut_after_a_cut)
 }
 END_TEST
 
-/* The system tells of a lost page once, and goes on to show what is not on the disk: so nothing may be built on it. */
+/* The kernel reports a lost page once, and afterwards shows it as if it were on the disk: nothing may rely on it. */
 START_TEST(a_cut_after_a_failed_sync)
 {
     struct image image = {0}, nothing = {0};

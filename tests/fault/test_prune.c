@@ -1,7 +1,7 @@
-/* test_prune.c: whatever happens in the middle of pruning, nothing is half gone: what lies before a horizon is no more
- * looked at, all else is as it was, and the next run, or a service's upkeep, finishes the work. The power is cut behind
- * one operation after another, each kind of call fails, or somebody wants it to stop. All logs as they were are kept
- * aside, and the rollups that are left are recounted from them in plain SQL.
+/* test_prune.c: whatever happens in the middle of pruning, nothing is half gone: data before a horizon are ignored, all
+ * other data are as they were, and the next run, or the upkeep of a service, finishes the work. The power is cut after
+ * one operation after another, each kind of call fails, or the pruning is stopped. A copy of all logs is kept aside,
+ * and the rollups that are left are recounted from it in plain SQL.
  *
  * Planted to see it fail: rows deleted before the horizon moves ("47 differences" at the first cut), no upkeep after a
  * restart, traffic_day gone through from the wrong row on after one. */
@@ -25,7 +25,7 @@
 static const struct ledger ledger = {.logs = 4, .pause = PAUSE};
 static const struct store_retention keep = {2, 4, 6};
 static char aside[64];
-static struct image ground; /* all closed that is over */
+static struct image ground; /* each period that is over is closed */
 
 /* ---- what is there ---- */
 
@@ -40,7 +40,7 @@ static sqlite3 *open_both(void)
     return db;
 }
 
-/* Returns the first day that has logs. */
+/* Nothing is half gone. Returns the first day whose logs are kept. */
 static int64_t check_days(const char *about)
 {
     static const char *const nothing[] = {
@@ -90,7 +90,7 @@ static int64_t last_day(void)
     return day;
 }
 
-/* What is done by then, whoever did it; `kept` days have logs. */
+/* The pruning is complete; the logs of `kept` days are kept. */
 static void check_finished(const char *about, int64_t kept)
 {
     int64_t from = check_days(about);
@@ -132,7 +132,7 @@ static enum err prune_as_service(const struct watch *watch, struct fault *fault)
     return OK;
 }
 
-/* Begun, it ends by itself, whoever goes on; else it begins. */
+/* Upkeep finishes a pruning that was begun, or begins one. */
 static void finish_as_service(const char *about)
 {
     serve(about, 0);
@@ -179,7 +179,7 @@ START_TEST(each_fault_of_the_command)
 }
 END_TEST
 
-/* A service goes on where the command was stopped, or the next run of the command does. */
+/* In turns, a service or the next run of the command goes on where the command was stopped. */
 static void finish_by_turns(const char *about)
 {
     static bool by_service;

@@ -1,7 +1,7 @@
 /* test_rebuild.c: whatever happens in the middle of a rebuild, the rollups are as right as before. The n-th call of
- * each kind on the files fails, once or from then on (which is what a kill leaves behind), or the n-th allocation; or
- * the power is cut, and the disk keeps what it likes of what was not synced. The database is sound before, so a recount
- * of it in plain SQL must find nothing, every time. And verify, when its own calls fail, does not take that for a
+ * each kind on the files fails, once or from then on (which leaves what a kill leaves), or the n-th allocation fails;
+ * or the power is cut, and the disk keeps any part of what was not synced. The database is sound before, so a recount
+ * of it in plain SQL must find no difference, every time. And when the calls of verify fail, it must not report a
  * difference.
  *
  * Seen to fail:
@@ -24,7 +24,7 @@
 
 #define BATCHES 30
 
-static struct image ground; /* three days, all closed that is over */
+static struct image ground; /* three days; each period that is over is closed */
 static int64_t raw_logs;
 
 /* ---- what may fail ---- */
@@ -32,8 +32,8 @@ static int64_t raw_logs;
 static const struct {
     const char *name;
     int calls;  /* enum disk_call, or 0: an allocation */
-    int answer; /* what SQLite is told */
-    bool do_it; /* and yet it is done */
+    int answer; /* the result that SQLite gets */
+    bool do_it; /* the call is done, although it reports a failure */
     enum memory_user user;
 } rows[] = {
     {.name = "write", .calls = DISK_WRITE, .answer = SQLITE_IOERR_WRITE},
@@ -71,7 +71,7 @@ static enum err rebuild(struct fault *fault)
     return err;
 }
 
-/* SQLite's check of the file tells of a page that can't be read as of one that is damaged: that is not counted. */
+/* SQLite's check reports a page that cannot be read like a damaged one. Then no difference is counted. */
 static enum err verify(int64_t *ret_differences, struct fault *fault)
 {
     struct sqlite_verify_options options = {.entries_at_once = 100};
@@ -144,7 +144,7 @@ static bool try_rebuild(size_t n)
     return struck;
 }
 
-/* An answer is right, or none. */
+/* verify finds no difference, or fails. */
 static bool try_verify(size_t n)
 {
     struct fault fault = {0};
