@@ -38,7 +38,7 @@ static enum err finish(struct json_logs *reader, struct gunzip *gunzip, struct f
     return err ? err : json_logs_finish(reader, fault);
 }
 
-/* Refused once, refused for good; and nobody reads a batch with a bad record in it, so its memory is gone. */
+/* A refusal is final. A batch with a bad log is emptied at once, because nobody will read it. */
 static void check_refusal(struct json_logs *reader, const struct outcome *outcome)
 {
     struct fault again = {0};

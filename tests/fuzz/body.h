@@ -1,6 +1,6 @@
-/* body.h: a request body through the product (lib/gunzip, lib/json_logs), and what a second opinion says of the same
- * bytes: rfc8259.c for the grammar, json-c for the values. Knows the members of a log from docs/api.md, and the product
- * from its headers alone. */
+/* body.h: reads a request body with the product (lib/format/gunzip, json_logs), and compares the outcome with a second
+ * opinion on the same bytes: rfc8259.c for the grammar, json-c for the values. Knows the members of a log from
+ * docs/api.md, and the product from its headers only. */
 #ifndef FUZZ_BODY_H
 #define FUZZ_BODY_H
 
@@ -20,15 +20,15 @@ struct outcome {
     struct batch batch;
 };
 
-/* Reads a body, compressed or not, as app/endpoint/ingest.c does: whole, byte by byte, cut at a place that depends on
- * the bytes, and in pieces of a size that does; all must agree. The caller releases *ret_outcome. */
+/* Reads a body, compressed or not, as app/endpoint/ingest.c does: whole, byte by byte, in two parts, and in small
+ * pieces. The cuts depend on the bytes. All outcomes must be the same. The caller releases *ret_outcome. */
 void body_read(const char *body, size_t len, bool gzip, struct outcome *ret_outcome);
 void outcome_release(struct outcome *outcome);
 
-/* Both say the same, to the last byte of the batch. */
+/* Both are the same, to the last byte of the batch. */
 void outcomes_check_same(const struct outcome *one, const struct outcome *other);
 
-/* What the bytes (not compressed) must be answered: err, which fields of which logs are refused, and every value. */
+/* Compares the outcome with the second opinion on the bytes (not compressed): err, the refused fields, every value. */
 void outcome_check(const struct outcome *outcome, const char *body, size_t len);
 
 #endif

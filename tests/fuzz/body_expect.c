@@ -1,5 +1,5 @@
-/* body_expect.c: the second opinion on a body: accepted or not, and every value. Written from docs/api.md and from what
- * tests/unit/test_json_logs.c settles; uses the product's own code for times only, which fuzz_when.c judges. */
+/* body_expect.c: the second opinion on a body: accepted or not, and every value. Written from docs/api.md and from
+ * tests/unit/test_json_logs.c. Uses the product's own code for times only, which fuzz_when.c tests. */
 #include "body.h"
 
 #include "fuzz.h"
@@ -43,7 +43,7 @@ static const struct member {
 };
 #define MEMBERS (sizeof members / sizeof members[0])
 
-/* What is expected of the body, filled log by log. */
+/* The opinion on a body, formed log by log. */
 struct opinion {
     uint32_t index;  /* of the log */
     uint64_t faults; /* so far */
@@ -65,7 +65,7 @@ static size_t put_pair(const char *at, char *ret_bytes)
     return 4;
 }
 
-/* A copy of the text, ended by NUL, that json-c reads as it is meant. The caller frees it. */
+/* A copy of the text, ended by NUL, in which put_pair() has replaced what json-c would misread. The caller frees it. */
 static char *copy_for_json_c(struct json_span text, size_t *ret_len)
 {
     char *whole = malloc(text.len + 1), *copy = malloc(text.len + 1), *to = copy;
@@ -86,8 +86,10 @@ static char *copy_for_json_c(struct json_span text, size_t *ret_len)
     return copy;
 }
 
-/* json-c's reading of a name or a scalar; the grammar is known to be right. Not from its reading of the whole: there it
- * takes a name "logs\u0000" for "logs", and keeps the last of equal names. The NUL ends a number. */
+/* json-c's reading of a name or a scalar whose grammar is right. Names and scalars are read one by one, because in a
+ * whole body json-c takes a name "logs\u0000" for "logs", and keeps only the last of equal names. The NUL ends a
+ * number.
+ */
 static json_object *decode(struct json_span text)
 {
     struct json_tokener *tokener = json_tokener_new();
@@ -122,7 +124,8 @@ static void expect_fault(struct opinion *opinion, const char *field)
     CHECK(outcome->faults[place].message[0] != '\0');
 }
 
-/* The rules of the fields. Each tells whether the value is good, and compares it when there is a log. */
+/* The rules of the fields. Each returns whether the value is good, and compares it with the stored one if there is a
+ * log (`place` is not NULL). */
 
 static bool good_number(const struct member *member, struct json_span source, const void *place)
 {
@@ -181,7 +184,7 @@ static bool is_more_than_a_name(struct json_span text)
                             text.data[0] == ' ' || memchr(text.data, ' ', text.len));
 }
 
-/* How a domain is cut out of such a text, tests/unit/test_batch.c says; here, that what is kept is a part of it. */
+/* What is kept of such a text must be a part of it. tests/unit/test_batch.c tests which part. */
 static bool good_part(const struct opinion *opinion, struct json_span text, const void *place)
 {
     if (!place)
@@ -230,7 +233,7 @@ static bool good_string(const struct opinion *opinion, const struct member *memb
     return true;
 }
 
-/* The log of the outcome's batch, when the body was taken. */
+/* Where the member is stored in the outcome's batch; NULL if the body was refused. */
 static const void *place_of(const struct opinion *opinion, const struct member *member)
 {
     const struct batch *batch = &opinion->outcome->batch;
@@ -278,7 +281,7 @@ static const struct member *member_called(struct json_span name)
     return found;
 }
 
-/* A name without what spellings differ by. */
+/* A name in small letters, without '_' and '-': the same for all spellings of a name. */
 static void squeeze(struct json_span name, char *ret_name, size_t size)
 {
     size_t len = 0;
@@ -288,7 +291,7 @@ static void squeeze(struct json_span name, char *ret_name, size_t size)
     memset(ret_name + len, 0, size - len);
 }
 
-/* Marks the member that a name which no log has is another spelling of. */
+/* `name` is unknown: marks the member of which it is another spelling. */
 static void mark_resembled(struct json_span name, bool *resembled)
 {
     char wanted[64], squeezed[64];
@@ -302,7 +305,7 @@ static void mark_resembled(struct json_span name, bool *resembled)
     json_object_put(decoded);
 }
 
-/* Refused: a bad value, a member that comes again (in the order of the text), and then what is missing. */
+/* The faults of a log: bad values and repeated members, in the order of the text, then missing members. */
 static void expect_log(struct opinion *opinion, struct json_span log)
 {
     struct json_span name, value;

@@ -1,4 +1,4 @@
-/* fuzz.h: what every fuzz target stands on: its entry, and how it says that a promise is broken. Knows no target. */
+/* fuzz.h: the ground of every fuzz target: its entry point, and the report of a broken promise. Knows no target. */
 #ifndef FUZZ_H
 #define FUZZ_H
 

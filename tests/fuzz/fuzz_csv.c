@@ -1,6 +1,6 @@
 /* fuzz_csv.c: comma-separated values. Whatever the bytes, and however they are cut: the records, their lines and the
- * first fault are those that a second reader finds, which has the whole text before it and follows RFC 4180's grammar
- * cell by cell; and what text_put_csv writes is read as the same cells. The first byte says how much a record may hold.
+ * first fault are those of a second reader, which sees the whole text and follows RFC 4180's grammar cell by cell; and
+ * what text_put_csv writes is read as the same cells. The first byte is the limit on the bytes of a record.
  *
  * Planted to see it fail, and found: see the end of tests/unit/test_import.sh. */
 #include "format/csv.h"
@@ -43,7 +43,7 @@ static bool tell_event(struct story *story, const struct csv *csv, enum csv_even
     return false;
 }
 
-/* In pieces of one to `most` bytes, each a copy of its own. */
+/* Reads the text in pieces of one to `most` bytes, each a copy of its own. */
 static void read_cut(const char *data, size_t len, size_t max_bytes, size_t most, struct story *ret_story)
 {
     struct csv csv;
@@ -108,7 +108,7 @@ static void take_escaped(struct cursor *cursor)
     }
 }
 
-/* Is it the end of a cell, and what is wrong if it should be and is not? */
+/* Is this the end of a cell? Sets `wrong` if it must be, but is not. */
 static bool at_cell_end(struct cursor *cursor)
 {
     if (cursor->at == cursor->end || *cursor->at == ',' || *cursor->at == '\n')
@@ -138,7 +138,7 @@ static void take_cell(struct cursor *cursor)
     }
 }
 
-/* Behind the line's end; true where there is one. */
+/* Moves behind the end of a line; false if there is none here. */
 static bool take_line_end(struct cursor *cursor)
 {
     if (cursor->end - cursor->at >= 2 && cursor->at[0] == '\r' && cursor->at[1] == '\n')
@@ -199,7 +199,7 @@ static void check_same(const struct story *a, const struct story *b)
     CHECK(!a->wrong || (strcmp(a->wrong, b->wrong) == 0 && a->wrong_line == b->wrong_line));
 }
 
-/* Any bytes make a cell: written between two others, they are read again; what is not UTF-8 is another text then. */
+/* Any bytes can be written as a cell. UTF-8 is read again as it was; other bytes come back as some UTF-8. */
 static void check_written(const char *data, size_t len)
 {
     struct buf text;

@@ -3,12 +3,12 @@
  * request's body becomes another's; the connection is closed. A request that is whole and plain reaches the handler as
  * it was sent.
  *
- * Two things are kept from libfcgi 2.4.2. Four names in one FCGI_GET_VALUES record smash its stack, and it takes such
- * records at any place of the stream, so no look at the first one would keep them out. And it asks malloc for as many
- * bytes as a pair says it has, and ends the program when there are none. (So that we know where its records are: it
- * does not skip the padding of a begin record, and takes the content of a record for id 0 for the stream's.) Who can
- * write to the socket is trusted (ARCHITECTURE.md); nginx sends none of these, and nothing of a client's outside of
- * params and body.
+ * Two kinds of input are kept from libfcgi 2.4.2, because they end it. Four names in one FCGI_GET_VALUES record
+ * overwrite its stack, at any place of the stream. And it asks malloc for as many bytes as a name or a value claims to
+ * have, and exits when it gets none. (It does not skip the padding of a begin record, and takes the content of a record
+ * with id 0 as part of the stream: so defuse() removes the one, and looks at the other.) Whoever can write to the
+ * socket is trusted (ARCHITECTURE.md). nginx sends neither of the two, and puts what a client sends into params and
+ * body only.
  *
  * Planted to see it fail, and found: keepConnection left at 1, a role other than responder answered, a body
  * that is cut off taken for whole. */
@@ -39,7 +39,7 @@ const char *__lsan_default_suppressions(void)
     return "leak:libfcgi.so\n";
 }
 
-/* What the handler was given. */
+/* What the handler got. */
 static struct {
     unsigned calls;
     bool broken;
@@ -64,7 +64,7 @@ static void handle(void *ctx, const struct request *request, struct response *re
     buf_puts(&response->body, ANSWER);
 }
 
-/* The record that begins at `at`; false when there is none that is whole. */
+/* The record that begins at `at`; false when no whole one begins there. */
 static bool next_record(const unsigned char **at, const unsigned char *end, struct record *ret_record)
 {
     const unsigned char *head = *at;
@@ -90,7 +90,7 @@ static void shorten_lengths(unsigned char *content, size_t len)
     }
 }
 
-/* Keeps from libfcgi what only a trusted peer could send: see above. */
+/* Changes the records that would end libfcgi, and that only a trusted peer can send: see above. */
 static void defuse(unsigned char *data, size_t size)
 {
     for (size_t at = 0, len; at + 8 <= size; at += 8 + len + data[at + 6]) {
@@ -164,7 +164,7 @@ static void check_request(const unsigned char *data, size_t len)
     CHECK(memcmp(seen.body, body, seen.body_len) == 0);
 }
 
-/* Sound records, and with an answer in them exactly when the handler was called. */
+/* The answer is sound records. They hold the handler's answer exactly if it was called. */
 static void check_answer(const unsigned char *data, size_t len)
 {
     static const char head[] = "Status: 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 10\r\n\r\n";

@@ -1,6 +1,6 @@
-/* fuzz_gzip.c: compressed bodies. What begins like gzip is taken as it stands, and compared with zlib's inflate over
- * the whole. Else the first four bytes say how the rest is compressed, in one member or more, and which byte is
- * spoiled: so that most inputs get past the checksums. Whatever inflates whole is answered as the same body
+/* fuzz_gzip.c: compressed bodies. An input that begins like gzip is used as it is. Of any other input, the first four
+ * bytes say how the rest is compressed, in one member or two, and which byte is changed, so that most inputs get past
+ * the checksums. The outcome is compared with zlib's inflate over the whole, and with that of the same body
  * uncompressed.
  *
  * Planted to see it fail, and found: bytes after the last member taken, a stream cut within its second member taken for
@@ -13,7 +13,7 @@
 #define HEADER_BYTES 4
 #define MOST_BYTES 8192
 #define MOST_PACKED_BYTES (MOST_BYTES * 2)
-#define MOST_INFLATED_BYTES (2u << 20) /* of one input, so that a bomb takes no minute */
+#define MOST_INFLATED_BYTES (2u << 20) /* of one input, so that a decompression bomb does not take a minute */
 
 struct bytes {
     size_t len;
@@ -33,7 +33,8 @@ static void pack_member(const uint8_t *data, size_t len, int level, struct bytes
     deflateEnd(&stream);
 }
 
-/* As the four bytes say: level, where the second member begins, and which byte is changed by how much. */
+/* The four bytes: the levels, the place where the second member begins, the place of the changed byte, and the change.
+ * */
 static void pack(const uint8_t *data, size_t size, struct bytes *ret_packed)
 {
     const uint8_t *body = data + HEADER_BYTES;
@@ -46,7 +47,8 @@ static void pack(const uint8_t *data, size_t size, struct bytes *ret_packed)
     *spoiled = (unsigned char)(*spoiled + data[3]);
 }
 
-/* Inflates every member at once. The length, or SIZE_MAX when it is not all sound gzip, or too much. */
+/* Inflates every member at once. The length; SIZE_MAX when it is not all sound gzip; SIZE_MAX - 1 when it is too much.
+ * */
 static size_t inflate_whole(const unsigned char *data, size_t len, char *ret_text)
 {
     z_stream stream = {0};
@@ -66,7 +68,7 @@ static size_t inflate_whole(const unsigned char *data, size_t len, char *ret_tex
     return whole ? inflated : stream.avail_out == 0 ? SIZE_MAX - 1 : SIZE_MAX;
 }
 
-/* The answer to the body itself. */
+/* The outcome is that of the same body uncompressed. */
 static void check_same_as_plain(const struct outcome *packed, const char *text, size_t len)
 {
     struct outcome plain;
@@ -91,7 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (len == SIZE_MAX - 1)
         return 0;
     body_read((const char *)packed.data, packed.len, true, &outcome);
-    if (len == SIZE_MAX) /* or too many logs, before that was seen */
+    if (len == SIZE_MAX) /* too large: it may have too many logs before its fault */
         CHECK(outcome.err == ERR_BODY_INVALID || outcome.err == ERR_BODY_TOO_LARGE);
     else if (len < MOST_BYTES)
         check_same_as_plain(&outcome, text, len);

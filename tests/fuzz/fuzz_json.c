@@ -1,5 +1,5 @@
-/* fuzz_json.c: a request body as it comes. Whatever the bytes: the answer is the same however they are cut, is taken or
- * refused as the grammar and the fields' rules say, and has json-c's values.
+/* fuzz_json.c: a request body, not compressed. Whatever the bytes: the outcome is the same however they are cut. They
+ * are accepted or refused as the grammar and the rules of the fields say, and the values are those of json-c.
  *
  * Planted to see it fail, and found: an overlong UTF-8 form taken ("broken: outcome->err == ERR_BODY_INVALID"), a lone
  * second half of a surrogate pair, -0 taken for an integer, a NUL in a text, a member twice, port 65536, a batch kept

@@ -52,7 +52,7 @@ static bool read_all(const char *bytes, size_t len, bool by_order, struct entrie
     return !reader.damaged;
 }
 
-/* Our entries are in order: a key of the bytes' choice may not be. */
+/* Entries must be in order to be written; keys from the input need not be. */
 static int by_key(const void *left, const void *right)
 {
     const struct fold_key *a = left, *b = right; /* the key is the entry's first member */
@@ -75,8 +75,8 @@ static void write_groups(struct pack_writer *writer, const struct entries *entri
 #define LATEST ((INT64_C(1) << 40) - 1)      /* seconds after BASE */
 #define LARGEST_ID ((UINT64_C(1) << 55) - 1) /* of a domain or an error: three bits tell its length */
 
-/* The sums of one group may pass what a sum or a time may be: then it is damage when it is read. And old bytes may have
- * larger ids than we write. */
+/* Can the entries be written? Not if the sums of a group would overflow, a time is too late, or an id is larger than
+ * those we write (old bytes may have such ids). */
 static bool sums_fit(const struct entries *entries)
 {
     struct totals all = {0};

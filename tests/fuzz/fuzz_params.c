@@ -2,8 +2,8 @@
  * bytes: what is taken is within the rules of docs/api.md, what is refused says which parameter; and the same query
  * written otherwise (every byte percent-encoded, parameters in another order, unknown ones among them) gives the same.
  *
- * Planted to see it fail, and found: limit 101, a second `from` not seen, a range of 115 days. (That values are UTF-8
- * without NUL is looked at twice, so leaving one out changes no answer.) */
+ * Planted to see it fail, and found: limit 101, a second `from` not seen, a range of 115 days. (Whether a value is
+ * UTF-8 without NUL is checked in two places, so leaving out one of them changes no answer.) */
 #include "fuzz.h"
 #include "http/params.h"
 #include "time/when.h"
@@ -30,7 +30,7 @@ static int64_t month_of(int64_t seconds)
     return civil.year * INT64_C(12) + civil.month;
 }
 
-/* The text is whole where it was put: "*." before it means all below. */
+/* The term is the whole text, or what follows "*." in it (all names below a domain). */
 static void check_text(enum dimension by, const struct report_term *term, const char *text)
 {
     static const size_t most[DIMENSIONS] = {
@@ -128,7 +128,7 @@ static bool is_escape(const char *at)
     return at[0] == '%' && isxdigit((unsigned char)at[1]) && isxdigit((unsigned char)at[2]);
 }
 
-/* Every byte but the marks as %XX. Escapes that are there stay; so does a stray %, which must go on being wrong. */
+/* Writes each byte as %XX, except &, =, + and %. Escapes stay as they are, and so does a stray %, which is a fault. */
 static void encode(const char *query, char *ret_text)
 {
     for (; *query; query++) {
@@ -138,7 +138,7 @@ static void encode(const char *query, char *ret_text)
     *ret_text = '\0';
 }
 
-/* The pairs from the last to the first, one that nobody knows before them. */
+/* The pairs from the last to the first, with an unknown parameter before them. */
 static void turn_round(const char *query, char *ret_text)
 {
     char *to = ret_text + sprintf(ret_text, "unknown=%%zz");
@@ -194,7 +194,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(query + 2, data + 1, size - 1);
     query[2 + size - 1] = '\0';
     set.takes[PARAM_FORMAT] = set.takes[PARAM_ERROR] = set.takes[PARAM_NOT_DOMAIN] = set.takes[PARAM_Q] = true;
-    set.takes[PARAM_BY] = strstr(query + 2, "by=") != NULL; /* where it is taken, it is required */
+    set.takes[PARAM_BY] = strstr(query + 2, "by=") != NULL; /* a route that takes it requires it */
     parse(query + 2, &set, &answer);
     if (answer.err)
         check_refused(&answer);

@@ -1,5 +1,5 @@
-/* fuzz_part.c: a part from a damaged file whose hash is right all the same. Whatever the bytes: they are refused, or
- * give logs that are written and read again as the same. And whatever logs are written come back.
+/* fuzz_part.c: a damaged part with the right hash. Whatever the bytes: they are refused, or give logs that come back
+ * when they are written and read again. And any logs that are written come back.
  *
  * Planted to see it fail, and found: a table longer than its width can count, more addresses than bytes, columns that
  * end beyond the part. */
@@ -41,7 +41,7 @@ static void check_written_and_read(size_t count)
     buf_release(&bytes);
 }
 
-/* The input with its end put right. */
+/* Reads the input as a part: the bytes at its end, and the right hash, are added. */
 static void read_as_part(const uint8_t *data, size_t size)
 {
     char *bytes = malloc(size + 2 * sizeof(uint64_t));
@@ -59,7 +59,7 @@ static void read_as_part(const uint8_t *data, size_t size)
     free(bytes);
 }
 
-/* The input as logs: any numbers, any addresses. */
+/* Writes the input as logs: any numbers, any addresses. */
 static void write_as_logs(const uint8_t *data, size_t size)
 {
     static const uint8_t lengths[] = {0, 4, 16, 16};

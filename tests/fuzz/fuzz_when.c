@@ -1,5 +1,5 @@
-/* fuzz_when.c: times as text. Whatever the bytes: taken or refused as a plain list of the accepted forms says, with the
- * instant that the C library's timegm gives for the same digits; and what is printed is read back as the same instant.
+/* fuzz_when.c: times as text. Whatever the bytes: they are accepted if they have one of the forms listed here, as the
+ * instant that the C library's timegm gives for the same digits; and a printed instant is read back as the same.
  *
  * Planted to see it fail, and found: 29 February 2100, an offset of +14:59, hour 24, a tenth
  * digit of fraction, an offset added in place of taken away. */
@@ -33,7 +33,7 @@ static bool fits(char wanted, char c)
     }
 }
 
-/* The place after `form` in the text, or NULL when it does not stand there. */
+/* The place after `form` in the text, or NULL when the text at `at` has another form. */
 static const char *match(const char *form, const char *at, const char *end)
 {
     for (; *form; form++) {
@@ -65,7 +65,7 @@ struct written {
     int zone;
 };
 
-/* Fills in the time of day; `at` stands after the date. False when what is there is no time of day and zone. */
+/* Fills in the time of day and the zone, which begin at `at`. False when they have none of the forms. */
 static bool find_clock(const char *at, const char *end, struct written *written)
 {
     for (size_t c = 0; clocks[c]; c++)
@@ -104,7 +104,7 @@ static bool find_form(const char *text, size_t len, struct written *ret_written)
     return find_clock(at, end, ret_written);
 }
 
-/* timegm puts what is out of range right; then it was out of range. */
+/* timegm normalises a field that is out of range: if a field has changed, the time is refused. */
 static bool instant(const struct written *written, int64_t *ret_seconds)
 {
     struct tm tm = written->tm;

@@ -1,6 +1,6 @@
-/* fuzz_zone.c: the bytes of a time zone file. Whatever they are: refused, or a zone whose changes are in order, whose
- * clocks every instant has one offset of, and whose buckets follow one another; and what was taken is refused when its
- * last byte is gone.
+/* fuzz_zone.c: the bytes of a time zone file. Whatever they are: they are refused, or give a zone whose changes are in
+ * order, in which each instant has one offset, and whose buckets follow one another. An accepted file is refused
+ * without its last byte.
  *
  * Planted to see it fail, and found: types not compared with their number, a block's length not compared with the
  * file's, times that fall. */
@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint32_t number = fuzz_number(data, size);
     for (int i = 0; i < 40; i++) {
         number = fuzz_number(&number, sizeof number);
-        int64_t at = number * INT64_C(7) + number % 97; /* to the year 2923 */
+        int64_t at = number * INT64_C(7) + number % 97; /* to the year 2922 */
         check_instant(at);
         check_bucket(at, (enum granularity)(number >> 8) % 5);
         int64_t end = zone_span_at(&zone, at).end;

@@ -26,7 +26,7 @@ static int run_file(const char *path)
     return result;
 }
 
-/* True when the target had nothing to say against it. */
+/* True when the target found no broken promise. */
 static bool replay(const char *path)
 {
     int status;

@@ -1,4 +1,4 @@
-/* rfc8259.c: see rfc8259.h. Recursive descent, as the RFC's productions stand; slow and plain on purpose. */
+/* rfc8259.c: see rfc8259.h. Recursive descent, one function per production of the RFC; slow and plain on purpose. */
 #include "rfc8259.h"
 
 #include <stdint.h>
@@ -203,7 +203,7 @@ bool rfc8259_value(struct json_span source, unsigned max_depth, struct json_span
     return text.at == text.end;
 }
 
-/* Stands before the next item of the container, or says that there is none. */
+/* Moves before the next item of the container; false when there is none. */
 static bool next_item(struct json_span whole, const char **at, struct text *ret_text)
 {
     const unsigned char *start = (const unsigned char *)(*at ? *at : whole.data);

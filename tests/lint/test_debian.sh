@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# test_debian.sh: debian/ goes with the rest: the changelog's version is the program's, what it builds with is what
-# `packages` says, its scripts are good shell, its maintainers have one address, and the paths that README.Debian names
-# are those that are installed.
+# test_debian.sh: debian/ agrees with the tree: the changelog has the version of the program, Build-Depends has the
+# packages of `packages`, shellcheck accepts the scripts, the maintainers have one address, and the paths that
+# README.Debian names are installed.
 # The package itself is built by `make deb` and tried by `make check-deb`.
 #
 # Seen to fail:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# test_layers.sh: includes point one way: from a room (a folder) to rooms that stand before it, and within a room never in
-# a circle; and each library's header is known to few files.
+# test_layers.sh: includes point one way: from a room (a folder) to rooms before it in the list, and never in a circle
+# within a room. Few files include the header of a library.
 . "${BASH_SOURCE[0]%/*}/../support/totals.sh"
 
 # The rooms, lowest first.
@@ -51,7 +51,7 @@ for file in "${sources[@]}"; do
     verdict "$file" "$(faults_of "$file")"
 done
 
-# Within a room a module (its .c and .h) may stand on another, but not on itself by way of others.
+# Within a room a module (its .c and .h) may include another, but not itself by way of others.
 circles_of() { # ROOM
     includes "$1"/*.[ch] | awk -v room="$1" '
         function module(path) { sub(/\.[ch]$/, "", path); return path }
@@ -62,7 +62,8 @@ for room in "${ROOMS[@]}"; do
     verdict "$room" "$(circles_of "$room")"
 done
 
-# only PATTERN PATH…: who else in lib/ and app/ includes a header that matches. A path is a file, or a folder with its /.
+# only PATTERN PATH…: the other files of lib/ and app/ that include a header that matches. A path is a file, or a folder
+# with its /.
 only() {
     local pattern=$1 file path
     shift
@@ -80,7 +81,7 @@ named=$(grep -lE '"[^"]*(analytics|keys)\.db' "${sources[@]}" | grep -vxF lib/db
 verdict "the databases' names stand in files.h alone" "$named"
 verdict 'files.h is for the databases and analyticsctl' \
     "$(only db/files.h lib/db/ lib/keys/ lib/store/sqlite/ app/ctl/)"
-# Whoever else uses the log database calls store.h: the programs' starts and analyticsctl know which engine it is.
+# Only the starts of the programs and analyticsctl know which engine is used. All others call store.h.
 verdict 'engine.h is for dispatch.c and the engines' "$(only store/engine.h lib/store/)"
 verdict 'sqlite.h is for the starts and analyticsctl' "$(only 'store/sqlite/.*' lib/store/sqlite/ lib/store/clickhouse/ app/main/ app/ctl/)"
 verdict 'analyticsctl knows what SQLite is for, not how' \
@@ -91,7 +92,8 @@ verdict 'libcurl is for few' "$(only curl/curl.h lib/store/clickhouse/http.c app
 verdict 'a ClickHouse is known by its settings' \
     "$(only 'store/clickhouse/.*' lib/store/clickhouse/ app/process/settings.h app/main/ app/ctl/)"
 verdict 'FastCGI is for fcgi.c alone' "$(only 'fcgi.*' app/http/fcgi.c)"
-# The mains start the library; ingest hashes bodies for idempotency keys, etag what an answer depends on, imports logs.
+# The mains initialise libsodium. The others hash: import_mark.c logs, keys.c keys, etag.c what an answer depends on,
+# ingest.c bodies for idempotency keys.
 verdict 'libsodium is for few' \
     "$(only sodium.h lib/log/import_mark.c lib/keys/keys.c app/http/etag.c app/endpoint/ingest.c app/main/)"
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# test_manual.sh: the manual pages are good mdoc; and what they say of commands, options, ranges and defaults is what the
-# programs say of themselves, and what the shell completes: nothing is missing, nothing is too much.
+# test_manual.sh: the manual pages are good mdoc. Their commands, options, ranges and defaults are exactly those that
+# the programs print, and those that the shell completes.
 #
 # Seen to fail:
 #   .Fl -skip-file-check taken out of analyticsctl(1) -> "FAIL commands of analyticsctl(1): < verify --json"
@@ -31,13 +31,13 @@ done
 
 # ---- analyticsctl: program, page and completion say the same. Each as lines "COMMAND --OPTION…", options sorted.
 
-sorted() { # lines "COMMAND|words"; of the words those count that are options
+sorted() { # lines "COMMAND|words"; words that are no options are left out
     local name rest
     while IFS='|' read -r name rest; do
         printf '%s %s\n' "$name" "$(grep -oE -- '--[a-z][a-z-]*' <<<"$rest" | sort -u | tr '\n' ' ')"
     done | sed 's/ *$//' | sort
 }
-# A usage that takes two lines is one here.
+# A usage of two lines is joined into one.
 of_program() { sed -E -e ':a' -e 'N; $!ba' -e 's/\n {9} *\[/ [/g' <<<"$help" | sed -n '/^Options/q; s/^  \([a-z][a-z ]*[a-z]\)\(.*\)/\1|\2/p'; }
 of_page() { sed -nE 's/ Fl -/ --/g; s/^\.Ss ([a-z][a-z ]*[a-z])(( (--|Op|Oo|Ar).*)?)$/\1|\2/p' "$page"; }
 of_completion() { _analyticsctl_table | sed 's/:/|/'; }
@@ -51,7 +51,7 @@ verdict 'the commands' "$([ "$(of_program | wc -l)" -ge 6 ] || echo 'are not fou
 verdict 'commands of analyticsctl(1)' "$(differences <(of_page | sorted) <(of_program | sorted))"
 verdict 'commands that are completed' "$(differences <(of_completion | sorted) <(of_program | sorted))"
 
-# Each option of a command has its words in the command's section.
+# The section of a command describes each of its options.
 while IFS='|' read -r command words; do
     section=$(awk -v name="$command" '/^\.S[sh] / { inside = index($0 " ", ".Ss " name " ") == 1; next } inside' "$page")
     while read -r option; do

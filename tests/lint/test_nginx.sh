@@ -44,7 +44,7 @@ accepts() { # NAME FILE
     mkdir -p "$dir/tmp"
     verdict "$1" "$(nginx -t -q -p "$dir" -c "$2" 2>&1 | grep -v 'the "user" directive makes sense only' || true)"
 }
-# A main configuration around what is to be tested. No ports: other tests may use them.
+# A main configuration around the one to be tested. It has no ports, because other tests may use them.
 around() {
     echo "pid $dir/pid; error_log stderr; events {} http {"
     for kind in client_body fastcgi proxy scgi uwsgi; do echo "${kind}_temp_path $dir/tmp;"; done

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# test_shell.sh: shellcheck has nothing to say about our scripts, and no pipe ends in a reader that may leave early.
+# test_shell.sh: shellcheck finds no fault in our scripts, and no pipe ends in a reader that may leave early.
 . "${BASH_SOURCE[0]%/*}/../support/totals.sh"
 
 if ! command -v shellcheck >/dev/null; then

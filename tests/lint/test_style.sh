@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# test_style.sh: banned.h stands last, functions stay short, a name is one thing, everything is built or shipped, what a
-# page links to is installed beside it, and the formatter has nothing to say.
+# test_style.sh: banned.h is included last, functions stay short, no two structs or enums have one name, everything is
+# built or shipped, what a page links to is installed beside it, and the formatter changes nothing.
 #
 # Seen to fail:
 #   struct chunk in lib/store/sqlite/care/compare.c and in app/ctl/import.h -> "FAIL names of structs and enums that
@@ -31,7 +31,7 @@ names_twice() { # FILE…
 }
 verdict 'names of structs and enums that stand for several things' "$(names_twice "${units[@]}" "${headers[@]}")"
 
-# ---- built or shipped: the whole name stands in Makefile.am, or that of the program that a test's source makes
+# ---- built or shipped: Makefile.am has the whole name, or for a test's source the name of its program
 
 declare -A named
 while read -r word; do named[$word]=yes; done < <(tr -s ' \\\t' '\n' <Makefile.am | grep .)
@@ -56,7 +56,7 @@ for page in "${pages[@]}"; do
     done < <(grep -oE '\]\([^)# ]+' "$page" | sed 's/^](//' | grep -vE '^[a-z]+:' | sort -u)
 done
 
-# ---- the formatter: another version of it would have another opinion.
+# ---- the formatter, in one version: others format differently
 if clang-format --version 2>/dev/null | contains 'version 14\.'; then
     mapfile -t sources < <(find lib app tests -name '*.[ch]' | sort)
     for file in "${sources[@]}"; do

@@ -122,7 +122,7 @@ struct book_counts book_counts(struct book *book)
     return counts;
 }
 
-/* Whole, in one batch, or not at all. */
+/* An accepted batch is there whole, in one row of `batch`, a refused one not at all, an unanswered one either way. */
 static void check_batch(const struct book *book, int number, int rows, int batches, const char *about)
 {
     enum fate fate = book->batch[number].fate;

@@ -1,4 +1,4 @@
-/* crowd.c: see crowd.h. A client never fails the test itself: libcheck wants that from the main thread only. */
+/* crowd.c: see crowd.h. A client never fails the test itself: libcheck permits that in the main thread only. */
 #include "crowd.h"
 
 #include <pthread.h>
@@ -11,7 +11,7 @@
 struct crowd {
     struct crowd_plan plan;
     pthread_t *threads;
-    pthread_mutex_t lock; /* of all that follows */
+    pthread_mutex_t lock; /* for the members that follow */
     bool stop;
     struct crowd_result result;
     double *ms;

@@ -28,10 +28,10 @@ struct crowd_result {
 struct crowd; /* opaque */
 struct crowd *crowd_start(const struct crowd_plan *plan);
 
-/* Lets each client end the request it is at. */
+/* Waits until each client has ended its current request, and ends the crowd. */
 struct crowd_result crowd_stop(struct crowd *crowd);
 
-/* Waits until each client has made its `most` requests. */
+/* Waits until each client has made its `most` requests, and ends the crowd. */
 struct crowd_result crowd_wait(struct crowd *crowd);
 
 void crowd_print(const char *what, const struct crowd_result *result);

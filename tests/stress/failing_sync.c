@@ -1,5 +1,5 @@
-/* failing_sync.c: a library to be loaded before the others (LD_PRELOAD): while the file that $FAIL_SYNC names is there,
- * no sync succeeds. Knows two system calls. */
+/* failing_sync.c: a library to be loaded before the others (LD_PRELOAD): while the file that $FAIL_SYNC names exists,
+ * all syncs fail. Knows two system calls. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/syscall.h>

@@ -1,8 +1,7 @@
-/* test_disk.c: a disk that is full, files that may not grow (RLIMIT_FSIZE), and syncs that fail, under the running
- * service: batches get 503 and nothing of them is stored, reads go on, health says so, and all is well again by itself
- * when there is room; only after a failed sync not before a restart. Full disks need root and mounts: a small tmpfs, in
- * the long run an ext4 too; where they are not permitted, those are left out and the test says so. ANALYTICS_LONG=1
- * goes on for minutes.
+/* test_disk.c: a full disk, files that may not grow (RLIMIT_FSIZE), and syncs that fail, under the running service:
+ * batches get 503 and nothing of them is stored, reads go on, health says so, and writing works again by itself when
+ * there is room. Only a failed sync needs a restart. The full disk is a small tmpfs, in the long form an ext4 as well;
+ * without root or the right to mount, these tests are skipped, with a message. ANALYTICS_LONG=1 goes on for minutes.
  *
  * Bugs that were planted to see it fail, and what it printed:
  *   SIGXFSZ not ignored: "batches are accepted where there is no room": the program had died and been restarted
@@ -37,7 +36,7 @@ static struct book *book;
 
 /* ---- what must hold ---- */
 
-/* 0: nobody answers. */
+/* The status of /analytics/health; 0: no answer. */
 static long health(void)
 {
     struct reply reply = stack_send(&stack, &(struct request_spec){.path = "/analytics/health"});
@@ -48,7 +47,7 @@ static long health(void)
     return status;
 }
 
-/* Within 30 s. */
+/* Waits for this status, for 30 s. */
 static void await_health(long expected)
 {
     int64_t until = stack_now_ms() + HANG_MS;
@@ -67,7 +66,7 @@ static int logged(const char *words)
     return count;
 }
 
-/* What the admin sees of all that is stored. */
+/* How many requests a report of everything counts. */
 static int64_t reported(void)
 {
     int64_t sum = 0;
@@ -79,7 +78,7 @@ static int64_t reported(void)
     return sum;
 }
 
-/* For good. */
+/* The next batch is refused, and health says so. Reads go on, and are right. */
 static void check_refusing(void)
 {
     ck_assert_int_eq(book_post(book, &stack, 1000, 60), 503);
@@ -88,8 +87,8 @@ static void check_refusing(void)
     ck_assert_int_eq(reported(), stack_i64(&stack, "SELECT sum(count) FROM raw_log"));
 }
 
-/* Refuses, and says so, once there is no room left. A batch may still find some: a checkpoint that succeeds lets it use
- * the WAL's own once more. `take` takes what has become free. */
+/* Once there is no room left, batches are refused, and health says so. A few may still be accepted: after a checkpoint,
+ * the WAL's own room can be used again. `take`, or NULL, takes what has become free. */
 static void check_no_room(void (*take)(void))
 {
     bool refusing = false;
@@ -142,7 +141,7 @@ static void finish(const char *about)
 
 /* ---- files that may not grow ---- */
 
-/* The owner of a process may change its limits; root may not everywhere. */
+/* Sets it as the owner of the process, who may change its limits. Root may not do so everywhere. */
 static void set_limit(pid_t pid, rlim_t bytes)
 {
     char path[64];
@@ -180,8 +179,8 @@ static rlim_t wal_bytes(void)
     return (rlim_t)file.st_size;
 }
 
-/* Rounds: room for a part of a group, or none; and a limit below what the files have, so that no page can be written
- * again either. */
+/* In each round there is room for a part of a group, or for none. In every fourth round, the limit is below the size of
+ * the files, so existing pages cannot be overwritten either. */
 START_TEST(files_may_not_grow)
 {
     begin();
@@ -212,7 +211,7 @@ static void await_closed(int64_t hour)
     ck_assert_int_ge(stack_i64(&stack, "SELECT closed_hour FROM closing"), hour);
 }
 
-/* Room for one small batch, but not for closing the hour, or the day, that it shows to be over. */
+/* Room for one small batch, but not for closing the hour, or the day, that is over since its logs. */
 static void close_without_room(int pause, const char *about)
 {
     begin();
@@ -245,7 +244,7 @@ END_TEST
 
 /* ---- a full disk ---- */
 
-/* In a mount namespace of this process and its children: what is mounted goes with them. */
+/* Mounts are made in a mount namespace of this process and its children, and end with them. */
 static bool may_mount(void)
 {
     if (geteuid() == 0 && unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
@@ -303,7 +302,7 @@ static void take_all_room(void)
     fill(0);
 }
 
-/* A start may fail for want of room, but then it says so, and nothing is lost. */
+/* A start may fail for lack of room, with a status other than 0. Nothing is lost. */
 static void start_on_full_disk(void)
 {
     int status = 0;
@@ -328,14 +327,14 @@ static void start_on_full_disk(void)
     await_recovery();
 }
 
-/* The WAL as long as it gets between checkpoints: then it takes no more room, and what lacks room is a checkpoint. */
+/* Makes the WAL as long as it gets between checkpoints. From then on it needs no more room, but a checkpoint does. */
 static void fill_wal(void)
 {
     for (int i = 0; i < 300 && wal_bytes() < 16u << 20; i++)
         ck_assert_int_eq(book_post(book, &stack, 1000, 60), 204);
 }
 
-/* The program ends on a full disk, and its process manager starts it again: it comes, and waits for room. */
+/* The program ends on a full disk, and its process manager starts it again: it answers, and waits for room. */
 static void restart_on_full_disk(void)
 {
     check_no_room(take_all_room);
@@ -413,9 +412,9 @@ START_TEST(a_failed_sync)
     close(open(flag, O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
     check_refusing();
     unlink(flag);
-    stack_nap(2500); /* probes and upkeep come by: a later sync proves nothing */
+    stack_nap(2500); /* time for probes and upkeep: a sync that succeeds later must not count as a recovery */
     check_refusing();
-    wrap_restart(&stack); /* all of it: the WAL is read anew, and must not hold what was refused */
+    wrap_restart(&stack); /* the whole service: the WAL is read from the disk, and must not hold what was refused */
     await_recovery();
     finish("a failed sync");
 }

@@ -1,8 +1,8 @@
-/* test_overload.c: ten times the clients that the service can carry, bodies that take all memory they can get, and
- * clients that are slow, half or silent, on nginx's port and on the programs' own sockets. Memory stays within what
- * docs/performance.md says, answers are 204 or 200, or 503 and 429 with Retry-After, every accepted batch is there
- * once, and other clients get all their answers. Nothing is asserted about time: latencies are printed.
- * ANALYTICS_LONG=1 keeps it up for a minute.
+/* test_overload.c: ten times the clients that the service can serve at once, bodies that take all memory they can get,
+ * and clients that are slow, stop in the middle of a request, or send nothing, on nginx's port and on the programs' own
+ * sockets. Memory stays within the bounds of docs/performance.md, answers are 204 or 200, or 503 and 429 with
+ * Retry-After, every accepted batch is there once, and other clients get all their answers. Nothing is asserted about
+ * time: latencies are printed. ANALYTICS_LONG=1 keeps it up for a minute.
  *
  * Bugs that were planted to see it fail, and what it printed:
  *   batches without a memory budget: "bodies cut short: analytics-ingest took 493 MiB"
@@ -138,7 +138,7 @@ static void *send_flood(void *ctx)
     return NULL;
 }
 
-/* `logs` good logs, each with texts of its own, and then the text ends. */
+/* A body with `logs` good logs, each with texts of its own, that ends before its brackets are closed. */
 static char *cut_body(int logs, size_t *ret_len)
 {
     char *text = NULL;
@@ -163,7 +163,7 @@ static void flood_at_once(struct flood *flood, int count)
         pthread_join(threads[i], NULL);
 }
 
-/* All parsed batches share LIMIT_BATCH_MEMORY_BYTES; over it the answer is 503. */
+/* All parsed batches together may take LIMIT_BATCH_MEMORY_BYTES; beyond that, the answer is 503. */
 static void cut_bodies(int logs, int count)
 {
     struct flood flood = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -243,10 +243,10 @@ static void allow_descriptors(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* Connections that send what they are given a byte a second, for ever, or nothing more. */
+/* Connections. Some send a text, a byte a second, and then blanks for ever; the others send nothing more. */
 struct slow {
     int fds[2048];
-    size_t count, trickling; /* the first of them go on */
+    size_t count, trickling; /* the first `trickling` of them send */
     char text[512];
     size_t len, sent;
     pthread_t thread;
@@ -262,7 +262,7 @@ static void *trickle(void *ctx)
         for (size_t i = 0; i < slow->trickling; i++)
             if (send(slow->fds[i], slow->sent < slow->len ? &slow->text[slow->sent] : " ", 1,
                      MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-                continue; /* closed for being slow: fine */
+                continue; /* nginx has closed it for being slow, as it may */
         slow->sent++;
         stack_nap(1000);
         pthread_mutex_lock(&slow->lock);
@@ -296,7 +296,7 @@ static void slow_add(struct slow *slow, int fd, const void *bytes, size_t len)
     slow->fds[slow->count++] = fd;
 }
 
-/* nginx's port: slow heads, slow bodies, half heads, half bodies, and 1,000 that say nothing. */
+/* Connections to nginx's port: slow heads, slow bodies, half heads, half bodies, and 1,000 that send nothing. */
 static void attack_port(struct slow *slow)
 {
     char head[512], half[512];

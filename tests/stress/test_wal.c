@@ -1,6 +1,6 @@
 /* test_wal.c: readers that do not end, and reports without a gap between them, while batches come in: the write-ahead
- * log stays under its ceiling (--wal-limit-mib) and one transaction more; over it batches are refused, with the reason
- * in the log, and are accepted again by themselves. ANALYTICS_LONG=1 goes on for minutes.
+ * log exceeds its limit (--wal-limit-mib) by one transaction at most. Beyond the limit batches are refused, with the
+ * reason in the log, and later accepted again without a restart. ANALYTICS_LONG=1 goes on for minutes.
  *
  * Bugs that were planted to see it fail, and what it printed:
  *   make_room() always OK: "400,000 logs and no refusal: the WAL has 40.1 MiB", and "batch 2: 0, expected 17"
@@ -46,7 +46,7 @@ static sqlite3 *hold(void)
     return reader;
 }
 
-/* Lets 4 clients post until one batch was refused, or all are through. */
+/* Lets 4 clients post until a batch is refused, or all are sent. */
 static struct crowd_result post_until_refused(struct book *book, int batches, int64_t *ret_wal)
 {
     struct book_counts before = book_counts(book), now = before;
@@ -112,7 +112,7 @@ static void one_reader(struct book *book)
     ck_assert_msg(book_counts(book).refused > refused, "400,000 logs and no refusal: the WAL has %.1f MiB", mib(wal));
     ck_assert_msg(wal <= (int64_t)(LIMIT_MIB + GROUP_MIB) << 20, "the WAL has %.1f MiB", mib(wal));
     check_refusing(book);
-    stack_nap(2500); /* probes and upkeep come by */
+    stack_nap(2500); /* time for probes and upkeep, which must not write either */
     check_refusing(book);
     ck_assert_int_eq(wal_bytes(), wal);
     sqlite3_close(reader);
@@ -134,7 +134,8 @@ START_TEST(a_reader_that_does_not_end)
 }
 END_TEST
 
-/* Clients that ask for a megabyte and read nothing of it: the answer is nginx's to keep, and no snapshot is held. */
+/* Clients that ask for a megabyte and read nothing of it: nginx keeps the answer, and no read transaction stays open.
+ * */
 static void ask_and_stop(int *ret_fds, int count)
 {
     char request[512];
@@ -165,7 +166,7 @@ START_TEST(clients_that_stop_reading)
 }
 END_TEST
 
-/* Overlapping reports: at no moment is there none. The WAL must find its end all the same. Batches may be refused only
+/* Overlapping reports: there is always a reader. The WAL must be restarted all the same. A batch may be refused only
  * where a report takes longer than the writer waits for it. */
 START_TEST(reports_without_a_gap)
 {
@@ -200,7 +201,8 @@ static void write_one(struct store_writer *writer, int n, enum err expected)
     batch_release(&batch);
 }
 
-/* Nothing is appended to a WAL of before the start, also when a reader keeps it: the disk may not have it. */
+/* Nothing is appended to a WAL that is found at the start, even if a reader keeps it from being restarted: a power cut
+ * may still take the WAL, and all that was appended to it. */
 START_TEST(an_old_wal_under_a_reader)
 {
     struct store_writer *writer = NULL;

@@ -1,7 +1,7 @@
-/* test_writer_stress.c: many threads in writer_write at once, before a store that is slow and fails at random: full
+/* test_writer_stress.c: many threads in writer_write at once, with a store that is slow and fails at random: full
  * queues, timeouts, health, and a stop while the queue is full. The promise: OK means stored once; anything else means
- * not stored, then and later; a batch is not looked at once its owner has the answer. Runs under ThreadSanitizer and
- * AddressSanitizer in ./check.
+ * not stored, then and later; a batch is not read any more once its owner has the answer. Runs under ThreadSanitizer
+ * and AddressSanitizer in ./check.
  *
  * Planted to see it fail: a withdrawn job left in the queue (segmentation fault; AddressSanitizer:
  * heap-use-after-free), a withdrawal that the count of the queue leaves out ("full == refused_full"), no lock in
@@ -31,7 +31,7 @@
 /* ---- a store ---- */
 
 #define LAST (THREADS * POSTS)
-static atomic_int stored[LAST + 1]; /* by number of the batch: how often */
+static atomic_int stored[LAST + 1]; /* how often each batch was stored */
 static atomic_int groups;
 static atomic_bool closed;
 static atomic_bool chaos; /* slow and failing at random */
@@ -45,7 +45,7 @@ static unsigned chance(unsigned one_in)
     return (seed >> 16) % one_in;
 }
 
-/* A batch's number stands in its user_id. */
+/* The user_id of a batch's log is the number of the batch. */
 static void take_item(struct store_item *item, bool fails)
 {
     ck_assert_uint_eq(item->batch->log_count, 1);
@@ -149,7 +149,7 @@ static void count_refusal(const struct fault *fault)
     failed += strstr(fault->detail, "not written") != NULL;
 }
 
-/* A batch of its own for each post, gone as soon as the answer is there. */
+/* Each post has a batch of its own, which is freed as soon as the answer is there. */
 static enum err post(int number)
 {
     struct batch *batch = malloc(sizeof *batch);
@@ -218,7 +218,7 @@ static void check_ledger(int count)
     ck_assert_int_eq(ok + full + waited + failed, count);
 }
 
-/* The queue is empty again, and so is its count. */
+/* The queue and its count are empty again: one more batch finds room. */
 static void check_still_writes(void)
 {
     int refusals = 0, refused_full = full, refused_late = waited;
@@ -255,7 +255,7 @@ START_TEST(everything_at_once)
     check_still_writes();
     writer_stop(writer);
     ck_assert(closed);
-    check_ledger(LAST); /* after the stop: nothing came later */
+    check_ledger(LAST); /* after the stop, so a batch that was stored late is seen */
     check_metrics();
 }
 END_TEST
@@ -276,8 +276,8 @@ static void *stop_it(void *ctx)
     return NULL;
 }
 
-/* One batch in the store, a full queue behind it, and one more: its refusal proves that all others are inside. Then
- * comes the stop, and the store goes on. Nothing here depends on how fast a thread is. */
+/* One batch in the store, a full queue behind it, and one more: its refusal proves that all others are inside. Then the
+ * writer is told to stop, and the store goes on. The outcome does not depend on how fast a thread is. */
 static void stop_while_full(void)
 {
     pthread_t ids[THREADS], stopper;

@@ -61,7 +61,7 @@ static void add(Suite *suite, const struct attack *attack)
 int run_attacks(const char *suite_name, const struct attack *attacks, size_t count)
 {
     Suite *suite = suite_create(suite_name);
-    setlinebuf(stdout); /* what a test printed before it failed is not lost */
+    setlinebuf(stdout); /* so that the output of a test that fails is not lost */
     for (size_t i = 0; i < count; i++)
         if (is_long_run() || !attacks[i].only_long)
             add(suite, &attacks[i]);

@@ -1,5 +1,6 @@
-/* wrap.h: runs attacks, and starts the service with programs in other circumstances than usual: more options, a library
- * before the others. Knows libcheck, shell scripts and what the environment says about the run. Knows no attack. */
+/* wrap.h: runs attacks, and starts the service with its programs wrapped in scripts: with more options, or with a
+ * library loaded before the others. Knows libcheck, shell scripts and the environment variables of the tests. Knows no
+ * attack. */
 #ifndef WRAP_H
 #define WRAP_H
 
@@ -27,7 +28,7 @@ struct attack {
     bool only_long;
 };
 
-/* For main(): runs them, and returns what it is to return. */
+/* Runs the attacks. Returns the exit status of main(). */
 int run_attacks(const char *suite, const struct attack *attacks, size_t count);
 
 #endif
