@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# timed.sh COMMAND…: runs a test, and says last how long that took. ./check makes its table of the slowest tests of that.
-# With the engine clickhouse in the environment, it has a database of its own.
+# timed.sh COMMAND…: runs a test, and prints at the end how long it took. ./check makes its table of the slowest tests
+# from these lines. If the environment names the engine clickhouse, the test gets a database of its own.
 [ "${ANALYTICS_ENGINE:-}" != clickhouse ] || export ANALYTICS_CLICKHOUSE_DATABASE=test_$$
 TIMEFORMAT='took: %R s, of processor: %U s and %S s in the kernel'
 time "$@"

@@ -2,10 +2,10 @@
 # under.sh TOOL BUILD TEST…: runs tests that are built in BUILD, one on each core, and ends with how many were clean.
 #   tsan      BUILD is configured with --enable-tsan; a data race fails its test
 #   memcheck  under valgrind; what is read before it was written, and what is lost, fails its test
-# A test passes when it checked something, nothing failed, and the tool had nothing to say. Cases with bodies of megabytes,
-# and those behind the tests' own engine in memory, are left out under valgrind: they take minutes there, on the same code.
-# All cases of a test run in one process there, since valgrind translates code anew in each child; those of the writer's
-# tests need a process each.
+# A test passes when it checked something, nothing failed, and the tool reported nothing. Under valgrind, cases with
+# bodies of megabytes, and those with the tests' own engine in memory, are left out: they take minutes there, on the
+# same code. All cases of a test run in one process there, since valgrind translates the code again in each child. The
+# cases of the writer's tests need a process each.
 #
 # Planted to see it fail: a body's buffer that is never freed ("65,536 bytes in 1 blocks are definitely lost", upload_init),
 # a pack_reader whose `damaged` is not set ("Conditional jump or move depends on uninitialised value(s)", test_pack.c), no
@@ -14,9 +14,9 @@ set -euo pipefail
 
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 export ANALYTICS_SRCDIR=$REPO
-# No second's sleep before each exit. A finding makes the process exit with 66.
+# Without the sleep of a second before each exit. A finding makes the process exit with 66.
 export TSAN_OPTIONS="atexit_sleep_ms=0 ${TSAN_OPTIONS:-}"
-# Threads that the C library keeps are "possibly" lost, so only what is certain counts.
+# Threads that the C library keeps are "possibly" lost, so only definite losses count.
 export MEMCHECK="valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite,indirect \
     --errors-for-leak-kinds=definite,indirect --suppressions=$REPO/tests/valgrind.supp"
 

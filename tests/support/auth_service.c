@@ -1,4 +1,5 @@
-/* auth_service.c: an operator's own authentication service, played by a child process. Knows HTTP as far as that takes.
+/* auth_service.c: an operator's own authentication service, played by a child process. Knows as much HTTP as that
+ * needs.
  * Knows no report and no key. */
 #include "support/auth_service.h"
 
@@ -18,7 +19,7 @@ struct auth_seen *auth_seen;
 static pid_t service;
 static int service_port;
 
-/* A service that keeps to the contract: "worker", "admin", or "user N" as the script for answer_script. */
+/* Makes a role ("worker", "admin", "user N") into a script for answer_script: what a correct service would answer. */
 static const char *script_of(const char *role, bool ingest, char ret_script[128])
 {
     int len = (int)strcspn(role, " \r"), user_id = 0;
@@ -67,7 +68,7 @@ static void answer_one(int fd)
     const char *script = strstr(request, "\r\nX-Script: ");
     bool by_role = script && !strncmp(script + 12, "role ", 5);
     if (!by_role)
-        stack_nap(5); /* what comes after the headers would be a body */
+        stack_nap(5); /* time for a body to come after the headers, which there must not be */
     ssize_t more = recv(fd, request + len, sizeof request - 1 - len, MSG_DONTWAIT); /* stays in the buffer */
     memcpy(auth_seen->request, request, sizeof request);
     (void)more;

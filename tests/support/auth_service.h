@@ -1,11 +1,13 @@
 /* auth_service.h: an operator's own authentication service in place of our keys, played by a child process. It answers
- * what the client's header X-Script says:
+ * as the client's header X-Script says:
  *
- *   "200|X-Analytics-Role: admin"  a status line and headers, parts divided by "|"
- *   "role worker", "role user 1"   what analytics-auth-own.conf.example asks of a service: 200 with that identity, or
- * 403 when the role lacks what X-Analytics-Need names "hangup", "garbage", "silent", "slow"
+ *   "200|X-Analytics-Role: admin"  a status line and headers, parted by "|"
+ *   "role worker", "role user 1"   as analytics-auth-own.conf.example asks of a service: 200 with that identity, or 403
+ *                                  if the role lacks the right that X-Analytics-Need names
+ *   "hangup", "garbage", "silent"  no answer, no HTTP, nothing until nginx hangs up
+ *   "slow"                         200 with the role admin, after 300 ms
  *
- * and 401 when there is no X-Script. */
+ * and with 401 when there is no X-Script. */
 #ifndef SUPPORT_AUTH_SERVICE_H
 #define SUPPORT_AUTH_SERVICE_H
 
@@ -16,7 +18,7 @@ struct auth_seen {
     char request[16384]; /* the last one */
 };
 
-/* What the service was asked, shared with it. */
+/* The requests to the service, in memory that is shared with it. */
 extern struct auth_seen *auth_seen;
 
 void auth_service_start(void);

@@ -30,7 +30,7 @@ static void record(const struct campaign *campaign, size_t operations)
     ck_assert_uint_gt(tape_length(), operations);
 }
 
-/* The files as they are after a cut, and its name. */
+/* Leaves the files as after a cut. `about` becomes its name. */
 static void cut_power(size_t length, struct cut cut, char *about, size_t size)
 {
     struct image image = {0};
@@ -63,7 +63,7 @@ void campaign_cut(const struct campaign *campaign, size_t count, size_t operatio
 static const struct kind {
     const char *name;
     int calls;  /* enum disk_call */
-    int answer; /* what SQLite is told */
+    int answer; /* the result that SQLite gets */
 } kinds[CAMPAIGN_FAULTS] = {
     {"write", DISK_WRITE, SQLITE_IOERR_WRITE},
     {"disk full", DISK_WRITE, SQLITE_FULL},

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# console.sh: sourced, after totals.sh, by the tests that run a text's examples. Knows prompts, commands and what they
-# print. Knows no text and no command: run_command COMMAND is the caller's.
+# console.sh: sourced, after totals.sh, by the tests that run the examples of a text. Knows prompts, commands and their
+# output. Knows no text and no command: the caller defines run_command COMMAND.
 
 # matches EXPECTED ACTUAL: line by line; "…" within a line is any text, alone on a line any lines.
 matches() {
@@ -40,8 +40,8 @@ each_command() {
     done
 }
 
-# end_all_below FOLDER: the processes that the examples left, known by the folder in their command lines. Until there are
-# none: a multiwatch may just be starting another child.
+# end_all_below FOLDER: kills the processes that the examples left, known by the folder in their command lines. Again
+# and again until there are none: a multiwatch may be starting another child.
 end_all_below() {
     for _ in {1..50}; do
         pkill -KILL -f -- "$1/" 2>/dev/null || break

@@ -13,7 +13,7 @@
 
 char ctl_out[CTL_RUN_BYTES], ctl_err[CTL_RUN_BYTES];
 
-/* Until it is analyticsctl, a signal would find libcheck's handlers, which kill the test. */
+/* Until the child has become analyticsctl, it has libcheck's handlers, and a signal would kill the test. */
 static void block_signals(sigset_t *ret_old)
 {
     sigset_t all;

@@ -1,5 +1,4 @@
-/* ctl_run.h: analyticsctl as an operator runs it, for tests: $ANALYTICSCTL with --data, its exit status and what it
- * says.
+/* ctl_run.h: analyticsctl as an operator runs it, for tests: $ANALYTICSCTL with --data, its exit status and its output.
  */
 #ifndef SUPPORT_CTL_RUN_H
 #define SUPPORT_CTL_RUN_H
@@ -22,12 +21,12 @@ struct ctl_run ctl_run_start(const char *folder, bool on_terminal, const char *c
 /* The exit status; of a signal, its negative number. */
 int ctl_run_finish(struct ctl_run *run);
 
-/* Both. */
+/* Starts it without a terminal, and waits for its end. */
 int ctl_run(const char *folder, const char *const *arguments);
 
 extern char ctl_out[CTL_RUN_BYTES], ctl_err[CTL_RUN_BYTES]; /* of the last one that finished */
 
-/* On the test's own `folder`. */
+/* Runs it on the test's own `folder`. */
 #define CTL(...) ctl_run(folder, (const char *const[]){__VA_ARGS__, NULL})
 #define ck_status(expected, ...)                                                                                       \
     do {                                                                                                               \

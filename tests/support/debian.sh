@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# debian.sh: sourced after totals.sh by the tests of whole systems. A fresh Debian 12, a package and a clone of a later
-# version, and the commands that docs/operating.md has for operators.
+# debian.sh: sourced after totals.sh by the tests of whole systems. Makes a fresh Debian 12, and a package and a clone
+# of a later version. Finds the commands of docs/operating.md.
 
-# With this machine's mirror. Options of debootstrap may follow.
+# From this machine's mirror.
 fresh_debian() { # DIR [OPTION…]
     local mirror
     # shellcheck disable=SC2016
@@ -11,7 +11,7 @@ fresh_debian() { # DIR [OPTION…]
     debootstrap --variant=minbase "${@:2}" bookworm "$1" ${mirror:+"$mirror"}
 }
 
-# The same package under a version that is newer: VERSION+nextN.
+# Writes the same package with a newer version: VERSION+nextN.
 next_version() { # DEB N OUT
     local tree
     tree=$(mktemp -d)
@@ -21,18 +21,19 @@ next_version() { # DEB N OUT
     rm -rf "$tree"
 }
 
-# What stands between backticks on standard input, a line each.
+# The texts between backticks on standard input, a line each.
 # shellcheck disable=SC2016
 code() { grep -o '`[^`]*`' | tr -d '`'; }
 
-# documented HEADING ROW: the commands that docs/operating.md has, in the table below this heading, for what was installed
-# so; a line each.
+# documented HEADING ROW: the commands of docs/operating.md in a row of the table below this heading, a line each. ROW
+# names a way of installing.
 documented() {
     awk -v heading="## $1" -v row="$2" -F ' *[|] *' '/^## / { on = $0 == heading } { gsub(/`/, "", $2) } on && $2 == row { print $3 }' \
         docs/operating.md | code | grep . || { echo "FAIL docs/operating.md, $1: has no commands for: $2" >&2 && return 1; }
 }
 
-# As bundles to clone and to pull from: DIR/source.bundle has the commits, DIR/next.bundle one more, of version VERSION.1.
+# Makes bundles to clone and to pull from: DIR/source.bundle has the commits, DIR/next.bundle one more, of version
+# VERSION.1.
 bundles() { # DIR
     local clone=$1/clone-of-next
     git -c safe.directory='*' -c advice.detachedHead=false clone -q . "$clone"

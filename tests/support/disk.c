@@ -12,7 +12,7 @@ struct handle {
     enum disk_file file;
     bool named;
     bool new_in_folder; /* its first sync syncs the folder, as SQLite's VFS for Unix does with journals */
-    sqlite3_file *real; /* stands behind this struct */
+    sqlite3_file *real; /* in the memory behind this struct */
 };
 
 static sqlite3_vfs *real_vfs;
@@ -138,7 +138,7 @@ static int shm_unmap(sqlite3_file *file, int delete)
 }
 
 static const sqlite3_io_methods methods = {
-    .iVersion = 2, /* without the reading of mapped files */
+    .iVersion = 2, /* version 3 would read files by memory mapping */
     .xClose = file_close,
     .xRead = file_read,
     .xWrite = file_write,

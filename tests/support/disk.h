@@ -1,5 +1,5 @@
-/* disk.h: a VFS that stands between SQLite and the real files, and asks before it does anything to them. Knows the
- * three files of a database. Doesn't know what for: tape.c writes down what is done, test_faults.c makes calls fail. */
+/* disk.h: a VFS between SQLite and the real files, which asks a hook before it does anything to them. Knows the three
+ * files of a database. Does not know the hooks: tape.c records the calls, tests of faults make them fail. */
 #ifndef SUPPORT_DISK_H
 #define SUPPORT_DISK_H
 
@@ -31,14 +31,14 @@ struct disk_event {
     size_t len;
     bool directory; /* sync, delete: the folder is synced too */
     bool made;      /* open: it was not there before */
-    bool do_it;     /* set it, and the call is done although the hook's answer says that it failed */
+    bool do_it;     /* the hook sets it to have the call done although it returns a failure */
 };
 
-/* SQLITE_OK: do it. Anything else is what SQLite is told. */
+/* SQLITE_OK: the call is done. Any other result is what SQLite gets instead. */
 typedef int (*disk_hook)(struct disk_event *event);
 
-/* The default VFS from now on. Files without a name are not shown to the hook. Nothing waits for a device: a sync is
- * told to the hook and not passed on. NULL: no hook. */
+/* Makes this the default VFS. NULL: no hook. Calls on files without a name do not go to the hook. Syncs go to the hook
+ * only, so nothing waits for a device. */
 void disk_install(disk_hook hook);
 
 #endif

@@ -1,5 +1,5 @@
-/* engine.c: what ClickHouse stored, for tests that look for it in raw_log. Knows its HTTP interface and libcurl; shares
- * no code with lib/store/clickhouse/. */
+/* engine.c: shows the logs in ClickHouse to tests that look for them in raw_log. Knows its HTTP interface and libcurl;
+ * shares no code with lib/store/clickhouse/. */
 #include "support/engine.h"
 
 #include "support/parts.h"
@@ -117,7 +117,7 @@ static void address(sqlite3_context *context, int count, sqlite3_value **values)
     sqlite3_result_blob(context, bytes, len, SQLITE_TRANSIENT);
 }
 
-/* Statements that insert them, as ClickHouse writes them: texts in hexadecimal digits. */
+/* ClickHouse writes a statement of SQLite for each log, with texts in hexadecimal digits. */
 #define TEXT(column) "',CAST(x''', hex(" column "), ''' AS TEXT)', "
 #define NUMBER(column) "',', toString(" column "), "
 static const char rows_sql[] = "SELECT concat('INSERT INTO shipped VALUES (', toString(ts), " NUMBER("user_id")

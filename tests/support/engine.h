@@ -1,5 +1,5 @@
-/* engine.h: the engine that the service under test has. Tests learn it from the environment, as the programs do:
- * ANALYTICS_ENGINE and ANALYTICS_CLICKHOUSE_…, which tests/clickhouse/with_servers.sh sets. */
+/* engine.h: the engine of the service under test. As for the programs, the environment names it: ANALYTICS_ENGINE and
+ * ANALYTICS_CLICKHOUSE_…, which tests/clickhouse/with_servers.sh sets. */
 #ifndef SUPPORT_ENGINE_H
 #define SUPPORT_ENGINE_H
 
@@ -8,7 +8,7 @@
 
 bool engine_is_clickhouse(void);
 
-/* Leaves the test, and says why, where it is about what only SQLite has. */
+/* Skips the rest of a test that needs what only SQLite has, with a message. */
 #define ONLY_SQLITE(reason)                                                                                            \
     do {                                                                                                               \
         if (engine_is_clickhouse()) {                                                                                  \
@@ -18,12 +18,12 @@ bool engine_is_clickhouse(void);
     } while (0)
 void engine_tell_skipped(const char *test, const char *reason);
 
-/* Programs that are started from now on use a database of the folder's own. Nothing changes for SQLite. */
+/* Gives programs that are started from now on a database for this folder in ClickHouse. Nothing changes for SQLite. */
 void engine_choose_database(const char *folder);
 
-/* Waits until everything that the file took was shipped. From then on `raw_log` is a temporary table of this connection
- * with the rows that ClickHouse has, in place of batch and line whatever is one row's own, and `log` a view of it. Of a
- * file that is no spool nothing changes. */
+/* Waits until the whole spool is shipped. From then on, `raw_log` is a temporary table of this connection with the rows
+ * of ClickHouse (batch_id is 1, and line numbers the rows), and `log` is a view of it. If the file is no spool, nothing
+ * changes. */
 void engine_show(sqlite3 *db);
 
 #endif

@@ -13,7 +13,7 @@
 
 #define BODY_BYTES (256u << 10) /* longer ones are left out */
 
-/* `engine`: "", or as exchanges_begin_behind has it. */
+/* `engine`: "", or the argument of exchanges_begin_behind. */
 static int open_file(const char *engine, int flags)
 {
     const char *build = getenv("ANALYTICS_BUILDDIR");

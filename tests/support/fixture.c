@@ -15,7 +15,7 @@ char folder[64];
 
 static uint64_t rng = 1;
 
-/* A container's /dev/shm has 64 MiB unless it is told otherwise. */
+/* In a container, /dev/shm has 64 MiB by default. */
 static bool has_room(const char *path)
 {
     struct statvfs room;

@@ -1,4 +1,4 @@
-/* fixture.h: what a test puts around the code under test: a folder, its database in plain SQLite or as a store, names
+/* fixture.h: what a test needs around the code under test: a folder, its database in plain SQLite or as a store, names
  * in a batch, random figures. Every failure ends the test. */
 #ifndef SUPPORT_FIXTURE_H
 #define SUPPORT_FIXTURE_H
@@ -11,26 +11,26 @@
 #include <sqlite3.h>
 #include <stdint.h>
 
-/* A new folder, in memory where the system has room for that: what is in it is of no worth afterwards. */
+/* A new folder, in memory if there is room: its contents are not needed after the test. */
 void temporary_folder(char ret_path[64]);
 
-/* The folder of a test that needs one; and its end, with all that is in it. */
+/* The folder of a test that needs one. folder_remove() removes it with its contents. */
 extern char folder[64];
 void folder_make(void);
 void folder_remove(void);
 
-/* The folder's analytics.db beside the product, opened with SQLITE_OPEN_READONLY or SQLITE_OPEN_READWRITE. It never
- * moves the write-ahead log into the database. */
+/* The folder's analytics.db, opened in plain SQLite with SQLITE_OPEN_READONLY or SQLITE_OPEN_READWRITE. This connection
+ * never makes a checkpoint. */
 sqlite3 *open_plain(const char *in, int flags);
 
 /* Runs a statement that gives no rows. */
 void plain_run(sqlite3 *db, const char *sql);
 
-/* As sqlite_verify_options has it: keeps the first difference in the 256 bytes of `ctx`, which begin empty. */
+/* A callback of sqlite_verify_options: keeps the first difference in `ctx`, 256 bytes that begin with an empty text. */
 void keep_first_difference(void *ctx, const struct sqlite_difference *difference);
 
-/* Verify finds no difference in a folder's database; its result. A failure names `about`, and the first difference.
- * entries_at_once: as in care.h; 0 is the usual. */
+/* Fails, naming `about` and the first difference, unless verify finds none in a folder's database. Returns the result
+ * of verify. entries_at_once: as in care.h; 0: the default. */
 struct sqlite_verified verify_clean(const char *in, size_t entries_at_once, const char *about);
 
 /* The store in a folder. */

@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
-# keep_going.sh: tools/supervise.sh for tests that kill: what ends starts again, as by a process manager in production,
-# where ./serve would stop the rest. For ./serve --supervisor.
+# keep_going.sh: for ./serve --supervisor, in tests that kill: tools/supervise.sh, but a program that ends is started
+# again, as by a process manager in production. (./serve itself would stop the rest.)
 set -euo pipefail
 # shellcheck source=tools/supervise.sh
 . "${SUPERVISE:?}"
 
-# any_alive GROUP: zombies are none.
+# any_alive GROUP: is there a process in the group that is no zombie?
 any_alive() {
     { cat /proc/[0-9]*/stat 2>/dev/null || true; } |
         awk -v group="$1" '{ sub(/.*\) /, "") } $3 == group && $1 != "Z" { found = 1 } END { exit !found }'
 }
 
-# Once the orphans of what ended are dead too: they have the port, the socket or the lock.
+# Starts programs that have ended again, but only once their orphans are dead, which have the port, the socket or the
+# lock.
 revive() {
     local pid
     for pid in "${CHILDREN[@]}"; do

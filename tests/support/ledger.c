@@ -15,7 +15,7 @@
 
 /* ---- making ---- */
 
-/* The same numbers every time: nothing is remembered of a batch but its number. */
+/* The same numbers every time, so that a batch can be made again from its number. */
 static int64_t scatter(int number, int line, int salt, int64_t n)
 {
     uint64_t x = (uint64_t)number * 1000003 + (uint64_t)line * 7919 + (uint64_t)salt * 104729 + 12345;
@@ -89,7 +89,7 @@ struct store_item ledger_write(struct store_writer *writer, const struct ledger 
 
 /* ---- a process that writes ---- */
 
-/* Logs come late, hours and days are closed in slices large and small, the WAL begins anew. */
+/* Logs come late, hours and days are closed in large and small slices, the WAL is checkpointed and restarted. */
 static void write_as_told(const struct ledger *ledger, const char *in, int pipe_end)
 {
     struct store_writer *writer = open_writer(in);
@@ -183,7 +183,7 @@ static bool is_whole(const struct ledger *ledger, int number, const struct found
            found->key == has_key(number);
 }
 
-/* A batch of no logs and no key leaves nothing to tell it by. */
+/* A batch without logs and without a key leaves no trace. */
 static void check_batch(struct ledger *ledger, int number, const struct found *found, const char *about)
 {
     enum fate fate = ledger->fate[number];
@@ -201,11 +201,11 @@ static void check_batch(struct ledger *ledger, int number, const struct found *f
     ledger->fate[number] = nothing ? ABSENT : WHOLE;
 }
 
-/* The table batch says of each batch how many logs it has. */
+/* The table batch has the number of logs of each batch. */
 static const char miscounted[] = "SELECT count(*) FROM batch LEFT JOIN (SELECT batch_id, count(*) AS n FROM raw_log"
                                  " GROUP BY batch_id) ON batch_id = id WHERE logs <> ifnull(n, 0)";
 
-/* The service's own answer, beside the recount. */
+/* A report of the store has the sum of the raw logs. */
 static void check_report(const struct ledger *ledger, const char *in, sqlite3 *db, const char *about)
 {
     struct store_reader *reader = NULL;

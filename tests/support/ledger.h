@@ -1,5 +1,5 @@
-/* ledger.h: numbered batches, and what must be found of them in a database: each one whole, once and with its key, or
- * nothing of it. Knows the store by store.h and looks into its tables in plain SQL. */
+/* ledger.h: numbered batches, and a check that a database has each of them whole, once and with its key, or nothing of
+ * it. Knows the store by store.h and looks into its tables in plain SQL. */
 #ifndef SUPPORT_LEDGER_H
 #define SUPPORT_LEDGER_H
 
@@ -12,7 +12,7 @@
 #define LEDGER_NOW INT64_C(4000000000)   /* later than every log */
 #define LEDGER_KEEP INT64_C(4000000000)  /* keys are not forgotten */
 
-/* What is known of a batch. */
+/* What must be found of a batch. */
 enum fate { ABSENT, WHOLE, EITHER };
 
 struct ledger {
@@ -23,7 +23,7 @@ struct ledger {
     int64_t begin; /* of the first batch's logs; 0: LEDGER_BEGIN */
 };
 
-/* The item of batch `number`: always the same logs, two of three batches with a key, now and then an empty one. */
+/* Batch `number`, always with the same logs. Two of three batches have a key; a few are empty. */
 struct ledger_batch {
     struct batch batch;
     char key[16];
@@ -34,16 +34,15 @@ struct store_item ledger_item(const struct ledger_batch *made, int number);
 /* Writes batch `number` alone. */
 struct store_item ledger_write(struct store_writer *writer, const struct ledger *ledger, int number);
 
-/* A process that writes FOLDER/analytics.db: batch after batch, one for each byte that comes through the pipe, with
- * more or less upkeep between them, until the pipe is closed; then it ends with status 0. The file is there on return.
- */
+/* A process that writes FOLDER/analytics.db: a batch for each byte that comes through the pipe, with more or less
+ * upkeep between them. It ends with status 0 when the pipe is closed. The file is there on return. */
 pid_t ledger_start_writer(const struct ledger *ledger, const char *folder, int *ret_pipe_end);
 
-/* Looks at FOLDER/analytics.db: fails the test, naming `about`, unless every batch is there as its fate says, the file
- * is sound and rollups equal raw logs. Afterwards EITHER has become what was found. */
+/* Fails the test, naming `about`, unless FOLDER/analytics.db is sound, has every batch as its fate says, and its
+ * rollups equal the raw logs. Afterwards each fate EITHER is the one that was found. */
 void ledger_check(struct ledger *ledger, const char *folder, const char *about);
 
-/* FOLDER's database is removed, and the folder. */
+/* Removes the folder and its database. */
 void ledger_remove_folder(const char *folder);
 
 #endif

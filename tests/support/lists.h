@@ -18,11 +18,11 @@ struct list {
     struct totals other;
 };
 
-/* All-zero, or what an earlier question gave and list_release has taken back. */
+/* Reads a list. *ret_list must be all-zero, or released by list_release. */
 enum err list_read(struct store_reader *reader, const struct report_filter *filter, const struct list_ask *ask,
                    struct list *ret_list, struct fault *fault);
 
-/* By domain, and errors with samples. */
+/* A list by domain, and a list of errors with samples. */
 enum err list_domains(struct store_reader *reader, const struct report_filter *filter, enum list_order order,
                       uint64_t offset, uint64_t limit, struct list *ret_list, struct fault *fault);
 enum err list_errors(struct store_reader *reader, const struct report_filter *filter, uint64_t limit,

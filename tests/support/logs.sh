@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# logs.sh: sourced by scripts that look at what the service at $PORT stored, whatever its engine (support/engine.h).
+# logs.sh: sourced by scripts that look at the logs of the service at $PORT, with any engine (support/engine.h).
 
-# logs_tell DATA SQL: the answer to a question about the table `log`, in words that SQLite and ClickHouse both know.
+# logs_tell DATA SQL: the answer to a query of `log`, in SQL that both SQLite and ClickHouse understand.
 logs_tell() {
     local url=${ANALYTICS_CLICKHOUSE_URLS:-}
     if [ "${ANALYTICS_ENGINE:-sqlite}" = sqlite ]; then

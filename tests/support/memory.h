@@ -1,5 +1,5 @@
-/* memory.h: makes the n-th allocation fail, inside SQLite or in our own code. Ours are reached by the linker's --wrap,
- * so a program that uses this is linked with it (see Makefile.am). */
+/* memory.h: makes the n-th allocation fail, inside SQLite or in our own code. A program that uses this must be linked
+ * with --wrap, which redirects our own calls (see Makefile.am). */
 #ifndef SUPPORT_MEMORY_H
 #define SUPPORT_MEMORY_H
 
@@ -8,13 +8,13 @@
 
 enum memory_user { MEMORY_SQLITE, MEMORY_OURS };
 
-/* Before anything else asks SQLite for something. */
+/* To be called before any other call of SQLite. */
 void memory_install(void);
 
 /* From now on the n-th allocation of `user` fails (1 is the next), and all after it if `for_ever`. */
 void memory_fail(enum memory_user user, size_t n, bool for_ever);
 
-/* Only allocations between the two count: the test itself, and libcheck, go unharmed. */
+/* Only allocations between these two count and fail, not those of the test itself and of libcheck. */
 void memory_enter(void);
 void memory_leave(void);
 

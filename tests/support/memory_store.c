@@ -63,7 +63,7 @@ void memory_store_clear(void)
     logs = NULL;
     keys = NULL;
     log_count = key_count = 0;
-    batches++; /* another store than before */
+    batches++; /* so that store_hold() does not take the empty store for an earlier state */
 }
 
 void memory_store_knows_durations(bool knows)
@@ -285,7 +285,7 @@ static void add_log(struct totals *totals, const struct log_record *record)
         totals->last = record->ts;
 }
 
-/* For an answer: durations that nobody asked for are none, so that nobody relies on them. */
+/* Answers have no durations unless the filter asks for them, so that no caller relies on them. */
 static void keep_duration(const struct report_filter *filter, struct totals *totals)
 {
     if (!filter->durations || !knows_durations)
@@ -393,7 +393,7 @@ static void let_go(struct store_reader *reader)
     (void)reader;
 }
 
-/* The logs of a part of the filter's range; how many there are. */
+/* Sums up the logs of a part of the filter's range. Returns how many there are. */
 static size_t sum_part(const struct report_filter *filter, int64_t from, int64_t to, struct totals *ret_totals)
 {
     struct report_filter part = *filter;
@@ -438,7 +438,7 @@ static enum err summary(struct store_reader *reader, const struct report_filter 
     return OK;
 }
 
-/* The value of a dimension as text; `number` is where one is written. */
+/* The value of a dimension as text. `number` is room for a number. */
 static const char *value_of(const struct kept_log *log, enum dimension by, char number[64])
 {
     static const enum name_field fields[DIMENSIONS] = {[BY_WORKER] = NAME_WORKER,
@@ -468,7 +468,7 @@ static void add_sums(struct totals *totals, const struct totals *more)
         totals->max_concurrency = more->max_concurrency;
 }
 
-/* Without regard to the case of ASCII letters; all names are UTF-8, so no other byte is one. */
+/* Ignores the case of ASCII letters. All names are UTF-8, in which no part of another character looks like one. */
 static bool contains(const char *text, struct slice part)
 {
     for (size_t left = strlen(text); left >= part.len; text++, left--)
@@ -532,7 +532,7 @@ static enum err list(struct store_reader *reader, const struct report_filter *fi
     return err;
 }
 
-/* As SQLite's, so that an answer that tells it is the same. */
+/* That of SQLite, because answers with the version are compared. */
 static int schema_version(void)
 {
     return 5;
@@ -591,7 +591,7 @@ static bool give(const struct kept_log *log, store_log_sink sink, void *ctx)
     return sink(ctx, &text);
 }
 
-/* A second at a time. */
+/* Gives the logs of one second. */
 static enum err give_next(struct store_export *base, store_log_sink sink, void *ctx, int64_t *ret_at,
                           struct fault *fault)
 {

@@ -1,4 +1,4 @@
-/* parts.c: reads parts bit by bit, as slowly and plainly as can be. Shares no code with lib/part/. */
+/* parts.c: reads parts bit by bit, in the plainest way. Shares no code with lib/part/. */
 #include "support/parts.h"
 
 #include "support/check.h"
@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* In the order of the format. */
+/* The columns in the order of the format. */
 enum {
     QUARTER,
     SECOND,
@@ -111,7 +111,7 @@ static void insert_log(sqlite3_stmt *insert, const struct text *text, const stru
     sqlite3_reset(insert);
 }
 
-/* Day, user, columns. */
+/* Inserts the logs of a row of log_part: day, user, columns. */
 static void insert_part(sqlite3_stmt *insert, sqlite3_stmt *part)
 {
     struct text text = {sqlite3_column_blob(part, 2), sqlite3_column_bytes(part, 2), 0};
@@ -153,7 +153,7 @@ static void copy(sqlite3 *db, const char *from, const char *to, const char *tabl
     sqlite3_finalize(insert);
 }
 
-/* Files of old versions have no such table. Where it is empty, logs may move into it the moment after. */
+/* Files of old versions have no such table. An empty one counts: logs may move into it at any moment. */
 static int has_parts(sqlite3 *db, const char *schema)
 {
     char sql[100];
@@ -169,7 +169,7 @@ void parts_show_as(sqlite3 *db, const char *name)
     char sql[200];
     snprintf(sql, sizeof sql, "DROP TABLE IF EXISTS temp.%s; CREATE TEMP TABLE %s AS SELECT * FROM main.raw_log", name,
              name);
-    exec(db, "SAVEPOINT show"); /* logs move from one table to the other meanwhile */
+    exec(db, "SAVEPOINT show"); /* one read transaction, as logs move from one table to the other meanwhile */
     exec(db, sql);
     if (has_parts(db, "main"))
         copy(db, "main", "temp", name);

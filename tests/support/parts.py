@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """parts.py [-separator S] FILE SQL: like the sqlite3 shell, but raw_log and the view `log` have the logs of log_part as
-well, read by a decoder of the tests' own, which follows the words of lib/part/part.h."""
+well, read by a decoder of the tests' own, which is written from the description of the format in lib/part/part.h."""
 import sqlite3
 import sys
 
@@ -62,7 +62,7 @@ def read_part(packed):
 
 def show(database):
     """From now on `raw_log` and `log` of this connection have all logs of this moment."""
-    database.execute("SAVEPOINT show")  # logs move from one table to the other meanwhile
+    database.execute("SAVEPOINT show")  # one read transaction, as logs move from one table to the other meanwhile
     view = database.execute("SELECT sql FROM main.sqlite_schema WHERE name = 'log'").fetchone()[0]
     database.execute("CREATE TEMP TABLE raw_log AS SELECT * FROM main.raw_log")
     names = [row[1] for row in database.execute("PRAGMA temp.table_info(raw_log)")]

@@ -1,4 +1,4 @@
-/* recount.c: what the rollups should hold, by plain SQL over raw_log; what they do hold, unpacked with
+/* recount.c: compares what the rollups should hold, by plain SQL over raw_log, with what they do hold, unpacked with
  * lib/rollup/pack.h. */
 #include "support/recount.h"
 
@@ -69,7 +69,7 @@ static const char grouped_again[] =
     "SELECT t, b, u, kind, domain, e, 0, sum(c), sum(s), sum(r), sum(x), max(m), min(f), max(l), sum(d) FROM again"
     " GROUP BY t, b, u, kind, domain, e";
 
-/* Sums by value, of closed hours. An upgraded file lacks days that it closed before. */
+/* Sums by value, of closed hours. An upgraded file lacks the days that were closed before the upgrade. */
 static const char values_again[] =
     "CREATE TEMP TABLE valued AS SELECT dimension, quarter / 96 AS day, value," TRAFFIC_SUMS ", sum(duration_ms) FROM"
     " (SELECT 1 AS dimension, worker AS value, * FROM raw_log UNION ALL SELECT 2, peer, * FROM raw_log"
@@ -80,7 +80,7 @@ static const char values_again[] =
 
 #define TOO_MANY "SELECT dimension, day FROM valued GROUP BY dimension, day HAVING count(*) > 1000"
 
-/* Order by order, or the sums of each group, as order 0. */
+/* Unpacks the entries of a row order by order, or the sums of each group, with order 0. */
 static void unpack_row(sqlite3_stmt *row, sqlite3_stmt *insert, bool by_order)
 {
     static const int64_t widths[] = {900, 3600, 86400, 345600, 1382400};
@@ -114,12 +114,12 @@ static void unpack_row(sqlite3_stmt *row, sqlite3_stmt *insert, bool by_order)
     ck_assert(!chunk.damaged);
 }
 
-/* Of a period that is not closed yet, some users may be packed: nobody reads those rows. */
+/* In a period that is not closed yet, some users may be packed already. No report reads those rows. */
 #define WIDTH "(CASE tier WHEN 1 THEN 3600 WHEN 2 THEN 86400 WHEN 3 THEN 345600 ELSE 1382400 END)"
 #define CLOSED "(bucket + 1) * " WIDTH " <= (SELECT iif(tier = 1, closed_hour * 3600, closed_day * 86400) FROM closing)"
 
-/* What lies before a horizon may not be deleted yet, and users' hours are made when their logs go: nobody reads those.
- */
+/* Rows before a horizon may not be deleted yet, and hours of users are made shortly before their logs are deleted. No
+ * report reads those rows. */
 #define KEPT                                                                                                           \
     "bucket * " WIDTH " >= (SELECT iif(tier = 1, hour_from, day_from) * 86400 FROM retention)"                         \
     " AND (tier > 1 OR user_id = 0 OR bucket / 24 < (SELECT raw_from FROM retention))"
@@ -150,7 +150,8 @@ static int64_t differences(sqlite3 *db, const char *a, const char *b)
     return difference(db, a, b) + difference(db, b, a);
 }
 
-/* A day that value_gap has has no rows. Before the horizon of logs it may be there because sums were deleted. */
+/* Days in value_gap have no rows, because they had too many values. Before the horizon of logs, a day may also be in
+ * value_gap because its sums were deleted. */
 static int64_t value_differences(sqlite3 *db)
 {
     ck_assert_msg(sqlite3_exec(db, values_again, NULL, NULL, NULL) == SQLITE_OK, "%s", sqlite3_errmsg(db));

@@ -8,9 +8,9 @@
 /* The first column of the first row. */
 int64_t recount_i64(sqlite3 *db, const char *sql);
 
-/* By how many rows do the rollups differ from a recount of raw_log? Where logs were pruned, a temporary table raw_log
- * with all logs that ever came must stand before the real one; what lies before a horizon is left out. Leaves the
- * temporary tables `packed` (what rollup_chunk holds) and `again` (what it should), so once on each connection. */
+/* By how many rows do the rollups differ from a recount of raw_log? If logs were pruned, a temporary table raw_log with
+ * all logs that ever came must hide the real one. Sums before a horizon are left out. Leaves the temporary tables
+ * `packed` (what rollup_chunk holds) and `again` (what it should), so it can be called once on each connection. */
 int64_t recount_differences(sqlite3 *db);
 
 /* Packed rows of periods that are not closed: none, once upkeep has done its work. */

@@ -8,15 +8,14 @@
 
 #define ROWS(table) (int)(sizeof(table) / sizeof *(table))
 
-/* A case of the suite. Its limit of time is for what hangs, not for what is slow: no test fails by a machine's speed.
- */
+/* A case of the suite. Its limit of time is for tests that hang: no test fails because the machine is slow. */
 TCase *suite_case(Suite *suite, const char *name);
 
 /* Runs the suite; main() returns what it gives. */
 int suite_run(Suite *suite);
 
-/* The same, of cases that leave nothing behind for the next one: under sanitizers all of them in one process. There the
- * beginning and the end of a process, which looks for leaks, cost 50 ms, and some suites have hundreds of cases. */
+/* The same for cases that leave nothing behind for the next one. Under sanitizers, all of them run in one process: the
+ * start and the end of a process, which looks for leaks, cost 50 ms there, and some suites have hundreds of cases. */
 int suite_run_together(Suite *suite);
 
 /* A variable that `make check` sets, ANALYTICS_SRCDIR for one. The test fails without it. */
@@ -32,8 +31,8 @@ bool is_sanitized(void);
  * once under sanitizers. */
 int seed_runs(int usual);
 
-/* How often a test repeats something, in which of the three runs: the plain suite, the suite under sanitizers, which
- * look at each way through the code and not at each number, and a long run. */
+/* How often a test repeats something: in the plain suite, under sanitizers (which need each way through the code, but
+ * not each number), and in a long run. */
 int rounds(int plain, int sanitized, int in_long_run);
 
 #endif

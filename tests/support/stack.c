@@ -31,7 +31,7 @@ struct stack shared;
 
 /* libcheck runs each test in a child of this process. */
 static pid_t main_process;
-static bool failed; /* where libcheck does not notice */
+static bool failed; /* a failure that libcheck does not see */
 
 static void __attribute__((constructor)) note_main_process(void)
 {
@@ -63,7 +63,7 @@ static bool is_free(int port)
     return free;
 }
 
-/* Below the ports that the kernel gives to clients, which it could do between our look and nginx's bind. */
+/* A port below those that the kernel gives to clients: it could give one away between our check and nginx's bind. */
 int stack_free_port(void)
 {
     unsigned short random;
@@ -186,8 +186,9 @@ static void wait_until_healthy(struct stack *stack)
     }
 }
 
-/* libcheck's own handlers, which end the whole test, are not for this child, not even before its exec. What is ignored
- * stays so, as it would for a person, but for SIGHUP: the tests may run under nohup, where it stops nothing. */
+/* libcheck's own handlers, which end the whole test, must not run in this child, not even before its exec. Ignored
+ * signals stay ignored, as for a person who starts ./serve. Not so SIGHUP: the tests may run under nohup, but ./serve
+ * must hear it. */
 static void forget_handlers(void)
 {
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
@@ -250,8 +251,8 @@ bool stack_wait(struct stack *stack, int seconds, int *ret_status)
     return ended == stack->pid;
 }
 
-/* libcheck reports no failure of an unchecked teardown: it goes back to the setup. There, in the process that runs all
- * tests, we say it ourselves and see to the exit status. */
+/* libcheck reports no failure of an unchecked teardown, which runs in the process of all tests. There, we print the
+ * failure and set the exit status ourselves. */
 static void fail_end(const char *what, const char *log)
 {
     if (getpid() != main_process)
@@ -394,7 +395,7 @@ static bool is_among(const pid_t *pids, pid_t pid)
     return *pids != 0;
 }
 
-/* One look at all processes; adds those that belong here. */
+/* Goes through all processes once, and adds those of the service. */
 static size_t add_processes(const struct stack *stack, pid_t pids[STACK_MAX_PROCESSES], size_t count)
 {
     DIR *proc = opendir("/proc");
@@ -416,7 +417,7 @@ size_t stack_processes(const struct stack *stack, const char *name, pid_t ret_pi
 {
     pid_t all[STACK_MAX_PROCESSES] = {0};
     size_t count = 0, before = 1, named = 0;
-    while (before != count) { /* until there are no more children of children */
+    while (before != count) { /* until no more descendants are found */
         before = count;
         count = add_processes(stack, all, count);
     }
@@ -435,7 +436,7 @@ size_t stack_alive(const pid_t *pids)
     return alive;
 }
 
-/* Again, because some start others while they are being killed. */
+/* Kills again and again, because some processes start others meanwhile. */
 static void kill_all(const struct stack *stack)
 {
     pid_t pids[STACK_MAX_PROCESSES];
@@ -446,7 +447,7 @@ static void kill_all(const struct stack *stack)
     }
 }
 
-/* What tests that failed left behind, in the end. libcheck is over then: no ck_… from here. */
+/* At the end, removes what failed tests have left behind. libcheck is over then: no ck_… from here. */
 static void __attribute__((destructor)) clean_up(void)
 {
     glob_t found;
@@ -519,7 +520,7 @@ static size_t from_memory(char *room, size_t size, size_t n, void *ctx)
     return len;
 }
 
-/* libcurl sends again what the server did not read before it closed an idle connection. */
+/* For libcurl, which sends a request again if the server has closed an idle connection without reading it. */
 static int rewind_memory(void *ctx, curl_off_t offset, int origin)
 {
     struct source *source = ctx;
@@ -688,7 +689,7 @@ void check_error(const struct reply *reply, long status, const char *message, co
     json_object_put(body);
 }
 
-/* ---- beside the service ---- */
+/* ---- the database, and raw bytes ---- */
 
 sqlite3 *stack_database(const struct stack *stack)
 {
@@ -741,7 +742,7 @@ char *stack_raw(const struct stack *stack, const char *bytes, size_t len, int se
     return text;
 }
 
-/* The answer in `text`, when it is whole. */
+/* Reads the answer in `text`; false if it is not whole. */
 static bool parse_reply(const char *text, struct reply *reply)
 {
     while (!strncmp(text, "HTTP/1.1 1", 10) && strstr(text, "\r\n\r\n"))

@@ -32,14 +32,15 @@ void stack_start(struct stack *stack, const char *const *arguments);
 /* SIGTERM; fails unless everything ends with status 0. Removes the folder. */
 void stack_stop(struct stack *stack);
 
-/* The same without removing the folder, and a start on it: data must be there again. */
+/* Stops it in the same way, but keeps the folder, and starts it again on the same data. */
 void stack_restart(struct stack *stack, const char *const *arguments);
 
 /* Writes a file for --auth: `before`, then nginx/NAME with text replaced: from, to, …, NULL. */
 void stack_auth_file(const struct stack *stack, const char *name, const char *before, const char *const *replace,
                      char ret_path[128]);
 
-/* The parts of these: ends ./serve by a signal, without removing the folder; a start on the folder; its removal. */
+/* The parts of these functions: ends ./serve with a signal and keeps the folder; starts it on the folder; removes the
+ * folder. */
 void stack_end(struct stack *stack, int signal);
 void stack_launch(struct stack *stack, const char *const *arguments);
 void stack_remove(struct stack *stack);
@@ -47,7 +48,7 @@ void stack_remove(struct stack *stack);
 /* Starts ./serve and does not wait for anything. */
 void stack_spawn(struct stack *stack, const char *const *arguments);
 
-/* Waits for the end of ./serve; false when it goes on after `seconds`. */
+/* Waits for the end of ./serve; false when it still runs after `seconds`. */
 bool stack_wait(struct stack *stack, int seconds, int *ret_status);
 
 /* The processes of the service: those that name its folder, and their descendants; 0 ends the list. Only those whose
@@ -55,7 +56,7 @@ bool stack_wait(struct stack *stack, int seconds, int *ret_status);
 #define STACK_MAX_PROCESSES 256
 size_t stack_processes(const struct stack *stack, const char *name, pid_t ret_pids[STACK_MAX_PROCESSES]);
 
-/* The service's database, locked for writing until it is closed. */
+/* Opens the service's database and locks it for writing until it is closed. */
 sqlite3 *stack_lock_database(const struct stack *stack);
 
 /* Takes a program's socket away, as if the program were gone, or puts it back. */
@@ -70,7 +71,7 @@ size_t stack_alive(const pid_t *pids);
 /* SIGSTOP to these (0-terminated), and waits until all their threads stand still: until then one of them may answer. */
 void stack_freeze(const pid_t *pids);
 
-/* How long a test waits for what must come: far longer than any machine takes, so that no test fails by its speed. */
+/* How long a test waits for what must come: far longer than any machine needs, so that none fails for being slow. */
 #define HANG_SECONDS 60
 #define HANG_MS (HANG_SECONDS * 1000)
 
@@ -130,11 +131,11 @@ const char *member(json_object *object, const char *name);
 void check_error(const struct reply *reply, long status, const char *message, const char *path,
                  const char *detail_part);
 
-/* Read-only, beside the service. */
+/* The service's database, read-only; and the first column of the first row of a query of it. */
 sqlite3 *stack_database(const struct stack *stack);
 int64_t stack_i64(const struct stack *stack, const char *sql);
 
-/* Raw bytes to the port, and everything that comes back until the server closes or `seconds` pass; to be freed. */
+/* Sends raw bytes to the port. Returns all that comes back until the server closes or `seconds` pass; to be freed. */
 char *stack_raw(const struct stack *stack, const char *bytes, size_t len, int seconds);
 
 /* The same, but ends as soon as a whole answer is there (by its Content-Length; interim 1xx answers are passed over).

@@ -1,4 +1,4 @@
-/* tape.c: records operations on files, and plays them up to a power cut. */
+/* tape.c: records operations on files, and replays them up to a power cut. */
 #include "support/tape.h"
 
 #include "support/check.h"
@@ -12,7 +12,8 @@
 static struct disk_event *tape; /* each one's data is owned */
 static size_t tape_len, tape_cap;
 
-/* What is safe after the first `played` operations; for each file, the first operation that is not in it. */
+/* The contents that are safe after the first `played` operations; and for each file, the first operation that is not
+ * part of them. */
 static struct image safe;
 static size_t played, pending[DISK_FILES];
 
@@ -66,7 +67,7 @@ void image_copy(struct image *to, const struct image *from)
     }
 }
 
-/* The WAL's index is not kept: SQLite makes it again when it is the first to open the database. */
+/* The index of the WAL is removed: SQLite makes it again when the database is opened first. */
 void image_write(const struct image *image, const char *folder)
 {
     char path[256];
@@ -234,7 +235,7 @@ static void make_safe(size_t from, size_t to, int which)
             do_whole(&safe.file[which], &tape[i]);
 }
 
-/* A folder's sync: what was made and deleted in it stays so. */
+/* A sync of the folder: files that were made or deleted in it stay so. */
 static void sync_folder(size_t until)
 {
     for (size_t i = 0; i <= until; i++) {
@@ -264,7 +265,7 @@ static void play(size_t length)
     }
 }
 
-/* A delete that did not last: what was done afterwards was done to another file, which is gone. */
+/* If a delete is lost, so is all that came after it: that was done to a new file of this name. */
 static void lose_some(struct image_file *file, size_t from, size_t length, int which, struct cut cut)
 {
     for (size_t i = from; i < length; i++) {

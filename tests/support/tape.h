@@ -1,9 +1,11 @@
-/* tape.h: everything that is done to the files of a database, in order, and the files as a disk could hold them after a
- * power cut at any point of it. Knows bytes, syncs and sectors. Knows neither SQLite nor what the bytes mean.
+/* tape.h: records all operations on the files of a database, in order, and makes the files as a disk could hold them
+ * after a power cut at any point. Knows bytes, syncs and sectors. Knows neither SQLite nor what the bytes mean.
  *
- * What was synced is there. Of what was not, any part is: each write wholly, in some of its 512-byte sectors, or not at
- * all; the same for truncates; a sector that was being written may hold noise. Files made or deleted last when they or
- * their folder were synced. Bytes beside a write are safe (SQLite's "powersafe overwrite", its default on Unix). */
+ * What was synced is kept. Any part of the rest is: each write as a whole, in some of its 512-byte sectors, or not at
+ * all; each truncate or not. A sector that was being written may hold noise. That a file was made or deleted is safe
+ * once the file or its folder was synced. Bytes beside a write are safe (SQLite's "powersafe overwrite", its default on
+ * Unix).
+ */
 #ifndef SUPPORT_TAPE_H
 #define SUPPORT_TAPE_H
 
@@ -27,8 +29,8 @@ void tape_begin(const struct image *start);
 int tape_hook(struct disk_event *event);
 size_t tape_length(void);
 
-/* A sync of the file fails, and the system has dropped what it could not write: half of the writes since the last sync
- * that went well never get to the disk, though they can still be read. */
+/* A sync of the file has failed, and the kernel has dropped what it could not write: half of the writes since the last
+ * successful sync never reach the disk, though they can still be read. */
 void tape_lose(enum disk_file file);
 
 size_t tape_checkpoints(void); /* syncs of the database itself */
@@ -42,10 +44,10 @@ struct cut {
     int noise; /* of the torn one's lost sectors: neither old nor new */
 };
 
-/* The files after a cut behind the first `length` operations. Cheap for lengths that ascend. */
+/* The files after a cut behind the first `length` operations. From cut to cut, lengths must not descend. */
 void tape_cut(size_t length, struct cut cut, struct image *ret_image);
 
-/* A random number below n; tests begin with tape_seed, so they do the same every time. */
+/* A random number below n. Tests begin with tape_seed, so their choices are always the same. */
 void tape_seed(uint64_t seed);
 int64_t tape_pick(int64_t n);
 

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# totals.sh: sourced by the scripts beside it. Counts what they check and closes with the same line as the C tests.
+# totals.sh: sourced by the tests in shell. Counts their checks, and prints the same last line as the C tests.
 set -euo pipefail
 cd "${ANALYTICS_SRCDIR:-$(dirname "${BASH_SOURCE[0]}")/../..}"
 CHECKS=0
 FAILURES=0
 
-# verdict WHAT FAULT: one check; FAULT is empty when all is well, else the words to show.
+# verdict WHAT FAULT: one check. It fails unless FAULT is empty, and prints FAULT.
 verdict() {
     CHECKS=$((CHECKS + 1))
     [ -n "$2" ] || return 0

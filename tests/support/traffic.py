@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """traffic.py KIND PROXY-PORT ORIGIN-PORT PASSWORD: an origin, and clients that send known traffic to it through a proxy.
 
-Prints what the clients' own sockets saw, one line for each connection: USER|HOST|SENT|RECEIVED. KIND: connect
-(an HTTP proxy with user names), stream (a proxy of TCP connections that reads the name of TLS). An origin reads as
-many bytes as the first line of a connection says, and answers as many. Knows no proxy's log."""
+Prints the bytes at the clients' own sockets, one line for each connection: USER|HOST|SENT|RECEIVED. KIND: connect
+(an HTTP proxy with user names), stream (a proxy of TCP connections that reads the server name of TLS). An origin reads
+as many bytes as the first line of a connection says, and answers with as many. Knows no proxy's log."""
 import base64
 import socket
 import ssl
@@ -79,7 +79,7 @@ def connect():
 
 
 def hello(name):
-    """The first message of a TLS client, which says whom it wants."""
+    """The first message of a TLS client, which has the server name."""
     outgoing = ssl.MemoryBIO()
     client = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=name)
     try:

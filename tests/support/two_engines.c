@@ -1,5 +1,4 @@
-/* two_engines.c: the same batches for two engines, and then the same random questions, on the clocks of several zones.
- */
+/* two_engines.c: the same batches for two engines, and then the same random questions, in several time zones. */
 #include "support/two_engines.h"
 
 #include "format/log_out.h"
@@ -18,11 +17,11 @@
 
 #include "base/banned.h"
 
-#define BEGIN INT64_C(1824336000) /* 2027-10-24: to 2027-11-22, over the end of summer time */
+#define BEGIN INT64_C(1824336000) /* 2027-10-24. Until 2027-11-22: summer time ends meanwhile */
 #define DAYS 30
 #define BATCH_LOGS 12
 #define PATIENCE_MS 120000
-#define EXPORT_EACH 3 /* they take longest */
+#define EXPORT_EACH 3 /* an export in every third round: exports take longest */
 
 static const char *const domains[] = {"a.example", "b.example", "www.a.example", "xa.example", ""};
 static const char *const errors[] = {"", "", "timeout", "refused"};
@@ -39,7 +38,7 @@ static void must(enum err err, const struct fault *fault)
 enum { TESTED, MEMORY, ENGINES };
 static struct store_place places[ENGINES];
 static struct store_writer *writers[ENGINES];
-static struct writer *thread; /* that has the tested engine's writer; NULL: this one has */
+static struct writer *thread; /* the thread that has the tested engine's writer; NULL: the test's own has it */
 static struct store_reader *readers[ENGINES];
 
 static void open_tested_writer(bool in_thread)
@@ -117,7 +116,7 @@ static void write_one(int which, struct store_item *item)
         store_write(writers[which], item, 1, 1000, &times.store);
 }
 
-/* Both give the same result. */
+/* Writes to both, which must give the same result. */
 static struct store_item write_both(const struct batch *batch, const char *key, int body)
 {
     struct store_item items[ENGINES];
@@ -190,7 +189,7 @@ static struct report_filter random_filter(void)
                                   .durations = pick(2)};
 }
 
-/* Often none; else one or several, of values that are there or not. */
+/* In half of the cases none; else one or several, some with values that no log has. */
 static void add_terms(struct report_filter *filter)
 {
     struct report_term *terms = filter->terms;
@@ -205,7 +204,7 @@ static void add_terms(struct report_filter *filter)
     ck_assert(ip_parse(slice_of(addresses[pick(ROWS(addresses))]), &terms[BY_IP_FROM].ip));
 }
 
-/* Often nothing; else one or several dimensions, or all below a domain. */
+/* In half of the cases nothing; else values of one or several dimensions, or all domains below one. */
 static void exclude(struct report_filter *filter)
 {
     struct report_term *without = filter->without;
@@ -254,7 +253,7 @@ static void compare_charts(const struct report_filter *filter)
         chart_release(&charts[i]);
 }
 
-/* Nobody asks for the slowest who does not ask for durations. */
+/* An order by duration needs a filter that asks for durations. */
 static enum list_order pick_order(const struct report_filter *filter)
 {
     return (enum list_order)pick(filter->durations ? ORDER_DURATION + 1 : ORDER_DURATION);
