@@ -14,12 +14,12 @@
  *   The answer before the commit: "batch k120: acknowledged twice as if it were new"
  *
  *   The key in a commit of its own, before the batch's: "batch 0 is neither whole nor absent: 0 of 27 logs, 0 times,
- * key 1"
+ *   key 1"
  *
  *   No key stored at all: "batch k1: acknowledged twice as if it were new"
  *
  *   Raw logs in a commit of their own, before the rollups': "/analytics/traffic?granularity=15m&…: status 200, differs
- * at byte 9433: by SQL …" */
+ *   at byte 9433: by SQL …" */
 #include "answers.h"
 #include "support/runner.h"
 #include "swarm.h"

@@ -21,7 +21,7 @@
  *   30%, noise 0%: batch 2 is neither whole nor absent: 6 of 7 logs, 1 times, key 0"
  *
  *   No sqlite_wal_make_room() at the start: "cut behind operation 122 of 122, kept 100%, torn 0%, noise 0%:
- * acknowledged batch 5 is lost", after a failed sync. The store had this one. */
+ *   acknowledged batch 5 is lost", after a failed sync. The store had this one. */
 #include "support/disk.h"
 #include "support/fixture.h"
 #include "support/ledger.h"
