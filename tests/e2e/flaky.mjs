@@ -1,8 +1,8 @@
-// flaky.mjs: a front before the service that does to each batch what goes wrong on the way, one thing after the other,
-// before it lets the batch through. Usage: node flaky.mjs PORT-OF-THE-SERVICE PLAN; prints the port it listens on.
-// PLAN: words, one for each request of an Idempotency-Key: reset (breaks off before the service has it), lost (the service
-// stores it, its answer is lost), busy (503 with Retry-After), limit (429), moved (a redirect to
-// the same place); after them all is passed on.
+// flaky.mjs: a front before the service that spoils the first requests of each batch, then lets it through.
+// Usage: node flaky.mjs PORT-OF-THE-SERVICE PLAN; prints the port it listens on.
+// PLAN: a word for each request with the same Idempotency-Key: reset (breaks off before the service has it), lost (the
+// service stores it, its answer is lost), busy (503 with Retry-After), limit (429), moved (a redirect to the same
+// place). Later requests are passed on.
 import http from "node:http";
 
 const [, , servicePort, plan] = process.argv;

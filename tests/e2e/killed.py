@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""killed.py: examples/ship.py, killed at each step that outlives it: before and after each sync, rename and request, and in
-the middle of each write of STATE. It is then run again, and each line must be stored once or put aside once.
+"""killed.py: examples/ship.py, killed at each step that leaves a trace: before and after each sync, rename and request,
+and in the middle of each write of STATE. It is then run again, and each line must be stored once or put aside once.
 
-Runs itself with a number as ship.py that ends at that step. Prints a fault a line, and how many steps there were."""
+Runs itself with a number as a ship.py that ends at that step. Prints a line for each fault, and the number of steps."""
 import collections
 import copy
 import http.server
@@ -102,7 +102,7 @@ def follow(folder, last):
 
 
 def prepare(folder, change):
-    """The beginning that all kills of a change share: the folder, and what the service knows."""
+    """What all kills of a change begin with: fills the folder, and returns what the service knows."""
     folder.mkdir()
     Service.bodies, Service.stored, Service.counted = {}, collections.Counter(), set()
     (folder / "key").write_text("key")

@@ -1,7 +1,7 @@
 /* test_access.c: who may do what, as a matrix: every route of the program's own table, every role, every trick to be
- * somebody else, through nginx, with our keys and with an operator's own service. A route that is added without a row
- * here fails; the names that a client might forge are read from nginx's files, so a new one is tried without a word.
- * test_identity.c has the kinds of wrong keys, and what a service may answer.
+ * somebody else, through nginx, with our keys and with an operator's own service. A new route without a row here fails.
+ * The headers that a client might forge are read from nginx's files, so a new one is tried, too. test_identity.c has
+ * the kinds of wrong keys, and the answers of a service.
  *
  * Seen to fail, each with a line or two changed:
  *   routes.c: /analytics/errors with RIGHT_NONE -> "/analytics/errors: the table has another right than the documents"
@@ -26,9 +26,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RANGE "from=2026-03-15&to=2026-03-15&by=order&name=a&expires=2999-01-01" /* to whom they mean something */
+#define RANGE "from=2026-03-15&to=2026-03-15&by=order&name=a&expires=2999-01-01" /* for routes that know them */
 
-/* ---- what is stored: user 1 has 301 requests, user 2 has 4020, and order 30 is of both ---- */
+/* ---- what is stored: user 1 has 301 requests, user 2 has 4020, and both have order 30 ---- */
 
 #define AT "\"ts\":\"2026-03-15 10:15:00\","
 static const char stored[] =
@@ -37,7 +37,7 @@ static const char stored[] =
     "{" AT "\"user_id\":1,\"order_id\":30,\"domain\":\"of-1.example\",\"count\":300},"
     "{" AT "\"user_id\":2,\"order_id\":30,\"domain\":\"of-2.example\",\"count\":4000}]}";
 
-/* What they try to send, in a month that no report here asks for; the worker's name is the role's. */
+/* A batch that each role tries to send, in a month that no report here covers. Its worker has the name of the role. */
 #define ATTEMPT                                                                                                        \
     "{\"logs\":[{\"ts\":\"2026-01-01\",\"user_id\":1,\"order_id\":1,\"domain\":\"x\",\"count\":1,\"worker\":\"%s\"}]}"
 
@@ -47,7 +47,7 @@ static const struct row {
     const char *path;
     enum right right;
     const char *own; /* in the answer to user 1 */
-    const char *all; /* in the admin's, and in nobody else's */
+    const char *all; /* in the answer to the admin, and in no other */
 } rows[] = {
     {"/analytics/ingest", RIGHT_INGEST, NULL, NULL},
     {"/analytics/health", RIGHT_NONE, "\"ok\"", NULL},
@@ -103,11 +103,11 @@ END_TEST
 enum { WORKER, USER, ADMIN, NOBODY, ROLES };
 
 static const char *const role_words[ROLES] = {"worker", "user", "admin", "nobody"};
-static char identity[ROLES][128]; /* the header that says so, with its line's end */
+static char identity[ROLES][128]; /* the header line that gives a request this role */
 
-static _Atomic unsigned *asked; /* by all the tests, each of which is a process */
+static _Atomic unsigned *asked; /* requests of all tests: each test is a process */
 
-/* An operator's own service is asked about two rights: to send batches, and to read, which is all else. */
+/* has_two_rights: an operator's own service knows only two rights, to send batches and to read (all the rest). */
 static bool has_two_rights, has_own_service;
 
 static bool may(int role, enum right right)
@@ -138,7 +138,7 @@ static long expected_status(const struct row *row, int role, const char *method)
     if (!has_method(row, method))
         return 405;
     if (row->right == RIGHT_SHARE && has_own_service)
-        return 403; /* who is asking is not known by keys there */
+        return 403; /* a caller without a key of ours cannot share */
     return row->right == RIGHT_INGEST ? 204 : 200;
 }
 
@@ -155,7 +155,7 @@ struct ask {
     const char *method;  /* NULL: the row's */
     const char *target;  /* NULL: the row's path */
     const char *query;   /* beside the range; NULL: none */
-    const char *headers; /* lines with their ends; NULL: none */
+    const char *headers; /* whole lines; NULL: none */
     const char *as;      /* an identity header in place of the role's */
 };
 
@@ -228,7 +228,7 @@ static void check_content(const struct ask *ask, const struct reply *reply, cons
                       "%s by %s: of somebody else: %s", what, role_words[ask->role], reply->body);
 }
 
-/* Asks, and expects this status, a whole error body, and nobody else's rows. */
+/* Sends a request, and expects this status, a whole error body, and no rows of others. */
 static void expect(const struct ask *ask, long status, const char *what)
 {
     struct reply reply = send_ask(ask);
@@ -257,7 +257,7 @@ static void add_name(const char *text, size_t len)
     for (size_t i = 0; i < len && i < sizeof name - 1; i++)
         name[i] = (char)(text[i] == '-' ? '_' : toupper((unsigned char)text[i]));
     if (!strncmp(name, "HTTP_", 5) || !strncmp(name, "CONTENT_", 8) || !strcmp(name, "HOST"))
-        return; /* true headers */
+        return; /* ordinary headers of a request */
     for (int i = 0; i < name_count; i++)
         if (!strcmp(names[i], name))
             return;
@@ -288,10 +288,10 @@ static void read_names(void)
         free(text);
     }
     globfree(&found);
-    ck_assert_int_ge(name_count, 14); /* the files were there, and were understood */
+    ck_assert_int_ge(name_count, 14); /* the files were found and understood */
 }
 
-/* What would help a forger. */
+/* The value that would help a forger most. */
 static const char *forged_value(const char *name)
 {
     static const struct {
@@ -308,7 +308,7 @@ static const char *forged_value(const char *name)
 
 enum { SPELLINGS = 10 };
 
-/* "ANALYTICS_ROLE", "analytics_role", "ANALYTICS-ROLE", …, and twice. */
+/* Writes a header in one spelling: "ANALYTICS_ROLE", "analytics_role", "ANALYTICS-ROLE", …; the last one twice. */
 static void put_spelling(FILE *file, const char *name, int spelling)
 {
     static const char *const prefixes[SPELLINGS] = {"", "", "", "", "X_", "X-", "HTTP_", "HTTP-", "HTTP_HTTP_", "X-"};
@@ -347,7 +347,7 @@ static void try_forged(const char *name, int spelling)
     free(headers);
 }
 
-/* Names of identity one spelling at a time, so that none hides another; the rest all at once. */
+/* Names of an identity in one spelling at a time, so that none hides another; other names in all spellings at once. */
 START_TEST(no_header_makes_somebody_else)
 {
     read_names();
@@ -361,7 +361,7 @@ START_TEST(no_header_makes_somebody_else)
 }
 END_TEST
 
-/* The service hears of what is asked from nginx alone, and of no role. */
+/* The service learns from nginx alone what is asked, and it hears of no role. */
 START_TEST(the_service_is_not_deceived)
 {
     static const char *const told[] = {"X-Analytics-Need", "X-Original-Method", "X-Original-URI"};
@@ -387,7 +387,7 @@ START_TEST(the_service_is_not_deceived)
 }
 END_TEST
 
-/* A service that says yes to all: the programs look at the role themselves. */
+/* If a service permits everything, the programs still check the role. */
 START_TEST(the_programs_check_the_role_again)
 {
     has_two_rights = false;
@@ -629,7 +629,7 @@ START_TEST(a_user_sees_its_own)
 }
 END_TEST
 
-/* ---- two keys in two places: the first place with one in it decides, whatever stands in the second ---- */
+/* ---- two keys in two places: the first place that has a key decides, whatever the second has ---- */
 
 enum { IS_EXPIRED = NOBODY + 1, IS_REVOKED, IS_WRONG, IS_ABSENT, KEYS };
 
@@ -675,7 +675,7 @@ START_TEST(the_first_place_decides)
 }
 END_TEST
 
-/* ---- the end: whoever had no right to send has not sent ---- */
+/* ---- the end: nothing is stored of roles that have no right to send ---- */
 
 START_TEST(nothing_came_in_by_stealth)
 {

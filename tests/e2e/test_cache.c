@@ -1,4 +1,4 @@
-/* test_cache.c: through nginx: entity tags, 304 and what goes with them; and reports on the clocks of other places. */
+/* test_cache.c: entity tags, 304 and the headers that go with them, and reports in other time zones, through nginx. */
 #include "support/engine.h"
 #include "support/stack.h"
 
@@ -134,7 +134,7 @@ static const struct {
     {"If-None-Match: \"x\"", NULL, 200},
     {"If-None-Match: x", "", 200},
     {"If-None-Match: ", "\"", 200},
-    {"If-None-Match;", NULL, 200}, /* curl's way to send an empty one */
+    {"If-None-Match;", NULL, 200}, /* libcurl sends an empty header */
     {"If-Match: \"x\"", NULL, 200},
     {"If-Modified-Since: Sat, 01 Jan 2050 00:00:00 GMT", NULL, 200},
     {"If-None-Match: \"x\"\r\nIf-Modified-Since: Sat, 01 Jan 2050 00:00:00 GMT", NULL, 200},
@@ -165,7 +165,7 @@ START_TEST(conditions_given_twice)
 }
 END_TEST
 
-/* Who may not ask, or asks wrongly, hears that, whatever it has. */
+/* A request without the right, or with a fault, gets that error, even if its condition would be met. */
 START_TEST(errors_come_first)
 {
     struct reply reply = ask("GET", reads[0], NULL, "If-None-Match: *", NULL);
@@ -184,7 +184,7 @@ START_TEST(errors_come_first)
 }
 END_TEST
 
-/* One user's tag says nothing to another. */
+/* The tag of one user does not work for another. */
 START_TEST(tags_are_the_callers_own)
 {
     char *user = tag_for(reads[0], user_key), *other = tag_for(reads[0], other_key);
@@ -204,7 +204,7 @@ START_TEST(tags_are_the_callers_own)
 }
 END_TEST
 
-/* A 304 ends where it ends: the next answer on the same connection is whole. And a batch makes the tag an old one. */
+/* A 304 has no body: the next answer on the same connection is whole. After a batch, the tag is no longer valid. */
 START_TEST(a_batch_changes_the_answer)
 {
     ONLY_SQLITE(NO_LASTING_TAGS);
@@ -230,7 +230,7 @@ START_TEST(a_batch_changes_the_answer)
 }
 END_TEST
 
-/* ---- clocks ---- */
+/* ---- time zones ---- */
 
 #define KYIV_DAY "from=2026-10-25&to=2026-10-25&timezone=Europe/Kyiv"
 #define ROW(bucket, count, errors)                                                                                     \

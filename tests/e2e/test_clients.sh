@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# test_clients.sh: the examples of docs/clients.md as they stand there, and examples/ship.py, against ./serve behind a
-# front that breaks connections, is busy, and loses answers (flaky.mjs). Each batch must count exactly once; what can't be
-# taken must end the client at once; ship.py must send each line once, through kills, rotations and bad lines.
+# test_clients.sh: the examples of docs/clients.md as they are printed there, and examples/ship.py, with ./serve behind
+# a front that breaks connections, is busy, and loses answers (flaky.mjs). Each batch must count exactly once. An answer
+# that cannot get better must end the client at once. ship.py must send each line once, through kills, rotations and bad
+# lines.
 #
 # Seen to fail:
 #   400 taken for something to try again, in Go -> "FAIL go: refused: exit 124"
@@ -54,7 +55,7 @@ batch() { # WORKER COUNT
     printf '{"logs":[{"ts":"2026-03-15 10:15:00","user_id":1,"order_id":1,"domain":"example.com","worker":"%s","count":%s}]}\n' "$1" "$2" >"$tmp/$1.json"
 }
 
-# ---- the examples, as files of their names: the second line of each says it
+# ---- the examples, as files: the second line of each has its name
 
 awk -v to="$tmp" '
     /^```(sh|python|js|go)$/ { language = substr($0, 4); text = ""; next }
@@ -98,7 +99,7 @@ for language in sh python node go; do
     verdict "$language: refused" "$([ "$STATUS" = 1 ] && grep -q analytics.logs_invalid "$tmp/said" || echo "exit $STATUS: $(cat "$tmp/said")")"
 done
 
-# ---- post.*: what cannot get better ends at once, and is told apart from a batch that is refused
+# ---- post.*: errors that cannot get better end the client at once, with another status than a refused batch
 
 echo wrong >"$tmp/wrong.key"
 for language in sh python node go; do
@@ -112,14 +113,14 @@ for language in sh python node go; do
     verdict "$language: no arguments" "$([ "$STATUS" = 2 ] && grep -q BATCH "$tmp/said" || echo "exit $STATUS: $(cat "$tmp/said")")"
 done
 printf 'one\ntwo\n' >"$tmp/two.key"
-for language in python node go; do # curl takes both for something else
+for language in python node go; do # curl would take the second line for another header
     try $language "$tmp/$language.json" "$tmp/two.key"
     verdict "$language: a key of two lines" "$([ "$STATUS" = 2 ] || echo "exit $STATUS: $(cat "$tmp/said")")"
     URL=nowhere try $language "$tmp/$language.json"
     verdict "$language: no URL" "$([ "$STATUS" = 2 ] || echo "exit $STATUS: $(cat "$tmp/said")")"
 done
 
-# The key is for the address that it was given for.
+# The key must not follow a redirect.
 front moved
 for language in sh python node go; do
     batch "$language-moved" 1
@@ -147,7 +148,7 @@ ship_killed() { # LOG: a run that is killed within its first second, perhaps bef
     wait $pid 2>/dev/null || true
 }
 distinct() { logs_tell "$tmp/data" "SELECT count(DISTINCT domain) FROM log WHERE worker = '$1'"; }
-expect() { # WHAT WORKER LINES STATUS [WORDS]: so many lines are stored, each once; the last run ended so and said so
+expect() { # WHAT WORKER LINES STATUS [WORDS]: so many lines are stored, each once; the last run's status and output
     local fault=
     [ "$(stored "$2")" = "$3" ] && [ "$(distinct "$2")" = "$3" ] || fault="$(stored "$2") stored, $(distinct "$2") of them different, not $3; "
     [ "$STATUS" = "$4" ] || fault+="exit $STATUS, not $4; "
@@ -160,14 +161,15 @@ refused() { grep -c "${2:-}" "$tmp/$1.state.refused"; } # LOG [REASON]: how many
 front lost
 lines follow 1 300 >"$tmp/follow"
 written=300
-ship follow # files that were rotated before its first look are not its own
+ship follow # files that were rotated before its first run do not count
 for change in none none rename none copy none rename copy; do
     ship_killed follow
     case $change in
     rename) mv "$tmp/follow" "$tmp/follow.$written" && : >"$tmp/follow" ;;
     copy) cp "$tmp/follow" "$tmp/follow.$written" && : >"$tmp/follow" ;;
     esac
-    { bad_line follow 0 && lines follow $((written + 1)) $((written + 400)); } >>"$tmp/follow" # not a part of the same batch
+    # A batch that a killed run has begun must not take these lines.
+    { bad_line follow 0 && lines follow $((written + 1)) $((written + 400)); } >>"$tmp/follow"
     written=$((written + 400))
     ship_killed follow
 done
@@ -190,7 +192,8 @@ killed=$(python3 tests/e2e/killed.py 2>&1) || killed+=" it ended with $?"
 verdict 'ship.py, killed at each step' "$([[ $killed =~ ^steps:\ [1-9][0-9]+$ ]] || echo "$killed")"
 
 front ''
-# copytruncate without a copy, grown to less and to more than was read; the lines that were written before it are gone.
+# copytruncate without a copy: the file is then shorter, and longer, than what was read. Lines before the truncation are
+# lost.
 lines trunc 1 7 >"$tmp/trunc"
 ship trunc
 lines trunc 8 12 >"$tmp/trunc"
@@ -218,7 +221,7 @@ expect 'a hole' hole 9 1 'truncated or replaced'
 ship hole
 expect 'after the hole' hole 9 0
 
-# copytruncate with a copy that has lines that were not read yet.
+# copytruncate with a copy, in which there are lines that were not read yet.
 lines copied 1 10 >"$tmp/copied"
 ship copied
 lines copied 11 20 >>"$tmp/copied"
@@ -227,7 +230,7 @@ lines copied 21 60 >"$tmp/copied"
 ship copied
 expect 'the rest from the copy' copied 60 0 'after its copy was made'
 
-# Truncated in the middle of a batch: the state has it, the file does not.
+# Truncated while a batch is on its way: the state has the batch, the file does not.
 front lost,busy,busy,busy,busy
 lines middle 1 5 >"$tmp/middle"
 python3 examples/ship.py "$URL" "$tmp/data/keys/worker.key" "$tmp/middle" "$tmp/middle.state" --once >"$tmp/said" 2>&1 &
@@ -243,7 +246,7 @@ lines middle 6 9 >"$tmp/middle"
 ship middle
 expect 'truncated with a batch on its way' middle 9 1 'truncated or replaced'
 
-# Rotated twice between two looks, the last line of a file without its newline; a name that only looks like one of ours.
+# Rotated twice between two runs, with a last line without its newline, and beside a file whose name only looks rotated.
 lines twice 1 10 >"$tmp/twice"
 ship twice
 lines twice 11 20 | head -c -1 >>"$tmp/twice"
@@ -265,7 +268,7 @@ lines twice 51 55 >>"$tmp/twice"
 ship twice
 expect 'the old file grows after the new one is made' twice 55 0
 
-# Two hosts, one API key, the same inode and offset: the one's state without its identifier is the other's.
+# Two hosts with one API key, and states with the same inode and offset: only the identifier differs.
 lines host-a 1 5 >"$tmp/hosts"
 ship hosts hosts-a.state
 jq '.offset = 0 | .fingerprint = null | .number = 0' "$tmp/hosts-a.state" >"$tmp/hosts-copied.state"
@@ -277,7 +280,7 @@ verdict 'ship.py, identifiers' "$([ "$(jq -r .id "$tmp/hosts-a.state")" != "$(jq
 ship hosts hosts-copied.state
 expect 'a copied identifier' host-b 5 2 'remove its member "id"'
 
-# Bad lines: each reason, more than one answer lists, and nothing but bad ones.
+# Bad lines: of every kind, more than one answer lists, and nothing else.
 {
     lines bad 1 3
     echo 'no JSON'
@@ -305,7 +308,7 @@ for i in {1..3}; do bad_line many "$i"; done >>"$tmp/many"
 ship many
 expect 'nothing but bad lines' many 350 1 'put aside'
 
-# What the operator has to mend: told once, and the place is kept.
+# Faults that the operator has to mend: ship.py ends with a message, and keeps its place.
 lines stop 1 3 >"$tmp/stop"
 STATUS=0
 timeout 60 python3 examples/ship.py "$URL" "$tmp/wrong.key" "$tmp/stop" "$tmp/stop.state" --once >"$tmp/said" 2>&1 || STATUS=$?
@@ -342,7 +345,7 @@ kill $pid
 wait $pid 2>/dev/null || true
 STATUS=0 expect 'a file that appears later' later 3 0
 
-# The state of the version before, with a batch whose answer it has not seen.
+# The state of an older version, with a batch whose answer that version has not seen.
 lines old 1 9 >"$tmp/old"
 inode=$(stat -c %i "$tmp/old") end=$(lines old 1 4 | wc -c)
 { printf '{"logs":[' && lines old 1 4 | paste -sd, | tr -d '\n' && printf ']}'; } >"$tmp/$inode-0-$end"

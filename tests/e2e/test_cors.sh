@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# test_cors.sh: nginx/analytics-cors.conf.example, taken in by a real nginx as it is shipped: what a page of an allowed
-# origin, of a foreign one, and of none gets for its preflight, its reads, its batches, and for errors of both makers.
+# test_cors.sh: nginx/analytics-cors.conf.example in a real nginx, as it is shipped: what a page of an allowed origin,
+# of a foreign one, and of none gets for its preflight, its reads, its batches, and for errors of nginx and of the
+# programs.
 #
 # Seen to fail:
 #   no Access-Control-Allow-Origin in @analytics_error -> "FAIL 503, allowed: …"

@@ -1,5 +1,5 @@
-/* test_doctor.c: analyticsctl doctor beside the running service, and with one thing broken at a time: it names that,
- * and nothing else is worse for it. What is broken is made whole again. */
+/* test_doctor.c: analyticsctl doctor with the running service, and with one thing broken at a time: doctor names this
+ * fault and no other. Each fault is mended again. */
 #include "support/stack.h"
 
 #include <signal.h>
@@ -11,7 +11,7 @@
 
 static char out[32768];
 
-/* Its exit status; what it says is in `out`. $D is the data folder, $U the URL. */
+/* Runs doctor. Returns its exit status; its output is in `out`. $D is the data folder, $U the URL. */
 static int doctor_with(const char *arguments)
 {
     char command[1024];
@@ -67,7 +67,7 @@ START_TEST(all_is_well)
 }
 END_TEST
 
-/* The line that is to be there, and how many FAIL in all. */
+/* A fault, the line that doctor must print for it, and the number of all FAIL lines. */
 static const struct {
     const char *break_it, *mend_it, *line;
     int status, failures;
@@ -101,7 +101,7 @@ START_TEST(one_thing_broken)
 }
 END_TEST
 
-/* A socket of another user and group: then nginx says 503, and doctor says why. */
+/* A socket of another user and group: nginx answers 503, and doctor says why. */
 START_TEST(nginx_is_kept_out)
 {
     if (geteuid() != 0) {
@@ -118,7 +118,7 @@ START_TEST(nginx_is_kept_out)
 }
 END_TEST
 
-/* Another nginx of another user, which may not use our sockets, and whose worker is older than that of ours. */
+/* A second nginx of another user, which may not use our sockets, and whose worker is older than ours. */
 #define START_DECOY                                                                                                    \
     "mkdir $D/decoy; chmod 755 $D/decoy; printf '%s\\n' 'user nobody nogroup;' 'pid decoy.pid;'"                       \
     " 'error_log error.log;' 'worker_processes 1;' 'events {}' 'http {' 'access_log off;'"                             \
@@ -167,8 +167,8 @@ END_TEST
     "pid=$(cat $D/tls/tls.pid); kill $pid; for i in $(seq 600); do [ -d /proc/$pid ] || break; sleep 0.1; done;"       \
     " rm -r $D/tls"
 
-/* A server is there, and its certificate is nobody's: that is not "nginx does not run". Seen to fail: no second try
- * without a look at the certificate, "FAIL  url ". */
+/* A server with a certificate that nobody trusts is not "nginx does not run". Seen to fail: no second try that ignores
+ * the certificate, "FAIL  url ". */
 START_TEST(a_certificate_that_is_not_trusted)
 {
     char words[1024], arguments[64];
@@ -183,7 +183,7 @@ START_TEST(a_certificate_that_is_not_trusted)
 }
 END_TEST
 
-/* Stopped, so that it answers nothing. */
+/* Programs that are stopped (SIGSTOP), so that they answer nothing. */
 START_TEST(programs_that_hang)
 {
     pid_t pids[STACK_MAX_PROCESSES];

@@ -1,5 +1,5 @@
-/* test_errors.c: every error that nginx makes itself looks like one of ours: malformed requests, limits, rates, and
- * programs that are gone, stopped, or die in the middle of a request. */
+/* test_errors.c: the errors that nginx makes itself look like those of the programs: malformed requests, limits, rates,
+ * and programs that are gone, stopped, or die in the middle of a request. */
 #include "support/stack.h"
 
 #include <signal.h>
@@ -24,7 +24,7 @@ static const struct {
     const char *request;
     long status;
     const char *message;
-    const char *path; /* "/" where nginx can't tell, or where it would need escaping */
+    const char *path; /* "/" if nginx does not know it, or if it would need escaping */
     const char *allow;
 } raw_rows[] = {
     {"GET /analytics/traffic HTTP/1.1\r\n\r\n", 400, "analytics.request_invalid", "/analytics/traffic", NULL},
@@ -72,13 +72,13 @@ static const struct {
      "/analytics/ingest", NULL},
     {"GET " READ HOST KEY "Content-Length: 16777217\r\n\r\n{", 413, "analytics.body_too_large", "/analytics/traffic",
      NULL},
-    /* Paths that would break out of a JSON string, in errors of nginx's. */
+    /* Paths that would break out of a JSON string, in errors of nginx. */
     {"GET /a\\u0022\"" HOST "\r\n", 404, "analytics.not_found", "/", NULL},
     {"GET /\xff\xc3\xa9" HOST "\r\n", 404, "analytics.not_found", "/", NULL},
     {"GET /<script>" HOST "\r\n", 404, "analytics.not_found", "/", NULL},
     {"GET /a%%22%%5c%%0a$request_uri" HOST "\r\n", 404, "analytics.not_found", "/a%22%5c%0a$request_uri", NULL},
     {"GET /a'(),;=@:+*!~" HOST "\r\n", 404, "analytics.not_found", "/a'(),;=@:+*!~", NULL},
-    /* The same in ours. */
+    /* The same in errors of the programs. */
     {"GET /analytics/\",\"x\":\"" HOST "\r\n", 401, "auth.unauthorized", "/analytics/\",\"x\":\"", NULL},
     {"GET /analytics/a\\" HOST "\r\n", 401, "auth.unauthorized", "/analytics/a\\", NULL},
     {"GET /analytics/\",\"x\":\"" HOST KEY "\r\n", 404, "analytics.not_found", "/analytics/\",\"x\":\"", NULL},
@@ -107,7 +107,7 @@ static char *expand(const char *template, size_t *ret_len)
     return text;
 }
 
-/* 401s say how to authenticate, no answer is kept by a cache, and the time is the Date header's. */
+/* A 401 says how to authenticate, no cache may keep an error, and its timestamp is that of the Date header. */
 static void check_headers(const struct reply *reply)
 {
     struct tm tm = {0};
@@ -214,7 +214,7 @@ static struct reply send_with(const char *key)
                                                       .body_len = strlen(empty_batch)});
 }
 
-/* Asks until it is too much. Before that, each answer is `status`. */
+/* Asks until an answer is not `status`, and returns that one. */
 static struct reply ask_too_much(struct reply (*ask)(const char *key), const char *key, long status)
 {
     struct reply reply = ask(key);
@@ -233,7 +233,7 @@ START_TEST(too_many_reads)
     check_error(&reply, 429, "analytics.too_many_requests", "/analytics/traffic", NULL);
     reply_release(&reply);
     reply = stack_send(&shared, &(struct request_spec){.method = "HEAD", .path = READ, .key = shared.admin_key});
-    ck_assert(reply.status == 429 || reply.status == 200); /* a second may have gone by */
+    ck_assert(reply.status == 429 || reply.status == 200); /* after a second, one more is permitted */
     reply_release(&reply);
     reply = read_with(other); /* each key has a rate of its own */
     ck_assert_int_eq(reply.status, 200);
@@ -285,7 +285,7 @@ static void expect_unavailable(int what)
     reply_release(&reply);
 }
 
-/* Also where no program can say it. */
+/* Health has this detail, also when nginx answers in the place of a program. */
 static void expect_health(const char *detail)
 {
     struct reply reply = ask(HEALTH);
@@ -301,12 +301,12 @@ static void expect_service(void)
         struct reply reply = ask(what);
         ck_assert_msg(reply.status == expected[what] || stack_now_ms() < until, "%s: %ld %s", ask_paths[what],
                       reply.status, reply.body);
-        what -= reply.status != expected[what]; /* once more */
+        what -= reply.status != expected[what]; /* asks again */
         reply_release(&reply);
     }
 }
 
-/* Batches need no query pool. */
+/* Batches are accepted, for which the query pool is not needed. */
 static void expect_accepted(void)
 {
     struct reply reply = ask(SENDING);
@@ -354,8 +354,8 @@ static void signal_all(const char *program, int signal)
         kill(*pid, signal);
 }
 
-/* The configuration that runs, with a shorter wait for the programs: nobody waits 60 s in a test. Of the processes of
- * nginx that were there before, only the master is there afterwards. */
+/* Reloads nginx with a shorter wait for the programs, so that the test does not take minutes. Afterwards, only the
+ * master is left of the old processes. */
 static void shorten_timeouts(void)
 {
     char command[512];
@@ -379,7 +379,7 @@ static void expect_slowly_unavailable(int what)
     reply_release(&reply);
 }
 
-/* 504 of the authentication of batches (its timeout is 1 s here), of reads, and of both parts of health. */
+/* nginx's 504 becomes a 503 in each place: the authentication of batches, reads, and both parts of health. */
 START_TEST(with_programs_that_hang)
 {
     shorten_timeouts();
@@ -397,7 +397,7 @@ START_TEST(with_programs_that_hang)
 }
 END_TEST
 
-/* The program dies while it waits for the database: nothing of the batch is kept, and nginx speaks for it. */
+/* The program dies while it waits for the database: nothing of the batch is stored, and nginx answers in its place. */
 START_TEST(a_program_that_dies_in_the_middle)
 {
     static const char body[] =

@@ -1,5 +1,5 @@
-/* test_identity.c: who is asking, and what they may see: every route with every kind of key, in every place a key may
- * stand; all the ways to claim another identity; and the same with an operator's own service in place of our keys. */
+/* test_identity.c: who is asking, and what they may see: every route with every kind of key, in every place where a key
+ * may be; all the ways to claim another identity; and the same with an operator's own service in place of our keys. */
 #include "support/auth_service.h"
 #include "support/stack.h"
 
@@ -13,7 +13,7 @@
 #define RANGE "from=2026-03-15&to=2026-03-15"
 #define TIMES "\"ts\":\"2026-03-15 10:15:00\""
 
-/* User 1 and user 2 have an order each, and one that both use. */
+/* User 1 and user 2 have an order each, and both use a third one. */
 static const char batch[] =
     "{\"logs\":[{" TIMES ",\"user_id\":1,\"order_id\":10,\"domain\":\"of-1.example\",\"count\":1,\"error\":\"e1\"},"
     "{" TIMES ",\"user_id\":2,\"order_id\":20,\"domain\":\"of-2.example\",\"count\":20,\"error\":\"e2\"},"
@@ -134,7 +134,7 @@ static const struct {
     {"/analytics/breakdown?by=order&" RANGE, false, false},
 };
 
-/* Where the key stands: a header's beginning, or NULL for the query. */
+/* The place of the key: the beginning of a header, or NULL for the query. */
 static const char *const places[] = {"x-api-key: ", "X-API-KEY: ", "Authorization: Bearer ", "authorization: bearer ",
                                      NULL};
 
@@ -215,13 +215,13 @@ START_TEST(each_route_knows_each_caller)
 }
 END_TEST
 
-/* ---- several keys at once, and places that are none. %A, %W, %U: the keys of the roles; %X: no key of ours ---- */
+/* ---- several keys at once, and texts that are no keys. %A, %W, %U: the keys of the roles; %X: no key of ours ---- */
 
 static const struct {
     const char *query; /* NULL: none */
     const char *headers[3];
     long status;
-    long or_status; /* what another version of nginx says; 0: nothing else */
+    long or_status; /* the status of another version of nginx; 0: the same */
 } places_rows[] = {
     {NULL, {"x-api-key: %A", "Authorization: Bearer %X"}, 200, 0},
     {NULL, {"x-api-key: %X", "Authorization: Bearer %A"}, 401, 0},
@@ -231,7 +231,7 @@ static const struct {
     {"apikey=%X", {"x-api-key: %A"}, 200, 0},
     {"apikey=%A", {"Authorization: Bearer %X"}, 401, 0},
     {"apikey=%X", {"Authorization: Bearer %A"}, 200, 0},
-    {"apikey=%A", {"x-api-key;"}, 200, 0}, /* curl: a header without a value */
+    {"apikey=%A", {"x-api-key;"}, 200, 0}, /* libcurl sends a header without a value */
     {"apikey=%A", {"Authorization: Basic Zm9vOmJhcg=="}, 200, 0},
     {NULL, {"x-api-key: %A", "x-api-key: %A"}, 200, 401}, /* nginx 1.23 joins them with a comma */
     {NULL, {"x-api-key: %W", "x-api-key: %A"}, 403, 401},
@@ -338,7 +338,7 @@ static void expect_own_rows(const struct reply *reply)
                   reply->status, reply->body);
 }
 
-/* nginx drops names with an underscore unless it is told not to; this runs with both. */
+/* By default, nginx drops headers with an underscore in their names. This runs with both settings. */
 START_TEST(a_header_claims_nothing)
 {
     static const char path[] = "/analytics/domains?" RANGE;
@@ -608,7 +608,6 @@ START_TEST(a_refusal_does_not_wait_for_the_body)
 }
 END_TEST
 
-/* "100 Continue" is an invitation to send the body: only for those who may. */
 /* How often nginx has asked for the right to send batches. */
 static long questions(void)
 {
@@ -622,7 +621,7 @@ static long questions(void)
     return asked;
 }
 
-/* An answer without what changes each time. */
+/* An answer without its time, which changes each time. */
 static char *lasting(const struct reply *reply)
 {
     char *text = NULL;
@@ -638,7 +637,7 @@ static char *lasting(const struct reply *reply)
     return text;
 }
 
-/* A batch of this size, which nginx hands on at once or asks about first. */
+/* A batch of this size. nginx passes it on at once, or asks for the right to send it first. */
 static const struct {
     size_t len;
     bool chunked;
@@ -663,9 +662,10 @@ static struct reply post_padded(int caller, size_t len, bool chunked)
     return reply;
 }
 
-/* Whichever way a batch takes, the answers are the same to the byte, and what is refused is not stored. Seen to fail:
- * where nginx lets the program's 403 pass, "Assertion 'other == one' failed"; where it takes 65535 bytes for the most,
- * "65536: asked". */
+/* The answers are the same to the byte, whether nginx asks first or not, and a refused batch is not stored. Seen to
+ * fail: when nginx passes the program's 403 on, "Assertion 'other == one' failed"; with a limit of 65535 bytes, "65536:
+ * asked".
+ */
 START_TEST(a_small_batch_takes_a_short_way)
 {
     static const int who[] = {WORKER, ADMIN, USER, CHANGED, EXPIRED, REVOKED};
@@ -689,6 +689,7 @@ START_TEST(a_small_batch_takes_a_short_way)
 }
 END_TEST
 
+/* "100 Continue" invites a client to send the body: only a worker gets it. */
 START_TEST(only_the_welcome_are_told_to_go_on)
 {
     static const int who[] = {WORKER, USER, NOBODY};
@@ -710,7 +711,7 @@ END_TEST
 static const struct {
     const char *script;
     long read, ingest; /* the client's answer */
-    const char *told;  /* what is wrong with what it says, in that answer; NULL: nothing */
+    const char *told;  /* the fault of the service's answer, as the client's answer names it; NULL: none */
 } scripts[] = {
     {"200|X-Analytics-Role: admin", 200, 204, NULL},
     {"204|X-Analytics-Role: admin|X-Analytics-User-Id: 7", 200, 204, NULL},
@@ -811,7 +812,7 @@ START_TEST(it_is_told_what_is_asked_and_no_body)
 }
 END_TEST
 
-/* Whatever the client calls itself, the service does not see it as ours, and its answer alone counts. */
+/* Whatever the client claims, the service does not see it in nginx's own headers, and only its answer counts. */
 START_TEST(a_header_claims_nothing_there_either)
 {
     struct reply reply = ask_with_script(false, "200|X-Analytics-Role: user|X-Analytics-User-Id: 1", forged[_i]);
@@ -860,7 +861,7 @@ START_TEST(its_refusal_does_not_wait_for_the_body)
 }
 END_TEST
 
-/* A challenge of the service's own is handed on, once. */
+/* A challenge of the service is passed on, once. */
 START_TEST(a_challenge_comes_once)
 {
     static const char *const scripts_with[] = {"401 No|WWW-Authenticate: Basic realm=\"own\"", "401 No"};

@@ -1,10 +1,10 @@
-/* test_import.c: analyticsctl import through the running service: each log once, whatever happens to the service, to
- * the import, and to the file meanwhile, and whichever way the next import takes. The count of each log is its number,
- * so a sum over all and the number of different ones tell whether each is there once.
+/* test_import.c: analyticsctl import through the running service: each log is stored once, whatever happens meanwhile
+ * to the service, to the import and to the file, and whether the next import uses the service or not. The count of each
+ * log is its number, so a sum over all and the number of different counts show whether each is there once.
  *
- * Planted to see it fail, and found: marks that the service takes for ordinary keys; marks that are written in another
- * way than ours and are taken all the same; no second try where nobody listens, and none after 429; what was there
- * already told as stored. */
+ * Planted to see it fail, and found: marks that the service takes for ordinary keys; marks that are accepted although
+ * they are written in another way than ours; no second try while nobody listens, and none after 429; logs reported as
+ * stored that were there already. */
 #include "support/engine.h"
 #include "support/stack.h"
 
@@ -19,7 +19,7 @@
 #define NEEDS_THE_SERVICE "the engine clickhouse takes an import through the service alone"
 #define COUNT 62345 /* 12 whole chunks and a part */
 
-/* Logs `from` … `to` - 1 of a file that could be longer. */
+/* Writes logs `from` … `to` - 1 of a longer file. */
 static void write_logs(const char *name, int from, int to)
 {
     char path[128];
@@ -45,7 +45,7 @@ static void write_text(const char *name, const char *text)
     ck_assert_int_eq(fclose(file), 0);
 }
 
-/* An import under way. */
+/* Starts an import. */
 static FILE *begin(const char *arguments)
 {
     char command[1024];
@@ -68,7 +68,7 @@ static void end(FILE *import, int status, const char *says)
     ck_assert_msg(!strstr(text, "fnp_"), "a key in: %s", text);
 }
 
-/* Through the service, with the worker's key. */
+/* Starts an import through the service, with the worker's key. */
 static FILE *begin_online(const char *arguments)
 {
     char all[512];
@@ -117,7 +117,7 @@ START_TEST(a_file_counts_once)
 }
 END_TEST
 
-/* Which of the pieces go through the service, and which without. */
+/* The pieces go through the service (_i is 0), without it (1), or by turns (2). */
 START_TEST(a_file_that_grows_by_either_way)
 {
     static const int lengths[] = {3, 4999, 5000, 7000, 12345, 9999, 12345, 62345, 12345};
@@ -135,13 +135,13 @@ START_TEST(a_file_that_grows_by_either_way)
             online("part.ndjson", 0, "logs stored");
         }
     }
-    expect_once(COUNT); /* 9999 is a file that lost logs at its end */
+    expect_once(COUNT); /* also after 9999: the file had lost logs at its end */
     snprintf(says, sizeof says, "0 logs stored, %d were there already", COUNT);
     online("all.ndjson", 0, says);
 }
 END_TEST
 
-/* Pieces that overlap, through the service and without it; what can't be told, and a source's name. */
+/* Pieces that overlap, through the service and without it; an overlap that is unclear; and a named source. */
 START_TEST(pieces_of_one_source)
 {
     static const char
@@ -227,7 +227,7 @@ START_TEST(the_service_does_not_come)
 }
 END_TEST
 
-/* So many batches that nginx refuses the next one: a thousand may come at once. */
+/* Sends batches until nginx refuses one: it accepts a burst of a thousand. */
 static void use_up_the_rate(void)
 {
     long status = 204;
@@ -239,7 +239,7 @@ static void use_up_the_rate(void)
     ck_assert_int_eq(status, 429);
 }
 
-/* nginx answers 429 when batches come faster than that. */
+/* The import is faster than the rate: it must wait and go on after each 429. */
 START_TEST(the_rate_is_limited)
 {
     static const char *const slow[] = {"--rate-ingest", "5", NULL};
@@ -266,7 +266,7 @@ START_TEST(an_import_is_killed_and_goes_on)
 }
 END_TEST
 
-/* A service that runs keeps the lock. */
+/* The running service holds the lock. */
 START_TEST(offline_needs_the_lock)
 {
     ONLY_SQLITE(NEEDS_THE_SERVICE);
@@ -298,7 +298,7 @@ START_TEST(who_may_not)
 }
 END_TEST
 
-/* What looks like a mark and is none is an ordinary key. */
+/* A text that only looks like a mark is an ordinary key. */
 START_TEST(keys_that_are_no_marks)
 {
     static const char *const keys[] = {

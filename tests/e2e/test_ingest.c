@@ -37,7 +37,7 @@ static struct reply post(const char *body)
 static const struct {
     const char *body;
     int logs;
-    const char *check; /* 1 when it was stored right; NULL for none */
+    const char *check; /* SQL that gives 1 if it is stored correctly; NULL: no check */
 } accepted[] = {
     {"{\"logs\":[]}", 0, NULL},
     {" {\"x\":[1,{\"y\":null}],\t\"logs\"\n:\r[ ] , \"z\":-1.5e-3 } ", 0, NULL},
@@ -426,7 +426,7 @@ START_TEST(hostile_bodies_are_refused_in_little_memory)
 }
 END_TEST
 
-/* Runs after the hostile bodies: the process that read them all is small, and serves. */
+/* Runs after the hostile bodies: the process that has read them all is still small, and serves. */
 START_TEST(memory_stayed_flat)
 {
     const char *sanitized = getenv("ANALYTICS_SANITIZED"); /* their shadow memory is not the program's */
@@ -493,7 +493,7 @@ START_TEST(chunked_uploads_are_read)
 }
 END_TEST
 
-/* ---- lengths that are not true: raw bytes ---- */
+/* ---- wrong lengths, as raw bytes ---- */
 
 static const struct {
     const char *headers;
@@ -588,7 +588,7 @@ static int64_t key_count(void)
     return count;
 }
 
-/* Sent with the key, under the batch's Idempotency-Key; whether it was a replay. */
+/* Sends the same batch with this API key and the same Idempotency-Key. Was it a replay? */
 static bool is_replay(const char *key)
 {
     static const char body[] = "{\"logs\":[" GOOD "]}";

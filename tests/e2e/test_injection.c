@@ -1,7 +1,7 @@
-/* test_injection.c: text that would be something else if anybody forgot to bind, quote or escape it: SQL, JSON, CSV
- * formulas, HTML, header lines, log lines, formats, shells, terminals. In every text of a log, every parameter, every
- * header and the path. What is valid is stored to the byte and given back to the byte; what is not is refused with a
- * whole error; the log stays a log, and the schema what it was.
+/* test_injection.c: texts that would do harm if they were not bound, quoted or escaped: SQL, JSON, CSV formulas, HTML,
+ * header lines, log lines, formats, shells, terminals. They are tried in every text of a log, every parameter, every
+ * header and the path. A valid text is stored and given back to the byte; any other is refused with a whole error. The
+ * log keeps whole lines, and the schema does not change.
  *
  * Seen to fail:
  *   text.c: '"' not escaped -> "/analytics/domains?…: not JSON: {"data":[{"domain":""; delete from batch; --",…"
@@ -85,7 +85,7 @@ static const char *const texts[] = {
     "e\xcc\x81",
 };
 
-/* ---- what becomes of a text ---- */
+/* ---- the text that is stored ---- */
 
 static bool has_control(const char *text)
 {
@@ -286,7 +286,7 @@ START_TEST(domains_have_no_control_characters)
 }
 END_TEST
 
-/* Bytes within the JSON string that are no text. */
+/* Bytes and escapes in a JSON string that are not valid text. */
 static const char *const not_text[] = {"\xff",     "\xc0\xaf",       "\xed\xa0\x80", "\xf4\x90\x80\x80",
                                        "\xc3",     "\xe2\x80",       "\\u0000",      "\\ud800",
                                        "\\udc00x", "\\ud800\\u0041", "a\\u0000' --"};
@@ -308,7 +308,7 @@ START_TEST(what_is_no_text_is_refused)
 }
 END_TEST
 
-/* Fields with a form of their own take none of these. */
+/* Fields with a form of their own refuse all of these. */
 START_TEST(times_and_addresses_are_no_texts)
 {
     for (int i = 5; i < 8; i++) {
@@ -352,7 +352,7 @@ static const struct {
     {"nothing", NULL, "/analytics/traffic"},
 };
 
-/* The range, without the parameter that is tried. */
+/* The range, without `name` if that is a part of it. */
 static const char *range_beside(const char *name)
 {
     return !strcmp(name, "from") ? "?to=2026-05-01" : !strcmp(name, "to") ? "?from=2026-05-01" : "?" RANGE;
@@ -374,7 +374,7 @@ START_TEST(no_parameter_takes_it)
 }
 END_TEST
 
-/* As a domain that nobody has, it finds nothing, and everybody's rows least of all; as a name it means nothing. */
+/* As a domain it finds no rows, and surely not those of others. As the name of a parameter it is ignored. */
 START_TEST(as_a_domain_it_finds_nothing_else)
 {
     bool control = has_control(texts[_i]);
@@ -392,7 +392,7 @@ START_TEST(as_a_domain_it_finds_nothing_else)
 }
 END_TEST
 
-/* An error tells the path as it was written. */
+/* An error names the path as the client wrote it. */
 START_TEST(in_the_path_it_is_no_route)
 {
     char *path = make_path("/analytics/traffic/", "", texts[_i]);
@@ -443,7 +443,7 @@ static void expect_key_stored(const char *key)
 START_TEST(a_header_is_only_a_header)
 {
     if (strpbrk(texts[_i], "\r\n"))
-        return; /* would be two; test_access.c */
+        return; /* would be two headers: see test_access.c */
     for (int i = 0; i < ROWS(headers); i++) {
         bool visible = is_visible(texts[_i]);
         long status = headers[i].status ? headers[i].status : visible ? 204 : 400;

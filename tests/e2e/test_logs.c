@@ -1,5 +1,5 @@
-/* test_logs.c: what the service writes: one line per event that a program can read, whatever a client sends, and never
- * a key: not in the log, not in a file. */
+/* test_logs.c: what the service writes into its log: a line for each event that a program can read, whatever a client
+ * sends. No key is ever in the log, or in another file. */
 #include "support/log_lines.h"
 #include "support/stack.h"
 
@@ -16,7 +16,7 @@
 
 #define RANGE "from=2026-03-15&to=2026-03-15"
 
-static size_t log_begin; /* of what this test causes */
+static size_t log_begin; /* where the lines of this test begin */
 
 static void note_log_begin(void)
 {
@@ -25,7 +25,7 @@ static void note_log_begin(void)
     free(log);
 }
 
-/* Waits for a line that is on its way. */
+/* Waits for a line. */
 static bool log_has(const char *part)
 {
     for (int i = 0; i < 500; i++) {
@@ -59,7 +59,7 @@ static void check_log(void)
 
 static const struct {
     const char *request_line, *headers;
-    const char *logged; /* how it shows; NULL: it does not */
+    const char *logged; /* how it is logged; NULL: not at all */
 } hostile[] = {
     {"GET /analytics/a\"b\\c", "x-api-key: %A\r\n", "path=\"/analytics/a\\\"b\\\\c\""},
     {"GET /analytics/%0a2026-01-01T00:00:00.000Z%20error%20fake%20a=b", "x-api-key: %A\r\n",
@@ -79,7 +79,7 @@ static const struct {
      "x-api-key: %A\r\nContent-Type: application/json\r\nContent-Encoding: \x1b\"\r\nContent-Length: 0\r\n", NULL},
     {"POST /analytics/ingest",
      "x-api-key: %A\r\nContent-Type: application/json\r\nIdempotency-Key: \x1b\"\r\nContent-Length: 0\r\n", NULL},
-    /* nginx complains about these itself. */
+    /* nginx writes about these into its error log. */
     {"POST /analytics/ingest?\x80", "Referer: \x1b]0;x\x07\r\nContent-Length: 99999999\r\n", NULL},
     {"POST /analytics/\"ingest", "Referer: \x1b[31m\r\nContent-Length: 99999999\r\n", NULL},
     {"FAKE_METHOD /analytics/traffic", "x-api-key: %A\r\n", NULL},
@@ -111,12 +111,12 @@ START_TEST(hostile_text_is_escaped)
     send_raw(hostile[_i].request_line, hostile[_i].headers, shared.admin_key);
     if (hostile[_i].logged)
         ck_assert_msg(log_has(hostile[_i].logged), "not logged: %s", hostile[_i].logged);
-    stack_nap(50); /* for the line to come that must not */
+    stack_nap(50); /* time for lines that must not come */
     check_log();
 }
 END_TEST
 
-/* A batch's text comes into detail and into error messages. */
+/* Texts of a batch get into details and into error messages. */
 START_TEST(hostile_bodies_are_escaped)
 {
     static const char *const bodies[] = {
@@ -135,7 +135,7 @@ START_TEST(hostile_bodies_are_escaped)
 }
 END_TEST
 
-/* What is long does not tear its line, nor those of others that are written at the same time. */
+/* Long texts do not break their own line, nor lines that other processes write at the same time. */
 static const char *const long_lines[] = {"GET /analytics/%L", "%L /analytics/traffic"};
 
 START_TEST(long_lines_stay_whole)
@@ -152,10 +152,9 @@ START_TEST(long_lines_stay_whole)
 }
 END_TEST
 
-/* ---- a slow request says where its time went ---- */
+/* ---- a slow request is logged with the parts of its time ---- */
 
-/* A batch that finds the database locked by another process for a while; its status. The writer waits a second at most.
- */
+/* Sends a batch while the database is locked for so long. Returns its status. The writer waits a second at most. */
 static int send_while_locked(int ms)
 {
     static const char body[] =
@@ -177,8 +176,8 @@ static int send_while_locked(int ms)
     return status;
 }
 
-/* Slow begins at 500 ms. On a busy machine a batch may come when the lock is gone again, or the lock may last longer
- * than the writer waits: then that was not the case that is asked for, and another one is sent. */
+/* A request of 500 ms or more is slow. On a busy machine a batch may come after the lock, or the lock may last longer
+ * than the writer waits: then another one is sent. */
 START_TEST(a_slow_request_says_why)
 {
     static const char slow[] = " warn request method=POST path=\"/analytics/ingest\" status=204 ms=";
@@ -197,7 +196,7 @@ START_TEST(a_slow_request_says_why)
 }
 END_TEST
 
-/* A refusal says why, and for which key, by number. */
+/* A refusal is logged with its reason and the number of the key. */
 START_TEST(a_refusal_is_logged_with_its_reason)
 {
     struct reply reply =
@@ -214,7 +213,7 @@ END_TEST
 
 /* ---- keys ---- */
 
-/* Where a key stands; %A is the key. */
+/* The places of a key; %A is the key. */
 static const struct {
     const char *query, *header;
 } places[] = {
@@ -337,7 +336,7 @@ static void expect_no_key_anywhere(void)
     free(log);
 }
 
-/* The keys of each role, one that is wrong, and ones with what masking might trip over. */
+/* The keys of each role, a wrong one, and texts around keys that might confuse the masking. */
 static void send_every_key(void)
 {
     char user[80], wrong[80];
@@ -366,7 +365,7 @@ START_TEST(no_key_is_written_anywhere)
 }
 END_TEST
 
-/* While a batch too large for memory is on its way, it lies in a file: without the key. */
+/* While a batch that is too large for memory comes in, nginx keeps it in a file. The key is not in it. */
 START_TEST(no_key_lies_beside_a_body)
 {
     char request[512];

@@ -1,9 +1,9 @@
-/* test_long_lists.c: lists with more rows than an answer may hold at once: as CSV all of it arrives, in order, from a
- * program whose memory does not grow with it; page by page it is the same list. Every order's figures are worked out
- * from its number.
+/* test_long_lists.c: lists with more rows than an answer in memory may have. As CSV, all of them arrive, in order, and
+ * the memory of the program does not grow with the answer. Page by page, it is the same list. The figures of an order
+ * are computed from its place in the list.
  *
- * Planted, and found: the whole answer held until its end (503 past 8 MiB; with a higher ceiling, the memory); ties
- * given in the order in which their logs came. */
+ * Planted, and found: the whole answer kept in memory until its end (503 beyond 8 MiB; with a higher limit, the
+ * memory); ties in the order in which their logs came. */
 #include "support/engine.h"
 #include "support/stack.h"
 
@@ -17,22 +17,22 @@
 #define RANGE "from=2026-03-15&to=2026-03-15"
 #define STEP INT64_C(1000000000) /* long figures make a long answer */
 #define BIG INT64_C(10000000000000)
-#define ANSWER_AT_LEAST (8u << 20) /* what an answer that is held may be at most */
+#define ANSWER_AT_LEAST (8u << 20) /* the limit on an answer that is kept in memory */
 
-/* In the order of the list, orders[0] first; each two in a row have the same bytes. */
+/* The bytes of the order at a place of the list. Two neighbours have the same. */
 static int64_t bytes_of(int64_t place)
 {
     return (ORDERS - place / 2) * STEP;
 }
 
-/* The order at a place: of two with equal bytes, the one whose number comes first as text. Numbers of six digits each,
- * so that is the lower one. They are posted the other way round. */
+/* The order at a place. Of two with equal bytes, the number that is first as text comes first: as all have six digits,
+ * the lower one. They are posted in the reverse order. */
 static int64_t order_at(int64_t place)
 {
     return 100000 + place / 2 * 7919 % (ORDERS / 2) * 2 + place % 2;
 }
 
-/* Two milliseconds a request, and a rest that does not make a third. */
+/* Two milliseconds a request on average, rounded down: one millisecond is left over. */
 static int64_t duration_of(int64_t place)
 {
     return (BIG + place) * 2 + 1;
@@ -81,7 +81,7 @@ static pid_t query_program(void)
     return pids[0];
 }
 
-/* The most that it ever had in use since `forget_peak`, in bytes. */
+/* The most memory that it has used since its start or `forget_peak`, in bytes. */
 static size_t peak_memory(pid_t pid)
 {
     char path[64];
@@ -105,8 +105,8 @@ static void forget_peak(pid_t pid)
     fclose(file);
 }
 
-/* A page of one row costs the sums. All rows cost their order on top, 16 bytes a row and as much to sort them, but not
- * the answer's text: 90 bytes a row. */
+/* A page of one row needs memory for the sums. All rows need memory to be sorted as well, 32 bytes a row, but none for
+ * the text of the answer, 90 bytes a row. */
 START_TEST(csv_has_all_rows)
 {
     pid_t program = query_program();
@@ -134,7 +134,7 @@ START_TEST(csv_has_all_rows)
 }
 END_TEST
 
-/* Asked for a part, it is that part. */
+/* With page and limit, CSV has that page only. */
 START_TEST(csv_has_the_page_that_is_asked_for)
 {
     struct reply reply = get("GET", "/analytics/breakdown?" RANGE "&by=order&format=csv&limit=1000&page=100");

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # test_manual.sh: runs every command of the manual pages' examples, in order, and compares what they print. A page's
 # examples are its .Bd -literal blocks, with "# " before a command; "..." stands for anything. Each page begins with an
-# empty machine: what would touch this one is led to a temporary folder, by exact words, and systemctl works there.
+# empty machine: paths of this one are replaced by a temporary folder, word by word, and systemctl works in there.
 #
 # Seen to fail:
 #   "key add --rolle user" in analyticsctl(1) -> "FAIL analyticsctl key add --rolle user …: ended with 2: …unknown option"
@@ -30,8 +30,8 @@ folder_of_prefix() { sed -n 's/^prefix = //p' "$BUILD/Makefile"; }
 SBINDIR=$(folder sbindir) SYSCONFDIR=$(folder sysconfdir)
 MAKEFLAGS='' make -s -C "$BUILD" install DESTDIR="$ROOT" prefix=/usr >"$HOME_OF_TEST/install.log" 2>&1 || cat "$HOME_OF_TEST/install.log"
 
-# systemctl as far as it goes without systemd: the verbs about links are its own, below root/; of the others it is checked
-# that the units are there and can do so.
+# A systemctl without systemd: verbs about links go to the real one, below root/. Of other verbs, it checks that the
+# units exist and support them.
 mkdir "$HOME_OF_TEST/stand-in"
 cat >"$HOME_OF_TEST/stand-in/systemctl" <<'END'
 #!/bin/bash
@@ -54,11 +54,11 @@ esac
 END
 chmod 755 "$HOME_OF_TEST/stand-in/systemctl"
 
-# In the place of the service's own user, who need not be here.
+# In the place of the service's own user, which this machine may not have.
 OWNER=www-data GROUP=www-data
 [ "$EUID" -eq 0 ] || OWNER=$(id -un) GROUP=$(id -gn)
 
-# localise TEXT: the words that would touch the machine.
+# localise TEXT: replaces the words that would touch the machine.
 localise() {
     sed -e "s|/run/fonproxy-analytics|$HOME_OF_TEST/run|g" -e "s|/var/lib/fonproxy-analytics|$HOME_OF_TEST/var/data|g" \
         -e "s|$SYSCONFDIR/fonproxy-analytics|$HOME_OF_TEST/etc|g" -e "s|/srv/|$HOME_OF_TEST/srv/|g" -e "s|/var/backups|$HOME_OF_TEST/backups|g" -e "s|$SBINDIR/analytics-|$ROOT/usr/sbin/analytics-|g" \
@@ -72,7 +72,7 @@ run_command() {
 }
 
 check_command() { # COMMAND EXPECTED
-    if [[ $1 == export\ * ]]; then # for all that follow
+    if [[ $1 == export\ * ]]; then # for all commands that follow
         eval "$(localise "$1")"
     elif [ "$EUID" -ne 0 ] && [[ $1 == *' www-data'* ]]; then
         printf 'skipped: needs root: %s\n' "$1"

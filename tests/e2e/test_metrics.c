@@ -1,15 +1,16 @@
-/* test_metrics.c: GET /analytics/metrics of a running service with a pool of four. What the test sends, it counts
- * itself; the figures must have grown by exactly that, whichever process answered. Prometheus's own promtool has
- * nothing to say about the text. And docs/metrics.md, the alerts and the dashboard name what is there, and nothing
- * else.
+/* test_metrics.c: GET /analytics/metrics of a running service with a pool of four. The test counts what it sends; the
+ * figures must have grown by exactly that, whichever process answered. Prometheus's own promtool accepts the text. And
+ * docs/metrics.md, the alerts and the dashboard name the metrics that exist, and no others.
  *
  * Seen to fail, each with a line or two changed:
  *   metrics/file.c: MAP_PRIVATE, or a new file at each start -> figures_are_exact, "analytics_batches_total: expected
- * 10 more, got 0"; restarts_are_counted writer.c: replays counted as stored -> "analytics_batches_total: expected 10
- * more, got 13" writer.c: healthy whatever the store says -> trouble_shows, "analytics_writer_healthy stays 1" http.c:
- * response->err left out -> "…reason="analytics.idempotency_key_reused"}: expected 2 more, got 0" access.c: the right
- * for users too -> only_an_admin_sees_it metrics_text.c: a bucket without those before it -> histograms_are_whole, "a
- * bucket has fallen" metrics.h: analytics_replays -> promtool, "counter metrics should have "_total" suffix"
+ *     10 more, got 0"; restarts_are_counted
+ *   writer.c: replays counted as stored -> "analytics_batches_total: expected 10 more, got 13"
+ *   writer.c: healthy whatever the store says -> trouble_shows, "analytics_writer_healthy stays 1"
+ *   http.c: response->err left out -> "…reason="analytics.idempotency_key_reused"}: expected 2 more, got 0"
+ *   access.c: the right for users too -> only_an_admin_sees_it
+ *   metrics_text.c: a bucket without those before it -> histograms_are_whole, "a bucket has fallen"
+ *   metrics.h: analytics_replays -> promtool, "counter metrics should have "_total" suffix"
  *   alerts.yml: analytics_writer_health -> "monitoring/alerts.yml names analytics_writer_health, which is no metric"
  *   docs/metrics.md: a row less -> "docs/metrics.md has not, or not in its place: …"
  *   grafana-dashboard.json: mim() for min() -> the_dashboard_is_one, by promtool
@@ -43,7 +44,7 @@ static char *scrape(void)
     return text;
 }
 
-/* The value of a sample, which is named as it stands in the text; 0 where it does not. */
+/* The value of a sample, whose name and labels are given as in the text; 0 if the text does not have it. */
 static double value(const char *text, const char *sample)
 {
     size_t len = strlen(sample);
@@ -68,7 +69,7 @@ static void expect_value(const char *text, const char *sample, double expected)
     ck_assert_msg(value(text, sample) == expected, "%s: expected %g, got %g", sample, expected, value(text, sample));
 }
 
-/* ---- what is sent, and what of it is counted ---- */
+/* ---- what is sent, and what must be counted ---- */
 
 static long post(const char *body, const char *key, const char *type, const char *idempotency_key)
 {
@@ -106,7 +107,7 @@ static const struct {
     {WORKER, 5, "{\"logs\":[{}]}", JSON_TYPE, NULL, 400},
     {WORKER, 2, ONE, "text/plain", NULL, 415},
     {USER, 2, ONE, JSON_TYPE, NULL, 403},
-    {NOBODY, 1, ONE, JSON_TYPE, NULL, 401}, /* nginx asks for the right first, and hands nothing on */
+    {NOBODY, 1, ONE, JSON_TYPE, NULL, 401}, /* nginx asks for the right first, and passes nothing on */
     {STRANGER, 3, ONE, JSON_TYPE, NULL, 401},
 };
 
@@ -213,7 +214,7 @@ static void send_reads(int first, int step)
         }
 }
 
-/* All at once, so that every process of the pool has some. */
+/* Sends all at once, so that every process of the pool gets some. */
 static void send_all(void)
 {
     pid_t pids[POOL];
@@ -309,7 +310,7 @@ static void list_metrics(const char *text)
     ck_assert_int_ge(metric_count, 20);
 }
 
-/* Buckets grow towards the last, which is the count; returns how many series there were. */
+/* Buckets never fall, and the last is the count. Returns how many series there were. */
 static int check_histogram(const char *text, const char *name)
 {
     char bucket[96];
@@ -335,7 +336,7 @@ static int check_histogram(const char *text, const char *name)
     return series;
 }
 
-/* Every route's histogram counts its requests. The scrape's own is not among either. */
+/* The histogram of every route counts its requests. Neither has the request of this scrape. */
 static void check_requests(const char *text)
 {
     double all = 0;
@@ -379,7 +380,7 @@ static void write_file(const char *name, const char *text, char ret_path[160])
     fclose(file);
 }
 
-/* promtool must end well and say nothing. */
+/* promtool must end with status 0 and print nothing. */
 static void expect_silence(const char *command)
 {
     char line[1024], path[160];
@@ -441,7 +442,7 @@ START_TEST(only_an_admin_sees_it)
 }
 END_TEST
 
-/* As monitoring/prometheus.yml has it. */
+/* A bearer token, as in monitoring/prometheus.yml. */
 START_TEST(a_bearer_will_do)
 {
     char header[128];
@@ -464,7 +465,7 @@ static double file_size(const char *name)
     return (double)about.st_size;
 }
 
-/* A scrape between two looks that saw the same: upkeep may be at work. */
+/* A scrape before and after which the files have the same sizes: upkeep may change them at any time. */
 static char *scrape_of_sizes(double *ret_database, double *ret_wal)
 {
     for (int i = 0; i < 100; i++) {
@@ -506,7 +507,7 @@ END_TEST
 
 /* ---- trouble ---- */
 
-/* Nobody else can write to the database until it is closed. */
+/* Locks the database for writing until it is closed. */
 static sqlite3 *occupy(void)
 {
     char path[128];
@@ -569,7 +570,7 @@ static long health(void)
     return status;
 }
 
-/* Killed, not stopped: what was counted is there, and the starts are. */
+/* Programs are killed: the counters keep their values, and the starts are counted. */
 START_TEST(restarts_are_counted)
 {
     pid_t pids[STACK_MAX_PROCESSES];
@@ -594,7 +595,7 @@ START_TEST(restarts_are_counted)
 }
 END_TEST
 
-/* ---- what monitoring/ and the documents say ---- */
+/* ---- the metrics in monitoring/ and in the documents ---- */
 
 static char *source_file(const char *name)
 {
@@ -618,7 +619,7 @@ static const struct named *find_metric(const char *name, size_t len)
     return NULL;
 }
 
-/* Every word that looks like a metric is one. Returns how many words there were. */
+/* Every word that looks like a metric must be one. Returns how many words there were. */
 static int check_names(const char *text, const char *file)
 {
     int words = 0;
@@ -729,7 +730,7 @@ END_TEST
 
 /* ---- without a key ---- */
 
-/* The comment in analytics.conf, taken off in nginx's copy of it, which is loaded anew. */
+/* Switches the commented example of analytics.conf on, in nginx's copy of the file, and reloads nginx. */
 static void let_in(const char *address)
 {
     char command[1024];

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# test_migrating.sh: the converters of examples/convert/ with the programs themselves. Squid, HAProxy and nginx's stream
-# module, configured as docs/migrating.md says, carry known traffic on loopback. Their logs are converted and imported, and
-# what is stored must be what the clients' sockets saw (traffic.py). tests/unit/test_migrating.sh has the other programs.
+# test_migrating.sh: the converters of examples/convert/ with real proxies. Squid, HAProxy and nginx's stream module,
+# configured as docs/migrating.md says, carry known traffic on loopback. Their logs are converted and imported, and the
+# stored bytes must be those that the clients' sockets saw (traffic.py). tests/unit/test_migrating.sh has the other
+# proxies.
 #
 # Seen to fail:
 #   nginx_stream.py without $upstream_bytes_sent -> "FAIL nginx: 1c1 < 127.0.0.1||100014|200000 --- > 127.0.0.1||83630|200000"
@@ -18,10 +19,10 @@ clean_up() {
     rm -rf "$dir"
 }
 trap clean_up EXIT
-export TZ=Asia/Kathmandu # 5:45 from UTC: a local time that is taken for UTC is seen
+export TZ=Asia/Kathmandu # 5:45 from UTC, so that a local time that is taken for UTC is noticed
 since=$(date +%s)
 
-# Squid refuses to be root, and the others need not be.
+# Squid refuses to run as root, and the others do not need it.
 AS=()
 mkdir "$dir/run"
 chmod 755 "$dir"
@@ -60,7 +61,7 @@ stored() { # NAME COLUMNS WHERE
 }
 
 # carried NAME CONVERTER KIND PORT LOG PATTERN: sends the traffic, waits until the log has as many lines with PATTERN, and
-# imports it. Sets $seen and $found: what the clients saw, and what is stored of it.
+# imports it. Sets $seen and $found: the traffic that the clients saw, and that is stored.
 carried() {
     local status=0
     seen=$(python3 tests/support/traffic.py "$3" "$4" "$ORIGIN" secret | LC_ALL=C sort) || verdict "$1, traffic" "it ended with $?"
@@ -72,7 +73,7 @@ carried() {
     found=$(stored "$1" "json_extract(quoted, '\$') AS user, domain, bytes_sent, bytes_received" "$REAL")
     same "$1, times" '' "$(stored "$1" 'ts' "unixepoch(ts) NOT BETWEEN $since AND unixepoch()")"
 }
-REAL='bytes_sent > 0' # not the looks of until_
+REAL='bytes_sent > 0' # leaves out the connections by which until_ tries the port
 
 # ---- Squid
 

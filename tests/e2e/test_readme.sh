@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # test_readme.sh: runs every command of README.md's console blocks, in order, and compares what they print. "…" in the
-# README stands for anything; a block without output checks the exit status only. What would touch the machine (port,
-# data folder, /run, /var/lib, /usr/local) is led to a temporary folder, by exact words.
+# README stands for anything; a block without output checks the exit status only. Paths and ports of this machine (data
+# folder, /run, /var/lib, /usr/local) are replaced, word by word, by a temporary folder and a free port.
 . "${BASH_SOURCE[0]%/*}/../support/totals.sh"
 . tests/support/console.sh
 if [ "${ANALYTICS_ENGINE:-sqlite}" != sqlite ]; then
@@ -34,7 +34,7 @@ copy_sources() {
         --exclude=./configure --exclude=./Makefile.in --exclude=./aclocal.m4 .) | tar -xf - -C src
 }
 
-# localise COMMAND: the words that would touch the machine.
+# localise COMMAND: replaces the words that would touch the machine.
 localise() {
     sed -e "s|127\.0\.0\.1:8080|127.0.0.1:$PORT|g" \
         -e "s|/run/fonproxy-analytics|$HOME_OF_TEST/run|g" -e "s|/var/lib/fonproxy-analytics|$HOME_OF_TEST/var|g" \
@@ -79,7 +79,7 @@ check_command() { # COMMAND EXPECTED
 each_command check_command < <(awk '/^```console$/ { inside = 1; next } /^```$/ { if (inside) print "$ "; inside = 0 } inside' \
     "$SOURCE/README.md")
 
-# What the commands of "Behind your own nginx" left running answers.
+# The programs that the commands of "Behind your own nginx" have started still run.
 if [ "$EUID" -eq 0 ]; then
     verdict 'the two sockets' "$([ -S run/ingest.sock ] && [ -S run/query.sock ] || echo 'are not there')"
     sleep 1

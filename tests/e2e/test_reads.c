@@ -1,5 +1,5 @@
-/* test_reads.c: random logs in through the API, random questions out of it: every answer equals one that SQLite's own
- * date and JSON functions make from the raw logs. */
+/* test_reads.c: random logs are posted through the API, and random questions asked: every answer equals one that
+ * SQLite's own date and JSON functions make from the raw logs. */
 #include "support/engine.h"
 #include "support/stack.h"
 #include "support/fixture.h"
@@ -125,7 +125,7 @@ static char *put_time(char *query, const char *name, int64_t at)
     char text[40];
     struct tm tm = civil(at);
     strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    if (at % 2 == 0) { /* the other way to write it; + is a space in a query */
+    if (at % 2 == 0) { /* the other way to write a time; + is a space in a query */
         text[10] = '+';
         text[19] = '\0';
     }
@@ -224,7 +224,7 @@ static const struct {
      " AND user_id <> 1 AND order_id <> 5 AND domain <> 'site6.example'"},
 };
 
-/* What only single logs know. */
+/* Filters by fields that only the logs have. */
 static void add_terms(struct question *q)
 {
     size_t i = (size_t)pick(2 * ROWS(terms));
@@ -234,7 +234,7 @@ static void add_terms(struct question *q)
     strcat(q->where, terms[i].where);
 }
 
-/* Nothing is written while questions are asked, so the logs are looked at once in a test. */
+/* The answer of SQL. Nothing is written while questions are asked, so a test opens the logs once. */
 static char *expect(const char *sql)
 {
     static sqlite3 *db;
@@ -301,7 +301,7 @@ static void expect_line(const char **at, json_object *row, bool names)
     }
 }
 
-/* `expected`: the answer in JSON. What has no row tells no names. */
+/* `expected`: the answer in JSON. Without a row, the names of the columns are not compared. */
 static void compare_csv(const char *path, const struct question *q, json_object *expected)
 {
     static const char *const accept[] = {"Accept: application/json;q=0.5, text/csv", NULL};
@@ -368,12 +368,12 @@ static const struct {
     {"/analytics/concurrency", "'max_concurrency', cast(max(max_concurrency) AS TEXT), 'total_count', " SUM("count")},
 };
 
-/* Both measures of durations, of these sums in SQL. */
+/* Both measures of durations, from these sums in SQL. */
 #define DURATIONS(duration, count)                                                                                     \
     ", 'total_duration_ms', cast(coalesce(" duration ", 0) AS TEXT), 'avg_duration_ms', CASE WHEN " count              \
     " > 0 THEN cast(" duration " / " count " AS TEXT) END"
 
-/* Sometimes asks for durations; what each row then has more, in SQL. */
+/* Sometimes asks for durations. Returns the members that each row then has as well, in SQL. */
 static const char *add_durations(struct question *q)
 {
     bool is_asked = pick(2);
@@ -408,7 +408,7 @@ static void check_chart(struct question *q)
     compare(path, q, sql);
 }
 
-/* Sometimes only values that contain a text, in one case or the other. `value`: in SQL. */
+/* Sometimes asks only for values that contain a text, in small or capital letters. `value`: in SQL. */
 static void add_search(struct question *q, const char *value)
 {
     static const char *const parts[][2] = {{"site1", "site1"},     {"ITE", "ite"}, {"%3D", "="}, {"T", "t"},
@@ -420,7 +420,7 @@ static void add_search(struct question *q, const char *value)
     add(q->where + strlen(q->where), " AND instr(lower(%s), '%s') > 0", value, parts[i][1]);
 }
 
-/* The vendor's answer, or a page of it. */
+/* All domains, or a page of them. */
 static void check_domains(struct question *q)
 {
     char path[1200], sql[8192], beside[3072] = "";
@@ -579,7 +579,8 @@ START_TEST(answers_equal_a_recount)
 }
 END_TEST
 
-/* What was posted is what the view shows: the sums that the recount starts from, counted while posting. */
+/* The random questions can find something: there are many logs, and orders with several users. Domains are stored in
+ * small letters, without a dot at the end. */
 START_TEST(the_page_is_full)
 {
     ck_assert_int_gt(stack_i64(&shared, "SELECT count(*) FROM log"), 1500);
@@ -714,7 +715,7 @@ static void cut_line(char *text, const char *begin)
         memmove(line, strchr(line, '\n') + 1, strlen(strchr(line, '\n')));
 }
 
-/* Behind ClickHouse each answer has another tag. */
+/* With ClickHouse, each answer has another tag. */
 static char *lasting_headers(const struct reply *reply)
 {
     char *text = strdup(reply->headers);

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# test_reload.sh: the command lines of the systemd units, run by a stand-in for systemd, behind nginx: they start, and reload
-# under load, again and again, without a request that is refused or lost; the new settings count from then on; with bad
-# settings a reload fails, and what runs goes on. (Restrictions are tests/confine's matter.)
+# test_reload.sh: the command lines of the systemd units, run by a stand-in for systemd, behind nginx: they start, and
+# reload under load, again and again. No request is refused or lost, and new settings are in force after a reload. With
+# bad settings a reload fails, and the programs go on. (tests/confine has the restrictions of the units.)
 #
 # Seen to fail:
 #   kill -KILL in ExecReload -> "FAIL batches: 1 503"
@@ -39,10 +39,10 @@ if [ "$EUID" -eq 0 ]; then
     chown www-data: "$dir/run" "$dir/data"
 fi
 
-# ---- systemd, as far as it matters here: holds the socket, starts what ends, and runs ExecReload= line by line
+# ---- a stand-in for systemd: holds the socket, starts again what ends, and runs ExecReload= line by line
 
 cat >"$dir/manager" <<'END'
-# manager UNIT NAME…: one of the unit for each name; descriptor 0 is their socket
+# manager UNIT NAME…: runs a process of the unit for each name; descriptor 0 is their socket
 lines() { sed -n "s/^$1=+\{0,1\}//p" "$UNIT" | sed 's/\$\$/$/g'; }
 run_line() { eval "MAINPID=$main $1" </dev/null >>"$NAME.log" 2>&1; }
 reload() {
@@ -72,7 +72,7 @@ END
 manager() { # UNIT SOCKET NAME…
     (cd "$dir/run" && exec "${as_user[@]}" spawn-fcgi -n -s "$dir/run/$2" -M 0666 -b 1024 -- "$(command -v env)" --default-signal=HUP "$(command -v bash)" "$dir/manager" "$units/$1" "${@:3}") &
 }
-await() { # COMMAND…: until it is true, 20 seconds
+await() { # COMMAND…: waits until it is true, for 20 seconds
     for ((SECONDS = 0; SECONDS < 20; )); do
         "$@" && return
         sleep 0.1
@@ -89,7 +89,7 @@ manager analytics-ingest.service ingest.sock ingest
 await test -e "$dir/data/analytics.db" || true
 manager analytics-query@.service query.sock query1 query2
 
-# ---- nginx, as an operator has it
+# ---- nginx, as an operator sets it up
 
 PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])' 2>/dev/null ||
     echo $((20000 + RANDOM % 20000)))
@@ -126,7 +126,7 @@ ADMIN=$(cat "$dir/data/keys/admin.key" 2>/dev/null || true)
 
 BATCH='{"logs":[{"ts":"2026-03-15 10:15:00","user_id":1,"order_id":3,"domain":"example.com","count":1}]}'
 RANGE='from=2026-03-15&to=2026-03-15'
-post() { # FILE: until it is told to stop
+post() { # FILE: posts until it is told to stop
     while [ ! -e "$dir/enough" ]; do
         curl -s -o /dev/null -w '%{http_code}\n' -H "x-api-key: $KEY" -H 'content-type: application/json' -d "$BATCH" "$URL/ingest" || true
     done >"$1"

@@ -1,5 +1,5 @@
-/* test_serve.c: the life of ./serve: what it makes and whose that is, what it refuses, how it ends, and what happens
- * when one of its processes dies. */
+/* test_serve.c: the life of ./serve: the files that it makes and their owners, what it refuses, how it ends, and what
+ * happens when one of its processes dies. */
 #include "support/stack.h"
 
 #include <arpa/inet.h>
@@ -34,7 +34,7 @@ static void expect_count(const struct stack *stack, const char *count)
     json_object_put(body);
 }
 
-/* All those processes are gone, the port is closed, and no socket is left. */
+/* These processes are gone, the port is closed, and no socket is left. */
 static void expect_nothing_left(const struct stack *stack, const pid_t *pids)
 {
     char path[128];
@@ -106,7 +106,7 @@ static bool has_user(pid_t pid, uid_t user)
     snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
     snprintf(wanted, sizeof wanted, "Uid:\t%u\t%u\t%u\t%u\n", user, user, user, user);
     char *text = stack_file(path, NULL);
-    /* The supervisor's shell makes short-lived children: one that has ended by now tells nothing. */
+    /* The supervisor's shell makes short-lived children: one that has ended by now does not count. */
     bool found = strstr(text, wanted) != NULL || *text == '\0' || strstr(text, "State:\tZ") != NULL;
     free(text);
     return found;
@@ -128,7 +128,7 @@ START_TEST(all_runs_as_one_unprivileged_user)
 }
 END_TEST
 
-/* One ingest, as many queries as was said, a multiwatch over each; nothing twice. */
+/* One ingest, as many query processes as were asked for, a multiwatch for each of the two, and one nginx. */
 START_TEST(as_many_processes_as_was_said)
 {
     pid_t pids[STACK_MAX_PROCESSES];
@@ -139,7 +139,7 @@ START_TEST(as_many_processes_as_was_said)
 }
 END_TEST
 
-/* ---- what dies comes again ---- */
+/* ---- a process that dies is replaced ---- */
 
 static long try(bool ingest)
 {
@@ -207,7 +207,7 @@ START_TEST(what_was_stored_outlives_a_kill)
         post(&shared);
         stack_processes(&shared, "analytics-ingest", pids);
         kill(pids[0], SIGKILL);
-        stack_nap(500); /* multiwatch gives up on programs that end sooner, ten times running */
+        stack_nap(500); /* multiwatch gives up on a program that ends sooner ten times in a row */
         expect_as_many("analytics-ingest", 1);
     }
     post(&shared);
@@ -242,7 +242,7 @@ static int send_half_a_batch(const struct stack *stack)
     return fd;
 }
 
-/* And a second start on the same folder goes on where the first ended. */
+/* A second start on the same folder goes on where the first ended. */
 START_TEST(a_signal_ends_all_of_it)
 {
     struct stack stack = {0};
@@ -268,7 +268,7 @@ START_TEST(a_signal_ends_all_of_it)
 }
 END_TEST
 
-/* Started in the background by a script: with SIGINT ignored. */
+/* A script that starts it in the background makes it ignore SIGINT. */
 START_TEST(an_ignored_interrupt_ends_it_too)
 {
     struct stack stack = {0};
@@ -280,8 +280,8 @@ START_TEST(an_ignored_interrupt_ends_it_too)
 END_TEST
 
 static const struct {
-    const char *file; /* in the data folder: the start has come as far as this; NULL: it has only begun */
-    long nap_ms;      /* and this much further */
+    const char *file; /* the start has come so far that this file is in the data folder; NULL: it has only begun */
+    long nap_ms;      /* and then this much further */
     int signal;
 } early[] = {
     {NULL, 0, SIGTERM},
@@ -295,7 +295,7 @@ static const struct {
     {"analytics.db", 0, SIGTERM},
     {"analytics.db", 0, SIGINT},
     {"run/nginx.conf", 0, SIGTERM},
-    {"run/nginx.conf", 2, SIGTERM}, /* nginx, a moment old, is deaf to SIGQUIT */
+    {"run/nginx.conf", 2, SIGTERM}, /* in its first moments, nginx ignores SIGQUIT */
     {"run/nginx.conf", 5, SIGTERM},
     {"run/nginx.conf", 10, SIGTERM},
     {"run/nginx.conf", 15, SIGTERM},
@@ -334,21 +334,21 @@ START_TEST(a_signal_while_starting_leaves_nothing)
     stack_nap(early[_i].nap_ms);
     kill(stack.pid, early[_i].signal);
     ck_assert(stack_wait(&stack, HANG_SECONDS, &status));
-    int64_t until = stack_now_ms() + HANG_MS; /* a child of its first lines may have its last words */
+    int64_t until = stack_now_ms() + HANG_MS; /* a short-lived child may just be ending */
     while (stack_processes(&stack, NULL, pids) && stack_now_ms() < until)
         stack_nap(20);
     expect_nothing_left(&stack, pids);
     char *log = stack_log(&stack);
-    ck_assert_msg(!strstr(log, "did not stop"), "a part did not hear that it shall stop: %s", log);
+    ck_assert_msg(!strstr(log, "did not stop"), "a part did not hear that it must stop: %s", log);
     free(log);
-    stack_launch(&stack, NULL); /* what was half made is no obstacle */
+    stack_launch(&stack, NULL); /* files that are half made are no obstacle */
     stack_stop(&stack);
 }
 END_TEST
 
 #define DEAF_NPROC "#!/bin/sh\necho 2\nexec >&-\ntouch \"${0%/*}/began\"\nsleep 3\n"
 
-/* A command that has said all and lives on: bash forgets a SIGINT that comes while it waits for the end of a $( ). */
+/* A command in $( ) closes its output, but lives on: bash loses a SIGINT that comes while it waits for its end. */
 START_TEST(an_interrupt_between_words_is_heard)
 {
     struct stack stack = {0};
@@ -372,7 +372,7 @@ START_TEST(an_interrupt_between_words_is_heard)
 }
 END_TEST
 
-/* The kernel tells its children to stop; the next start finds no obstacle. */
+/* When the supervisor is killed, the kernel signals its children to stop. The next start finds no obstacle. */
 START_TEST(a_killed_supervisor_leaves_nothing)
 {
     struct stack stack = {0};
@@ -395,7 +395,7 @@ END_TEST
 
 static const char *const watchers[] = {"multiwatch", "nginx: master"};
 
-/* When what restarts the programs is gone itself, all of it ends, with a word and a status. */
+/* When a process that restarts the programs is killed itself, all of ./serve ends, with a message and a status. */
 START_TEST(it_ends_when_a_part_is_gone_for_good)
 {
     struct stack stack = {0};
@@ -524,7 +524,7 @@ START_TEST(a_folder_in_use_is_refused)
 }
 END_TEST
 
-/* Root may write anywhere; whose folder it is counts then. */
+/* Root may write anywhere: for root, the owner of the folder decides. */
 START_TEST(an_unwritable_folder_is_refused)
 {
     struct stack stack = {0};
@@ -612,7 +612,7 @@ START_TEST(a_database_of_a_newer_program_is_refused)
     expect_refusal(&stack, NULL, "999");
     char sql[64];
     snprintf(sql, sizeof sql, "PRAGMA user_version = %d", version);
-    if (_i == 0) { /* it was not touched */
+    if (_i == 0) { /* the database was not changed */
         run_sql(&stack, databases[_i], sql);
         stack_launch(&stack, NULL);
         expect_count(&stack, "\"7\"");
@@ -657,7 +657,7 @@ static void expect_said(const struct stack *stack, const char *part)
     free(log);
 }
 
-/* Its address is on the server's loopback interface, and the browser is elsewhere. */
+/* ./serve listens on the server's loopback interface, but the browser is on another machine. */
 START_TEST(over_ssh_it_shows_the_way)
 {
     struct stack stack = {0};
@@ -688,7 +688,7 @@ START_TEST(two_services_at_once)
 }
 END_TEST
 
-/* Posts the sample and reads it back, by the two commands that it shows, as they stand. */
+/* Posts the sample and reads it back by the two commands that ./serve prints, as they are printed. */
 static void run_shown_commands(const struct stack *stack)
 {
     char command[512], path[128];
@@ -722,8 +722,8 @@ static bool root_may_mount(void)
     return geteuid() == 0 && system("unshare --mount true 2>/dev/null") == 0;
 }
 
-/* Root's home is closed to the service's user, who is shown what it needs in another place. Seen to fail: the second
- * half of ./serve was no part of that place, "install: cannot stat ''". */
+/* Root's home is closed to the service's user: ./serve copies what that user needs to another place. Seen to fail:
+ * tools/supervise.sh was not copied, "install: cannot stat ''". */
 START_TEST(root_serves_what_root_alone_may_enter)
 {
     struct stack stack = {0};
