@@ -1,6 +1,6 @@
-"""import_campaign.py: random pieces of a few programs' logs, imported in any order and format, some killed and run again,
-against a ledger of which lines have come: each line is there once. An import may refuse a piece as what can't be told;
-then nothing of it may be there, and it is not done often.
+"""import_campaign.py: random pieces of a few programs' logs are imported in any order and format, and some imports are
+killed and run again. A ledger knows which lines have come: each must be stored once. An import may refuse a piece
+because it is unclear what of it is new; then nothing of it may be stored.
 
 Usage: import_campaign.py ANALYTICSCTL SEED IMPORTS. Knows the database by one statement in plain SQL alone."""
 import collections
@@ -23,7 +23,8 @@ UNCLEAR = "it can't be told"
 
 
 class Program:
-    """What a program wrote: (second, content), in order of time, many of them equal; and which of it was imported."""
+    """The lines that a program wrote: (second, content), in order of time, many of them equal; and which were
+    imported."""
 
     def __init__(self, name):
         self.name = name
@@ -38,8 +39,9 @@ class Program:
         self.cuts = [0]
 
     def piece(self):
-        """A run of lines: any, some at the beginning, a few, whole seconds, or what comes after another piece, as when a
-        file is rotated. One that shows nothing of how its program repeats itself is not taken: nobody could tell."""
+        """A run of lines: any, those of the beginning, a few, whole seconds, or those after another piece, as when a
+        file is rotated. If the program repeats lines, so must the piece: else no import could tell equal lines from old
+        ones."""
         while True:
             begin = random.randint(0, len(self.lines) - 1)
             end = random.randint(begin + 1, len(self.lines))
@@ -111,7 +113,7 @@ def kill_one(arguments, environment):
 
 
 def run_import(folder, program, tell):
-    """Imports one piece, or two; returns those that went in."""
+    """Imports one piece, or two. Returns those that were stored, and whether one was refused."""
     pieces = [program.piece() for _ in range(random.choice([1, 1, 1, 2]))]
     files = [write(folder, f"piece{i}", program.lines[begin:end]) for i, (begin, end) in enumerate(pieces)]
     arguments = [CTL, "--data", f"{folder}/data", "import"]

@@ -1,4 +1,4 @@
-/* test_accept.c: who gets CSV. Each row was worked out by hand from RFC 9110, 12.5.1 and 12.4.2. */
+/* test_accept.c: which Accept headers get CSV. Each row was worked out by hand from RFC 9110, 12.5.1 and 12.4.2. */
 #include "http/accept.h"
 #include "support/runner.h"
 
@@ -19,7 +19,7 @@ static const struct {
     {"TEXT/CSV", true},
     {" \ttext/csv\t ", true},
     {"text/*", true},
-    {"text/csv, application/json", false}, /* equal: ours decides */
+    {"text/csv, application/json", false}, /* equal: JSON is our default */
     {"text/csv;q=0.5, application/json;q=0.4", true},
     {"text/csv;q=0.4, application/json;q=0.5", false},
     {"text/csv;q=0.001", true},
@@ -38,7 +38,7 @@ static const struct {
     {"text/csv;header=\"a,b;q=0\";q=0.9, */*;q=0.1", true},
     {"text/csv;q=0.5;x=\",application/json,\"", true},
     {"text/csv;q=0.5;x=\"\\\",application/json,\"", true},
-    /* what can't be read does not count */
+    /* malformed parts do not count */
     {"text/csv;q=", false},
     {"text/csv;q=2", false},
     {"text/csv;q=1.001", false},

@@ -1,4 +1,4 @@
-/* test_answer.c: what analyticsctl makes of a refusal, whoever made it: the service, nginx, or something else. */
+/* test_answer.c: how analyticsctl reads a refusal of the service, of nginx, or of something else. */
 #include "ctl/answer.h"
 #include "support/runner.h"
 
@@ -17,7 +17,7 @@ static const struct {
     {"{\"message\":\"analytics.logs_invalid\",\"detail\":\"2 of 5 logs\",\"errors\":[{\"index\":3,\"field\":\"ts\","
      "\"message\":\"not a time\"},{\"index\":4,\"field\":\"count\",\"message\":\"too large\"}]}",
      "not a time", 3, "ts"},
-    /* What is not as the contract says. */
+    /* Bodies that are none of ours. */
     {"", "", -1, ""},
     {"<html>502 Bad Gateway</html>", "<html>502 Bad Gateway</html>", -1, ""},
     {"{\"message\":7}", "{\"message\":7}", -1, ""},
@@ -44,7 +44,7 @@ START_TEST(reads)
 }
 END_TEST
 
-/* Longer than there is room for: cut. */
+/* A body that is longer than the room for it is cut. */
 START_TEST(cuts)
 {
     struct buf body;

@@ -1,7 +1,7 @@
 /* test_backup.c: analyticsctl backup and restore: every row comes back, whatever the service does meanwhile; a process
- * that is killed leaves the old or the new and nothing between; and what can't be is refused, with nothing changed.
- * Rows are compared in plain SQL. restore is killed at each of its calls that change a folder, by way of the linker's
- * --wrap.
+ * that is killed leaves the old state or the new one, and nothing between; and what is not possible is refused, with
+ * nothing changed. Rows are compared in plain SQL. restore is killed at each of its calls that change a folder, which
+ * the linker redirects (--wrap).
  */
 #include "support/ctl_run.h"
 #include "support/parts.h"
@@ -133,7 +133,7 @@ static void write_batches(const char *path, int from, int count)
     store_writer_close(writer);
 }
 
-/* Batches of the logs, as many keys, and a part of them only in the write-ahead log. */
+/* Makes a database of so many batches, some of them in the write-ahead log only, and keys. */
 static void make_data(int batches)
 {
     ledger = (struct ledger){.logs = 8, .pause = 3600};
@@ -240,7 +240,7 @@ START_TEST(every_row_comes_back)
 }
 END_TEST
 
-/* A file for scripts, over an older one; and a folder that has databases already. */
+/* --force replaces an older backup, and restores into a folder that has databases already. */
 START_TEST(replaced_when_told)
 {
     char kept[192];
@@ -287,7 +287,7 @@ START_TEST(without_keys)
 }
 END_TEST
 
-/* An old program's backup: its keys.db is brought up to date on the way. */
+/* The backup of an older program: a restore upgrades its keys.db. */
 START_TEST(an_older_key_file_is_upgraded)
 {
     make_data(5);
@@ -298,9 +298,9 @@ START_TEST(an_older_key_file_is_upgraded)
 }
 END_TEST
 
-/* ---- beside the service ---- */
+/* ---- while the service runs ---- */
 
-/* A backup is the service at one moment: all that was acknowledged before it began, nothing by halves. */
+/* A backup has the state of one moment: all that was acknowledged before it began, and no batch in part. */
 START_TEST(beside_a_writer)
 {
     static const char bytes[16];
@@ -333,7 +333,7 @@ START_TEST(beside_a_writer)
 }
 END_TEST
 
-/* What is committed after the beginning is not in it, by no part. */
+/* Nothing that is committed after its beginning is in a backup. */
 START_TEST(holds_its_moment)
 {
     struct sqlite_backup *backup = NULL;
@@ -342,7 +342,7 @@ START_TEST(holds_its_moment)
     struct fault fault;
     make_data(20);
     int64_t logs = count_logs(data, "analytics.db");
-    struct store_writer *writer = open_writer(data); /* it began before: a start waits for the backup's end */
+    struct store_writer *writer = open_writer(data); /* opened before: later, it would wait for the end of the backup */
     ck_assert_int_eq(sqlite_backup_begin(data, &watch, &backup, &fault), OK);
     write_with(writer, 20, 20);
     ck_assert_int_gt(count_logs(data, "analytics.db"), logs);
@@ -383,14 +383,14 @@ static bool knows_key(struct service *service, const char *text)
     return err == OK;
 }
 
-/* The text of a key that was just made. */
+/* The last line of the output: the text of a key that was just made. */
 static void last_line(char ret_text[80])
 {
     ctl_out[strlen(ctl_out) - 1] = '\0';
     snprintf(ret_text, 80, "%s", strrchr(ctl_out, '\n') + 1);
 }
 
-/* A reader that runs on answers from the restored databases with its next request. */
+/* A running query process answers its next request from the restored databases. */
 START_TEST(readers_notice)
 {
     struct service service;
@@ -413,7 +413,7 @@ START_TEST(readers_notice)
 }
 END_TEST
 
-/* A key that leaked, and was revoked after the backup, must not come back unseen. */
+/* A key that was revoked after the backup, because it had leaked, must not become valid again unnoticed. */
 START_TEST(keys_that_come_back_are_named)
 {
     static const char row[] = "UPDATE api_key SET revoked_at = 1 WHERE id = 1";
@@ -472,7 +472,7 @@ static const struct {
     {"cp $1 $3; sqlite3 $3 \"PRAGMA user_version = 999; UPDATE backup SET figures = replace(figures, 'schema ' ||"
      " substr(figures, 8, instr(figures, ',') - 8), 'schema 999')\"",
      "newer version"},
-    /* The second half of the file's pages are other pages. */
+    /* The second half of the file is a copy of its first half. */
     {"cp $1 $3; n=$(($(stat -c %s $1) / 8192)); dd if=$1 of=$3 bs=4096 count=$n seek=$n conv=notrunc status=none",
      "damaged|malformed"},
 };
@@ -487,7 +487,7 @@ static bool says_any(const char *text, const char *words)
     return false;
 }
 
-/* Nothing has changed then. */
+/* After a refusal, nothing has changed. */
 START_TEST(bad_backup)
 {
     char good[128], before[1024];
@@ -552,7 +552,7 @@ END_TEST
 
 /* ---- no room ---- */
 
-/* analyticsctl's exit status, when no file may be longer. */
+/* The exit status of analyticsctl if no file may be longer than that. */
 static int limited(rlim_t bytes, const char *path, const char *command, const char *target)
 {
     char words[512];
@@ -562,7 +562,7 @@ static int limited(rlim_t bytes, const char *path, const char *command, const ch
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* Files may not grow beyond some size: at each, nothing is left of it. */
+/* Files may not grow beyond a size. At each size, nothing is left of the backup. */
 START_TEST(files_that_may_not_grow)
 {
     char before[1024];
@@ -583,7 +583,7 @@ START_TEST(files_that_may_not_grow)
 }
 END_TEST
 
-/* Mounts need root; where they are not permitted this is left out. */
+/* Mounts need root. Where they are not permitted, the test is skipped. */
 static bool mount_small(const char *path)
 {
     ck_assert_int_eq(mkdir(path, 0700), 0);
@@ -621,7 +621,7 @@ static void make_much(void)
     write_batches(data, 0, 50);
 }
 
-/* The command, ended by the signal at moments from its beginning to its end; then `check`. */
+/* Ends the command by the signal, at moments from its beginning to its end. Calls `check` after each. */
 static void end_at_any_moment(const char *path, const char *const *arguments, int number, void (*check)(int status))
 {
     int64_t start_us = mono_us();
@@ -639,7 +639,7 @@ static void end_at_any_moment(const char *path, const char *const *arguments, in
     ck_assert_int_gt(ended, 0);
 }
 
-/* A whole backup, or none; a stop leaves nothing beside. */
+/* There is a whole backup, or none; a stopped command leaves no other file. */
 static void check_backup(int status)
 {
     ck_assert_msg(status == 0 || status == 130 || status == -SIGKILL || status == -SIGINT, "status %d: %s", status,
@@ -661,12 +661,12 @@ START_TEST(backup_ended_at_any_moment)
 {
     make_much();
     end_at_any_moment(data, (const char *const[]){"backup", file, NULL}, ends[_i], check_backup);
-    ck_status(0, "backup", file); /* takes over what was left */
+    ck_status(0, "backup", file); /* replaces what a killed one has left */
     check_backup(0);
 }
 END_TEST
 
-/* Over an older backup: that one, or the new one. */
+/* The file is the older backup, or the new one. */
 static void check_replaced(int status)
 {
     (void)status;
@@ -689,7 +689,8 @@ START_TEST(older_backup_is_whole_or_replaced)
 }
 END_TEST
 
-/* The databases of before, or those of the backup; then before-restore-… has the old ones. A start finishes it. */
+/* After a start, which finishes an interrupted restore, the folder has the old databases, or those of the backup. Then
+ * the old ones are in before-restore-…. */
 static void check_restored(int status)
 {
     struct fault fault;
@@ -737,7 +738,7 @@ END_TEST
 
 #define KILLED 77
 
-static int calls_left; /* until this process ends; 0: it does not */
+static int calls_left; /* the process ends at the last of so many calls; 0: it does not end */
 
 static void count_call(void)
 {
@@ -789,7 +790,7 @@ static int start_now(void)
     return sqlite_create(data, &fault) ? 1 : 0;
 }
 
-/* Old databases whose newest batches and key are not in the database's own file but in the log beside it. */
+/* Old databases, whose newest batches and key are only in their write-ahead logs. */
 static void make_old_and_new(void)
 {
     char path[128];
@@ -815,8 +816,8 @@ static void check_old_or_new(bool is_new)
     ck_assert_ptr_null(strstr(names_in(data), "restore."));
 }
 
-/* The restore is killed at its n-th call, and the start that finishes it at its m-th (0: it is not); then there is one
- * in peace. */
+/* Kills the restore at its n-th call, and the start that finishes it at its m-th (0: there is none). Then an
+ * undisturbed start follows. Returns whether the new databases are there. */
 static bool kill_twice(int n, int m, int *ret_first, int *ret_second)
 {
     remove_all(data);
@@ -849,7 +850,7 @@ START_TEST(killed_at_each_step)
 }
 END_TEST
 
-/* Half-way, nobody makes a key in a file that will be put away. */
+/* In the middle of a restore, no key can be made in a keys.db that will be replaced. */
 START_TEST(no_key_is_made_half_way)
 {
     make_old_and_new();

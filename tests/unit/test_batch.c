@@ -258,7 +258,7 @@ START_TEST(many_texts)
             uint32_t index;
             int len = snprintf(text, sizeof text, "host-%u.example", i);
             ck_assert_int_eq(batch_intern(&batch, (struct slice){text, (size_t)len}, &index), OK);
-            if (index != i + 1) /* an assertion per text is slow */
+            if (index != i + 1) /* an assertion for each text would be slow */
                 ck_abort_msg("text %u has index %u", i, index);
         }
     ck_assert_uint_eq(batch.name_count, 250001);
@@ -300,7 +300,7 @@ END_TEST
 
 /* The budget */
 
-/* Adds until refused. */
+/* Adds logs until one is refused. */
 static void fill(struct batch *batch)
 {
     struct log_record log = {0};
@@ -325,7 +325,7 @@ START_TEST(budget)
     fill(&batch);
     ck_assert_uint_le(shared.used_bytes, shared.max_bytes);
     ck_assert_uint_eq(shared.used_bytes, batch.reserved_bytes);
-    /* Refused once, the batch still holds what it held. */
+    /* After a refusal, the batch still has what it had. */
     for (uint32_t i = 0; i + 1 < batch.name_count; i++) {
         char text[32];
         int len = snprintf(text, sizeof text, "%u", i);
@@ -361,7 +361,7 @@ START_TEST(budget_is_shared)
 }
 END_TEST
 
-/* A budget already overdrawn, or as large as can be, must not wrap round. */
+/* A budget that is overdrawn, or as large as possible, must not overflow. */
 START_TEST(budget_overflow)
 {
     struct batch_budget shared = {SIZE_MAX, 100};

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# test_completion.sh: what bash completes after `analyticsctl …`. Which commands and options there are at all is compared
-# with the program by tests/lint/test_manual.sh.
+# test_completion.sh: what bash completes after `analyticsctl …`. tests/lint/test_manual.sh compares the table of
+# commands and options with the program.
 #
 # Seen to fail:
 #   given never filled -> "FAIL analyticsctl verify --json --: completes '--data,--help,--json,…"
@@ -13,7 +13,7 @@ cd "$dir"
 mkdir data 'data 2'
 touch 'a batch.json' data.txt
 
-# completes EXPECTED WORD…: the last word is the one with the cursor. Words as bash splits them: "=" is one of its own.
+# completes EXPECTED WORD…: the cursor is in the last word. Words are split as by bash: "=" is a word of its own.
 completes() {
     local expected=$1 got
     shift
@@ -65,7 +65,7 @@ completes 'data,data 2' --data = d
 completes 'data,data 2' key list --data d
 completes 'a batch.json' config --config a
 
-# ---- as bash-completion finds it
+# ---- how bash-completion loads it
 verdict 'the function' "$(bash -c '. "$0"; complete -p analyticsctl' "$COMPLETION" | contains -x 'complete -F _analyticsctl analyticsctl' || echo 'is not bound to the name')"
 verdict 'loaded twice, with strict settings' "$(bash -c 'set -u; . "$0"; . "$0"; COMP_WORDS=(analyticsctl ""); COMP_CWORD=1; _analyticsctl' "$COMPLETION" 2>&1)"
 finish

@@ -1,6 +1,6 @@
 #!/bin/sh
-# test_ctl.sh: runs $ANALYTICSCTL through every usage and every error of init and key. Prints ok/FAIL lines; exits 1
-# when one failed. Root sees the tests of ownership too.
+# test_ctl.sh: runs $ANALYTICSCTL through every usage and every error of init and key, and through the messages of prune
+# and delete. Prints ok/FAIL lines; exits 1 when one failed. Tests of ownership run as root only.
 set -u
 umask 022
 ctl=${ANALYTICSCTL:?is the path of the built analyticsctl}
@@ -31,8 +31,8 @@ check() # check WHAT COMMAND…: the command succeeds
     report "$what" $?
 }
 
-# run STATUS WHAT ARGUMENT…: exit status as told; an error is one line on standard error that starts with the program's
-# name, and nothing but an error is there.
+# run STATUS WHAT ARGUMENT…: checks the exit status. An error must be one line on standard error that begins with the
+# name of the program; without an error, standard error must be empty.
 run()
 {
     want=$1 what=$2
@@ -237,7 +237,7 @@ sum=$(cat "$data"/keys/*.key | cksum)
 run 0 'init again' --data "$data" init
 check '  makes nothing' test ! -s "$tmp/out"
 check '  changes no key' test "$(cat "$data"/keys/*.key | cksum)" = "$sum"
-# A key is made once: neither a deleted file nor a revoked key comes back, and not in a folder that was moved.
+# init makes keys once: it makes neither a deleted file nor a revoked key again, also not in a folder that was moved.
 rm "$data/keys/admin.key" "$data/keys/worker.key"
 "$ctl" --data "$data" key revoke 1 >/dev/null
 mv "$data" "$data.moved"
@@ -392,7 +392,7 @@ if [ -w /dev/full ]; then
     err_has "can't write to standard output"
 fi
 
-# ---- prune: what is told of it; lib's tests say what it does ----
+# ---- prune: its messages; tests of lib/ show what it does ----
 
 run 0 'a folder to prune' --data "$tmp/prune" init
 for age in '' 90 d 0d -1d 1.5d 36501d 90days 9999999999999999999d ' 1d'; do
@@ -411,7 +411,7 @@ out_has '^\{"ok":true,"dry_run":true,"tables":\[\{"table":"raw_log","rows":0,"ab
 run 0 'prune, as JSON' --data "$tmp/prune" prune --older-than 1d --json --yes
 out_has '^\{"ok":true,"dry_run":false,.*"file_bytes_before":[0-9]+,"file_bytes_after":[0-9]+\}$'
 
-# A terminal is asked; whoever has none is not.
+# On a terminal, prune asks first.
 prune_on_terminal() # prune_on_terminal ANSWER OPTION…
 {
     echo "$1" | script -qec "'$ctl' --data '$tmp/prune' prune --older-than 1d $2" /dev/null >"$tmp/out" 2>&1
@@ -425,7 +425,7 @@ out_has 'Nothing is older than 1 days'
 check 'a terminal that said --yes' test "$(prune_on_terminal n --yes; echo $?)" -eq 0
 run 0 'no terminal' --data "$tmp/prune" prune --older-than 1d </dev/null
 
-# ---- delete: what is told of it; lib's tests say what it does ----
+# ---- delete: its messages; tests of lib/ show what it does ----
 
 run 0 'a folder to delete from' --data "$tmp/delete" init
 run 2 'delete of everything' --data "$tmp/delete" delete --yes
@@ -470,7 +470,7 @@ out_has '^1 log would be'
 run 0 '  of what is not there' --data "$tmp/delete" delete --worker W1 --dry-run
 out_has '^No log would be deleted: none is as described\.$'
 
-# A terminal is shown what it is, and asked.
+# On a terminal, delete shows what it would delete, and asks.
 delete_on_terminal() # delete_on_terminal ANSWER OPTION…
 {
     echo "$1" | script -qec "'$ctl' --data '$tmp/delete' delete --domain a.example $2" /dev/null >"$tmp/out" 2>&1
@@ -510,7 +510,7 @@ out_has '^No log would be deleted'
 run 0 'delete of all that is left' --data "$tmp/delete" delete --from 1970-01-01 --yes
 run 0 '  which verify does not mind' --data "$tmp/delete" verify
 
-# The holder of the lock reads from a pipe, and goes with its other end.
+# The holder of the lock reads from a pipe, and ends when its other end is closed.
 mkfifo "$tmp/hold"
 flock "$tmp/prune/lock" cat "$tmp/hold" &
 exec 9>"$tmp/hold"
@@ -536,7 +536,7 @@ for command in init verify rebuild 'prune --older-than 1d --yes' 'prune --older-
     err_has 'analytics.db: made by a newer version of this program \(schema 1003, this program knows [0-9]+\): upgrade'
 done
 
-# ---- how long what is kept: a combination that makes no sense stops the start ----
+# ---- retention: a combination that makes no sense prevents the start ----
 
 while IFS=$tab read -r options says; do
     # shellcheck disable=SC2086 # split on purpose
@@ -550,7 +550,7 @@ done <<EOF
 --raw-days 36501${tab}must be an integer from 0 to 36500
 EOF
 
-# ---- a log of 1970's first second ----
+# ---- a log of the first second of 1970 ----
 
 mkdir "$tmp/first" && "$ctl" --data "$tmp/first" init >/dev/null
 echo '{"ts":"1970-01-01 00:00:00","user_id":1,"order_id":1,"domain":"a","count":1}' >"$tmp/first.ndjson"
@@ -573,7 +573,7 @@ for i in 1 2 3 4 5; do
     check '  the slower ones complain of the lock at most' test "$complaints" -eq 0
 done
 
-# ---- whose it is ----
+# ---- owners ----
 
 if [ "$(id -u)" -eq 0 ] && id nobody >/dev/null 2>&1; then
     chmod 755 "$tmp"

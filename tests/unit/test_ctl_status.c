@@ -1,4 +1,5 @@
-/* test_ctl_status.c: analyticsctl status: every figure against plain SQL, against the files, and beside a writer. */
+/* test_ctl_status.c: analyticsctl status: every figure is compared with plain SQL or with the files, also while a
+ * writer runs. */
 #include "support/ctl_run.h"
 #include "support/ledger.h"
 #include "support/recount.h"
@@ -78,7 +79,7 @@ static int64_t number(json_object *object, const char *name)
     return json_object_get_int64(value);
 }
 
-/* Times are asked of SQLite in their own words. */
+/* SQLite's own date functions make the expected texts of times. */
 static const struct {
     const char *name, *sql;
 } times[] = {
@@ -190,7 +191,7 @@ START_TEST(of_nothing)
 }
 END_TEST
 
-/* Neither is in the other's way; and whoever writes is named. */
+/* status and a writer do not disturb each other, and status names the writer. */
 START_TEST(beside_a_writer)
 {
     static const struct ledger ledger = {.logs = 8, .pause = 3600};

@@ -1,6 +1,6 @@
-/* test_ctl_verify.c: analyticsctl verify and rebuild as an operator runs them: exit statuses, words, JSON, progress on
- * a terminal, Ctrl-C and kill -9 at any moment, beside a writer. What must be said is worked out in plain SQL from the
- * raw logs; whether the rollups are right is asked of tests/support/recount.c.
+/* test_ctl_verify.c: analyticsctl verify and rebuild as an operator runs them: exit statuses, messages, JSON, progress
+ * on a terminal, Ctrl-C and kill -9 at any moment, while a writer runs. Expected messages are made in plain SQL from
+ * the raw logs; tests/support/recount.c shows whether the rollups are right.
  *
  * Seen to fail:
  *   verify without a read transaction -> "status 1: traffic_hour, hour from …: should not be there"
@@ -60,7 +60,7 @@ static int64_t recount(void)
     return differences;
 }
 
-/* Of 2024, so that all of it is over: analyticsctl looks at the clock. */
+/* In 2024, so that all periods are over: analyticsctl uses the clock. */
 #define BEGIN INT64_C(1704067200)
 
 static void write_batches(int logs, int pause, int batches)
@@ -98,7 +98,7 @@ START_TEST(all_is_well)
 }
 END_TEST
 
-/* The row of an order in the middle. Figures and names from the raw logs. */
+/* A row of an order in the middle of the table. The expected figures come from the raw logs. */
 #define DAY "(SELECT bucket FROM traffic_day WHERE order_id > 0 ORDER BY 1 LIMIT 1 OFFSET 6)"
 #define OF_DAY(what)                                                                                                   \
     "(SELECT " what " FROM traffic_day WHERE order_id > 0 AND bucket = " DAY " ORDER BY user_id, order_id LIMIT 1)"
@@ -179,7 +179,7 @@ START_TEST(lost_logs_in_words)
 }
 END_TEST
 
-/* A domain may hold what acts on a terminal, in a file that somebody else made. */
+/* In a file that another program made, a domain may have control characters for a terminal. */
 START_TEST(names_do_not_act_on_the_terminal)
 {
     make_some();
@@ -348,13 +348,13 @@ END_TEST
 
 /* ---- a terminal, and signals ---- */
 
-/* So much work that it can be met in the middle. */
+/* So much work that a signal comes in the middle of it. */
 static void make_much(void)
 {
     write_batches(150, 3600, 100);
 }
 
-/* What comes first on the terminal; then the work is under way. */
+/* Waits for the first output on the terminal, which shows that the work has begun. */
 static void wait_for_progress(const struct ctl_run *run, char *text, size_t size)
 {
     ssize_t n = read(run->terminal, text, size - 1);
@@ -384,8 +384,8 @@ START_TEST(progress_on_a_terminal)
     ck_assert_int_eq(ctl_run_finish(&run), 0);
     ck_has(text, steps[_i]);
     ck_has(text, " %");
-    ck_assert_ptr_null(strchr(text, '\n'));                         /* one line, again and again … */
-    ck_assert_ptr_eq(strrchr(text, '\r'), text + strlen(text) - 1); /* … and blank in the end */
+    ck_assert_ptr_null(strchr(text, '\n'));                         /* one line that is written again and again … */
+    ck_assert_ptr_eq(strrchr(text, '\r'), text + strlen(text) - 1); /* … and is blank at the end */
 }
 END_TEST
 
@@ -423,7 +423,8 @@ static int kills(void)
     return rounds(20, 5, 100);
 }
 
-/* Killed after one part of the time it takes, two parts, three …: sound each time. */
+/* A rebuild is killed after one part of the time that it takes, after two parts, three …: the rollups are right each
+ * time. */
 START_TEST(killed_at_any_moment)
 {
     int unfinished = 0;

@@ -1,8 +1,8 @@
 /* test_delete.c: what is deleted is gone from logs, rollups, totals and names, and nothing else is. Two stores get the
- * same random batches. In one, logs are deleted by lib/store/sqlite/care/delete.c, again and again, with more batches
- * and upkeep in between; in the other, by the same conditions in plain SQL, from raw_log alone. What is left of that
- * one says what every table of the first one must hold. Where the first keeps no logs, but sums of them, the other
- * keeps all.
+ * same random batches. In one, lib/store/sqlite/care/delete.c deletes logs, again and again, with more batches and
+ * upkeep in between. In the other (the twin), plain SQL deletes by the same conditions, from raw_log only; what is left
+ * there says what every table of the first store must hold. Where the first has pruned its logs and keeps only sums,
+ * the twin keeps all logs.
  *
  * Planted to see it fail: no note for readers ("readers are not told"), hours that stay closed after the newest log
  * ("hours are closed before …, but there are no logs"), 16 days not packed again ("273 differences"), (order, user)
@@ -44,7 +44,7 @@ static void tear_down(void)
     ledger_remove_folder(twin);
 }
 
-/* The first store, the other one attached as `twin`. */
+/* The first store, with the other one attached as `twin`. */
 static sqlite3 *open_both(void)
 {
     char sql[160];
@@ -67,7 +67,7 @@ static int64_t ask(const char *sql)
 
 /* ---- random logs ---- */
 
-/* The name of that number; 0: the empty one. */
+/* The name with this number; 0: the empty name. */
 static uint32_t intern_numbered(struct batch *batch, const char *prefix, int64_t number)
 {
     char text[32] = "";
@@ -76,7 +76,7 @@ static uint32_t intern_numbered(struct batch *batch, const char *prefix, int64_t
     return intern(batch, text);
 }
 
-/* Days go by from step to step; one log in five is of any day before. */
+/* The days advance from step to step; one log in five belongs to any earlier day. */
 #define STEPS 40
 
 static struct log_record random_log(int step)
@@ -124,7 +124,7 @@ static void upkeep(struct store_writer *writer, int64_t slices)
         ck_assert_msg(store_maintain(writer, LATE, LATE, &more, &fault) == OK, "%s", fault.detail);
 }
 
-/* Days are closed in the middle of it all, or half. */
+/* Some days are closed meanwhile, and some are half closed. */
 static void write_steps(int first, int end, const struct store_retention *retention)
 {
     struct store_writer *writers[] = {open_writer(folder), open_writer(twin)};
@@ -149,9 +149,9 @@ static void write_steps(int first, int end, const struct store_retention *retent
 struct question {
     struct sqlite_delete_options options;
     char domain[16], worker[16];
-    char where[512]; /* the same in SQL, of a log with its names */
+    char where[512]; /* the same condition in SQL, on a log with its names */
     bool by_user_only;
-    bool by_coarse; /* what sums of days know */
+    bool by_coarse; /* only by what sums of days know */
 };
 
 static void narrow(struct question *question, const char *before, int64_t value, const char *after)
@@ -227,14 +227,15 @@ static void random_question(struct question *question)
         narrow_span(question);
 }
 
-/* ---- and the same in SQL ---- */
+/* ---- the same delete in SQL ---- */
 
 static const char log_of_twin[] =
     "CREATE TEMP VIEW IF NOT EXISTS log_of_twin AS SELECT r.quarter * 900 + second AS ts, quarter, user_id, order_id,"
     " batch_id, line, r.domain AS domain_id, d.text AS domain, w.text AS worker FROM twin.raw_log AS r"
     " JOIN twin.name AS d ON d.id = r.domain JOIN twin.name AS w ON w.id = r.worker";
 
-/* A log of which the first store has only sums goes where whole days of these know enough of it. */
+/* A log of which the first store has only sums is deleted if the delete covers its whole day, and the sums of days know
+ * all that the delete asks for. */
 static void delete_in_sql(const struct question *question)
 {
     char sql[1600];
@@ -254,7 +255,7 @@ static void delete_in_sql(const struct question *question)
     sqlite3_close(db);
 }
 
-/* What is left of the twin, as a temporary table that hides raw_log, with the names' ids of the first store. */
+/* The logs that are left in the twin, as a temporary table that hides raw_log, with the name ids of the first store. */
 static void make_again(sqlite3 *db)
 {
     plain_run(db, "DROP TABLE IF EXISTS temp.raw_log");
@@ -278,7 +279,7 @@ static const char *const nothing[] = {
      " - (SELECT count(*) FROM stored)"),
 };
 
-/* Of logs that are gone, sums have the domain and the error, and by the day of everyone all others. */
+/* The names that are still needed. Sums have the domain and the error of logs that are pruned, value_day the others. */
 #define NEEDED                                                                                                         \
     "SELECT 0 UNION SELECT domain FROM temp.raw_log UNION SELECT error FROM temp.raw_log"                              \
     " UNION SELECT worker FROM stored UNION SELECT peer FROM stored UNION SELECT protocol FROM "                       \
@@ -305,11 +306,11 @@ static void check_store(const char *about, bool just_deleted)
     sqlite3_close(db);
 }
 
-/* ---- a reader that was there before ---- */
+/* ---- a reader that is older than the delete ---- */
 
 static struct store_reader *reader;
 
-/* What it keeps of closed hours is not what they hold now. */
+/* Such a reader must read closed hours again, instead of the sums that it has kept of them. */
 static void check_reader(const char *about)
 {
     struct report_filter filter = {.from = BEGIN - WHEN_DAY, .to = BEGIN + 2 * DAYS * INT64_C(86400)};
@@ -334,7 +335,7 @@ static int64_t changes(void)
     return ask("SELECT changes FROM main.closing");
 }
 
-/* Plan and deed say the same; readers are told. */
+/* The plan and the delete report the same, and readers are told of the change. */
 static void delete_and_check(const struct question *question, const char *about)
 {
     struct sqlite_deleted plan, deleted;
@@ -359,7 +360,7 @@ static void delete_and_check(const struct question *question, const char *about)
     verify_clean(folder, 0, about);
 }
 
-/* A key that came before is a replay, though its logs are gone. */
+/* A batch whose logs were deleted is still a replay under its key. */
 static void check_replay(int64_t seeded)
 {
     struct store_writer *writer = open_writer(folder);
@@ -397,7 +398,7 @@ static int count_traces(const char *text)
     return traces;
 }
 
-/* Users 1 to 20 go to domains of their own, in random order, so that names are put in between others. */
+/* Users 1 to 20 visit domains of their own, in random order, so that names are inserted between others. */
 static void write_visits(struct store_writer *writer, int round)
 {
     struct batch batch;
@@ -438,8 +439,6 @@ START_TEST(no_byte_of_an_erased_name_is_left)
 }
 END_TEST
 
-/* ---- random deletes ---- */
-
 /* ---- keys ---- */
 
 /* Batch 1 has a second to itself, 2 and 3 share one. */
@@ -461,7 +460,7 @@ static bool write_with_key(const char *key, int64_t now)
 static const struct {
     struct sqlite_delete_options options;
     int64_t keys_left;
-    bool is_replay[3]; /* what was deleted, when it comes again */
+    bool is_replay[3]; /* is each of the three batches a replay when it is sent again? */
 } key_rows[] = {
     {{.first_batch = 1, .last_batch = 1}, 0, {true, true, true}},
     {{.first_batch = 1, .last_batch = 1, .forget_keys = true}, 0, {false, true, true}},

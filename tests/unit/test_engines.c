@@ -1,6 +1,6 @@
-/* test_engines.c: two engines behind store.h: SQLite, and one that counts every report anew from all logs.
+/* test_engines.c: compares two engines of store.h: SQLite, and one that counts every report from all logs.
  *
- * Planted, and found: the two parts of a day that a zone's midnight cuts, changed for each other in chart.c. */
+ * Planted, and found: in chart.c, the two parts of a day that a zone's midnight cuts, exchanged. */
 #include "store/sqlite/sqlite.h"
 #include "support/runner.h"
 #include "support/two_engines.h"

@@ -1,5 +1,5 @@
-/* test_etag.c: entity tags: the header that asks with them, by the grammar of RFC 9110, 8.8.3 and 13.1.2; what a tag
- * depends on; and when a report's tag changes as logs come. */
+/* test_etag.c: entity tags: the header If-None-Match, by the grammar of RFC 9110, 8.8.3 and 13.1.2; what a tag depends
+ * on; and when the tag of a report changes as logs come. */
 #include "http/etag.h"
 #include "endpoint/routes.h"
 #include "store/sqlite/care/care.h"
@@ -39,7 +39,7 @@ static const struct {
     {"W/\"x\" , W/" TAG, true},
     {",, ," TAG ",,", true},
     {"\"\", " TAG, true},
-    {"\"a,b\", " TAG, true}, /* commas may stand in a tag */
+    {"\"a,b\", " TAG, true}, /* a tag may have commas */
     {"\"\xc3\xa9\", " TAG, true},
     {"\"x\"", false},
     {"abc", false},
@@ -58,7 +58,7 @@ static const struct {
     {"**", false},
     {"\"*\"", false},
     {"\"x\" " TAG, false},
-    {"x, " TAG, false}, /* no list of tags: names nothing */
+    {"x, " TAG, false}, /* not a list of tags, so it matches nothing */
     {"\"a b\", " TAG, false},
     {"\"a\x7f\", " TAG, false},
     {TAG "x", false},
@@ -104,7 +104,7 @@ START_TEST(every_input_counts)
     char again[ETAG_BYTES];
     struct fault fault;
     ck_assert_int_eq(zone_load(slice_of("Europe/Kyiv"), &kyiv, &fault), OK);
-    chisinau = kyiv; /* as if it had other rules for the future alone */
+    chisinau = kyiv; /* as if only its rules for the future were different */
     chisinau.rule.end.second += 3600;
     for (int i = 0; i < ROWS(inputs); i++) {
         make(i, tags[i]);
@@ -122,7 +122,7 @@ END_TEST
 
 static struct store_place place;
 static struct store_writer
-    *writer; /* opened when first needed: it begins a new log, which nobody may be reading then */
+    *writer; /* opened when first needed: it restarts the write-ahead log, for which there must be no reader */
 static struct service service;
 static struct response response;
 
@@ -205,7 +205,7 @@ static const char *header(const char *name)
     return "";
 }
 
-/* Asks with this tag ("": none) as user 1; the answer's tag. */
+/* Asks with this tag ("": none) as user 1. Returns the tag of the answer. */
 static const char *ask(const char *query, const char *etag)
 {
     static char tags[8][ETAG_BYTES];
@@ -257,7 +257,7 @@ START_TEST(not_modified)
 }
 END_TEST
 
-/* What is refused is refused, whatever the client has. */
+/* A refused request gets its error, whatever tag it has. */
 START_TEST(errors_have_no_tag)
 {
     ck_assert_str_eq(ask(NOON, "*"), "");
@@ -276,7 +276,7 @@ START_TEST(open_hours_change_with_every_batch)
     add(MAR_15, 1);
     const char *tag = ask(NOON, "");
     add(MAR_15 + 40 * 3600, 5);
-    const char *next = ask(NOON, tag); /* the same answer, but nobody knows without a look */
+    const char *next = ask(NOON, tag); /* the same answer, but only reading the logs would show it */
     ck_assert_str_ne(next, tag);
     ck_assert_int_eq(response.status, 200);
     ask(NOON, next);
@@ -296,7 +296,7 @@ START_TEST(closed_hours_change_with_late_logs_alone)
     ask(TWO_DAYS, two_days);
     ck_assert_int_eq(response.status, 200);
     ck_assert(says("\"total_count\":\"12\""));
-    upkeep(); /* hours that are closed say what they said */
+    upkeep(); /* closing hours does not change their answers */
     ask(NOON, noon);
     ck_assert_int_eq(response.status, 304);
     add(MAR_15 + 120, 11); /* late */
@@ -318,7 +318,7 @@ static void delete_until(int64_t to)
     ck_assert_int_eq(sqlite_delete(folder, &options, MAR_15, &(struct watch){0}, &deleted, &fault), OK);
 }
 
-/* Closed or open: both answers are other ones. */
+/* Answers from closed and from open hours both change. */
 START_TEST(hours_change_with_deleted_logs)
 {
     add(MAR_15 + 60, 3);
@@ -337,7 +337,7 @@ START_TEST(hours_change_with_deleted_logs)
 }
 END_TEST
 
-/* The last closed hour ends at 15:00: a second more is open. */
+/* The last closed hour ends at 15:00: a range that is one second longer is open. */
 START_TEST(closed_is_to_the_second)
 {
     add(MAR_15 + 14 * 3600 + 60, 3);
@@ -354,7 +354,7 @@ START_TEST(closed_is_to_the_second)
 }
 END_TEST
 
-/* A database made anew has the same numbers of batches and changes. */
+/* A new database can have the same numbers of batches and changes as an old one. */
 START_TEST(another_file_has_other_tags)
 {
     add(MAR_15, 1);
@@ -372,7 +372,7 @@ START_TEST(another_file_has_other_tags)
 }
 END_TEST
 
-static char zones[64]; /* a folder of our own, beside the system's */
+static char zones[64]; /* a folder of time zones, in place of the system's */
 
 static void install(const char *zone)
 {
@@ -381,7 +381,7 @@ static void install(const char *zone)
     ck_assert_int_eq(system(command), 0);
 }
 
-/* A government decides, tzdata is upgraded: no restart, and nobody is told that nothing changed. */
+/* tzdata is upgraded, and a zone has new rules: without a restart, the tag is another one. */
 START_TEST(new_rules_have_other_tags)
 {
     temporary_folder(zones);
@@ -412,7 +412,7 @@ static int64_t count_now(struct store_reader *reader)
     return count;
 }
 
-/* What comes between the tag and the report is not in the report. */
+/* Logs that come between the tag and the report are not in the report. */
 START_TEST(a_tag_and_its_report_are_of_one_moment)
 {
     struct report_filter filter = {.from = MAR_15, .to = MAR_15 + 86400};
@@ -436,7 +436,8 @@ START_TEST(a_tag_and_its_report_are_of_one_moment)
 }
 END_TEST
 
-/* Nothing is held once the answer is made: the write-ahead log would grow, and a writer that starts would wait. */
+/* No read transaction is open once the answer is made: the write-ahead log would grow, and a starting writer would
+ * wait. */
 START_TEST(an_answer_lets_go)
 {
     add(MAR_15, 1);
@@ -455,7 +456,7 @@ START_TEST(an_answer_lets_go)
 }
 END_TEST
 
-/* What every engine does. */
+/* Tests that every engine passes. */
 static TCase *add_reports(Suite *suite, const char *behind, void (*begin)(void), void (*end)(void))
 {
     TCase *tcase = suite_case(suite, behind);

@@ -1,5 +1,5 @@
-/* test_fcgi.c: fcgi.c over a real socket, spoken to byte by byte by a client that is not libfcgi. The server runs in a
- * process of its own with a handler that tells what it was given. */
+/* test_fcgi.c: fcgi.c on a real socket, with a client that writes FastCGI byte by byte, without libfcgi. The server
+ * runs in a process of its own, with a handler that answers with what it got. */
 #include "http/fcgi.h"
 #include "support/runner.h"
 
@@ -44,7 +44,8 @@ static void tell_in_pieces(const struct request *request, struct response *respo
         response_error(response, request, &fault);
 }
 
-/* Answers "<route> <role> <bytes of body>"; -1 for a broken body. /unread does not look at it, /slow takes 600 ms. */
+/* Answers "<route> <role> <bytes of body>"; -1 for a broken body. /unread does not read the body, /slow takes 600 ms.
+ * */
 static void tell(void *ctx, const struct request *request, struct response *response)
 {
     char piece[1000];
@@ -77,7 +78,7 @@ static int listen_unix(void)
     return fd;
 }
 
-/* What the program would exit with. */
+/* Runs the server. Returns the exit status of the program. */
 static int serve_on(int fd)
 {
     struct fault fault = {0};
@@ -87,8 +88,8 @@ static int serve_on(int fd)
     return fcgi_serve(tell, NULL, THREADS, &fault) == OK ? 0 : 1;
 }
 
-/* The server may be told to stop before it has begun to wait for that, and then check's own handler, which it inherits,
- * would stop the whole group. */
+/* Signals are blocked at first: one that comes before the server handles it would run libcheck's handler, which the
+ * child inherits, and which stops the whole group. */
 static pid_t fork_deaf(void)
 {
     sigset_t all, before;
@@ -116,7 +117,7 @@ static void set_up(void)
     (void)close(fd);
 }
 
-/* The server's exit status, once it has been told to stop. */
+/* Stops the server with this signal. Returns its exit status. */
 static int stop_server(int signal_number)
 {
     int status = -1;
@@ -246,8 +247,8 @@ static void check_answer(int fd, const char *head_start, const char *body)
     buf_release(&text);
 }
 
-/* The connection comes last: the program waits two seconds for what begins a request, and under valgrind a large body
- * takes as long to make. */
+/* Connects last: the program waits two seconds for the beginning of a request, and under valgrind a large body takes as
+ * long to make. */
 static int ask(const char *route, size_t body_len)
 {
     struct buf out;
@@ -328,7 +329,7 @@ START_TEST(body_cut_short)
 }
 END_TEST
 
-/* libfcgi would take the unread rest of a body for the next request of a kept connection: one request, one answer. */
+/* On a kept connection, libfcgi would take the unread rest of a body for the next request. There must be one answer. */
 START_TEST(forged_second_request)
 {
     struct buf inner, out;
@@ -365,7 +366,7 @@ START_TEST(role_given_twice)
 }
 END_TEST
 
-/* An authorizer or a filter is not what we are: the connection ends without an answer. */
+/* For another role (authorizer, filter), the connection ends without an answer. */
 START_TEST(other_fastcgi_roles)
 {
     struct buf out, text;
@@ -403,7 +404,7 @@ END_TEST
 
 /* ---- start and stop ---- */
 
-/* What process managers send; multiwatch sends SIGUSR1 unless told otherwise. */
+/* The signals of process managers; multiwatch sends SIGUSR1 by default. */
 static const int stop_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
 
 /* A stop while a request is under way: it is answered, then the program ends with 0. */
@@ -426,7 +427,7 @@ END_TEST
 
 #define POOL 4
 
-/* As systemd does it now and then: the flag belongs to the socket, not to the process that has set it. */
+/* Clears O_NONBLOCK again and again, as systemd does at times: the flag belongs to the socket, not to a process. */
 static pid_t fork_clearer(int fd)
 {
     pid_t pid = fork();
@@ -440,8 +441,8 @@ static pid_t fork_clearer(int fd)
     }
 }
 
-/* A pool on one socket that another process makes blocking all the time: each of them stops. Without SO_RCVTIMEO on the
- * socket the threads that come too late stay in accept, and the test times out. */
+/* A pool on one socket that another process makes blocking again and again: each of its processes stops. Without
+ * SO_RCVTIMEO on the socket, some threads stay in accept, and the test times out. */
 START_TEST(stops_on_a_socket_made_blocking)
 {
     pid_t pool[POOL];
@@ -482,8 +483,8 @@ static void check_pieces(const char *route, int expected_ends, const char *expec
     buf_release(&text);
 }
 
-/* What is sent in pieces has no length in its head. One that fails in the middle does not end as a request does, so
- * that nobody takes it for the whole. */
+/* An answer in pieces has no length in its head. If it fails in the middle, the record that ends a request is not sent,
+ * so that nobody takes it for whole. */
 START_TEST(answers_in_pieces)
 {
     check_pieces("/pieces", 1, "Status: 200 OK\r\nContent-Type: text/plain\r\n\r\none, two");
@@ -504,7 +505,7 @@ static int start_with(int fd)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* FCGI_GET_VALUES from a network peer smashes libfcgi's stack: Unix sockets only. */
+/* FCGI_GET_VALUES overwrites libfcgi's stack, so network peers must not reach it: Unix sockets only. */
 START_TEST(starts_on_unix_sockets_only)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};

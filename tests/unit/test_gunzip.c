@@ -10,7 +10,7 @@
 
 #define LIMIT 1000u
 
-/* Where the data comes out. */
+/* Takes the inflated data. */
 struct sink {
     char *data; /* NULL: only count */
     size_t len;
@@ -93,7 +93,7 @@ START_TEST(stored_by_hand)
 }
 END_TEST
 
-/* One byte of it changed at a time: what it may be answered. */
+/* One byte of it is changed at a time. */
 static const struct {
     size_t at;
     unsigned char byte;
@@ -244,8 +244,8 @@ START_TEST(many_members)
 }
 END_TEST
 
-/* What comes out is handed on before the checksum behind it is judged, however the stream is cut: who reads it says the
- * same of it each time. */
+/* Inflated data go to the sink before the checksum behind them is known, however the stream is cut: so the sink's error
+ * is the same each time. */
 START_TEST(sink_refuses_before_checksum)
 {
     unsigned char gzip[sizeof by_hand];

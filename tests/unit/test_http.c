@@ -48,7 +48,7 @@ static const struct {
     enum role role;
     int64_t user_id;
     const char *caller;
-    const char *distrust; /* NULL: nothing is wrong */
+    const char *distrust; /* NULL: no fault */
 } identities[] = {
     {{NULL}, ROLE_NONE, 0, "", NULL},
     {{"ANALYTICS_ROLE="}, ROLE_NONE, 0, "", NULL},
@@ -113,7 +113,7 @@ START_TEST(reads_identity)
 }
 END_TEST
 
-/* Whoever says who it is in a way that can't be understood is not taken for somebody else. */
+/* If the web server's identity of a caller is not understood, a key does not replace it. */
 START_TEST(distrust_hides_the_key)
 {
     const char *env[10] = {"ANALYTICS_API_KEY=a"};
@@ -177,7 +177,7 @@ START_TEST(reads_all)
 }
 END_TEST
 
-/* nginx 1.22 hands on each of two equal headers. */
+/* nginx 1.22 passes on both of two equal headers. */
 START_TEST(headers_given_twice_suit_nobody)
 {
     const char *env[] = {"HTTP_IDEMPOTENCY_KEY=a",
@@ -338,7 +338,7 @@ START_TEST(unknown_paths)
 }
 END_TEST
 
-/* What is wrong with the server's word is answered, and logged with the request; what is open to all stays open. */
+/* A fault in the web server's identity is in the answer and in the log. Routes that are open to all stay open. */
 START_TEST(distrust_is_told)
 {
     const char *env[] = {"DOCUMENT_URI=/analytics/traffic", "ANALYTICS_ROLE=Admin", "ANALYTICS_API_KEY=a", NULL};
@@ -362,7 +362,7 @@ static bool may(enum role role, enum right right)
     return (role == ROLE_WORKER && right == RIGHT_INGEST) || (role == ROLE_USER && right == RIGHT_READ);
 }
 
-/* The role first, then the right, then the method. */
+/* The gates check the role first, then the right, then the method. */
 static void check_gates(const struct route *route, enum http_method method, enum role role)
 {
     bool post = route->methods == METHODS_POST;
@@ -383,8 +383,7 @@ static void check_gates(const struct route *route, enum http_method method, enum
         ck_assert_str_eq(header("Allow"), post ? "POST" : "GET, HEAD");
     } else {
         ck_assert_int_ne(response.status, 405);
-        if (route->right !=
-            RIGHT_SHARE) /* refused here by itself: where the web server says who asks, there are no keys */
+        if (route->right != RIGHT_SHARE) /* always refused here: the web server says who asks, so there is no key */
             ck_assert_int_ne(response.status, 403);
     }
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# test_import.sh: analyticsctl import, export and demo on files. What must be stored is made by awk beside the files, in a
-# form of its own, and compared with the rows of the database as support/parts.py prints them.
+# test_import.sh: analyticsctl import, export and demo on files. awk makes the logs in a form of their own, and from
+# this the files and the rows that must be stored, which are compared with those that support/parts.py prints.
 #
 # Planted to see it fail, and found: blank lines that are not counted; pages of an export that begin with the last log of
 # the page before; fractions of a second that are cut off; the part before a bad record stored at once; a demo that does
@@ -22,7 +22,7 @@ cd "$WORK"
 
 # ---- logs in a form of their own: a line each, members in the order of the API, tabs between them; ~ is a line feed
 
-make_logs() { # COUNT: believable and odd
+make_logs() { # COUNT: ordinary logs and odd ones
     awk -v n="$1" 'BEGIN {
         OFS = "\t"
         split("plain.example|a,b|\"quoted\"|it~breaks|back\\slash|\303\251t\303\251|\360\237\230\200| |=1+1", text, "|")
@@ -63,7 +63,7 @@ as_bodies() { # LOGS: that many in each body
         END { print NR ? "]}" : "{\"logs\": []}" }'
 }
 
-expected() { # the same as the database shows it
+expected() { # the rows that the database must have
     awk -F '\t' '
         function hex(ip, part) {
             if (ip ~ /:/) { sub(/.*:/, "", ip); return "20010DB80000000000000000000000" sprintf("%02s", "0" ip) }
@@ -98,12 +98,12 @@ says() { # FILE REGEX
     verdict "  $1 says $2" "$(grep -Eq -e "$2" "$1" || cat "$1")"
 }
 
-holds() { # WHAT DIR LOGS: the database has these logs, each as often as it stands there, and its sums are right
+holds() { # WHAT DIR LOGS: the database has these logs, each as often as LOGS has it, and its sums are right
     verdict "$1: the rows" "$(stored "$2" | diff - <(expected <"$3") | head -n 5)"
     verdict "$1: verify" "$("$CTL" --data "$2" verify 2>&1 | grep -v '^All is well' || true)"
 }
 
-# ---- every format, and each finds what another stored
+# ---- every format; an import in one format finds the logs that another has stored
 
 make_logs 12345 >logs
 as_csv <logs >a.csv
@@ -131,7 +131,7 @@ run 0 --data data import --format csv - --json <a.csv.gz
 verdict '  as JSON' "$(diff out <(echo '{"ok":true,"stored":0,"already":12345,"skipped":0,"files":[{"file":"-","stored":0,"already":12345,"skipped":0}]}'))"
 holds 'all of them' data logs
 
-# ---- a file that grows, in whatever pieces, and an older copy of it; equal parts of one file are not the same
+# ---- a file that grows, in any pieces, and an older copy of it; equal parts within one file all count
 
 new data
 for count in 1 2 4999 5000 5001 7000 12344 12345 7000 12345; do
@@ -154,9 +154,9 @@ run 0 --data data import empty.csv empty.ndjson empty.json blank.csv header.csv 
 verdict '  no logs' "$(grep -v ': 0 logs stored, 0 were' out || true)"
 holds 'after files without logs' data thrice
 
-# ---- pieces of one source, in whatever files
+# ---- pieces of one source, in any files
 
-# COUNT FIRST: lines of a proxy from line FIRST on, seven in a second, of which some are equal.
+# proxy COUNT FIRST: lines of a proxy from line FIRST on, seven in a second, of which some are equal.
 proxy() {
     awk -v n="$1" -v first="$2" 'BEGIN {
         for (i = first; i < first + n; i++) {
@@ -195,7 +195,7 @@ cat day1 day2 day3 | sort -R >mixed && run 0 --data data import --format ndjson 
 says out ': 0 logs stored, 20003 were'
 count_logs 'the later days first, and all of them in disorder' data 20003
 
-# A file that ends, and the next one that begins, within a second: are equal logs the same ones?
+# One file ends, and the next one begins, within the same second: it is unclear whether equal logs are the same logs.
 for overlap in count skip; do
     new data
     run 0 --data data import --format ndjson day1
@@ -213,7 +213,7 @@ run 0 --data data import --format ndjson day1
 cat day1 day2 | run 0 --data data import --format ndjson -
 count_logs 'the two together leave no doubt' data 14003
 
-# Seconds that are whole on both sides, and differ: another program's.
+# Whole seconds that differ from those that are stored: the logs of another program.
 new data
 sed 's/a\.example/b.example/' day1 >half && awk 'NR % 2' day1 >>half && sort -s -t '"' -k 4,4 half >node2
 run 0 --data data import --format ndjson day1
@@ -226,7 +226,7 @@ run 0 --data data import --format ndjson --source 'node 2' node2
 says out ': 0 logs stored'
 count_logs 'sources' data $((7001 + 7001 + 3501 + 7001))
 
-# More logs of one second than a batch has: different ones, and equal ones.
+# More logs of one second than a batch may have: different ones, and equal ones.
 new data
 awk 'BEGIN { print "ts,user_id,order_id,domain,count"; for (i = 0; i < 60000; i++) print "2026-03-15,1,1,d" (i % 2 ? i : 0) ".example,1" }' >second.csv
 run 0 --data data import second.csv
@@ -239,7 +239,7 @@ says out ': 0 logs stored, 40000 were'
 says out ': 60000 logs stored, 60000 were'
 count_logs 'a large second' data 120000
 
-# What is deleted stays known; so it does in a backup.
+# Imported logs stay known after they are pruned, and in a backup.
 new data
 run 0 --data data import --format ndjson day1
 echo '{"ts":"2026-04-20","user_id":1,"order_id":1,"domain":"a.example","count":1}' >late.ndjson
@@ -257,7 +257,7 @@ sqlite3 again/analytics.db "DELETE FROM import_log WHERE second = unixepoch('202
 run 1 --data again verify
 says out '1 imported logs of 2026-04-20 00:00:00 .* are not known'
 
-# ---- what is no log, and what is no file
+# ---- bad records, and files that cannot be read
 
 good='{"ts": "2026-03-15 10:15:00", "user_id": 1, "order_id": 3, "domain": "a.example", "count": 1}'
 names=ts,user_id,order_id,domain,count
@@ -329,7 +329,7 @@ run 1 --data . import a.csv
 says err 'there is no \./analytics\.db; analyticsctl init makes it'
 verdict '  which it does not make' "$([ ! -e analytics.db ] || echo 'it does')"
 
-# Nothing of a file with a bad record is stored, until it is mended.
+# Nothing of a file with a bad record is stored until the record is mended.
 new data
 sed '12000s/"user_id": /&-/' a.ndjson >bad.ndjson
 run 1 --data data import bad.ndjson
@@ -356,7 +356,7 @@ says err "colour\.csv: line 1: no log has a column 'colour'; --ignore-unknown ig
 run 0 --data data import --ignore-unknown colour.csv
 says out "^Ignored: 'colour', which no log has, in 12220 records\.$"
 
-# One rule for every format: what no log has is refused, or ignored and counted by name.
+# One rule for every format: an unknown member is refused, or with --ignore-unknown ignored and counted.
 new data
 head -n 4 a.ndjson | sed -e '2s/"bytes_sent"/"bytesSent"/' -e '3s/{/{"a\\tb": [1], "colour": null, /' -e '4s/{/{"colour": {}, /' >odd.ndjson
 { echo '{"logs": ['; paste -sd, odd.ndjson; echo ']}'; } >odd.json
@@ -375,7 +375,7 @@ done
 run 0 --data data import --skip-bad odd.ndjson
 says out '3 bad records skipped'
 
-# Beyond what can be counted.
+# A total would pass 2^63.
 new data
 awk -v row="$row" -v names="$names" 'BEGIN { print names; for (i = 0; i < 6000; i++) { r = row; sub(/1$/, "9007199254740991", r); print r } }' >much.csv
 run 1 --data data import much.csv
@@ -394,7 +394,7 @@ for rounds in {1..40}; do
 done
 verdict 'an import that was killed comes to its end' "$([ "$status" -eq 0 ] || cat out)"
 verdict '  was killed' "$([ "$rounds" -gt 2 ] || echo "only $((rounds - 1)) times")"
-# What files have in common is stored once.
+# Logs that two files have in common are stored once.
 holds 'killed and run again' data twice
 
 new data
@@ -415,7 +415,7 @@ says err 'stopped; what is said to be stored is'
 
 # ---- memory does not grow with the file
 
-memory() { # TIMES: so often a.ndjson, most of it bad and all texts new, on standard input; the most that was in memory, KiB
+memory() { # TIMES: imports a.ndjson so many times from a pipe, most of it bad and all texts new; peak memory, KiB
     new data
     rm -f pipe
     mkfifo pipe
@@ -511,13 +511,13 @@ run 1 --data demo/one demo
 says err 'demo/one has logs already'
 verdict 'demo: what was there is as it was' "$(stored demo/one | diff - <(stored demo/two) | head -n 3)"
 
-# A demo that fails leaves no half-made folder: it can be tried again as if it had not been.
+# A demo that fails leaves no half-made folder: it can be tried again.
 mkdir demo/empty
 for folder in demo/new demo/empty; do
     verdict "demo: $folder on a full disk" "$( (ulimit -f 2000 && "$CTL" --data "$folder" demo --logs 2000000) >out 2>err && echo 'is made')"
     says err '(disk|full|File too large|disk I/O error)'
 done
-left() { # FOLDER: what is left of it; root, who goes on as its owner, may leave it empty
+left() { # FOLDER: what is left of it; as root, the demo runs as the folder's owner and may leave it empty
     [ ! -d "$1" ] || [ "$(id -u)" = 0 ] || echo "$1"
     find "$1" -mindepth 1 2>/dev/null || true
 }

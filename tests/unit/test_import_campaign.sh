@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# test_import_campaign.sh: import_campaign.py with a few seeds, or with ANALYTICS_CAMPAIGNS=120 with so many.
+# test_import_campaign.sh: import_campaign.py with eight seeds, or with so many as ANALYTICS_CAMPAIGNS says.
 #
 # Planted to see it fail, and found: neighbours taken for the same logs ("missing {(1773570647, 1): 1}"); a temporary file
 # that a kill leaves behind.

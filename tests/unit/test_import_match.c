@@ -1,6 +1,6 @@
-/* test_import_match.c: one second of what is stored against the same second of what comes, as rows worked out by hand:
- * "a2:3" are three logs "a", with edges 2 (1: their piece may begin here, 2: it may end). And the keys that carry what
- * an import says of a batch.
+/* test_import_match.c: compares the stored logs of a second with the logs of the same second that an import brings, in
+ * rows worked out by hand: "a2:3" are three logs "a", with edges 2 (1: their piece may begin here, 2: it may end here).
+ * And the keys in which an import describes a batch.
  *
  * Planted to see it fail, and found: a neighbour that is taken for the same log; pieces that begin together taken for
  * neighbours; edges that stay when a piece goes on there; a base that is not subtracted; a second with logs of its own
@@ -26,26 +26,26 @@ static const struct {
     const char *now;
     int edges, flags;
     enum import_overlap overlap;
-    const char *stored; /* which of them are new; NULL: it can't be told */
+    const char *stored; /* which of them are new; NULL: it is unclear */
     const char *after;
 } rows[] = {
-    /* nothing known; nothing in common */
+    /* nothing is known, or nothing in common */
     {"", "a:1 b:2", WHOLE, 0, IMPORT_REFUSE, "a:1 b:2", "a0:1 b0:2"},
     {"a0:1", "b:1", WHOLE, 0, IMPORT_REFUSE, "b:1", "a0:1 b0:1"},
     {"a2:1", "b:1", FIRST, REPEATS, IMPORT_REFUSE, "b:1", "a2:1 b1:1"},
-    /* the same again, a part of it, what goes on, what had a hole */
+    /* the same again, a part of it, a continuation, a part that was missing */
     {"a0:1 b0:2", "a:1 b:2", WHOLE, 0, IMPORT_REFUSE, "", "a0:1 b0:2"},
     {"a0:1 b0:2", "b:2", FIRST, REPEATS, IMPORT_REFUSE, "", "a0:1 b0:2"},
     {"a2:1", "a:1 b:1", WHOLE, REPEATS, IMPORT_REFUSE, "b:1", "a0:1 b0:1"},
     {"a2:1", "a:2", WHOLE, REPEATS, IMPORT_REFUSE, "a:1", "a0:2"},
     {"a2:1", "a:3", LAST, REPEATS, IMPORT_REFUSE, "a:2", "a2:3"},
     {"a0:1 c0:1", "a:1 b:1 c:1", WHOLE, 0, IMPORT_REFUSE, "b:1", "a0:1 b0:1 c0:1"},
-    {"a2:1 x0:1", "a:1 b:1", WHOLE, 0, IMPORT_REFUSE, "b:1", "a0:1 b0:1 x0:1"}, /* x is another's */
+    {"a2:1 x0:1", "a:1 b:1", WHOLE, 0, IMPORT_REFUSE, "b:1", "a0:1 b0:1 x0:1"}, /* x is of another program */
     {"a3:2", "a:3", FIRST, REPEATS, IMPORT_REFUSE, "a:1", "a1:3"},              /* a small file that grew */
     {"a3:2", "a:2", ALONE, REPEATS, IMPORT_REFUSE, "", "a3:2"},
     {"a1:2", "a:2", FIRST, REPEATS, IMPORT_REFUSE, "", "a1:2"},
     {"a2:2", "a:2", LAST, REPEATS, IMPORT_REFUSE, "", "a2:2"},
-    /* neighbours, or the same? */
+    /* other logs of the same second, or the same logs? */
     {"a2:1", "a:1", FIRST, 0, IMPORT_REFUSE, "", "a0:1"},
     {"a2:1", "a:1", FIRST, REPEATS, IMPORT_REFUSE, NULL, ""},
     {"a2:1", "a:2", FIRST, 0, IMPORT_REFUSE, NULL, ""},
@@ -54,13 +54,13 @@ static const struct {
     {"a2:1", "a:1", ALONE, REPEATS, IMPORT_REFUSE, NULL, ""},
     {"a2:1", "a:2", FIRST, 0, IMPORT_SKIP, "a:1", "a0:1 a1:1"},
     {"a2:1", "a:2", FIRST, 0, IMPORT_COUNT, "a:2", "a2:1 a1:2"},
-    {"a1:2 a2:1", "a:2", FIRST, REPEATS, IMPORT_REFUSE, "", "a1:2 a2:1"}, /* after that, the same again */
+    {"a1:2 a2:1", "a:2", FIRST, REPEATS, IMPORT_REFUSE, "", "a1:2 a2:1"}, /* then the same again */
     {"a1:2 a2:1", "a:1", LAST, REPEATS, IMPORT_REFUSE, "", "a1:2 a2:1"},
     {"a1:2 a2:1", "a:3", WHOLE, REPEATS, IMPORT_REFUSE, "", "a0:3"}, /* and both together */
     {"a1:2 a2:1", "a:3", FIRST, REPEATS, IMPORT_REFUSE, NULL, ""},
     {"a1:2 a2:1", "a:3", FIRST, REPEATS, IMPORT_COUNT, "a:1", "a1:3 a2:1"},
     {"a2:1 b0:1", "a:1 b:1", FIRST, 0, IMPORT_REFUSE, "", "a0:1 b0:1"},
-    /* logs of their own on both sides */
+    /* both sides have logs that the other has not */
     {"a0:1 b0:1", "a:1 c:1", WHOLE, 0, IMPORT_REFUSE, NULL, ""},
     {"a0:1 b0:1", "a:1 c:1", FIRST, 0, IMPORT_REFUSE, NULL, ""},
     {"a0:2", "a:1 c:1", WHOLE, 0, IMPORT_REFUSE, NULL, ""},
@@ -148,7 +148,7 @@ START_TEST(a_second_is_decided)
 }
 END_TEST
 
-/* One log a million times, in parts of 400,000: each part knows what came before it, and no more. */
+/* One log a million times, in parts of 400,000: each part counts on from the parts before it. */
 START_TEST(parts_of_one_hash_add_up)
 {
     static const struct {

@@ -1,5 +1,5 @@
-/* test_ingest.c: the ingest endpoint through plain requests, with a real writer, behind two engines: SQLite in a folder
- * of its own, and the one that keeps all logs in memory. */
+/* test_ingest.c: the ingest endpoint through plain requests, with a real writer and two engines: SQLite in a folder of
+ * its own, and the one that keeps all logs in memory. */
 #include "endpoint/routes.h"
 #include "service/writer.h"
 #include "support/exchanges.h"
@@ -22,7 +22,7 @@
 #define LOG "{\"ts\":\"2026-03-15 10:15:00\",\"user_id\":1,\"order_id\":3,\"domain\":\"Google.com.\",\"count\":12}"
 #define GOOD "{\"logs\":[" LOG "]}"
 
-static const char *engine; /* the name of this case's */
+static const char *engine; /* the name of this case's engine */
 static struct store_place place;
 static struct service service;
 static struct batch_budget budget;
@@ -35,7 +35,7 @@ struct body {
     const char *data;
     size_t len;
     size_t piece;
-    bool breaks; /* -1 instead of the end */
+    bool breaks; /* ends with -1, as a broken connection */
 };
 
 static ptrdiff_t read_memory(void *ctx, char *ret_data, size_t size)
@@ -140,8 +140,7 @@ static void check_message(const char *expected)
     ck_assert_msg(strncmp(buf_cstr(&response.body), start, strlen(start)) == 0, "%s", buf_cstr(&response.body));
 }
 
-/* How often, all in all: the sum of `count` of what is stored. All logs here are of 2026, and a chart of all time takes
- * a second. */
+/* The sum of `count` over all stored logs. All logs here are of 2026; a chart of all time would take a second. */
 static int64_t stored(void)
 {
     struct report_filter filter = {.from = INT64_C(1767225600), .to = INT64_C(1798761600)};
@@ -192,7 +191,7 @@ static const struct {
     {GOOD, "application/json", "br", NULL, -2, 415, "analytics.content_encoding_unsupported"},
     {GOOD, "application/json", "gzip, gzip", NULL, -2, 415, "analytics.content_encoding_unsupported"},
     {GOOD, "application/json", ", ", NULL, -2, 415, "analytics.content_encoding_unsupported"},
-    {GOOD, "application/json", "x-gzip", NULL, -2, 400, "analytics.body_invalid"}, /* known; the body is none */
+    {GOOD, "application/json", "x-gzip", NULL, -2, 400, "analytics.body_invalid"}, /* known, but the body is no gzip */
     {GOOD, "application/json", "deflate", NULL, -2, 415, "analytics.content_encoding_unsupported"},
     {GOOD, "application/json", "", "", -2, 400, "analytics.idempotency_key_invalid"},
     {GOOD, "application/json", "", " ", -2, 400, "analytics.idempotency_key_invalid"},
@@ -293,7 +292,7 @@ START_TEST(bounds_logs)
 }
 END_TEST
 
-/* Memory for batches is shared: one that does not fit is told to come again, and what it had taken is given back. */
+/* Batches share their memory: one that does not fit gets 503, and its memory is given back. */
 START_TEST(bounds_memory)
 {
     struct buf body;
@@ -456,7 +455,7 @@ START_TEST(counts_a_key_once)
 }
 END_TEST
 
-/* A refused body claims no key. */
+/* A refused batch does not use up its key. */
 START_TEST(refusal_claims_no_key)
 {
     prepare("application/json", "", "k");
@@ -472,7 +471,7 @@ END_TEST
     "{\"ts\":\"2026-03-15\",\"user_id\":1,\"order_id\":3,\"domain\":\"a\",\"count\":0,\"bytes_sent\":"                 \
     "9007199254740991}"
 
-/* 1,024 × (2^53-1) fits 2^63-1, the next 1,024 do not: told as bad logs, without naming one. */
+/* 1,024 × (2^53-1) fits in 2^63-1, the next 1,024 do not. The answer is that of bad logs, but names none. */
 START_TEST(refuses_sums_that_overflow)
 {
     struct buf body;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # test_install.sh: `make install` puts everything where the Filesystem Hierarchy Standard says, with the usual modes, below
-# /usr, /usr/local or a folder in /opt; installed files name one another where they are; `make uninstall` takes it all away.
+# /usr, /usr/local or a folder in /opt. Paths in installed files exist. `make uninstall` removes all of it.
 #
 # Seen to fail:
 #   sysusers not removed by uninstall-hook -> "FAIL prefix /usr: uninstall leaves usr/lib/sysusers.d/fonproxy-analytics.conf"
@@ -12,7 +12,7 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 umask 022
 
-# What belongs below a prefix.
+# The files that belong below a prefix.
 known='bin/analyticsctl|sbin/analytics-(ingest|query)|share/man/man[158]/analytics[a-z.-]*\.[158]|share/doc/fonproxy-analytics/([A-Za-z.]+|(docs/(bench/)?|examples/(convert/)?)[a-z0-9_.-]+)
 |share/bash-completion/completions/analyticsctl|share/fonproxy-analytics/([a-z]+/)*[a-z.-]+|lib/(sysusers|tmpfiles)\.d/fonproxy-analytics\.conf
 |lib/systemd/system/(analytics-ingest\.(socket|service)|analytics-query(\.socket|@\.service)|fonproxy-analytics\.target)'
@@ -47,7 +47,7 @@ for prefix in /usr /usr/local /opt/analytics; do
     rm -rf "$dir/root"
 done
 
-# Units and pages name what lies where configure was told.
+# Units and pages name paths as configure was told.
 verdict 'make install' "$(make_ install)"
 while read -r file; do
     while read -r path; do

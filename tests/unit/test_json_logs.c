@@ -1,6 +1,6 @@
 /* test_json_logs.c: request bodies into batches, and the JSON scanner below them. Every body is fed whole and byte by
- * byte, small ones cut at every place too, and all must agree. What is JSON and what is not is taken from RFC 8259;
- * many rows are the cases of Seriot's "Parsing JSON is a Minefield". */
+ * byte, and small ones cut at every place as well; all outcomes must be the same. Whether a row is JSON was decided by
+ * RFC 8259; many rows are cases of Seriot's "Parsing JSON is a Minefield". */
 #include "format/json_logs.h"
 #include "format/json_scan.h"
 #include "format/json_walk.h"
@@ -31,7 +31,7 @@ static const struct {
     {BYTES(" \t\r\n{ \t\r\n} \t\r\n"), GOOD},
     {BYTES("\f{}"), 0},
     {BYTES("\v{}"), 0},
-    {BYTES("\xc2\xa0{}"), 0}, /* a blank, but not JSON's */
+    {BYTES("\xc2\xa0{}"), 0}, /* a blank, but none of JSON's */
     {BYTES("{}\0"), 2},
     {BYTES("{}{}"), 2},
     {BYTES("{} 1"), 3},
@@ -206,8 +206,8 @@ static const struct {
     {BYTES("{\"\xff\":1}"), 2},
 };
 
-/* Feeds in pieces of `piece` bytes. Returns where it is wrong, or GOOD. Every byte stands alone on the heap's edge
- * once, so that a sanitizer sees a read beyond it. */
+/* Feeds a text in pieces of `piece` bytes. Returns the place of its fault, or GOOD. Each piece is copied to memory of
+ * its size, so that a sanitizer sees a read beyond it. */
 static size_t scan(const char *text, size_t len, size_t first, size_t piece, unsigned watch)
 {
     struct json_scan scan;
@@ -222,7 +222,7 @@ static size_t scan(const char *text, size_t len, size_t first, size_t piece, uns
         ck_assert_uint_le(used, here);
         if (event == JSON_ERROR) {
             ck_assert_uint_gt(strlen(scan.expected), 2);
-            ck_assert_int_eq(json_scan_feed(&scan, "1", 1, &used), JSON_ERROR); /* and stays so */
+            ck_assert_int_eq(json_scan_feed(&scan, "1", 1, &used), JSON_ERROR); /* an error stays an error */
             ck_assert(!json_scan_finish(&scan));
             return scan.offset;
         }
@@ -247,7 +247,7 @@ START_TEST(scanner)
 }
 END_TEST
 
-/* Every byte at every place of a string: the scanner reads eight at once, and must not see fewer or more. */
+/* Every byte at every place of a string: the scanner reads eight bytes at once, and must see each of them. */
 START_TEST(scanner_bytes)
 {
     for (unsigned byte = 0; byte < 256; byte++)
@@ -310,7 +310,7 @@ START_TEST(scanner_splits)
 }
 END_TEST
 
-/* What the scanner tells, as text: names, values, brackets one deeper. */
+/* The events of the scanner, as text: names, values, brackets of the next level. */
 static const struct {
     const char *text;
     unsigned watch;
@@ -443,7 +443,7 @@ struct outcome {
     uint32_t shown;
     uint64_t total;
     struct log_fault faults[LIMIT_LOG_ERRORS];
-    struct log_record first; /* the first log, when it is good */
+    struct log_record first; /* the first log, if it is good */
     char domain[LIMIT_DOMAIN_BYTES + 1];
 };
 
@@ -462,7 +462,7 @@ static void run(const char *body, size_t len, size_t first, size_t piece, struct
         here = here < len - at ? here : len - at;
         ret->err = json_logs_feed(reader, body + at, here, &fault);
     }
-    if (ret->err) /* said once, said again */
+    if (ret->err) /* an error stays the same error */
         ck_assert_int_eq(json_logs_feed(reader, " ", 1, &fault), ret->err);
     enum err end = json_logs_finish(reader, &fault);
     ck_assert(!ret->err || end == ret->err);
@@ -494,7 +494,7 @@ static void check_same(const struct outcome *one, const struct outcome *other)
     ck_assert_str_eq(one->domain, other->domain);
 }
 
-/* Whole, byte by byte and, when it is small, cut in two at every place. */
+/* Feeds the body whole, byte by byte and, if it is small, cut in two at every place. */
 static void run_all(const char *body, size_t len, struct outcome *ret)
 {
     struct outcome other;
@@ -507,7 +507,7 @@ static void run_all(const char *body, size_t len, struct outcome *ret)
     }
 }
 
-/* The least that a log needs. */
+/* The members that a log must have. */
 #define LEAST "\"ts\":\"2026-03-15 10:15:00\",\"user_id\":1,\"order_id\":3,\"domain\":\"google.com\",\"count\":12"
 #define LOG "{" LEAST "}"
 
@@ -525,7 +525,7 @@ static const struct {
     {BYTES("1"), ERR_BODY_INVALID, "byte 0: expected an object"},
     {BYTES("null"), ERR_BODY_INVALID, "byte 0: expected an object"},
     {BYTES("\"logs\""), ERR_BODY_INVALID, "byte 0: expected an object"},
-    /* what people send in its place */
+    /* what people send instead of a body */
     {BYTES("\xef\xbb\xbf{\"logs\":[]}"), OK, ""}, /* a byte order mark */
     {BYTES("\xef\xbb\xbf{\"logs\":x}"), ERR_BODY_INVALID, "byte 11: expected"},
     {BYTES("\xef\xbb{\"logs\":[]}"), ERR_BODY_INVALID, "byte 0: expected"},
@@ -622,16 +622,16 @@ static const struct {
     {"{" LEAST ",\"count\":12}", "count", TWICE},
     {"{" LEAST ",\"c\\u006funt\":12}", "count", TWICE},
     {"{\"c\\u006fun\\u0074\":12," LEAST "}", "count", TWICE},
-    {"{" LEAST ",\"x\":1,\"x\":1}", NULL, NULL}, /* nobody reads it */
+    {"{" LEAST ",\"x\":1,\"x\":1}", NULL, NULL}, /* an unknown member */
     {"{" LEAST ",\"\":1,\"\":1}", NULL, NULL},
-    {"{" LEAST ",\"x\":{\"y\":1,\"y\":1}}", NULL, NULL}, /* nobody reads it */
-    {"{" LEAST ",\"Count\":0}", NULL, NULL},             /* another spelling of what is there */
+    {"{" LEAST ",\"x\":{\"y\":1,\"y\":1}}", NULL, NULL}, /* within an unknown member */
+    {"{" LEAST ",\"Count\":0}", NULL, NULL},             /* another spelling of a member that is there */
     {"{" LEAST ",\"bytesSent\":5}", "bytes_sent", RESEMBLES("bytesSent")},
     {"{" LEAST ",\"BYTES-SENT\":5}", "bytes_sent", RESEMBLES("BYTES-SENT")},
     {"{\"bytesSent\":5," LEAST ",\"bytes_sent\":5}", NULL, NULL},
     {"{" LEAST ",\"bytes\":5,\"sent\":6,\"bytes_send\":7}", NULL, NULL}, /* other words */
     /* NUL */
-    {"{" LEAST ",\"x\":\"\\u0000\"}", NULL, NULL}, /* nobody reads it */
+    {"{" LEAST ",\"x\":\"\\u0000\"}", NULL, NULL}, /* an unknown member */
     {"{" LEAST ",\"x\\u0000\":1}", NULL, NULL},
     {"{" LEAST ",\"count\\u0000\":5}", NULL, NULL}, /* another name than count */
     {"{" LEAST ",\"error\\u0000\":5}", NULL, NULL},
@@ -698,7 +698,7 @@ static const struct {
     {"{" LEAST ",\"ip_from\":16909060}", "ip_from", STRING},
 };
 
-/* What follows is what was seen: see seen_rows. */
+/* The message begins with these words; what was seen follows: see seen_rows. */
 static bool begins_with(const char *message, const char *words)
 {
     return strncmp(message, words, strlen(words)) == 0;
@@ -723,8 +723,8 @@ START_TEST(log_row)
 }
 END_TEST
 
-/* Every row of the scanner's table in a place of a body, where a value of a log, of the envelope or of nobody's member
- * stands. What is not JSON is never taken; what is, is judged by the place. */
+/* Every row of the scanner's table as a value in a body: of a log's member, of the envelope's, or of an unknown one. A
+ * row that is no JSON is always refused; otherwise it depends on the place. */
 enum place_kind { ANY, OBJECT_LOG, NUMBER, TEXT };
 
 static const struct {
@@ -781,7 +781,7 @@ END_TEST
 
 #define FIFTY "012345678901234567890123456789012345678901234567\xd0\xba" /* bytes */
 
-/* What was seen, as the sender wrote it. */
+/* Messages quote a value as the sender wrote it. */
 static const struct {
     const char *member;
     const char *message;
@@ -891,7 +891,7 @@ START_TEST(required)
 }
 END_TEST
 
-/* Texts at their limit, one over, and in characters that take more bytes escaped than not. */
+/* Texts at their limit and one byte over it, also in characters that take more bytes when they are escaped. */
 static const struct {
     const char *field;
     size_t limit;
@@ -1048,8 +1048,8 @@ static const struct {
     {"{\"logs\":[{\"x\":", "1", 1, "1111111]}", ERR_BODY_INVALID, "", 0},
 };
 
-/* In kB; generous: the body, its batch, and the test itself. Built as json-c values, 2 million objects take 500 MB, and
- * under a sanitizer everything takes more. */
+/* A generous limit in kB, for the body, its batch, and the test itself. As json-c values, 2 million objects take 500
+ * MB. Under a sanitizer everything takes more. */
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define MEMORY_KB 2000000
@@ -1142,7 +1142,7 @@ START_TEST(body_length)
         ck_assert_int_eq(outcome.err, over ? ERR_BODY_TOO_LARGE : OK);
         run(body, len, 0, 65536, &other);
         check_same(&outcome, &other);
-        memcpy(body, "{\"logs\":[]]", 11); /* the first thing that is wrong is what is said, however it is cut */
+        memcpy(body, "{\"logs\":[]]", 11); /* the first fault is reported, however the body is cut */
         run(body, len, 0, SIZE_MAX, &outcome);
         ck_assert_int_eq(outcome.err, ERR_BODY_INVALID);
         run(body, len, 0, 65536, &other);

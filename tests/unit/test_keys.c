@@ -1,4 +1,4 @@
-/* test_keys.c: API keys as rows: good ones, hostile ones, and what other processes do to the file meanwhile. */
+/* test_keys.c: API keys as rows, good ones and hostile ones, and what other processes do with the file meanwhile. */
 #include "keys/keys.h"
 #include "support/runner.h"
 
@@ -59,7 +59,7 @@ static struct api_key wanted(enum role role, int64_t user_id, const char *name, 
     return key;
 }
 
-/* A key made at NOW; its text in ret_text. */
+/* Makes a key at NOW. Returns its id; ret_text is its text. */
 static int64_t add(enum role role, int64_t user_id, int64_t expires_at, char ret_text[KEY_TEXT_BYTES])
 {
     struct api_key key = wanted(role, user_id, "a key", expires_at);
@@ -87,7 +87,7 @@ static enum err last_key(void *ctx, const struct api_key *key)
     return OK;
 }
 
-/* The newest key, as the file has it. */
+/* The newest key in the file. */
 static struct api_key newest(void)
 {
     struct api_key key = {0};
@@ -95,7 +95,7 @@ static struct api_key newest(void)
     return key;
 }
 
-/* A connection beside the store's, to look at the file or to be in its way. */
+/* A connection apart from the store's, to look into the file or to lock it. */
 static sqlite3 *other_connection(void)
 {
     sqlite3 *handle = NULL;
@@ -177,8 +177,7 @@ START_TEST(two_keys_differ)
 }
 END_TEST
 
-/* ---- a key whose text somebody else made, beside key 1 of role admin, which is HELD, and key 2, which is revoked,
- * REVOKED ---- */
+/* ---- a key whose text was made elsewhere. The file has key 1 (HELD, role admin) and key 2 (REVOKED) ---- */
 
 #define HEX60 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789ab"
 #define HELD "fnp_" HEX60 "cdef"
@@ -191,7 +190,7 @@ static const struct {
     const char *text;
     enum role role;
     enum err err;
-    int64_t id; /* when it is taken */
+    int64_t id; /* if it is accepted */
 } adoptions[] = {
     {"a new key", OTHER, ROLE_ADMIN, OK, 4},
     {"a new key of another role", OTHER, ROLE_WORKER, OK, 4},
@@ -308,7 +307,7 @@ START_TEST(name_that_does_not_end)
 }
 END_TEST
 
-/* ---- how a key is compared: the linker leads these calls here (--wrap) ---- */
+/* ---- how a key is compared: the linker redirects these calls (--wrap) ---- */
 
 static struct {
     int hashed;   /* calls of the hash */
@@ -364,9 +363,9 @@ int __wrap_strcmp(const char *a, const char *b)
     return __real_strcmp(a, b);
 }
 
-/* A key is hashed whole, whichever of its digits is wrong; only hashes are compared, and the last comparison takes the
- * same time whatever it finds. Planted: the prefix compared before the hash -> "digit 0: 0 hashes, the last of 0
- * bytes"; memcmp in place of sodium_memcmp -> "the right key: 0 comparisons in constant time". */
+/* The time to look up a wrong key does not depend on which digit is wrong: the whole key is hashed, only hashes are
+ * compared, and the last comparison takes constant time. Planted: the prefix compared before the hash -> "digit 0: 0
+ * hashes, the last of 0 bytes"; memcmp in place of sodium_memcmp -> "the right key: 0 comparisons in constant time". */
 START_TEST(no_digit_tells_more_than_another)
 {
     char text[KEY_TEXT_BYTES];
@@ -392,7 +391,7 @@ END_TEST
 
 /* ---- finding ---- */
 
-/* What is presented, made from a good key: `keep` of its bytes, then `then`; upper-case when told. */
+/* A presented key, made from a good one: `keep` of its bytes, then `then`; in capital letters if `upper`. */
 static const struct {
     const char *what;
     size_t keep;
@@ -464,7 +463,7 @@ START_TEST(revoked)
 }
 END_TEST
 
-/* The query pool has the file open while the operator revokes: no cache stands between. */
+/* The query pool has the file open while the operator revokes a key: no cache delays it. */
 START_TEST(revoked_by_another_connection)
 {
     char text[KEY_TEXT_BYTES];
@@ -502,7 +501,7 @@ START_TEST(list_stops_when_told)
 }
 END_TEST
 
-/* Rows that key_store_add would not make, whoever made them, are no keys. */
+/* Rows that key_store_add would not make are no keys. */
 static const char *const bad_rows[] = {
     "UPDATE api_key SET role = 'user', user_id = 0",
     "UPDATE api_key SET role = 'user', user_id = -5",
@@ -584,7 +583,7 @@ START_TEST(busy_file_still_finds)
 }
 END_TEST
 
-/* Root may write whatever the mode says, so a child reads as nobody. */
+/* Root may write in spite of the mode, so a child reads as nobody. */
 static int find_as_nobody(const char *text)
 {
     struct api_key found;
@@ -757,7 +756,7 @@ static int add_in_child(void)
     return 0;
 }
 
-/* Each child goes on when the last writing end of the gate is closed. */
+/* Starts children that wait until the last writing end of the gate is closed. */
 static void start_children(int ret_gate[2])
 {
     char byte;
@@ -781,8 +780,8 @@ static void check_children(void)
     ck_assert_int_eq(newest().id, PROCESSES * KEYS_EACH);
 }
 
-/* An empty file, and all of them find it without a schema: the lock lets them read the version, then keeps them in
- * BEGIN. They would all run the first step, had they not to look again once it is their turn. */
+/* All of them find an empty file without a schema: a lock lets them read the version, but makes them wait in BEGIN.
+ * Each must read the version again when it has the lock, or all would run the first step. */
 START_TEST(processes_at_once)
 {
     int gate[2];
@@ -800,7 +799,7 @@ START_TEST(processes_at_once)
 }
 END_TEST
 
-/* The same with no file at the start: who makes it is a matter of luck, so a few times. */
+/* The same without a file at the start. Chance decides which process makes it, so a few times. */
 START_TEST(processes_without_a_file)
 {
     int gate[2];
@@ -833,8 +832,8 @@ static const struct api_key *row(int64_t id)
     return &by_id;
 }
 
-/* When the old key ends: as it was, what was asked for, and then: its end, whether it is revoked, and the new one's
- * end. */
+/* When keys end: the old key before, what was asked for, and afterwards the old key's end, its revocation and the new
+ * key's end. */
 static const struct {
     int64_t expires_at, revoked_at; /* of the old one */
     int64_t new_expires, grace;     /* asked for */
@@ -854,7 +853,7 @@ static const struct {
     {0, NOW - 5, -1, 0, OK, 0, NOW - 5, 0},
 };
 
-/* Whatever a key is now, it is made good and then set in SQL. */
+/* A key with such an end: a good one is made, and then changed in SQL. */
 static int64_t key_that_ends(int64_t expires_at, int64_t revoked_at, char ret_text[KEY_TEXT_BYTES])
 {
     char sql[128];
@@ -893,7 +892,7 @@ START_TEST(rotated_by_rule)
 }
 END_TEST
 
-/* Whoever calls with any key of a line is the same caller, and nobody else is. */
+/* All keys of a line of rotations are the same caller, and no other key is. */
 START_TEST(a_line_of_keys_is_one_caller)
 {
     struct api_key before, key, found;
@@ -915,7 +914,7 @@ START_TEST(a_line_of_keys_is_one_caller)
 }
 END_TEST
 
-/* Who lost what a rotation printed makes another one, of the same key. */
+/* An operator who has lost the output of a rotation rotates the same key again. */
 START_TEST(rotated_once_more)
 {
     struct api_key before, key;
@@ -944,7 +943,7 @@ START_TEST(rotated_back)
 }
 END_TEST
 
-/* A row that is no key makes none either, and a file that can't be written is as it was. */
+/* A row that is no key is not rotated, and a file that cannot be written stays as it was. */
 START_TEST(not_rotated)
 {
     struct api_key before, key;
@@ -962,7 +961,6 @@ START_TEST(not_rotated)
 }
 END_TEST
 
-/* A file of the first version: its keys work on, each its own caller. */
 /* The table as keys-0001-api-keys.sql makes it. */
 static const char keys_of_version_1[] =
     "CREATE TABLE old (id INTEGER PRIMARY KEY AUTOINCREMENT, hash BLOB NOT NULL UNIQUE, name TEXT NOT NULL,"
@@ -973,6 +971,7 @@ static const char keys_of_version_1[] =
     "api_key;"
     "DROP TABLE api_key; ALTER TABLE old RENAME TO api_key; PRAGMA user_version = 1";
 
+/* The keys of a file of the first version still work. Each is a caller of its own. */
 START_TEST(upgraded)
 {
     struct api_key found;

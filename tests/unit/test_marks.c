@@ -1,6 +1,6 @@
-/* test_marks.c: the marks of imports: what they are, for all versions to come (the hashes were made by another program,
- * Python's hashlib, from the bytes that import_mark.h describes); what of a chunk is stored; and that marks outlive
- * other keys.
+/* test_marks.c: the marks of imports: their hashes, which must never change (the expected ones are from Python's
+ * hashlib, over the bytes that import_mark.h describes); which logs of a chunk are stored; and that marks are kept
+ * longer than other keys.
  *
  * Planted to see it fail, and found: a number hashed with its bytes turned round; texts without their lengths; marks
  * found by their place alone; marks that are forgotten like other keys, and other keys that are kept like marks; a
@@ -59,7 +59,7 @@ static int64_t ask(const char *sql)
     return value;
 }
 
-/* ---- what they are ---- */
+/* ---- the text of a mark ---- */
 
 START_TEST(hashes_are_as_described)
 {
@@ -105,7 +105,7 @@ START_TEST(hashes_are_as_described)
 }
 END_TEST
 
-/* Names that were dropped leave no trace, whatever was there before: the next text takes the next index. */
+/* Names that were dropped leave no trace: the next text gets the next index. */
 static enum err take(void *ctx, int64_t line, struct fault *fault)
 {
     (void)ctx;
@@ -122,7 +122,7 @@ static enum err take_bad(void *ctx, const struct log_bad *bad, struct fault *fau
     return OK;
 }
 
-/* What versions up to 0.2.0 imported is found, though they kept another domain: they left ports where they were. */
+/* Logs that versions up to 0.2.0 imported are found, although these versions kept the port in a domain. */
 START_TEST(a_mark_has_the_domain_of_old)
 {
     static const char line[] = "{\"ts\":\"1970-01-01 00:00:07\",\"user_id\":1,\"order_id\":3,\"count\":12,"
@@ -171,9 +171,9 @@ START_TEST(names_are_dropped)
 }
 END_TEST
 
-/* ---- what they do ---- */
+/* ---- the effect of marks ---- */
 
-/* Logs `from` … `to` - 1 of file `file`, as a chunk that begins at its log `from`. */
+/* Imports logs `from` … `to` - 1 of file `file`, as a chunk that begins at its log `from`. */
 static struct store_item import(char file, int from, int to, int64_t now)
 {
     struct batch batch;
@@ -235,7 +235,7 @@ static void write_keyed(const char *key, int64_t now)
     ck_assert_int_eq(item.result, OK);
 }
 
-/* As the service does, with keys kept for a week. */
+/* Upkeep as in the service; keys are kept for a week. */
 static void maintain(int64_t now)
 {
     bool more = true;
@@ -248,7 +248,7 @@ START_TEST(marks_outlive_other_keys)
 {
     write_keyed("old", NOW);
     import('a', 0, 10, NOW);
-    for (int i = 0; i < 600; i++) /* more than are looked for at once */
+    for (int i = 0; i < 600; i++) /* more than upkeep looks at in one slice */
         import((char)('A' + i % 26), i / 26, i / 26 + 1, NOW + 1);
     write_keyed("older", NOW - DAY);
     int64_t marks = ask("SELECT count(*) - 2 FROM batch_key");

@@ -1,5 +1,6 @@
-/* test_metrics.c: the numbers that all processes share, and the life of their file: made by many at once, damaged, of
- * another layout, cut short under those who count, in a folder that can't be written. Each "process" is one.
+/* test_metrics.c: the numbers that all processes share, and the life of their file: made by many processes at once,
+ * damaged, of another layout, truncated while processes count, in a folder that cannot be written. The tests use real
+ * processes.
  *
  * Seen to fail, each with a line or two changed:
  *   metrics/file.c: no lock -> many_start_at_once, "batches(metrics) == 1000"; the_lock_is_not_waited_for_long
@@ -70,7 +71,7 @@ static struct metrics *open_shared(void)
     return metrics;
 }
 
-/* Runs it in a process of its own; fails unless that ends well. */
+/* Runs `work` in a process of its own. await() fails unless the process ends with status 0. */
 static pid_t start(void (*work)(int), int number)
 {
     pid_t pid = fork();
@@ -113,7 +114,7 @@ START_TEST(one_counts_and_another_reads)
     ck_assert_uint_eq(batches(metrics), 7);
     metrics_add(metrics, METRIC_BATCHES, 0, 1);
     metrics_close(metrics);
-    metrics = open_shared(); /* nobody has it mapped meanwhile */
+    metrics = open_shared(); /* meanwhile, no process has mapped it */
     ck_assert_uint_eq(batches(metrics), 8);
     ck_assert_uint_eq(metrics_value(metrics, METRIC_STARTS, PROGRAM_QUERY), 3);
     ck_assert_uint_eq(metrics_value(metrics, METRIC_STARTS, PROGRAM_INGEST), 0);
@@ -139,7 +140,7 @@ static void start_with_others(int number)
         metrics_add(metrics, METRIC_BATCHES, 0, 1);
 }
 
-/* Nothing that one of them counts may go to a file that another one has replaced. */
+/* No process may count in a file that another one has replaced. */
 static void start_at_once(void)
 {
     pid_t pids[10];
@@ -193,7 +194,7 @@ START_TEST(threads_lose_nothing)
 }
 END_TEST
 
-/* ---- a file that is not as it should be ---- */
+/* ---- a damaged file ---- */
 
 static void write_at(off_t at, const void *bytes, size_t len)
 {
@@ -292,7 +293,8 @@ START_TEST(a_damaged_file_is_made_anew)
 }
 END_TEST
 
-/* A copy of a file may have holes where it had zeroes. Long enough for some that nobody writes to. */
+/* A copy of a file may have holes in place of zeros. The file is long enough for holes in places that are never
+ * written. */
 START_TEST(holes_are_filled)
 {
     const char *why = "";
@@ -312,7 +314,7 @@ START_TEST(holes_are_filled)
 }
 END_TEST
 
-/* ---- another layout, while those of the old one go on ---- */
+/* ---- another layout, while processes with the old one go on ---- */
 
 static void open_other_layout(int count)
 {
@@ -338,7 +340,7 @@ START_TEST(another_layout_has_another_file)
 }
 END_TEST
 
-/* As many routes, but other ones. */
+/* The same number of routes, but other ones. */
 START_TEST(other_routes_are_another_layout)
 {
     struct metrics_route others[3];
@@ -376,7 +378,7 @@ static uint64_t timeouts(const struct metrics *metrics)
     return metrics_value(metrics, METRIC_REFUSALS, metrics_series_reason(PROGRAM_QUERY, ERR_QUERY_TIMEOUT - 1));
 }
 
-/* Counts alone, and after 10 seconds, once `mend` has made it possible, with the others. */
+/* A process counts alone at first. After 10 seconds, once `mend` has made that possible, it counts with the others. */
 static void count_alone(struct metrics *metrics, void (*mend)(void))
 {
     int64_t now_ms = clock_wall_ms();
@@ -419,7 +421,7 @@ START_TEST(the_folder_comes_later)
 }
 END_TEST
 
-/* As on a full disk: no file may be longer than 100 bytes. */
+/* As on a full disk: no file may grow beyond this size. */
 static void limit_files(rlim_t bytes)
 {
     struct rlimit limit;
@@ -493,7 +495,7 @@ START_TEST(the_folder_is_read_only)
 }
 END_TEST
 
-/* Somebody who starts is held up for a second, and somebody who runs not at all. */
+/* A start waits for the lock for a second, a running process does not wait. */
 START_TEST(the_lock_is_not_waited_for_long)
 {
     struct metrics *metrics;
@@ -551,7 +553,7 @@ static void die_of_another(int number)
     (void)number;
     metrics_close(open_shared());
     (void)close(fd);
-    other = metrics_file_map(dir, 1, 600, true, &why); /* guarded from now on, in place of the first */
+    other = metrics_file_map(dir, 1, 600, true, &why); /* from now on, the SIGBUS handler guards this file */
     ck_assert_ptr_nonnull(other);
     (void)raise(SIGBUS);
     (void)raise(SIGBUS);
@@ -597,7 +599,7 @@ END_TEST
 
 static struct response response;
 
-/* Of a process that ends thereafter. */
+/* The answer of /analytics/metrics. */
 static const char *ask(struct metrics *metrics)
 {
     struct service service;
@@ -637,7 +639,7 @@ START_TEST(it_answers_without_a_database)
 }
 END_TEST
 
-/* What can't be looked up is left out. */
+/* Without a folder, figures that need it are left out. */
 START_TEST(it_answers_without_a_folder)
 {
     const char *text;
@@ -660,7 +662,7 @@ START_TEST(nobody_counts_nobody_answers)
 }
 END_TEST
 
-/* The last sign of a writer that was killed; a heartbeat from the future is a clock that was set back. */
+/* The last heartbeat of a writer that was killed. One from the future means that the clock was set back. */
 static const struct {
     int64_t age;
     const char *line;

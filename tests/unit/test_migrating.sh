@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # test_migrating.sh: the converters of examples/convert/ on lines that Squid 5.7, HAProxy 2.6, nginx 1.22 and V2Ray 4.34 have
-# written, and on lines that follow the sources of 3proxy, Xray and sing-box; with sums worked out by hand. Hostile lines,
-# and the file of user numbers under several writers and kills. tests/e2e/test_migrating.sh runs the programs themselves.
+# written, and on lines made after the sources of 3proxy, Xray and sing-box, with sums worked out by hand. Then hostile
+# lines, and the file of user numbers under several writers and kills. tests/e2e/test_migrating.sh runs real proxies.
 #
 # Seen to fail:
 #   FAILED without DENIED in squid.py -> "FAIL squid: 8|16|25|…"
@@ -117,7 +117,7 @@ LOG
 check singbox '3|0|0|0|0|3|2026-11-29 12:22:26|2026-11-29 12:22:28' <"$dir/lines"
 detail singbox 'group_concat(domain), group_concat(port), group_concat(protocol)' '192.0.2.53,2001:db8::9,example.com|53,80,443|UDP,TCP,TCP'
 
-# ---- one name, one number, in all of them
+# ---- a name has the same number in all of them
 
 cat >"$dir/expected" <<'END'
 1	"alice"
@@ -157,7 +157,7 @@ done
 made() { # FIRST LAST PREFIX: lines of as many users
     for ((user = $1; user <= $2; user++)); do echo "${good/alice/$3$user}"; done
 }
-many() { # FILE: the names that have a number, and how many numbers there are
+many() { # FILE: how many names have a number, and how many numbers there are
     echo "$(wc -l <"$1") $(cut -f 1 "$1" | sort -n | uniq | wc -l) $(cut -f 2 "$1" | sort | uniq | wc -l)"
 }
 for node in {1..8}; do
@@ -168,7 +168,7 @@ verdict 'users, eight at once' "$([ "$(many "$dir/eight")" = '100 100 100' ] || 
 seen=$(cat "$dir"/node[1-8] | grep -o '"user_id": [0-9]*' | sort | uniq -c | awk '{ count[$1]++ } END { print NR, count[8], count[1] }')
 verdict 'users, in the logs' "$([ "$seen" = '100 20 80' ] || echo "$seen")"
 
-# A converter is killed again and again, at moments that nobody chose. What it printed agrees with the file.
+# A converter is killed again and again, at random moments. Its output agrees with the file.
 made 1 400 user >"$dir/long"
 : >"$dir/killed"
 for _ in {1..20}; do
@@ -183,7 +183,7 @@ python3 examples/convert/squid.py "$dir/twenty" <"$dir/long" >"$dir/whole" || ve
 verdict 'users, kills' "$([ "$(many "$dir/twenty")" = '400 400 400' ] || many "$dir/twenty")"
 verdict 'users, kills, order' "$(diff <(cut -f 1 "$dir/twenty") <(seq 400) | head -n 3)"
 
-begun() { # WHAT TEXT EXPECTED-STATUS EXPECTED-FILE: a run on a file that TEXT stands in
+begun() { # WHAT TEXT EXPECTED-STATUS EXPECTED-FILE: a run on a file that holds TEXT
     local status=0
     printf '%b' "$2" >"$dir/file"
     python3 examples/convert/squid.py "$dir/file" <<<"$good" >"$dir/logs" 2>"$dir/said" || status=$?

@@ -1,5 +1,5 @@
 /* test_pack.c: packed rollup chunks: bytes worked out by hand from the format in pack.h, and bytes that a damaged file
- * may hold. tests/fuzz/fuzz_pack.c goes on from here. */
+ * may hold. tests/fuzz/fuzz_pack.c tries random ones. */
 #include "rollup/pack.h"
 #include "support/runner.h"
 
@@ -32,8 +32,8 @@
 static const struct {
     const char *bytes;
     size_t len;
-    size_t groups; /* sound ones, before the end or the damage */
-    size_t orders; /* the same, read order by order */
+    size_t groups; /* sound groups before the end or the damage */
+    size_t orders; /* sound entries, read order by order */
     bool damaged;
 } chunk_rows[] = {
     {BYTES(""), 0, 0, false},
@@ -121,7 +121,7 @@ START_TEST(chunk)
 }
 END_TEST
 
-/* A group within a group is none. */
+/* A group within a group is damage. */
 START_TEST(group_in_group)
 {
     static const char bytes[] = GROUP "\x11\x00\x00\x00" GROUP "\x0d\x00\x00\x00" IN_GROUP;
@@ -177,7 +177,7 @@ START_TEST(written_by_hand)
 }
 END_TEST
 
-/* Ids that three bits can't tell the length of. */
+/* Ids whose length does not fit into three bits. */
 START_TEST(too_great_id)
 {
     struct pack_writer writer;
@@ -219,7 +219,7 @@ START_TEST(read_by_hand)
 }
 END_TEST
 
-/* A chunk over its ceiling is known. */
+/* A chunk that exceeds its limit is noticed. */
 START_TEST(ceiling)
 {
     struct pack_writer writer;
@@ -235,7 +235,7 @@ START_TEST(ceiling)
 }
 END_TEST
 
-/* Rows of a damaged file may pass what the store lets in; the sum is then wrong, not undefined. */
+/* Rows of a damaged file may exceed the limits of the store. The sum is then wrong, but without undefined behaviour. */
 START_TEST(sums_of_damage)
 {
     struct totals totals = {.count = INT64_MAX, .bytes_sent = INT64_MAX, .first = 1, .last = 1};

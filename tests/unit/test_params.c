@@ -152,7 +152,7 @@ static const struct {
     {RANGE "&not_order_id=1", ERR_QUERY_INVALID, ""},
     {RANGE "&not-domain=a", ERR_QUERY_INVALID, ""},
     {RANGE "&NOT_WORKER=a", ERR_QUERY_INVALID, ""},
-    /* the first of the table is named, wherever it stands */
+    /* the first one in the table of parameters is named, in any order */
     {"timezone=x&limit=x&to=2026-03-15&from=2026-03-15", ERR_PARAMETER_INVALID, "limit"},
     {"limit=x&to=x&from=x", ERR_PARAMETER_INVALID, "from"},
     {"from=2026-03-16&to=2026-03-14", ERR_RANGE_INVALID, ""},
@@ -160,7 +160,7 @@ static const struct {
     {"from=2026-03-15T10:00:00Z&to=2026-03-15T12:59:59%2B03:00", ERR_RANGE_INVALID, ""},
     {"from=2026-03-15T10:00:00.5&to=2026-03-15T10:00:00", ERR_RANGE_INVALID, ""},
     {"from=2999-12-31&to=1970-01-01", ERR_RANGE_INVALID, ""},
-    {"from=2026-03-15&to=2026-03-14", ERR_RANGE_INVALID, ""}, /* though the 14th ends as the 15th begins */
+    {"from=2026-03-15&to=2026-03-14", ERR_RANGE_INVALID, ""}, /* although the 14th ends when the 15th begins */
     {"from=2026-03-15T00:00:00&to=2026-03-14", ERR_RANGE_INVALID, ""},
     {"from=2026-03-15T00:30:00%2B03:00&to=2026-03-14", ERR_RANGE_INVALID, ""}, /* its date is the 15th */
     {"from=2026-01-31&to=2026-04-01", ERR_RANGE_TOO_LONG, ""},
@@ -244,7 +244,7 @@ static const struct {
     {RANGE "&timezone=Etc/GMT%2B3", "2026-03-15 03:00:00", "2026-03-16 03:00:00"},
     {"from=2026-03-15+10:15:00&to=2026-03-15T12:00" KYIV, "2026-03-15 08:15:00", "2026-03-15 10:00:00"},
     {"from=2026-03-15T10:15:00.5&to=2026-03-15T12:00:00.5" KYIV, "2026-03-15 08:15:01", "2026-03-15 10:00:01"},
-    /* with a zone of their own, times are what they say */
+    /* times with a zone of their own ignore the parameter */
     {"from=2026-03-15T10:15:00Z&to=2026-03-15T12:00:00-05:00" KYIV, "2026-03-15 10:15:00", "2026-03-15 17:00:00"},
     {"from=2026-03-15T00:00:00Z&to=2026-03-15" KYIV, "2026-03-15 00:00:00", "2026-03-15 22:00:00"},
     /* days of 23, 25 and 0 hours, and one that begins at 1:00 */
@@ -253,10 +253,10 @@ static const struct {
     {"from=2011-12-30&to=2011-12-30&timezone=Pacific/Apia", "2011-12-30 10:00:00", "2011-12-30 10:00:00"},
     {"from=2018-11-04&to=2018-11-04&timezone=America/Sao_Paulo", "2018-11-04 03:00:00", "2018-11-05 02:00:00"},
     {"from=2018-11-03&to=2018-11-03&timezone=America/Sao_Paulo", "2018-11-03 03:00:00", "2018-11-04 03:00:00"},
-    /* left out between 3:00 and 4:00: the jump, at either end */
+    /* 3:00 to 4:00 does not exist: the instant of the jump counts, for from and to */
     {"from=2026-03-29T03:10:00&to=2026-03-29T03:50:00" KYIV, "2026-03-29 01:00:00", "2026-03-29 01:00:00"},
     {"from=2026-03-29T03:10:00.5&to=2026-03-29T04:00:00.5" KYIV, "2026-03-29 01:00:00", "2026-03-29 01:00:01"},
-    /* twice between 3:00 and 4:00: the first time, at either end */
+    /* 3:00 to 4:00 comes twice: the first time counts, for from and to */
     {"from=2026-10-25T03:10:00&to=2026-10-25T03:50:00" KYIV, "2026-10-25 00:10:00", "2026-10-25 00:50:00"},
     {"from=2026-10-25T03:59:59.5&to=2026-10-25T04:00:00" KYIV, "2026-10-25 01:00:00", "2026-10-25 02:00:00"},
     /* two months on the clock: an hour less in fact, and an hour more */
@@ -328,7 +328,7 @@ START_TEST(reads_everything)
 }
 END_TEST
 
-/* Asked for, needed for the order, or always shown by the route. */
+/* Durations are read if they are asked for, needed for the order, or always shown by the route. */
 START_TEST(reads_durations)
 {
     static const struct param_set shown = {.takes = {[PARAM_FROM] = true, [PARAM_TO] = true}, .durations = true};
@@ -370,7 +370,7 @@ START_TEST(reads_exclusions)
 END_TEST
 
 static const struct {
-    const char *query; /* behind domain= */
+    const char *query; /* the value of domain= */
     const char *domain;
     bool is_below;
 } wildcards[] = {
@@ -421,7 +421,7 @@ START_TEST(chooses_widths)
 }
 END_TEST
 
-/* What a route does not take is unknown to it. */
+/* A route ignores parameters that it does not have. */
 START_TEST(ignores_others)
 {
     ck_assert_int_eq(params_parse(RANGE "&limit=x&page=0&page=&domain=%00&fill=?", &range_only, &params, &fault), OK);

@@ -1,5 +1,5 @@
 /* test_part.c: logs by column: bytes worked out by hand from the format in part.h, random logs that come back, and
- * bytes that are not as they were written. tests/fuzz/fuzz_part.c goes on from here.
+ * damaged bytes. tests/fuzz/fuzz_part.c tries random ones.
  *
  * Planted to see it fail: a width one bit too narrow, a table whose last entry is left out, IPv6 addresses numbered
  * from the greatest IPv4 address on, no hash. */
@@ -14,7 +14,7 @@
 
 static struct part part;
 
-/* One log of nothing but least numbers; and the addresses 1.2.3.4 and none. */
+/* A single log, so that each number is the least of its column, with the addresses 1.2.3.4 and none. */
 static const char one_log[] = "\x01\x01\x00"
                               "\x00\x05\x00\x07\x00\x81\x01\x00\x09\x00\x0b\x00\x00" /* … line */
                               "\x00\xbb\x03\x00\x02\x00\x85\x86\x88\x08\x00\x00"     /* … ip_from */
@@ -78,7 +78,7 @@ static void check_log(const struct part_log *due, size_t index)
     ck_assert_mem_eq(&log.ip_from, &due->ip_from, sizeof log.ip_from);
 }
 
-/* A number that a log has is found under the log's code; one that no log has is not taken for one. */
+/* A number of a log is found, with the log's code. The number after it is found only in the logs that have it. */
 static void check_find(enum part_column column, size_t index, size_t count)
 {
     int64_t number = part_number(&part, column, index);

@@ -20,7 +20,7 @@
 
 #define MAR_15 INT64_C(1773532800)
 
-static const char *engine; /* the name of this case's */
+static const char *engine; /* the name of this case's engine */
 static struct service service;
 static struct response response;
 static struct fault fault;
@@ -76,7 +76,7 @@ static void write_logs(struct store_place place)
     batch_release(&batch);
 }
 
-static const char *accept; /* what requests say */
+static const char *accept; /* the Accept header of requests */
 
 static void set_up(struct store_place place)
 {
@@ -128,7 +128,7 @@ static void get(const char *path, const char *query, enum role role, int64_t use
     response_release(&response);
     response_init(&response);
     routes_answer(&service, &request, &response);
-    if (strcmp(path, "/analytics/health") != 0) /* the front asks analytics-ingest for that */
+    if (strcmp(path, "/analytics/health") != 0) /* nginx asks analytics-ingest for that */
         exchanges_note_behind(engine, &request, &response);
 }
 
@@ -273,7 +273,7 @@ static const struct {
                                                                                  "," PAGES_OF("30", "1", "1")},
     {"/analytics/breakdown", BOTH "&by=port&userId=3", ROLE_ADMIN, 0,
      "{\"data\":[]," NO_OTHER "," PAGES_OF("30", "0", "0")},
-    /* the vendor's answers, with durations for those who ask */
+    /* the vendor's answers, with durations if they are asked for */
     {"/analytics/traffic", BOTH "&granularity=day&durations=true", ROLE_ADMIN, 0,
      "{\"data\":[{\"bucket\":\"2026-03-15 "
      "00:00:00\",\"total_bytes_sent\":\"171\",\"total_bytes_received\":\"1532\",\"bytes_total\":\"1703\",\"total_"
@@ -312,7 +312,7 @@ static const struct {
      "\"first_visit\":\"2026-03-16 00:00:00\",\"last_visit\":\"2026-03-16 00:00:00\"," DURATIONS(
          "0", IS("0")) "}],"
                        "\"page\":1,\"limit\":1,\"total\":2,\"totalPages\":2}"},
-    /* other clocks: Kyiv is two hours ahead, Kolkata five and a half */
+    /* other time zones: Kyiv is two hours ahead, Kolkata five and a half */
     {"/analytics/traffic", DAY "&timezone=UTC&granularity=day", ROLE_ADMIN, 0,
      "{\"data\":[" POINT("2026-03-15 00:00:00", "171", "1532", "1703", "18") "]}"},
     {"/analytics/traffic", DAY "&timezone=Europe/Kyiv&granularity=day", ROLE_ADMIN, 0,
@@ -344,7 +344,7 @@ START_TEST(answers_exactly)
 }
 END_TEST
 
-/* Where nobody knows how long the logs took. */
+/* Answers where durations are unknown. */
 static const struct {
     const char *path;
     const char *query;
@@ -376,7 +376,7 @@ START_TEST(unknown_durations_are_null)
 }
 END_TEST
 
-/* A chart of two months in quarter hours, every bucket of it, fits. */
+/* A chart of two months with every quarter of an hour fits into an answer. */
 START_TEST(longest_answer_fits)
 {
     get("/analytics/traffic", "from=2026-07-01&to=2026-09-01&granularity=15m&fill=zero", ROLE_ADMIN, 0);
@@ -480,7 +480,7 @@ START_TEST(format_wins_over_accept)
     ck_assert_str_eq(response.content_type, "application/json");
     ck_assert_str_eq(header("Vary"), "Accept");
     ck_assert_str_eq(header("Content-Disposition"), "");
-    get("/analytics/traffic", DAY "&format=csv&limit=0", ROLE_USER, 0); /* not even identified: errors are JSON */
+    get("/analytics/traffic", DAY "&format=csv&limit=0", ROLE_USER, 0); /* a user without an id; errors are JSON */
     ck_assert_int_eq(response.status, 401);
     ck_assert_str_eq(response.content_type, "application/json");
 }
@@ -530,7 +530,7 @@ static void add_key(enum role role, char ret_text[KEY_TEXT_BYTES])
     add_key_until(role, 0, ret_text);
 }
 
-/* `role` as the server gives it. */
+/* `role`: the role that the web server gives. */
 static void ask_with_key(int row, const char *key, enum role role)
 {
     struct request request = {.method = HTTP_GET,
@@ -563,7 +563,7 @@ START_TEST(authenticates)
     char key[KEY_TEXT_BYTES];
 
     ask_with_key(_i, "fnp_0", ROLE_NONE);
-    ck_assert_int_eq(response.status, 503); /* no keys.db yet, and that is no reason to stay away later */
+    ck_assert_int_eq(response.status, 503); /* no keys.db yet; it is opened once it is there */
     add_key(rights[_i].role, key);
     ask_with_key(_i, "", ROLE_NONE);
     ck_assert_int_eq(response.status, 401);
@@ -621,15 +621,15 @@ START_TEST(a_key_says_whose_it_is)
     ck_assert_str_eq(header("Cache-Control"), "no-store");
     remove_keys();
     if (identities[_i].role == ROLE_VIEWER)
-        return;                                           /* the server knows none */
-    get("/analytics/whoami", "", identities[_i].role, 7); /* the server says who it is, and knows no key */
+        return;                                           /* a web server gives no such role */
+    get("/analytics/whoami", "", identities[_i].role, 7); /* the web server says who asks, so there is no key */
     ck_assert_msg(strstr(buf_cstr(&response.body), "\"key\":null,"), "%s", buf_cstr(&response.body));
     get("/analytics/whoami", "", ROLE_NONE, 0);
     ck_assert_int_eq(response.status, 401);
 }
 END_TEST
 
-/* The operator's dimensions, and two that are everyone's. */
+/* The dimensions of the operator, and two that everyone may use. */
 static const struct {
     const char *query;
     bool is_kept;
@@ -641,7 +641,7 @@ static const struct {
     {"&by=order&domain=x", false}, {"&error=x", false},
 };
 
-/* Seen to fail: for a check of filters alone, "&by=worker: 200". */
+/* Seen to fail: with a check of filters only, "&by=worker: 200". */
 START_TEST(users_may_not_ask_by_everything)
 {
     bool has_by = strstr(asked_by[_i].query, "by=") != NULL;
@@ -701,7 +701,8 @@ static void share(const char *query, const char *admin, char ret_key[KEY_TEXT_BY
     ret_key[KEY_TEXT_BYTES - 1] = '\0';
 }
 
-/* What a viewer asks, bound to what, and what an admin asks to be told the same; NULL: it is refused.
+/* The filters that bind a viewer, the viewer's query, and the query of an admin that gets the same answer (NULL:
+ * refused).
  * Seen to fail: bound filters put before the viewer's own -> 400; the viewer's own domain kept -> "&domain=b.com":
  * refused; dimensions looked at after binding -> "worker=": 403; scope() as for a user -> "": no rows. */
 static const struct {
@@ -745,7 +746,7 @@ START_TEST(a_viewer_is_bound)
 }
 END_TEST
 
-/* An answer that one may keep is not another's. */
+/* The tag of one view does not work for another. */
 START_TEST(each_view_has_its_tags)
 {
     char admin[KEY_TEXT_BYTES], one[KEY_TEXT_BYTES], two[KEY_TEXT_BYTES], tag[64];
@@ -792,7 +793,7 @@ START_TEST(bad_shares_make_no_key)
 }
 END_TEST
 
-/* Where the server says who it is, a key says nothing. */
+/* If the web server says who asks, a key is ignored. */
 START_TEST(the_servers_word_counts)
 {
     char key[KEY_TEXT_BYTES];
@@ -846,7 +847,7 @@ static TCase *add_reports(Suite *suite, const char *behind, void (*set_up_engine
     return tcase;
 }
 
-/* Behind the endpoints, one engine is like another. */
+/* The endpoints give the same answers with each engine. */
 int main(void)
 {
     Suite *suite = suite_create("reports_json");

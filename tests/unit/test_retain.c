@@ -1,6 +1,6 @@
-/* test_retain.c: what is no longer kept is gone, all else answers as before. Every log is also written down beside the
- * store, in a plain table that nothing is deleted from; what a report must say is asked of that table in SQL, where a
- * log counts as of the start of the finest bucket that is left of its time.
+/* test_retain.c: data that are no longer kept are gone, all others answer as before. Every log is also written to a
+ * plain table beside the store, from which nothing is deleted. Expected reports are made from this table in SQL, where
+ * the time of a log is the beginning of the finest bucket that is still kept of it.
  *
  * Planted to see it fail: ends of a range that are not moved ("sum 0 is 1155, not 1150"), a horizon that readers are
  * not told of (a domain that is gone is still listed), late logs stored as ever, a newest batch that goes too ("of
@@ -63,7 +63,7 @@ static int64_t ask_store(const char *sql)
     return value;
 }
 
-/* The store, with all logs there ever were as a temporary table raw_log that hides what is left of the real one. */
+/* The store, with a temporary table raw_log of all logs that ever came, which hides the real one. */
 static sqlite3 *open_beside(void)
 {
     char sql[256];
@@ -125,7 +125,8 @@ static struct store_item write_batch(struct store_writer *writer, const struct b
     return item;
 }
 
-/* Days go by from step to step; one log in five is of any day before, one in twelve of long before all. */
+/* The days advance from step to step; one log in five belongs to any earlier day, one in twelve to a time long before.
+ * */
 #define STEPS 60
 
 static int64_t random_ts(int step)
@@ -202,7 +203,7 @@ static void check_rollups(const char *about)
     sqlite3_close(db);
 }
 
-/* Once upkeep has nothing left to do, nothing is there that lies before a horizon. */
+/* Once upkeep is complete, no row before a horizon is left. */
 static void check_gone(void)
 {
     ck_assert_int_eq(
@@ -238,11 +239,11 @@ static void rebuild(void)
 struct question {
     struct report_filter filter;
     char domain[32];
-    char where[320]; /* the same in SQL over every_log, `at` being when a log counts */
+    char where[320]; /* the same in SQL over every_log; `at` is the time at which a log counts */
 };
 
-/* When a log counts: by the second, by the quarter (of an hour of charts that ask for neither order nor domain), by the
- * hour, by the day; NULL: not at all. */
+/* The time at which a log counts: its second; the beginning of its quarter of an hour (charts without order and domain)
+ * or of its hour; the beginning of its day; NULL: it does not count. */
 static const char at_sql[] =
     "(SELECT CASE WHEN ts >= raw_from * 86400 THEN ts WHEN ts >= hour_from * 86400 THEN ts - ts %% %d"
     " WHEN ts >= day_from * 86400 THEN ts - ts %% 86400 END FROM retention)";
@@ -290,7 +291,7 @@ static void random_question(struct question *question)
     }
 }
 
-/* Of such a question, quarters of an hour are known where logs are not. */
+/* Questions for which quarters of an hour are known after the logs are gone. */
 static bool is_plain(const struct report_filter *filter)
 {
     return !filter->order_id && !filter->has_domain && !filter->has_error;
@@ -374,7 +375,7 @@ static void check_domains(struct store_reader *reader, sqlite3 *db, const struct
     list_release(&list);
 }
 
-/* By the port, of everyone: by the day where logs are gone. */
+/* The breakdown by port, of everyone: after the logs are gone, it is known by the day. */
 static void check_ports(struct store_reader *reader, sqlite3 *db, const struct question *asked)
 {
     struct question question = {.filter = {.from = asked->filter.from, .to = asked->filter.to}};
@@ -437,7 +438,7 @@ static bool count_log(void *ctx, const struct log_text *log)
     return true;
 }
 
-/* Rows that lie before the horizon and wait to be deleted are no logs any more. */
+/* Rows before the horizon that are not deleted yet are not exported. */
 static void check_export(sqlite3 *db)
 {
     struct store_export_filter filter = {.from = 0, .to = BEGIN + 10 * DAYS * (int64_t)WHEN_DAY};
@@ -455,7 +456,7 @@ static void check_export(sqlite3 *db)
     sqlite3_finalize(expected);
 }
 
-/* The same reader all along: it keeps sums of closed hours. So some questions are asked again each time. */
+/* Uses the same reader all the time, which keeps sums of closed hours. So some questions are asked each time. */
 static void check_reports(struct store_reader *reader, int questions)
 {
     sqlite3 *db = open_beside();
@@ -482,7 +483,7 @@ static void check_reports(struct store_reader *reader, int questions)
 
 /* ---- the random walk ---- */
 
-/* Sometimes kept for ever, and longer than before: what is gone stays gone. */
+/* Sometimes data are kept for ever, or longer than before: what is gone stays gone. */
 static void random_retention(struct store_writer *writer)
 {
     struct store_retention keep = {0};
@@ -546,7 +547,7 @@ END_TEST
 
 /* ---- single cases ---- */
 
-/* One log an hour, for `days` days, each in a batch of its own that came when it was made. */
+/* Writes one log an hour, for `days` days, each in a batch of its own that is received at the time of the log. */
 static void write_days(struct store_writer *writer, int days)
 {
     for (int64_t ts = BEGIN; ts < BEGIN + days * (int64_t)WHEN_DAY; ts += WHEN_HOUR) {
@@ -591,7 +592,7 @@ START_TEST(a_combination_makes_sense_or_not)
 }
 END_TEST
 
-/* Days are counted from the newest log's, or today if that is earlier. */
+/* Days are counted back from the day of the newest log, or from today if that is earlier. */
 static const struct {
     int64_t now;
     struct store_retention keep;
@@ -619,7 +620,7 @@ START_TEST(age_is_counted_from_the_newest_log)
     bool more = true;
     struct fault fault;
     struct store_writer *writer = open_writer(folder);
-    write_days(writer, 10); /* the last is of the tenth day, BEGIN_DAY + 9 */
+    write_days(writer, 10); /* the last log is of the tenth day, BEGIN_DAY + 9 */
     store_writer_set_retention(writer, &clocks[_i].keep);
     while (more)
         ck_assert_int_eq(store_maintain(writer, clocks[_i].now, LATE, &more, &fault), OK);
@@ -635,8 +636,8 @@ START_TEST(age_is_counted_from_the_newest_log)
 }
 END_TEST
 
-/* A worker that was cut off for long sends what it has: it is taken, once, and counts where there is still something to
- * count it in. */
+/* A worker that was cut off for a long time sends its old logs: they are accepted once, and counted in all periods that
+ * are still kept. */
 START_TEST(a_log_older_than_all_that_is_kept)
 {
     struct batch batch;
@@ -651,7 +652,7 @@ START_TEST(a_log_older_than_all_that_is_kept)
             "late.example", "late");
     ck_assert(!write_batch(writer, &batch, "key").replayed);
     ck_assert(write_batch(writer, &batch, "key").replayed);
-    check_gone(); /* at once: upkeep does not look there again before a restart */
+    check_gone(); /* at once: upkeep would not delete them before a restart */
     store_writer_close(writer);
     writer = open_writer(folder);
     ck_assert(write_batch(writer, &batch, "key").replayed);
@@ -669,8 +670,8 @@ START_TEST(a_log_older_than_all_that_is_kept)
 }
 END_TEST
 
-/* Days are closed, and periods of 4 and 16 days end, that begin before what is kept; at last without a horizon that
- * still moves. */
+/* Days are closed, and periods of 4 and 16 days end, which begin before the horizon. In the second half, the horizon no
+ * longer moves. */
 START_TEST(a_day_is_all_that_is_kept)
 {
     struct store_writer *writer = open_writer(folder);
@@ -692,7 +693,7 @@ START_TEST(a_day_is_all_that_is_kept)
 }
 END_TEST
 
-/* Batches go when they are old, but the newest stays, or its number would come again. */
+/* Old batches are deleted, but the newest stays, so that its number is not used again. */
 START_TEST(a_number_of_a_batch_never_comes_again)
 {
     struct store_writer *writer = open_writer(folder);
@@ -735,7 +736,7 @@ static struct store_writer *write_random_days(void)
     return writer;
 }
 
-/* It keeps the sums of closed hours, and no log comes that would tell it that they have changed. */
+/* A reader keeps the sums of closed hours, and no log comes that would make it read them again. */
 START_TEST(a_reader_forgets_what_is_gone)
 {
     struct store_writer *writer = write_random_days();
@@ -749,7 +750,7 @@ START_TEST(a_reader_forgets_what_is_gone)
 }
 END_TEST
 
-/* A service gives back what it will not need again soon; the command, all. */
+/* The service gives back the space that it will not need soon; the command gives back all. */
 START_TEST(space_is_given_back)
 {
     struct fault fault;
@@ -771,7 +772,7 @@ START_TEST(space_is_given_back)
 }
 END_TEST
 
-/* A file without auto_vacuum (VACUUM with it set off makes one) keeps its size; all else is the same. */
+/* A file without auto_vacuum (made by VACUUM with the pragma off) keeps its size; all else is the same. */
 START_TEST(a_file_that_can_not_shrink)
 {
     struct fault fault;
@@ -789,7 +790,7 @@ START_TEST(a_file_that_can_not_shrink)
 }
 END_TEST
 
-/* Beside a writer, and without a change; and then just that is deleted. */
+/* A plan is made while a writer runs, and changes nothing. The command then deletes exactly what the plan names. */
 START_TEST(a_plan_is_what_is_deleted)
 {
     struct fault fault;
@@ -816,7 +817,7 @@ START_TEST(a_plan_is_what_is_deleted)
         ck_assert_int_ge(plan.tables[i].bytes, plan.tables[i].rows * 5);
         all_bytes += plan.tables[i].bytes;
     }
-    /* Of 60 days 39 go, and what is said to be won is most of what the file lost, and no more than it had. */
+    /* 39 of 60 days are deleted. The bytes in the plan are half to one and a half times what the file has lost. */
     int64_t won = store_bytes - pruned.file_bytes_after;
     ck_assert_msg(all_bytes > won / 2 && all_bytes < won * 3 / 2, "%" PRId64 " bytes are said, %" PRId64 " were won",
                   all_bytes, won);
@@ -829,7 +830,7 @@ START_TEST(a_plan_is_what_is_deleted)
 }
 END_TEST
 
-/* Where a horizon can't be written, nothing is deleted. */
+/* If a horizon cannot be written, nothing is deleted. */
 START_TEST(nothing_is_pruned_without_a_horizon)
 {
     bool more;
@@ -869,7 +870,7 @@ END_TEST
 
 /* ---- verify ---- */
 
-/* Of the file with horizons at the days 30, 20 and 10 of 60. */
+/* Damages to a file with horizons at the days 30, 20 and 10 of 60. */
 static const struct {
     const char *sql;
     const char *told;
@@ -912,7 +913,7 @@ START_TEST(verify_sees_what_can_be_seen)
 }
 END_TEST
 
-/* While another process deletes, row by row. */
+/* verify finds no fault while another process deletes, row by row. */
 START_TEST(verify_beside_pruning)
 {
     struct store_writer *writer = write_random_days();

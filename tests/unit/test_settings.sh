@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # test_settings.sh: the file of settings, the environment and the command line, by --check-config and analyticsctl config:
-# which goes before which, and what is said of everything that is wrong. Starts no service.
+# their precedence, and the message for each fault. Starts no service.
 #
 # Seen to fail:
 #   environment read before the file -> "FAIL the environment goes before the file: threads=9 from FILE:1"
@@ -14,7 +14,7 @@ for name in $(compgen -e ANALYTICS_ || true); do unset "$name"; done
 conf=$tmp/analytics.conf
 ingest=$BUILD/analytics-ingest query=$BUILD/analytics-query ctl=$BUILD/analyticsctl
 
-# setting NAME [VARIABLE=VALUE…]: "value from origin", of the file $conf and the environment.
+# setting NAME [VARIABLE=VALUE…]: "value from origin", from the file $conf and the environment.
 setting() {
     local name=$1
     shift
@@ -25,7 +25,7 @@ is() { # WHAT EXPECTED GOT
     verdict "$1" "$([ "$3" = "$2" ] || echo "$3, not $2")"
 }
 
-# ---- which goes before which
+# ---- precedence
 
 printf 'threads = 7\ndata=/srv/data # where it is\n' >"$conf"
 is 'a default' '1024 from default' "$(setting wal_limit_mib)"
@@ -41,7 +41,7 @@ is 'the file that the environment names' '8' "$(ANALYTICS_CONFIG=$conf "$ctl" co
 is '--data goes before all' '/y from --data' "$(ANALYTICS_DATA=/x "$ctl" --config "$conf" --data /y config | sed -n -E 's|^data +([^ ]*) +(.*)|\1 from \2|p')"
 is 'an empty file' '64 from default' "$(: >"$conf" && setting threads)"
 
-# ---- what is wrong: exit 2, and a line that says where, what, and what is allowed
+# ---- faults: exit 2, and a line that says where, what, and what is allowed
 
 refuse() { # WHAT WORDS COMMAND…: the words are the whole of standard error; FILE stands for the file's path
     local what=$1 words=$2 got status=0
@@ -92,10 +92,10 @@ printf 'data = x\n' >"$conf"
 refuse 'analyticsctl says it too' 'analyticsctl: FILE:1: data must be an absolute path in this file, but is "x"' "$ctl" --config "$conf" key list
 refuse 'and analyticsctl config' 'analyticsctl: FILE:1: data must be an absolute path in this file, but is "x"' "$ctl" --config "$conf" config
 
-# ---- a data folder that may not be written, as a unit sees it without ReadWritePaths=
+# ---- a read-only data folder, as a unit sees it without ReadWritePaths=
 
 mkdir "$tmp/ro"
-read_only() { # COMMAND…: the folder is read-only for it alone
+read_only() { # COMMAND…: runs it with a folder that is read-only for this command
     # shellcheck disable=SC2016 # that shell expands them
     unshare --mount --propagation private bash -c 'mount -t tmpfs -o ro none "$1" && shift && exec "$@"' - "$tmp/ro" "$@"
 }
@@ -103,7 +103,7 @@ words="$tmp/ro is mounted read-only; under systemd, name it in ReadWritePaths= o
 if read_only true 2>/dev/null; then
     refuse 'a read-only data folder' "analytics-ingest: $words" read_only "$ingest" --data "$tmp/ro" --check-config
     verdict 'reports are read there' "$(read_only "$query" --data "$tmp/ro" --check-config 2>&1 | grep -v 'the settings are good')"
-    says_read_only() { # WHAT LINE COMMAND…: among what it says
+    says_read_only() { # WHAT LINE COMMAND…: its output has this line
         local what=$1 line=$2
         shift 2
         verdict "$what" "$({ read_only "$@" || true; } 2>&1 | contains -F -- "$line" || echo 'has other words')"
@@ -115,7 +115,7 @@ else
     echo 'skipped: a read-only folder needs root'
 fi
 
-# ---- another data folder without ReadWritePaths=: doctor asks systemd, in whose place a script answers here
+# ---- another data folder without ReadWritePaths=: doctor asks systemctl, which is a script here
 # Seen to fail: no signs are skipped -> "the unit's folder, with signs"; no end of a name -> "a neighbour of it"
 
 mkdir "$tmp/bin" "$tmp/served"
@@ -124,7 +124,7 @@ printf 'data = %s\n' "$tmp/served" >"$conf"
 # shellcheck disable=SC2016 # that shell expands them
 printf '#!/bin/sh\n[ "$1" = show ] && printf "%%b" "$PROPERTIES"\n' >"$tmp/bin/systemctl"
 chmod 755 "$tmp/bin/systemctl"
-doctor() { # PROPERTIES OPTION…: what it says about systemd
+doctor() { # PROPERTIES OPTION…: its lines about systemd
     PROPERTIES=$1 PATH=$tmp/bin:$PATH "$ctl" --config "$conf" "${@:2}" doctor 2>&1 | grep ' systemd ' || true
 }
 says() { # WHAT LINE PROPERTIES OPTION…
@@ -147,7 +147,7 @@ says 'a folder of ./serve' '' "$strict\n" --data "$tmp/served"
 printf 'data = %s\n' /var/lib/fonproxy-analytics >"$conf"
 says "the package's own folder" 'ok    systemd   analytics-query@1.service may write to /var/lib/fonproxy-analytics' "$strict\n"
 
-# ---- what is right
+# ---- good settings
 
 accept() { # WHAT WORDS COMMAND…
     local what=$1 words=$2 got status=0
@@ -168,7 +168,7 @@ while read -r name value origin; do
     [ "$name" != SETTING ] && [ "$name" != The ] || continue
     if [ "$name" = data ]; then
         is 'the data folder of the shipped file' '/var/lib/fonproxy-analytics' "$value"
-    elif [ "$value" = not ]; then # "not set": only an example can stand there
+    elif [ "$value" = not ]; then # "not set": the file has only an example
         verdict "the shipped file has an example of $name" "$(grep -q "^#$name = ." "$conf" || echo none)"
         verdict "--help tells of $name" "$({ "$ingest" --help && "$query" --help; } | grep -- "^  --${name//_/-} " >/dev/null || echo no)"
     else

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# test_setup.sh: tools/setup.sh with an apt-get, a make and a sudo of its own: what is said, and what is left behind when it
+# test_setup.sh: tools/setup.sh with an apt-get, a make and a sudo of its own: its messages, and what is left behind
+# when it
 # is interrupted. Knows nothing of the real packages, and installs none.
 # shellcheck disable=SC2016 # what another shell is to expand
 . "${BASH_SOURCE[0]%/*}/../support/totals.sh"
@@ -9,8 +10,8 @@ mkdir -p "$WORK/bin" "$WORK/clone/tools"
 cp tools/setup.sh "$WORK/clone/tools/"
 POLICY=$WORK/policy-rc.d
 
-# apt-get: "installs" when $WORK/go appears, and says that it has begun by $WORK/began.
-# Without its trap, bash goes on when the sleep that it waits for has just ended well: the test would hang.
+# apt-get: makes $WORK/began, and "installs" once $WORK/go exists.
+# Without the trap, bash would ignore an interrupt that comes just after a sleep has ended: the test would hang.
 cat >"$WORK/bin/apt-get" <<'END'
 #!/bin/bash
 trap 'trap - INT; kill -INT $$' INT
@@ -38,7 +39,7 @@ setup() {
     PATH=$WORK/bin:$PATH REPO=${CLONE:-$WORK/clone} POLICY=$POLICY exec env --default-signal=INT setsid bash -c \
         'set -euo pipefail; policy=$POLICY; . "$REPO/tools/setup.sh"; POLICY=$policy; eval "$1"' setup "$1" >"$WORK/out" 2>"$WORK/err"
 }
-begin() { # a run that waits in apt-get install; its process id in SETUP
+begin() { # starts a run that waits in apt-get install; SETUP is its process
     rm -f "$WORK"/{began,go,bin/frobnicate,out,err} "$POLICY"
     [ -z "${1:-}" ] || printf '%s\n' "$1" >"$POLICY"
     setup 'need_packages run' &
@@ -82,7 +83,7 @@ printf '#!/bin/sh\n# fonproxy-analytics: no service starts while packages instal
 (setup 'need_packages run') || verdict 'with everything there' 'failed'
 verdict 'what an earlier run left is cleared' "$([ ! -e "$POLICY" ] || echo 'is still there')"
 
-# ---- what is said
+# ---- messages
 
 begin
 until_true 'grep -q "Installing packages … 4 s" "$WORK/out"' 'a sign of life after 4 s'
@@ -91,7 +92,7 @@ wait $SETUP || verdict 'a run' "failed: $(cat "$WORK/err")"
 expect 'how much' "$WORK/out" '2 packages, 3 MB'
 verdict 'the policy is gone at the end' "$([ ! -e "$POLICY" ] || echo 'is still there')"
 
-# A machine so busy that a turn comes every four seconds and a half, and passes most seconds unseen.
+# On a busy machine, a turn of the loop takes four seconds and a half, so it does not see most seconds.
 printf '#!/bin/sh\nsleep 4\necho busy\n' >"$WORK/bin/tail"
 chmod 755 "$WORK/bin/tail"
 begin
@@ -115,7 +116,7 @@ mkdir "$WORK/full"
 verdict 'a full disk ends it' "$( (setup "make_in '$WORK/full' all") && echo 'with status 0')"
 expect 'a full disk' "$WORK/err" 'the disk is full'
 
-# ---- the list of packages: whoever needs a kind installs it
+# ---- the list of packages: each kind is installed by a script that needs it
 
 while read -r kind; do
     verdict packages "$(grep -hE "need_packages [a-z ]*\\b$kind\\b|\\(NEED\\) [a-z ]*\\b$kind\\b" serve check bench package tests/fuzz/fuzz.sh Makefile.am | contains . ||
@@ -141,7 +142,7 @@ verdict 'a clone configured in place' "$( (setup 'check_places "$REPO/build"') &
 expect 'a clone configured in place' "$WORK/err" "make -C $WORK/clone distclean"
 rm "$WORK/clone/config.status"
 
-# ---- a moved clone: what was built at the old place is built again
+# ---- a clone that was moved: all is built again
 
 mkdir "$WORK/clone/build"
 touch "$WORK"/clone/build/{a.o,config.status,notes} "$WORK/clone/Makefile.in"

@@ -1,4 +1,5 @@
-/* test_store.c: what goes into the store comes out of every report, whatever tier answers. Expected values come from
+/* test_store.c: every report counts all logs in the store, from whichever tier it is answered. Expected values come
+ * from
  * plain SQL over the raw logs (SQLite's own date functions and GROUP BY), never from the store's code. */
 #include "support/lists.h"
 #include "support/recount.h"
@@ -55,7 +56,7 @@ static int64_t random_counter(void)
     return pick(40) == 0 ? LIMIT_ID / 1000000 : pick(1000);
 }
 
-/* Half of the stamps lie on a quarter of an hour, as workers send them; drift: logs come nearly in order. */
+/* Half of the times are whole quarters of an hour, as workers send them. Logs come nearly in order. */
 static int64_t random_ts(int step, int steps)
 {
     int64_t newest = (int64_t)SPAN_DAYS * WHEN_DAY * (step + 1) / steps;
@@ -102,8 +103,8 @@ static void write_step(struct store_writer *writer, int step)
     batch_release(&batch);
 }
 
-/* With upkeep in the smallest slices, and too few of them to keep up: logs come while periods are half packed. Now and
- * then the writer is closed in the middle, and opened again. */
+/* Upkeep has the smallest slices, and too few of them: logs come while periods are half packed. At times the writer is
+ * closed in the middle of its upkeep, and opened again. */
 static struct store_writer *write_random_logs(void)
 {
     struct store_writer *writer = open_writer(folder);
@@ -208,7 +209,7 @@ static void sql_offset(sqlite3_context *context, int count, sqlite3_value **valu
     sqlite3_result_int64(context, tm.tm_gmtoff);
 }
 
-/* In quarters and hours, one that the clocks show twice counts as two. */
+/* A quarter or an hour that the clocks show twice is two buckets. */
 static void check_chart(struct store_reader *reader, sqlite3 *db, size_t row, const struct question *question)
 {
     struct chart chart = {0};
@@ -334,7 +335,7 @@ START_TEST(reports_equal_a_recount)
         check_chart(reader, db, (size_t)pick(5), &question);
         check_domains(reader, db, &question);
         check_errors(reader, db, &question);
-        if (pick(3)) /* asked once more: the reader may know the sums of closed hours by now … */
+        if (pick(3)) /* below, the same question again: the reader may have kept sums of closed hours … */
             write_step(writer, STEPS - 1); /* … and late logs may have changed them */
         if (pick(3) == 0)
             upkeep(writer, (int)pick(80));
@@ -348,7 +349,7 @@ START_TEST(reports_equal_a_recount)
 }
 END_TEST
 
-/* Where clocks are changed, each with a time for the logs to begin. */
+/* Zones whose clocks change, each with the time at which the logs begin. */
 static const struct {
     const char *zone;
     int64_t begin;
@@ -374,7 +375,7 @@ static const struct {
     {"<-0030>0:30<+0030>-0:30,M3.5.0/12,M10.5.0/12", 1772323200}, /* 2026-03-01: a day from 0:30 to 23:30 UTC */
 };
 
-/* The last one, which no place has. */
+/* The zone of the last row, which no place has. */
 static const struct zone narrow_zone = {
     .count = 1,
     .shifts = {{INT64_MIN, -1800}},
@@ -386,7 +387,7 @@ static const struct zone narrow_zone = {
              .end = {ZONE_WEEKDAY, 10, 5, 0, 12 * WHEN_HOUR}},
 };
 
-/* First from what is not closed, then from what is half packed, then from rollups. */
+/* Charts are answered from open hours first, then from periods that are half packed, then from rollups. */
 static void check_zone_charts(struct store_writer *writer, const struct zone *zone)
 {
     struct store_reader *reader = open_reader(folder);

@@ -48,7 +48,7 @@ static const char *const workers[] = {"", "worker-01", "worker-02", "=HYPERLINK(
 static const char *const peers[] = {"", "peer-1", "peer-2", "peer,3", "p\xc3\xa9r"};
 static const char *const protocols[] = {"", "HTTP", "HTTPS", "SOCKS5"};
 static const uint16_t ports[] = {0, 80, 443, 8080, 65535};
-/* The same bits as IPv4 and IPv6, none, and all zero; two that share a half. */
+/* An address as IPv4 and with the same bits as IPv6; none; all zeros; two with the same half. */
 static const struct {
     const char *text;
     const char *hex;
@@ -68,14 +68,14 @@ static int64_t counter(void)
     return pick(30) == 0 ? LIMIT_ID / 1000000 : pick(500);
 }
 
-/* A second of one of a few hours that hold many logs: most ranges that end in one cut a quarter in two. */
+/* A second in one of a few hours with many logs: most ranges that end there cut a quarter in two. */
 static int64_t busy_second(void)
 {
     static const int64_t days[] = {9, 10, 40, DAYS - 1};
     return BEGIN + days[pick((int64_t)ROWS(days))] * WHEN_DAY + 7 * WHEN_HOUR + pick(WHEN_HOUR);
 }
 
-/* Nearly in order, some late; a third on the quarter, as workers stamp them. */
+/* Times come nearly in order, some late; a third are whole quarters of an hour, as workers send them. */
 static int64_t stamp(int step, int steps)
 {
     int64_t newest = DAYS * (int64_t)WHEN_DAY * (step + 1) / steps, busy = busy_second();
@@ -242,7 +242,8 @@ static void add_ip_term(struct question *question, enum dimension by, const char
     add_where(question, format, addresses[i].hex);
 }
 
-/* Domains below one, by its text; "" is above what ends with a dot alone, so it stands for itself. */
+/* A domain and those below it, by their texts. Below "" there would be only texts that end with a dot, so it matches
+ * only itself. */
 static void add_below(struct question *question, bool is_not, const char *domain)
 {
     char *more = sqlite3_mprintf(" AND %s(domain = %Q OR substr(domain, -length('.' || %Q)) = '.' || %Q)",
@@ -251,7 +252,7 @@ static void add_below(struct question *question, bool is_not, const char *domain
     sqlite3_free(more);
 }
 
-/* Nothing is asked but a range. */
+/* A question with a range only. */
 static void pick_everyone(struct question *question)
 {
     *question = (struct question){.filter = {.from = question->filter.from, .to = question->filter.to}};
@@ -259,7 +260,7 @@ static void pick_everyone(struct question *question)
              (long long)question->filter.to);
 }
 
-/* What the rows of single users know. */
+/* A question that the rows of single users can answer. */
 static void pick_everyone_but(struct question *question)
 {
     int64_t user = 1 + pick(USERS);
@@ -270,7 +271,7 @@ static void pick_everyone_but(struct question *question)
              (long long)question->filter.from, (long long)question->filter.to, (int)user);
 }
 
-/* What packed entries and logs know: all below a domain, and exclusions. */
+/* Conditions for packed entries and logs: all below a domain, and exclusions. */
 static void pick_conditions(struct question *question)
 {
     static const char *const above[] = {"a.example", "example", "www.a.example", "unknown.example"};
@@ -300,7 +301,7 @@ static void pick_conditions(struct question *question)
         }
 }
 
-/* What only single logs know: logs without an error, too, are those that have not this one. */
+/* Exclusions that only the logs can answer. A log without an error is among those that do not have this error. */
 static void pick_exclusions(struct question *question)
 {
     struct report_term *without = question->filter.without;
@@ -328,7 +329,7 @@ static void pick_exclusions(struct question *question)
     }
 }
 
-/* What only single logs know: each by itself, and some together. */
+/* Filters that only the logs can answer: each by itself, and some together. */
 static void pick_terms(struct question *question)
 {
     char port[16];
@@ -364,7 +365,7 @@ static sqlite3_stmt *ask(const char *before, const struct question *question, co
     return statement;
 }
 
-/* The six sums, from the statement's columns from `first` on. The last is looked at where it is asked for. */
+/* Are the six sums those in the columns from `first` on? The last one is compared if the question asks for it. */
 static bool sums_are(const struct question *question, const struct totals *totals, sqlite3_stmt *row, int first)
 {
     return totals->count == sqlite3_column_int64(row, first) &&
@@ -427,7 +428,7 @@ static void check_charts(const struct question *question, const struct totals *s
     }
 }
 
-/* Page by page. */
+/* Compares the domains page by page. */
 static void check_domains(const struct question *question, const struct totals *summary)
 {
     enum list_order order = pick(2) ? ORDER_BYTES : ORDER_COUNT;
@@ -462,7 +463,7 @@ static const struct {
     {BY_DOMAIN, "domain", "domain"},
 };
 
-/* Is it in the rollups? Other breakdowns are in the logs alone. */
+/* Do rollups have the dimension? Other breakdowns are read from the logs. */
 static bool is_rolled_up(enum dimension by)
 {
     return by == BY_ORDER || by == BY_USER || by == BY_DOMAIN;
@@ -478,7 +479,7 @@ static void know_addresses(void)
     }
 }
 
-/* The rows as SQL ranks them; the sums over rows and `other`; how many values there are. */
+/* Compares the rows in the order of SQL, the sums over rows and `other`, and the number of values. */
 static void check_breakdown(const struct question *question, size_t dimension, const struct totals *summary)
 {
     const char *name = breakdowns[dimension].name;
@@ -524,7 +525,7 @@ static void check_breakdown(const struct question *question, size_t dimension, c
     list_release(&breakdown);
 }
 
-/* The errors with most of them, without samples. */
+/* Compares the most frequent errors, without samples. */
 static void check_errors(const struct question *question)
 {
     struct list list = {0};
@@ -563,7 +564,7 @@ static void check_other_exclusions(const struct question *question)
     }
 }
 
-/* The same range and filters, but another error: nothing that was kept of the one may be taken for it. */
+/* The same range and filters, but another error: sums that are kept of the one must not be used for the other. */
 static void check_other_error(const struct question *question)
 {
     struct question other = *question;
@@ -580,7 +581,7 @@ static void check_other_error(const struct question *question)
 
 static int64_t raw_from; /* logs before it are gone */
 
-/* Of everyone, whole days know these values too. */
+/* For everyone, sums of whole days have these values, too. */
 static bool is_in_days(const struct question *question, enum dimension by)
 {
     const struct report_filter *filter = &question->filter;
@@ -588,7 +589,7 @@ static bool is_in_days(const struct question *question, enum dimension by)
     return is_of_all && !filter_has_conditions(filter) && by != BY_IP_FROM;
 }
 
-/* What only logs tell is refused where some are gone. */
+/* A question that only the logs can answer is refused if some of them are gone. */
 static void check_refused(const struct question *question, size_t dimension)
 {
     struct list breakdown = {0};
@@ -607,7 +608,7 @@ static void check_refused(const struct question *question, size_t dimension)
                   breakdowns[dimension].name, err, fault.detail, question->where);
 }
 
-/* Before raw_from, ranges of whole days; the facts are of before the pruning. */
+/* Before raw_from, a range has whole days. The flat copy is older than the pruning, so it still has all logs. */
 static void check_pruned_question(void)
 {
     struct question question;
@@ -630,7 +631,7 @@ static void check_pruned_question(void)
             check_refused(&question, i);
 }
 
-/* Up to a day, by minutes: every bucket. */
+/* Compares a chart of up to a day, by one minute or by five. */
 static void check_minutes(const struct question *question)
 {
     struct question day = *question;
@@ -689,7 +690,8 @@ static void check_questions(int count)
 #define STEPS 40
 #define QUESTIONS 40
 
-/* Nothing closed; some periods closed, some half packed; all closed; late logs in closed periods. */
+/* In turn: nothing is closed; some periods are closed, some half packed; all are closed; late logs in closed periods.
+ * */
 START_TEST(everything_adds_up)
 {
     seed((uint64_t)_i + 1);

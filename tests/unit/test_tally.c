@@ -1,4 +1,4 @@
-/* test_tally.c: sums by key, the n-th greatest of many values, and which tallies are kept. */
+/* test_tally.c: sums by key, the n-th greatest of many values, and the cache of tallies. */
 #include "report/tally_cache.h"
 #include "support/fixture.h"
 
@@ -32,7 +32,7 @@ START_TEST(adds_by_key)
         add(&tally, domain << 40, error, count); /* ids far apart */
     }
     ck_assert_int_eq(tally_copy(&tally, false, &copy), OK);
-    add(&copy, 5, 5, 5); /* the copy goes its own way, and grows */
+    add(&copy, 5, 5, 5); /* the copy is independent, and grows */
     for (int i = 0; i < DOMAINS; i++)
         add(&copy, 1000000 + i, 9, 1);
     for (size_t i = 0; i < tally.count; i++) {
@@ -65,7 +65,7 @@ static int descending(const void *left, const void *right)
     return (a < b) - (a > b);
 }
 
-/* Few distinct values, all alike, sorted either way, random. */
+/* All equal, few distinct values, sorted in either direction, or random. */
 static void fill(int64_t *values, size_t count, int shape)
 {
     for (size_t i = 0; i < count; i++)
@@ -93,7 +93,7 @@ START_TEST(finds_the_nth_greatest)
 }
 END_TEST
 
-/* ---- what is kept ---- */
+/* ---- the cache ---- */
 
 static struct tally tally_of(int64_t domains)
 {
@@ -112,7 +112,7 @@ START_TEST(knows_what_was_asked)
     tally_release(&tally);
     ck_assert_ptr_nonnull(tally_cache_find(&cache, &question));
     ck_assert_int_eq(tally_cache_find(&cache, &question)->entries[9].totals.count, 9);
-    for (size_t i = 0; i < sizeof question / sizeof(int64_t); i++) { /* each member makes another question */
+    for (size_t i = 0; i < sizeof question / sizeof(int64_t); i++) { /* a change of any member makes another question */
         struct tally_question other = question;
         ((int64_t *)&other)[i]++;
         ck_assert_ptr_null(tally_cache_find(&cache, &other));

@@ -1,6 +1,5 @@
-/* test_values.c: sums of everyone by the value of a dimension (value_day): what stands in it, which days have too many
- * values, and what is answered when the logs are gone. Expected figures are worked out by hand, or counted in plain SQL
- * over the logs.
+/* test_values.c: sums of everyone by the value of a dimension (value_day): its rows, days with too many values, and the
+ * answers when the logs are gone. Expected figures are worked out by hand, or counted in plain SQL over the logs.
  *
  * Planted to see it fail: late logs that are not added (1,000 rows in place of none), a limit of 1,001, sums deleted
  * without a gap (answered, not refused), a day that is not made again after a delete (a gap stays), gaps that are not
@@ -69,7 +68,7 @@ static void write_batch(void)
         ck_assert_int_eq(store_maintain(writer, LATE, LATE, &more, &fault), OK);
 }
 
-/* A log at 02:00 of each of these days, of user 1 and port 1: the days before it are closed. */
+/* Writes a log at 02:00 of each of these days, of user 1 and port 1: earlier days are closed. */
 static void write_days(int first, int last)
 {
     begin_batch();
@@ -136,7 +135,7 @@ static const struct log_record bare = {.ts = BEGIN + 2 * WHEN_HOUR,
                                        .max_concurrency = 9,
                                        .duration_ms = 5};
 
-/* Hours that are open are not in it; a late log is, at once. */
+/* The sums have no open hours, but they have late logs at once. */
 START_TEST(each_value_of_closed_hours_has_its_sums)
 {
     struct log_record open = full;
@@ -162,7 +161,7 @@ END_TEST
 
 /* ---- what is answered ---- */
 
-/* `from` in days. Expected: the number of values and the sum of their counts, or the words of a refusal. */
+/* `from` in days. Expected: the number of values and the sum of their counts, or the beginning of a refusal. */
 static void check_breakdown(enum dimension by, int from, uint64_t values, int64_t count, const char *refusal)
 {
     struct store_reader *reader = open_reader(folder);
@@ -196,7 +195,7 @@ static void prune_logs(void)
     check_rows("SELECT raw_from - 1829606400 / 86400 FROM retention", "3");
 }
 
-/* 1,000 values are kept, one more are not. `rows`: how many come late, behind those that are there. */
+/* A day may have 1,000 values; with more, none are kept. `late`: how many values come late, beyond the 1,000. */
 START_TEST(a_day_may_have_too_many_values)
 {
     static const int late[] = {0, 1, 500};
@@ -229,7 +228,7 @@ START_TEST(a_day_may_have_too_many_values)
 }
 END_TEST
 
-/* An hour with too many is not noted to its end. */
+/* An hour that has too many values by itself. */
 START_TEST(an_hour_may_have_too_many_values)
 {
     write_ports(1, 30000, 1);
@@ -253,7 +252,7 @@ static void delete_user(int64_t user)
     writer = open_writer(folder);
 }
 
-/* From the logs that are left a day is made again; without logs it can't be. */
+/* After a delete, a day is made again from the logs that are left. Without logs, it becomes a gap. */
 START_TEST(deleted_logs_are_in_no_value)
 {
     write_ports(1, 1000, 1);
@@ -279,7 +278,7 @@ START_TEST(deleted_logs_are_in_no_value)
 }
 END_TEST
 
-/* A rebuild makes what the logs say, and leaves alone what is older. */
+/* A rebuild makes the sums of the days that have logs, and leaves older sums as they are. */
 START_TEST(a_rebuild_keeps_what_has_no_logs)
 {
     struct sqlite_rebuilt rebuilt;

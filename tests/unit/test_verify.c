@@ -1,6 +1,6 @@
-/* test_verify.c: verify finds every damage to every table and is silent where there is none; rebuild mends what is
- * derived. What is right is asked of tests/support/recount.c, plain SQL over the raw logs, and of the tables as they
- * were before the damage.
+/* test_verify.c: verify finds every damage to every table, and nothing in a sound database; rebuild mends derived
+ * tables. The results are compared with tests/support/recount.c, plain SQL over the raw logs, and with the tables
+ * before the damage.
  *
  * Planted to see it fail: a rebuild that does not empty traffic_hour ("recount() == 4926", "2464 differences"), a
  * verify that does not look at the total ("0 differences"), or not at the order of a part's logs (logs_out_of_order).
@@ -24,7 +24,7 @@
 
 /* ---- databases to damage ---- */
 
-/* Fifty days: more than one period of 16, with a day, and an hour, that is not closed at the end. */
+/* Fifty days: more than one period of 16 days. At the end, a day and an hour are not closed. */
 static const struct ledger long_ledger = {.logs = 8, .pause = 11 * 3600};
 #define LONG_BATCHES 110
 
@@ -44,7 +44,7 @@ static void upkeep(struct store_writer *writer, int slices)
         ck_assert_int_eq(store_maintain(writer, LEDGER_NOW, LEDGER_KEEP, &more, &fault), OK);
 }
 
-/* Upkeep in the smallest slices, and too few of them to keep up, so that logs come while periods are half packed. */
+/* Upkeep has the smallest slices, and too few of them, so that logs come while periods are half packed. */
 static void write_ledger(const struct ledger *ledger, int batches)
 {
     struct store_writer *writer = open_writer(folder);
@@ -65,7 +65,7 @@ static void finish_upkeep(void)
 
 /* ---- verify and rebuild ---- */
 
-/* What was told. The texts of the differences are gone. */
+/* The differences that were reported. The texts that `first` borrowed are gone; these are copies. */
 struct told {
     struct sqlite_difference first;
     char words[256], domain[64], error[64];
@@ -150,7 +150,7 @@ static int64_t recount(void)
     return differences;
 }
 
-/* Of all rows of the derived tables, column by column, byte by byte. */
+/* A hash over all rows of the derived tables, column by column, byte by byte. */
 static uint64_t add_bytes(uint64_t hash, const void *bytes, size_t len)
 {
     for (size_t i = 0; i < len; i++)
@@ -178,7 +178,7 @@ static uint64_t derived_bytes(void)
         "* FROM traffic_hour",
         "* FROM traffic_day",
         "* FROM rollup_chunk",
-        "closed_hour, closed_day FROM closing", /* a rebuild counts as a change: readers forget what they kept */
+        "closed_hour, closed_day FROM closing", /* not `changes`: a rebuild adds one, so that readers read again */
         "* FROM value_day",
         "* FROM value_gap",
         "* FROM total",
@@ -195,12 +195,12 @@ static uint64_t derived_bytes(void)
     return hash;
 }
 
-/* ---- nothing to find ---- */
+/* ---- sound databases ---- */
 
 START_TEST(a_sound_database_is_silent)
 {
     static const struct image *const grounds[] = {&late_ground, &ground, &short_ground};
-    static const size_t at_once[] = {0, 1000, 50, 3}; /* 3: not even one user's entries of an hour */
+    static const size_t at_once[] = {0, 1000, 50, 3}; /* 3: fewer than the entries of one user in an hour */
     struct told told;
     image_write(grounds[_i], folder);
     ck_assert_int_eq(recount(), 0);
@@ -251,7 +251,7 @@ END_TEST
 
 #define MAX_COLUMNS 10
 
-/* A derived table that is plain rows. `row` picks one of them that is not the first. */
+/* A derived table of plain rows. */
 static const struct {
     const char *table;
     const char *key;
@@ -292,12 +292,12 @@ static void check_mended(const char *sql, uint64_t before)
     ck_assert_msg(derived_bytes() == before, "%s: rebuilt, and yet other bytes", sql);
 }
 
-/* The damage is found, alone, for what it is; both agree with the recount; and rebuild brings back what was there.
- * Under sanitizers, rebuild is asked only where `first`: it does not look at what it replaces. */
+/* verify and the recount find this damage and no other, and rebuild restores the table byte by byte. Under sanitizers,
+ * rebuild runs only if `first`: its work does not depend on the damage. */
 static void check_damage(const char *sql, const char *table, bool first, struct told *told)
 {
     uint64_t before = derived_bytes();
-    ck_assert_msg(plain_exec(sql) == 1, "%s: %d rows changed", sql, 1);
+    ck_assert_msg(plain_exec(sql) == 1, "%s: does not change exactly one row", sql);
     ck_assert_msg(recount() > 0, "%s: the recount does not see it", sql);
     struct sqlite_verified verified = verify(told, 0);
     ck_assert_msg(verified.differences == 1, "%s: %lld differences", sql, (long long)verified.differences);
@@ -389,7 +389,7 @@ END_TEST
 static const struct {
     const char *sql;
     const char *table; /* of the first difference */
-    const char *words; /* some of those in it */
+    const char *words; /* a part of its text */
     bool is_fact;
 } damages[] = {
     {DROP_CHUNK("tier = 1", "100"), "rollup_chunk", "", false},
@@ -477,7 +477,7 @@ START_TEST(damage_is_named_and_mended)
     ck_assert_msg(verify(&told, 20).differences > 0, "%s: not seen, 20 entries at once", sql);
     rebuild();
     ck_assert_int_eq(recount(), 0);
-    if (damages[_i].is_fact) { /* what is derived follows what the logs are now */
+    if (damages[_i].is_fact) { /* derived tables are made from the damaged facts */
         ck_assert(verify(&told, 0).facts_differ);
         ck_assert_str_eq(told.first.table, damages[_i].table);
         return;
@@ -487,7 +487,7 @@ START_TEST(damage_is_named_and_mended)
 }
 END_TEST
 
-/* As many as there are rows, of which ten are told (see verify()). */
+/* There are as many differences as rows, of which ten are reported (see verify()). */
 START_TEST(all_differences_are_counted)
 {
     struct told told;
@@ -500,7 +500,7 @@ END_TEST
 
 /* ---- the bytes of a chunk ---- */
 
-/* One chunk of the short database, and its bytes as they should be. */
+/* One chunk of the short database, and its right bytes. */
 struct victim {
     sqlite3 *db;
     sqlite3_stmt *update;
@@ -551,7 +551,7 @@ static void let_go(struct victim *victim)
     sqlite3_close(victim->db);
 }
 
-/* Told of this chunk, whatever is said of it. */
+/* verify reports this chunk, in any words. */
 static void check_found(const struct victim *victim, const char *what, size_t at)
 {
     struct told told;
@@ -656,7 +656,7 @@ static size_t second_order(const struct fold_entry *entries, size_t count)
     return 0;
 }
 
-/* All sums are right, but a report of one domain looks into one chunk only. */
+/* All sums are right, but a report of one domain reads one chunk only. */
 START_TEST(a_domain_over_two_chunks_is_named)
 {
     static struct fold_entry entries[MAX_ENTRIES_OF_VICTIM];
@@ -697,7 +697,7 @@ END_TEST
 
 /* ---- the file ---- */
 
-/* Overwrites the first place after `from` where these bytes are; false when they are nowhere. */
+/* Overwrites the first place where these bytes are; false when there is none. */
 static bool overwrite(struct image *image, const char *bytes, const char *with)
 {
     struct image_file *file = &image->file[DISK_DB];
@@ -718,8 +718,7 @@ static void take_packed_file(struct image *image)
     ck_assert_uint_eq(image->file[DISK_WAL].len, 0);
 }
 
-/* The text of a name stands in the table and in its index: in one of them it is another now. */
-/* A whole part, with the right hash, whose logs are turned round: what a program that sorted wrongly would write. */
+/* Writes a whole part with the right hash, whose logs are in reverse order, as by a program that sorts wrongly. */
 static void turn_logs_round(sqlite3 *db)
 {
     static struct part part;
@@ -756,6 +755,7 @@ START_TEST(logs_out_of_order_are_named)
 }
 END_TEST
 
+/* The text of a name is in the table and in its index. One of the two is changed. */
 START_TEST(an_index_that_lies_is_named)
 {
     struct image image = {0};
@@ -770,7 +770,7 @@ START_TEST(an_index_that_lies_is_named)
 }
 END_TEST
 
-/* Named, or refused: never well. */
+/* A damaged page is reported, or the file is refused: verify never finds it sound. */
 START_TEST(a_damaged_page_is_seen)
 {
     struct image image = {0};
@@ -812,9 +812,9 @@ START_TEST(what_is_no_database_is_refused)
 }
 END_TEST
 
-/* ---- beside a writer ---- */
+/* ---- while a writer runs ---- */
 
-/* Until many runs have seen how hours were closed while they looked. */
+/* Runs until hours were closed during many of the runs. */
 START_TEST(beside_a_writer_nothing_seems_wrong)
 {
     static const size_t at_once[] = {0, 200, 20};
@@ -862,7 +862,7 @@ static bool count_down(void *ctx)
     return --*left < 0;
 }
 
-/* After so many questions whether to go on; and all is as right as before. */
+/* A rebuild is stopped when it asks for the n-th time whether to go on: all is as right as before. */
 START_TEST(a_stop_leaves_all_as_right_as_before)
 {
     struct sqlite_verified verified;
@@ -890,7 +890,7 @@ START_TEST(a_stop_leaves_all_as_right_as_before)
 }
 END_TEST
 
-/* While all is open, answers come from the logs. */
+/* In the middle of a rebuild everything is open, so answers come from the logs. */
 START_TEST(reports_are_right_in_the_middle)
 {
     struct store_reader *reader = NULL;

@@ -1,5 +1,5 @@
-/* test_when.c: the calendar and ISO 8601. Expected instants are well-known ones or worked out by hand; over random
- * instants glibc's timegm and gmtime_r are the other opinion. */
+/* test_when.c: the calendar and ISO 8601. Expected instants are well-known ones or worked out by hand. Days and random
+ * instants are compared with glibc's timegm and gmtime_r. */
 #include "support/runner.h"
 #include "time/when.h"
 
@@ -109,8 +109,8 @@ static const struct {
     {"1970-01-01T14:00:00+14:00", {0, false, false, 50400, true}},
     {"1970-01-02", {86400, false, true, 0, false}},
     {"2000-02-29", {951782400, false, true, 0, false}},            /* 11016 days: 30 years, 7 leap days, 31 + 28 days */
-    {"2001-09-09T01:46:40Z", {1000000000, false, false, 0, true}}, /* the billenium */
-    {"2009-02-13T23:31:30Z", {1234567890, false, false, 0, true}}, /* 1234567890 day */
+    {"2001-09-09T01:46:40Z", {1000000000, false, false, 0, true}}, /* a well-known instant */
+    {"2009-02-13T23:31:30Z", {1234567890, false, false, 0, true}}, /* another */
     {"2038-01-19T03:14:07Z", {2147483647, false, false, 0, true}}, /* the end of 32 bits */
     {"2038-01-19T03:14:08Z", {INT64_C(2147483648), false, false, 0, true}},
     {"2106-02-07 06:28:15", {INT64_C(4294967295), false, false, 0, false}},
@@ -131,7 +131,7 @@ static const struct {
     {"2026-03-15T10:15:00.000000000Z", {1773569700, false, false, 0, true}},
     {"2026-03-15T10:15:00.000000001Z", {1773569700, true, false, 0, true}},
     {"2026-03-15 10:15:00,5+00:00", {1773569700, true, false, 0, true}},
-    {"2026-03-15T10:15:00.999999999Z", {1773569700, true, false, 0, true}}, /* down, never to the nearest */
+    {"2026-03-15T10:15:00.999999999Z", {1773569700, true, false, 0, true}}, /* rounded down */
 };
 
 START_TEST(parsed)
@@ -147,7 +147,7 @@ START_TEST(parsed)
 }
 END_TEST
 
-/* Days that are easy to get wrong, with the number of days before them counted by hand or known. */
+/* Days that are easy to get wrong, with their number since 1970, counted by hand or well known. */
 static const struct {
     struct civil civil;
     int64_t days;
@@ -176,7 +176,7 @@ static bool reads_as(const char *text, int64_t seconds)
     return when_parse(slice_of(text), &when) && when.seconds == seconds;
 }
 
-/* In these two, libcheck hears of failures alone: it writes a line for each check, and there are millions. */
+/* In these two tests, libcheck hears only of failures: it would write a line for each of millions of checks. */
 START_TEST(every_day_against_glibc)
 {
     for (int64_t day = 0; day * WHEN_DAY <= END_OF_2999; day++) {
@@ -231,7 +231,7 @@ START_TEST(iso_milliseconds)
 }
 END_TEST
 
-/* Whatever the clock says, the text has its length. */
+/* Whatever the clock shows, the text has its fixed length. */
 static const int64_t wild_rows[] = {-1, -62135596801, INT64_C(-1000000000000), END_OF_2999 + 1, INT64_C(1000000000000)};
 
 START_TEST(wild)

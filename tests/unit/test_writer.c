@@ -1,4 +1,4 @@
-/* test_writer.c: the queue and the writer thread, before an engine that is as slow or as broken as the test says. */
+/* test_writer.c: the queue and the writer thread, with an engine that is as slow or as broken as a test wants. */
 #include "service/writer.h"
 #include "support/runner.h"
 
@@ -14,7 +14,7 @@
 #include "base/banned.h"
 
 #define MANY 40
-#define LONG_MS 600000 /* no sender waits so long */
+#define LONG_MS 600000 /* longer than any sender waits */
 
 /* ---- a store ---- */
 
@@ -83,7 +83,7 @@ static void close_store(struct store_writer *store)
     closed = true;
 }
 
-static struct store_wake woken_by; /* what a store would call */
+static struct store_wake woken_by; /* the callback that a store would call */
 
 static enum err set_wake(struct store_writer *store, const struct store_wake *wake, struct fault *fault)
 {
@@ -108,7 +108,7 @@ static struct writer *writer;
 static struct metrics *metrics;
 static struct fault fault;
 static struct batch batch;
-static atomic_int refused; /* senders that were told so */
+static atomic_int refused; /* how many senders were refused */
 
 static const struct metrics_route route = {.program = PROGRAM_INGEST, .path = "/", .status = 204};
 
@@ -123,7 +123,7 @@ static void start(size_t queue_batches, size_t group_logs, int64_t wait_ms)
                                      .metrics = metrics};
 
     batch_init(&batch, NULL);
-    batch.log_count = 10; /* all that the queue looks at */
+    batch.log_count = 10; /* the queue looks at nothing else of a batch */
     ck_assert_int_eq(writer_start(&store, &options, &writer, &fault), OK);
 }
 
@@ -207,7 +207,7 @@ START_TEST(one_batch)
 }
 END_TEST
 
-/* The writer stands at the gate with the first batch; `count` more wait in the queue. */
+/* The writer waits at the gate with the first batch; `count` more wait in the queue. */
 static void fill_queue(pthread_t *ids, enum err *results, int count)
 {
     (void)pthread_mutex_lock(&gate);
@@ -235,7 +235,7 @@ START_TEST(groups_what_waits)
 }
 END_TEST
 
-/* A batch bigger than the bound is a group of its own. */
+/* A batch that is larger than the limit of a group is a group of its own. */
 START_TEST(takes_a_big_batch)
 {
     bool replayed;
@@ -247,7 +247,7 @@ START_TEST(takes_a_big_batch)
 }
 END_TEST
 
-/* One in the store, two in the queue; the rest are refused at once, while the writer still stands. */
+/* One batch is in the store, two are in the queue; the others are refused at once, while the writer still waits. */
 START_TEST(refuses_when_full)
 {
     pthread_t ids[MANY];
@@ -266,7 +266,7 @@ START_TEST(refuses_when_full)
 }
 END_TEST
 
-/* The one that waits is withdrawn, the one that is being written is waited for. */
+/* A batch that waits too long is withdrawn; the sender of one that is being written waits on. */
 START_TEST(withdraws_what_waits_too_long)
 {
     pthread_t id;
@@ -276,7 +276,7 @@ START_TEST(withdraws_what_waits_too_long)
 
     start(4, 100, 200);
     (void)pthread_mutex_lock(&gate);
-    while (begun == 0) { /* a sender that came too late to be taken within 200 ms is withdrawn too: then another one */
+    while (begun == 0) { /* on a slow machine, the first sender may be withdrawn after 200 ms: then another one comes */
         int before = refused;
         ck_assert_int_eq(pthread_create(&id, NULL, sender, &first), 0);
         UNTIL(begun == 1 || refused > before);
@@ -301,7 +301,7 @@ static void *stopper(void *ctx)
     return NULL;
 }
 
-/* Why a batch is refused while the queue is full. */
+/* The reason why a batch is refused. */
 static const char *refusal(struct store_item *item)
 {
     struct writer_times times;
@@ -348,7 +348,7 @@ START_TEST(recovers)
 }
 END_TEST
 
-/* Between batches too the store gets the writer's thread when it asks for it. */
+/* Between batches, the writer's thread does upkeep when the store asks for it. */
 START_TEST(a_store_wakes_the_writer)
 {
     start(4, 100, LONG_MS);
@@ -361,7 +361,7 @@ START_TEST(a_store_wakes_the_writer)
 }
 END_TEST
 
-/* Upkeep goes on, slice after slice, without a batch and without waiting for a tick: so many ticks would take hours. */
+/* Upkeep goes on, slice after slice, without a batch and without waiting for ticks, which would take hours. */
 START_TEST(upkeep_goes_on)
 {
     slices_wanted = 20000;

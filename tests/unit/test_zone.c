@@ -1,7 +1,7 @@
-/* test_zone.c: time zones. The rows were worked out by hand from the rules that governments decreed, as tzdata's
- * sources (the files africa, antarctica, asia, australasia, europe, northamerica, southamerica) tell and date them.
- * Then every zone of the system against the C library, in both forms that files come in, and hostile names and files.
- */
+/* test_zone.c: time zones. The rows were worked out by hand from the rules of governments, as the sources of tzdata
+ * describe and date them (the files africa, antarctica, asia, australasia, europe, northamerica, southamerica). Then
+ * every zone of the system is compared with the C library, in both forms of files; and there are hostile names and
+ * files. */
 #include "report/bucket.h"
 #include "support/fixture.h"
 #include "time/tzif.h"
@@ -56,7 +56,7 @@ static const struct {
     {"Europe/Kyiv", "2126-03-31 01:00:00", "2126-03-31 04:00:00"},
     {"Europe/Kyiv", "2126-10-27 01:00:00", "2126-10-27 03:00:00"},
     {"Europe/Kyiv", "2999-12-31 21:59:59", "2999-12-31 23:59:59"},
-    /* Ireland's winter is its "summer time" of −1 hour. */
+    /* For tzdata, Ireland's winter is a "summer time" of −1 hour. */
     {"Europe/Dublin", "2026-01-15 12:00:00", "2026-01-15 12:00:00"},
     {"Europe/Dublin", "2026-07-15 12:00:00", "2026-07-15 13:00:00"},
     {"Asia/Kolkata", "2026-03-15 18:29:59", "2026-03-15 23:59:59"},
@@ -147,7 +147,8 @@ static const struct {
     {"Pacific/Apia", "2011-12-31 00:00:00", 24 * 3600},
     {"Pacific/Kwajalein", "1993-08-21 00:00:00", 0}, /* crossed the date line too */
     {"Africa/Monrovia", "1972-01-07 00:00:00", 24 * 3600 - 2670},
-    /* A day has begun when its date was shown, though the clocks go back to the day before: by an hour at 0:01, and
+    /* A day begins when its date is shown first, even if the clocks then go back to the day before: by an hour at 0:01,
+     * and
      * (Casey, 5 March 2010) by three at 2:00. */
     {"America/St_Johns", "2006-10-28 00:00:00", 24 * 3600},
     {"America/St_Johns", "2006-10-29 00:00:00", 25 * 3600},
@@ -175,7 +176,7 @@ static const struct {
     const char *first; /* UTC */
 } firsts[] = {
     {"Europe/Kyiv", "2026-03-29 02:59:59", "2026-03-29 00:59:59"},
-    {"Europe/Kyiv", "2026-03-29 03:00:00", "2026-03-29 01:00:00"}, /* left out: the jump */
+    {"Europe/Kyiv", "2026-03-29 03:00:00", "2026-03-29 01:00:00"}, /* does not exist: the jump */
     {"Europe/Kyiv", "2026-03-29 03:30:00", "2026-03-29 01:00:00"},
     {"Europe/Kyiv", "2026-03-29 04:00:00", "2026-03-29 01:00:00"},
     {"Europe/Kyiv", "2026-03-29 04:00:01", "2026-03-29 01:00:01"},
@@ -286,7 +287,7 @@ END_TEST
 
 /* ---- every zone of the system, against the C library ---- */
 
-/* Mostly in the years that somebody asks for. */
+/* Mostly in years that reports are about. */
 static int64_t random_instant(void)
 {
     int64_t end = pick(4) ? utc("2040-01-01 00:00:00") : utc("2999-12-31 00:00:00");
@@ -313,7 +314,7 @@ static void check_instant(const char *name, const struct zone *z, int64_t at)
     when_format(zone_clock(z, at), shown);
     ck_assert_msg(!strcmp(shown, expected), "%s at %" PRId64 ": %s, not %s", name, at, shown, expected);
     ck_assert_msg(span.offset == offset && span.begin <= at && at < span.end, "%s at %" PRId64, name, at);
-    if (span.begin > 0) { /* the last second before is another span's */
+    if (span.begin > 0) { /* the second before belongs to another span */
         libc_clock(span.begin - 1, expected, &offset);
         ck_assert_msg(span.offset != offset, "%s: no change at %" PRId64, name, span.begin);
     }
@@ -322,8 +323,8 @@ static void check_instant(const char *name, const struct zone *z, int64_t at)
     ck_assert_msg(zone_clock(z, first - 1) < at + span.offset, "%s: not the first at %" PRId64, name, at);
 }
 
-/* Buckets follow one another, and what the C library's clocks show in one begins with its label. Where clocks went back
- * to the day before, a day keeps the name that it had. */
+/* Buckets follow one another, and the C library's times in one begin with its label. Where clocks went back to the day
+ * before, a day keeps its label. */
 static void check_buckets(const char *name, const struct zone *z, int64_t at)
 {
     static const int cut[] = {[GRANULARITY_15M] = 14, [GRANULARITY_HOUR] = 13, [GRANULARITY_DAY] = 10};
@@ -345,7 +346,7 @@ static void check_buckets(const char *name, const struct zone *z, int64_t at)
         ck_assert_msg(!strncmp(label, shown, 7) && !strcmp(label + 7, "-01 00:00:00"), "%s at %" PRId64, name, at);
 }
 
-/* The third column of zone1970.tab, and what it leaves out. */
+/* The zones in the third column of zone1970.tab, and some that it leaves out. */
 static size_t list_zones(char names[][64], size_t cap)
 {
     static const char *const more[] = {"Etc/GMT-14", "Etc/GMT+12", "EST5EDT", "Asia/Calcutta", "Europe/Kiev", "MET"};
@@ -378,7 +379,7 @@ static void check_every_zone(int instants)
             int64_t at = random_instant();
             check_instant(names[i], z, at);
             check_buckets(names[i], z, at);
-            struct zone_span span = zone_span_at(z, at); /* and around the next change */
+            struct zone_span span = zone_span_at(z, at); /* the next change is tried as well */
             int64_t near = span.end < utc("2999-12-31 00:00:00") ? span.end + pick(4 * 3600) - 2 * 3600 : at;
             check_instant(names[i], z, near < 0 ? 0 : near);
             check_buckets(names[i], z, near < 0 ? 0 : near);
@@ -412,7 +413,8 @@ static void remove_zones(void)
     unsetenv("TZDIR");
 }
 
-/* Files that list only what their rule does not give: zic's default for a while now, though not Debian's. */
+/* Slim files list only the changes that their rule does not give: the default of newer versions of zic, but not
+ * Debian's. */
 START_TEST(slim_files_say_the_same)
 {
     in_folder("zic -b slim -d . /usr/share/zoneinfo/tzdata.zi");
@@ -484,7 +486,7 @@ START_TEST(a_name_ends_where_it_ends)
 END_TEST
 
 static const struct {
-    const char *command; /* makes x of a good zone, g */
+    const char *command; /* makes the file x from a good zone, g */
     enum err err;
 } files[] = {
     {"mkfifo x", ERR_PARAMETER_INVALID},
@@ -533,7 +535,7 @@ static size_t read_file(const char *path, unsigned char ret_bytes[ZONE_FILE_BYTE
     return size;
 }
 
-/* A copy that ends where the bytes end, so that a sanitizer sees a look beyond them. */
+/* Parses a copy of exactly so many bytes, so that a sanitizer sees a read beyond them. */
 static bool parse(const unsigned char *bytes, size_t size)
 {
     unsigned char *exact = malloc(size ? size : 1);
@@ -558,7 +560,7 @@ START_TEST(damaged_files)
         size_t at = pick(3) ? (size_t)pick((int64_t)size) : (size_t)(pick(2) ? pick(44) : (int64_t)size - 1 - pick(24));
         unsigned char before = bytes[at];
         bytes[at] = (unsigned char)pick(256);
-        if (parse(bytes, size)) { /* then it is a zone like any other */
+        if (parse(bytes, size)) { /* an accepted file must give a sound zone */
             int64_t t = random_instant(), clock = zone_clock(&zone, t);
             ck_assert_int_le(zone_first(&zone, clock), t);
             struct bucket bucket = bucket_at(&zone, GRANULARITY_DAY, t);
@@ -624,7 +626,7 @@ static const struct {
     {"EET-2EEST,M3.1.0,M3.2.0", false},        /* a summer of a week */
     {"EET-2EEST,M1.1.0/0,M12.5.6/167", false}, /* in some years it begins before the last one ends */
     {"EET-2EEST,0/0,J365/25", true},
-    {"EET-2EEST,0/0,J365/24", false}, /* an hour without it at New Year */
+    {"EET-2EEST,0/0,J365/24", false}, /* an hour without summer time at New Year */
 };
 
 START_TEST(rules_are_read_whole)
