@@ -555,8 +555,7 @@ START_TEST(each_cut_of_an_upgrade)
     size_t length = tape_length();
     ck_assert_uint_gt(length, 10);
     for (size_t at = 0; at <= length; at += is_sanitized() ? 7 : 1)
-        for (size_t i = at % 2; i < sizeof cuts / sizeof *cuts;
-             i += 2) { /* every second one, in turns */
+        for (size_t i = at % 2; i < sizeof cuts / sizeof *cuts; i += 2) { /* every second one, in turns */
             char about[96];
             snprintf(about, sizeof about, "cut %zu behind operation %zu of %zu", i, at, length);
             tape_cut(at, cuts[i], &image);
