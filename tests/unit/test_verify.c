@@ -462,6 +462,7 @@ static const struct {
      true},
 };
 
+/* Under sanitizers, rebuild is asked after one damage of five: it does not look at what it replaces. */
 START_TEST(damage_is_named_and_mended)
 {
     struct told told;
@@ -474,6 +475,8 @@ START_TEST(damage_is_named_and_mended)
     ck_assert_msg(!strcmp(told.first.table, damages[_i].table), "%s: told of %s", sql, told.first.table);
     ck_assert_msg(strstr(told.words, damages[_i].words) != NULL, "%s: '%s'", sql, told.words);
     ck_assert_int_eq(verified.facts_differ, damages[_i].is_fact);
+    if (_i % rounds(1, 5, 1) != 0)
+        return;
     ck_assert_msg(verify(&told, 20).differences > 0, "%s: not seen, 20 entries at once", sql);
     rebuild();
     ck_assert_int_eq(recount(), 0);
@@ -823,7 +826,7 @@ START_TEST(beside_a_writer_nothing_seems_wrong)
     static const struct ledger ledger = {.logs = 20, .pause = 1800};
     int pipe_end, status;
     pid_t writer = ledger_start_writer(&ledger, folder, &pipe_end);
-    for (int runs = 0, moved = 0; runs < 40 || moved < 15; runs++) {
+    for (int runs = 0, moved = 0; runs < rounds(40, 8, 40) || moved < rounds(15, 3, 15); runs++) {
         int64_t closed = plain_i64("SELECT closed_hour FROM closing");
         ck_assert_int_eq(write(pipe_end, sixteen_bytes, 16), 16);
         struct sqlite_verified verified = verify(&told, at_once[runs % 3]);
