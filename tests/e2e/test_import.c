@@ -344,7 +344,7 @@ int main(void)
 {
     Suite *suite = suite_create("import");
     add_case(suite, "once", a_file_counts_once, 1);
-    add_case(suite, "growing", a_file_that_grows_by_either_way, 3);
+    add_case(suite, "growing", a_file_that_grows_by_either_way, rounds(3, 1, 3));
     add_case(suite, "pieces", pieces_of_one_source, 1);
     add_case(suite, "two at once", two_at_once, 1);
     add_case(suite, "killed service", the_program_is_killed_meanwhile, 1);

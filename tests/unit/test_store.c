@@ -696,6 +696,7 @@ int main(void)
     tcase_add_test(tcase, a_long_report_is_ended);
     tcase = suite_case(suite, "zones");
     tcase_add_checked_fixture(tcase, folder_make, folder_remove);
-    tcase_add_loop_test(tcase, charts_in_zones_equal_a_recount, 0, sizeof zone_rows / sizeof *zone_rows);
+    for (int i = 0; i < (int)(sizeof zone_rows / sizeof *zone_rows); i += rounds(1, 3, 1))
+        tcase_add_loop_test(tcase, charts_in_zones_equal_a_recount, i, i + 1);
     return suite_run(suite);
 }
