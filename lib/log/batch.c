@@ -5,6 +5,7 @@
 #include "base/hash.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -260,4 +261,24 @@ void ip_format(const struct ip *ip, char *ret_text)
     ret_text[0] = '\0';
     if (ip->len > 0)
         inet_ntop(ip->len == 4 ? AF_INET : AF_INET6, ip->bytes, ret_text, INET6_ADDRSTRLEN);
+}
+
+int64_t ip_number(const struct ip *ip)
+{
+    uint32_t narrow;
+    if (ip->len != sizeof narrow)
+        return 0;
+    memcpy(&narrow, ip->bytes, sizeof narrow);
+    return (int64_t)be32toh(narrow) + 1;
+}
+
+struct ip ip_of_number(int64_t number)
+{
+    struct ip ip = {0};
+    if (number > 0) {
+        uint32_t narrow = htobe32((uint32_t)(number - 1));
+        ip.len = sizeof narrow;
+        memcpy(ip.bytes, &narrow, sizeof narrow);
+    }
+    return ip;
 }

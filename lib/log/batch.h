@@ -100,4 +100,8 @@ bool ip_parse(struct slice text, struct ip *ret_ip);
 /* Text form as inet_ntop writes it, "" for len 0. `ret_text` holds 46 bytes (INET6_ADDRSTRLEN). */
 void ip_format(const struct ip *ip, char *ret_text);
 
+/* An address as a number, where it is none (0) or of IPv4 (1 … 2^32); 0 for IPv6. And the address of such a number. */
+int64_t ip_number(const struct ip *ip);
+struct ip ip_of_number(int64_t number);
+
 #endif

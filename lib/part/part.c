@@ -148,33 +148,22 @@ bool part_find(const struct part *part, enum part_column column, int64_t number,
     return false;
 }
 
-int64_t part_narrow_number(const struct ip *ip)
-{
-    uint32_t narrow;
-    if (ip->len != sizeof narrow)
-        return 0;
-    memcpy(&narrow, ip->bytes, sizeof narrow);
-    return (int64_t)be32toh(narrow) + 1;
-}
-
 struct ip part_ip(const struct part *part, int64_t number)
 {
-    struct ip ip = {0};
-    if (number >= PART_WIDE && (size_t)(number - PART_WIDE) < part->wide_count) {
-        ip.len = 16;
-        memcpy(ip.bytes, part->wide + (size_t)(number - PART_WIDE) * 16, 16);
-    } else if (number > 0 && number < PART_WIDE) {
-        uint32_t narrow = htobe32((uint32_t)(number - 1));
-        ip.len = sizeof narrow;
-        memcpy(ip.bytes, &narrow, sizeof narrow);
-    }
+    struct ip ip = {.len = sizeof ip.bytes};
+    size_t wide = (size_t)(number - PART_WIDE);
+    if (number < PART_WIDE)
+        return ip_of_number(number);
+    if (wide >= part->wide_count)
+        return (struct ip){0};
+    memcpy(ip.bytes, part->wide + wide * sizeof ip.bytes, sizeof ip.bytes);
     return ip;
 }
 
 int64_t part_ip_number(const struct part *part, const struct ip *ip)
 {
     if (ip->len != 16)
-        return part_narrow_number(ip);
+        return ip_number(ip);
     for (size_t i = 0; i < part->wide_count; i++)
         if (memcmp(part->wide + i * 16, ip->bytes, 16) == 0)
             return PART_WIDE + (int64_t)i;

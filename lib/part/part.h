@@ -8,7 +8,7 @@
  *             number. Before a table goes on: how many more entries it has (varint), and each one's distance from the
  *             one before (varints)
  *   numbers   their distance from the least, or an index; the lowest bits first. At most 57 bits, of an index 8
- *   address   0: none. 1 … 2^32: an IPv4 address, plus 1. From there on: an index into the IPv6 addresses
+ *   address   0: none. 1 … 2^32: an IPv4 address (ip_number). From there on: an index into the IPv6 addresses
  *   varint    7 bits to a byte, the lowest first, 128 on top in all but the last; all integers are little-endian */
 #ifndef PART_PART_H
 #define PART_PART_H
@@ -106,7 +106,9 @@ static inline int64_t part_number(const struct part *part, enum part_column colu
 /* What is stored for `number`. False when no log of the part has it. */
 bool part_find(const struct part *part, enum part_column column, int64_t number, uint64_t *ret_code);
 
-/* An address by its number, and the number of an address in this part: -1 when no log has it. */
+/* An address by its number, which from PART_WIDE on means one only in this part; and the number of an address here: -1
+ * when no log has it. */
+#define PART_WIDE (INT64_C(4294967296) + 1)
 struct ip part_ip(const struct part *part, int64_t number);
 int64_t part_ip_number(const struct part *part, const struct ip *ip);
 

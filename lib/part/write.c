@@ -69,7 +69,7 @@ static enum err prepare_wide(struct wide *wide, size_t logs)
 static enum err number_of(struct wide *wide, size_t logs, const struct ip *ip, int64_t *ret_number)
 {
     if (ip->len != sizeof ip->bytes) {
-        *ret_number = part_narrow_number(ip);
+        *ret_number = ip_number(ip);
         return OK;
     }
     enum err err = wide->ips ? OK : prepare_wide(wide, logs);

@@ -13,8 +13,8 @@
 
 #include "base/banned.h"
 
-/* An address is its number for IPv4; any of the 2^128 may be an IPv6 address, so those are numbered as they come, in a
- * tally of their own. The second half of the key is the address' length. */
+/* Any of 2^128 numbers may be an IPv6 address, so these are numbered as they come, in a tally of their own. The second
+ * half of their key is their length, of all others 0. */
 struct value_sums {
     enum dimension by;
     struct tally values;
@@ -31,19 +31,10 @@ static void value_sums_release(struct value_sums *sums)
 
 #define ADDRESS_TEXT_BYTES 46 /* what ip_format writes at most */
 
-static enum err address_key(struct value_sums *sums, struct slice address, struct tally_key *ret_key)
+static enum err wide_key(struct value_sums *sums, struct slice address, struct tally_key *ret_key)
 {
     struct tally_key wide;
-    uint32_t narrow;
     size_t index;
-    if (address.len == sizeof narrow) {
-        memcpy(&narrow, address.data, sizeof narrow);
-        *ret_key = (struct tally_key){narrow, sizeof narrow};
-        return OK;
-    }
-    *ret_key = (struct tally_key){0};
-    if (address.len != sizeof wide)
-        return OK; /* none */
     memcpy(&wide, address.data, sizeof wide);
     enum err err = tally_add(&sums->wide, wide, &TOTALS_NONE, &index);
     if (!err)
@@ -56,7 +47,7 @@ static enum err value_sink(void *ctx, const struct scan_row *row)
     struct value_sums *sums = ctx;
     struct tally_key key = {.domain = row->value};
     size_t index;
-    enum err err = dimensions[sums->by].kind == VALUE_ADDRESS ? address_key(sums, row->ip, &key) : OK;
+    enum err err = row->ip.len == sizeof key ? wide_key(sums, row->ip, &key) : OK;
     return err ? err : tally_add(&sums->values, key, &row->totals, &index);
 }
 
@@ -105,12 +96,11 @@ static enum err add_up_values(struct sqlite_reader *reader, struct scan *scan, s
 
 static void address_text(const struct value_sums *sums, const struct tally_key *key, char ret_text[ADDRESS_TEXT_BYTES])
 {
-    struct ip ip = {.len = (uint8_t)key->error};
-    uint32_t narrow = (uint32_t)key->domain;
-    if (ip.len == sizeof narrow)
-        memcpy(ip.bytes, &narrow, sizeof narrow);
-    else if (ip.len)
+    struct ip ip = {.len = sizeof ip.bytes};
+    if (key->error)
         memcpy(ip.bytes, &sums->wide.entries[key->domain].key, sizeof ip.bytes);
+    else
+        ip = ip_of_number(key->domain);
     ip_format(&ip, ret_text);
 }
 

@@ -6,6 +6,8 @@
 #include "store/sqlite/row.h"
 #include "time/when.h"
 
+#include <string.h>
+
 #include "base/banned.h"
 
 static enum err give(const struct pass *pass, const struct scan_row *row)
@@ -13,6 +15,16 @@ static enum err give(const struct pass *pass, const struct scan_row *row)
     if (pass->sink(pass->ctx, row))
         return fault_set(pass->fault, ERR_UNAVAILABLE, "out of memory");
     return OK;
+}
+
+static void set_address(struct scan_row *row, const void *bytes, int len)
+{
+    struct ip ip = {.len = (uint8_t)len};
+    if (len == sizeof ip.bytes)
+        row->ip = (struct slice){bytes, sizeof ip.bytes};
+    else if (len > 0 && len < (int)sizeof ip.bytes)
+        memcpy(ip.bytes, bytes, (size_t)len);
+    row->value = ip_number(&ip);
 }
 
 /* ---- the aggregate ---- */
@@ -28,7 +40,7 @@ static void add_value(sqlite3_context *context, int count, sqlite3_value **value
                                       .duration_ms = sqlite3_value_int64(values[6])}};
     (void)count;
     if (dimensions[reader->pass->by].kind == VALUE_ADDRESS)
-        row.ip = (struct slice){sqlite3_value_blob(values[0]), (size_t)sqlite3_value_bytes(values[0])};
+        set_address(&row, sqlite3_value_blob(values[0]), sqlite3_value_bytes(values[0]));
     else
         row.value = sqlite3_value_int64(values[0]);
     if (give(reader->pass, &row))
@@ -79,7 +91,7 @@ enum err pass_take_raw(const struct pass *pass, sqlite3_stmt *statement, int64_t
 static void read_value(sqlite3_stmt *statement, int value, enum dimension by, struct scan_row *row)
 {
     if (dimensions[by].kind == VALUE_ADDRESS)
-        row->ip = (struct slice){sqlite3_column_blob(statement, value), (size_t)sqlite3_column_bytes(statement, value)};
+        set_address(row, sqlite3_column_blob(statement, value), sqlite3_column_bytes(statement, value));
     else
         row->value = sqlite3_column_int64(statement, value);
 }

@@ -39,8 +39,8 @@ struct scan_row {
     int64_t at;
     int64_t error; /* name ids; 0 where the source does not tell */
     int64_t domain;
-    int64_t value; /* of SCAN_VALUES: a name id or a number; an address' bytes stand in `ip` */
-    struct slice ip;
+    int64_t value;   /* of SCAN_VALUES: a name id or a number; of an address: ip_number */
+    struct slice ip; /* the bytes of an IPv6 address */
     struct totals totals;
 };
 
