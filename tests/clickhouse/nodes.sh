@@ -179,7 +179,7 @@ for n in 1 2; do
     await "node $n ships what it has" eval "curl_node $n '/analytics/summary?from=2026-03-15&to=2026-03-15' >/dev/null"
 done
 for n in 1 2; do
-    query $n 'SYSTEM SYNC REPLICA log'
+    for table in log sums; do query $n "SYSTEM SYNC REPLICA $table"; done
     query $n "SELECT substring(domain, 2, position(domain, '.') - 2), count(), uniqExact(order_id), uniqExact(user_id) FROM log GROUP BY domain" >"$tmp/stored"
     verdict "replica $n: whole and once" "$(awk '$2 != 5 || $3 != 5 || $4 != 1' "$tmp/stored" | head -n 3)"
     verdict "replica $n: what was acknowledged, and nothing else" \
