@@ -210,7 +210,7 @@ for overlap in count skip; do
 done
 new data
 run 0 --data data import --format ndjson day1
-cat day1 day2 | run 0 --data data import --format ndjson -
+run 0 --data data import --format ndjson - < <(cat day1 day2)
 count_logs 'the two together leave no doubt' data 14003
 
 # Whole seconds that differ from those that are stored: the logs of another program.
