@@ -581,10 +581,10 @@ static int fail_call(struct disk_event *event)
 START_TEST(each_fault_of_an_upgrade)
 {
     static const int kinds[] = {DISK_OPEN, DISK_READ, DISK_WRITE, DISK_SYNC, DISK_LOCK, DISK_MAP};
-    struct fault fault = {0};
     failing = kinds[_i];
     for (size_t n = 1;; n = campaign_next(n, 30)) {
         char about[64];
+        struct fault fault = {0};
         snprintf(about, sizeof about, "call %zu of kind %d fails", n, failing);
         image_write(&ground, folder);
         calls_left = n;
