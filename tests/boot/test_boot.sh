@@ -112,7 +112,11 @@ not_replaced() { # BEFORE
     local unit pid now
     while read -r unit pid; do
         now=$(pid_of "$unit")
-        [ "$now" != "$pid" ] && [ "$now" != 0 ] || echo "$unit is still process $pid"
+        if [ "$now" = 0 ]; then
+            echo "$unit does not run"
+        elif [ "$now" = "$pid" ]; then
+            echo "$unit is still process $pid"
+        fi
     done <<<"$1"
 }
 all_replaced() { [ -z "$(not_replaced "$1")" ]; }
