@@ -38,7 +38,8 @@
 #define BURST 36 /* batches around each kill */
 #define KILLS 60 /* in a round of the long form */
 #define SHORT_KILLS 40
-#define SHORT_MS 40000 /* ends the short form; a slow machine kills less often */
+#define SHORT_MS 40000 /* ends the short form; a slow machine kills less often, */
+#define LEAST_KILLS 8  /* but so often at least */
 #define ROUNDS 8
 
 static struct stack stack;
@@ -150,22 +151,26 @@ static void note_return(int victim, int took_ms)
 static int kill_some(void)
 {
     pid_t pids[STACK_MAX_PROCESSES];
-    int kills = 0, burst = BURST, victim;
-    int64_t at_ms, until_ms = stack_now_ms() + HANG_MS;
+    int kills = 0, burst = BURST, last = 0;
+    int64_t last_ms = 0, until_ms = stack_now_ms() + HANG_MS;
     bool struck;
     do {
-        victim = pick_victim();
+        int victim = pick_victim();
         find_victims(victim, pids);
         swarm_release(burst);
         burst = 0;
         nap_us(roll(60000));
-        at_ms = stack_now_ms();
+        int64_t at_ms = stack_now_ms();
         struck = strike(pids);
-        kills += struck;
-        tallies[victim].kills += struck;
+        if (struck) {
+            kills++;
+            tallies[victim].kills++;
+            last = victim;
+            last_ms = at_ms;
+        }
         ck_assert_msg(at_ms < until_ms, "there is nothing left to kill");
     } while (kills == 0 || (struck && roll(4) == 0));
-    note_return(victim, await_service(at_ms));
+    note_return(last, await_service(last_ms));
     return kills;
 }
 
@@ -249,7 +254,7 @@ static int play_round(int number, int kills)
     start_service();
     swarm_start(&(struct swarm_options){
         .stack = &stack, .ledger = &ledger, .seed = seed + (uint64_t)number, .senders = SENDERS, .readers = READERS});
-    while (done < kills && (is_long_run() || stack_now_ms() < until_ms))
+    while (done < kills && (is_long_run() || done < LEAST_KILLS || stack_now_ms() < until_ms))
         done += kill_some();
     struct swarm_figures figures = swarm_stop();
     expect_all_there();
