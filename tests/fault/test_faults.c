@@ -111,6 +111,8 @@ static bool has_failed(void)
 
 static struct ledger_batch made[GROUND_BATCHES + BATCHES];
 static int64_t counts[GROUND_BATCHES + BATCHES]; /* the requests in each */
+static int64_t errors[GROUND_BATCHES + BATCHES]; /* and the failed ones of its logs that name an error */
+static int64_t errors[GROUND_BATCHES + BATCHES]; /* and those of its logs that have an error */
 
 static struct ledger ledger; /* of this run */
 static bool sync_failed;
@@ -119,17 +121,21 @@ static void make_batches(const struct ledger *of)
 {
     for (int i = 0; i < GROUND_BATCHES + BATCHES; i++) {
         ledger_batch_make(&made[i], of, i);
-        counts[i] = 0;
-        for (uint32_t j = 0; j < made[i].batch.log_count; j++)
-            counts[i] += made[i].batch.logs[j].count;
+        counts[i] = errors[i] = 0;
+        for (uint32_t j = 0; j < made[i].batch.log_count; j++) {
+            const struct log_record *log = &made[i].batch.logs[j];
+            counts[i] += log->count;
+            errors[i] += batch_name(&made[i].batch, log->name[NAME_ERROR]).len ? log->error_count : 0;
+        }
     }
 }
 
-static int64_t stored_count(void)
+/* Of `each`, which is counts or errors, those of the batches that are stored. */
+static int64_t stored_sum(const int64_t *each)
 {
     int64_t sum = 0;
     for (int i = 0; i < ledger.count; i++)
-        sum += ledger.fate[i] == WHOLE ? counts[i] : 0;
+        sum += ledger.fate[i] == WHOLE ? each[i] : 0;
     return sum;
 }
 
@@ -234,19 +240,31 @@ static int64_t breakdown_sum(struct store_reader *reader, const struct report_fi
     return sum;
 }
 
-static void check_sum(const char *report, int64_t sum)
+static int64_t errors_sum(struct store_reader *reader, const struct report_filter *filter)
 {
-    ck_assert_msg(sum == stored_count() || (sum < 0 && has_failed()), "%s: %s says %lld instead of %lld", about, report,
-                  (long long)sum, (long long)stored_count());
+    struct list list = {0};
+    struct fault fault;
+    int64_t sum = 0;
+    if (list_errors(reader, filter, 100, &list, &fault))
+        return -1;
+    for (size_t i = 0; i < list.count; i++)
+        sum += list.rows[i].totals.errors;
+    list_release(&list);
+    return sum;
+}
+
+static void check_sum(const char *report, int64_t sum, const int64_t *each)
+{
+    ck_assert_msg(sum == stored_sum(each) || (sum < 0 && has_failed()), "%s: %s says %lld instead of %lld", about,
+                  report, (long long)sum, (long long)stored_sum(each));
 }
 
 /* A report is right, or fails. */
 static void read_reports(void)
 {
     struct store_reader *reader = NULL;
-    struct list errors = {0};
     struct fault fault;
-    int64_t chart = -1, domains = -1, summary = -1, addresses = -1, orders = -1;
+    int64_t chart = -1, domains = -1, summary = -1, addresses = -1, orders = -1, failures = -1;
     struct report_filter filter = {.from = LEDGER_BEGIN - 4 * INT64_C(86400), .to = LEDGER_BEGIN + 4 * INT64_C(86400)};
     memory_enter();
     enum err err = store_reader_open(store_in(folder), &reader, &fault);
@@ -256,17 +274,17 @@ static void read_reports(void)
         summary = summary_sum(reader, &filter);
         addresses = breakdown_sum(reader, &filter, BY_IP_OUT);
         orders = breakdown_sum(reader, &filter, BY_ORDER);
-        err = list_errors(reader, &filter, 100, &errors, &fault);
+        failures = errors_sum(reader, &filter);
     }
     store_reader_close(reader);
     memory_leave();
     ck_assert_msg(!err || has_failed(), "%s: %s", about, fault.detail);
-    check_sum("the chart", chart);
-    check_sum("the list of domains", domains);
-    check_sum("the summary", summary);
-    check_sum("the breakdown by address", addresses);
-    check_sum("the breakdown by order", orders);
-    list_release(&errors);
+    check_sum("the chart", chart, counts);
+    check_sum("the list of domains", domains, counts);
+    check_sum("the summary", summary, counts);
+    check_sum("the breakdown by address", addresses, counts);
+    check_sum("the breakdown by order", orders, counts);
+    check_sum("the list of errors", failures, errors);
 }
 
 /* As long as writes or syncs fail, a probe does not report the writer as healthy. */
