@@ -172,13 +172,15 @@ START_TEST(reports_without_a_gap)
 {
     struct book *book = book_open();
     int64_t wal = 0;
+    int limit_mib = is_long_run() ? 128 : LIMIT_MIB;
     begin(is_long_run() ? "--wal-limit-mib 128" : "--wal-limit-mib 8");
     struct crowd *readers = crowd_start(&(struct crowd_plan){.stack = &stack, .clients = 8, .path = REPORT});
     struct crowd_result result = post_until_refused(book, is_long_run() ? 1000 : 160, &wal);
     struct crowd_result reads = crowd_stop(readers);
     crowd_print("ingest, reports without a gap", &result);
     crowd_print("those reports, of two months", &reads);
-    printf("WAL: %.1f MiB at most under 8 readers (ceiling %d MiB)\n", mib(wal), is_long_run() ? 128 : LIMIT_MIB);
+    printf("WAL: %.1f MiB at most under 8 readers (ceiling %d MiB)\n", mib(wal), limit_mib);
+    ck_assert_msg(wal <= (int64_t)(limit_mib + GROUP_MIB) << 20, "the WAL has %.1f MiB", mib(wal));
     ck_assert_int_eq(reads.good, reads.requests);
     ck_assert_int_eq(result.good + result.refused, result.requests);
     finish(book, "reports without a gap");
