@@ -71,7 +71,6 @@ static enum err rebuild(struct fault *fault)
     return err;
 }
 
-/* SQLite's check reports a page that cannot be read like a damaged one. Then no difference is counted. */
 static enum err verify(int64_t *ret_differences, struct fault *fault)
 {
     struct sqlite_verify_options options = {.entries_at_once = 100};
@@ -80,8 +79,7 @@ static enum err verify(int64_t *ret_differences, struct fault *fault)
     memory_enter();
     enum err err = sqlite_verify(folder, &options, &watch, &verified, fault);
     memory_leave();
-    bool unreadable = verified.facts_differ && rows[row].calls == DISK_READ;
-    *ret_differences = unreadable ? 0 : verified.differences;
+    *ret_differences = verified.differences;
     return err;
 }
 
