@@ -168,8 +168,11 @@ is 'a full spool refuses batches' '503 1' "$answer"
 await 'the log says it' logged 'write_failed.*the spool has reached its limit'
 await 'the metric tells it' metric analytics_writer_healthy 0
 : >"$spoil"
-await 'all that was taken counts, nothing else' is_counted
+await 'all that was taken counts' is_counted
 has_room() { [ "$(post "$data" last)" = 204 ]; }
 await 'there is room again' has_room
+expected=$((expected + 12))
+await 'all is shipped' metric analytics_spool_logs 0
+is 'all that was taken counts, nothing else' "$(counts "$expected")" "$(count "$data")"
 stop
 finish
