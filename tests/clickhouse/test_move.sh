@@ -18,17 +18,23 @@ done >"$tmp/file.ndjson"
 ctl --data "$tmp/a" import "$tmp/file.ndjson" >/dev/null
 before=$(exported "$tmp/a")
 
-killed() { # COMMAND…: kills it several times, later each time, then runs it to its end
-    local after
-    for after in 0.15 0.4 0.9 1.6; do
-        timeout -s KILL "$after" "$BUILD/analyticsctl" "$@" >/dev/null 2>&1 || true
+killed() { # COMMAND…: kills it, later each time, until it comes to its end; prints its words, and how often it was killed
+    local after=0.05 kills=0 status
+    while :; do
+        status=0
+        { timeout -s KILL "$after" "$BUILD/analyticsctl" "$@" >"$tmp/said" 2>&1; } 2>/dev/null || status=$?
+        [ "$status" -eq 137 ] || break
+        kills=$((kills + 1))
+        after=$(awk -v d="$after" 'BEGIN { print d * 1.5 }')
     done
-    ctl "$@"
+    cat "$tmp/said"
+    echo "killed: $kills"
 }
 
 has 'an engine that is none' 'must be sqlite or clickhouse' "$(ctl --data "$tmp/a" move --to mysql --into "$tmp/b" || true)"
 words=$(killed --data "$tmp/a" move --to clickhouse --into "$tmp/b" || true)
 has 'the move ends' 'and compared them by day and user' "$words"
+has 'it was killed' 'killed: [1-9]' "$words"
 is 'the same logs' "$before" "$(exported "$tmp/b")"
 is 'the old folder is as it was' "$before" "$(exported "$tmp/a")"
 has 'verify' 'All is well' "$(ctl --data "$tmp/b" verify)"
@@ -46,6 +52,7 @@ has 'move wants the writer to end' 'must end first' "$(ctl --data "$tmp/b" move 
 stop
 words=$(killed --data "$tmp/b" move --to sqlite --into "$tmp/c" || true)
 has 'the way back ends' 'and compared them by day and user' "$words"
+has 'the way back was killed' 'killed: [1-9]' "$words"
 is 'the same logs are back' "$(exported "$tmp/b")" "$(exported "$tmp/c")"
 has 'and one more' '"count":12' "$(ctl --data "$tmp/c" export --format ndjson --from 2026-03-15 --to 2026-03-15 | grep google.com)"
 has 'verify, back' 'All is well' "$(ctl --data "$tmp/c" verify)"
