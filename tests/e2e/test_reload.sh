@@ -158,6 +158,11 @@ done
 echo 'threads = many' >>"$settings"
 before=$(pid_of ingest)
 verdict 'a reload with bad settings' "$(result=$(reload ingest) && [ "$result" = failed ] || echo "is $result")"
+# A program that was told to stop takes no more batches, and with these settings no other one starts.
+answers() { cat "$dir"/post.* | grep -cx 204 || true; }
+answered=$(answers)
+more_answers() { [ "$(answers)" -gt $((answered + 30)) ]; }
+verdict 'a reload with bad settings' "$(await more_answers || echo 'no more batches are taken')"
 verdict 'a reload with bad settings' "$(is_another ingest "$before" && echo 'took the program away' || true)"
 sed -i 's/^threads = many/log_level = debug/' "$settings"
 lines=$(grep -c ' debug ' "$dir/run/ingest.log" || true)
