@@ -2,8 +2,8 @@
  * two shards. Random questions while batches come in, after restarts, and while a replica is gone.
  *
  * Seen to fail:
- *   cover_put without the logs after what sums answer -> "summary: 1343 and 1392 logs"
- *   sum_block.c that writes counts where errors belong -> "summary: 1392 and 1392 logs" (other errors) */
+ *   cover_put without the logs after what sums answer -> "summary: 1343 and 1392 requests"
+ *   sum_block.c that writes counts where errors belong -> "summary: … and … errors" */
 #include "store/clickhouse/clickhouse.h"
 #include "store/sqlite/sqlite.h"
 #include "support/runner.h"
