@@ -107,12 +107,15 @@ static void find_victims(int victim, pid_t ret_pids[STACK_MAX_PROCESSES])
     ret_pids[kept] = 0;
 }
 
-/* Kills them. Returns whether any was still there. */
+/* Kills them, and waits until they are gone: on its way to its end a process still takes a connection, and counts as one
+ * that is there. Returns whether any was still there. */
 static bool strike(const pid_t *pids)
 {
     bool struck = false;
-    for (; *pids; pids++)
-        struck |= kill(*pids, SIGKILL) == 0;
+    for (const pid_t *pid = pids; *pid; pid++)
+        struck |= kill(*pid, SIGKILL) == 0;
+    for (int64_t until_ms = stack_now_ms() + HANG_MS; stack_alive(pids) > 0; stack_nap(1))
+        ck_assert_int_lt(stack_now_ms(), until_ms);
     return struck;
 }
 
