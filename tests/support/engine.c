@@ -126,6 +126,7 @@ static const char rows_sql[] = "SELECT concat('INSERT INTO shipped VALUES (', to
             TEXT("peer_id") TEXT("worker") TEXT("ip_out") TEXT("ip_from") "');') FROM log FORMAT TabSeparatedRaw";
 
 static const char make_sql[] =
+    "DROP VIEW IF EXISTS temp.log; DROP TABLE IF EXISTS temp.raw_log;" /* of support/parts.c */
     "CREATE TEMP TABLE shipped (ts, user_id, order_id, count, bytes_sent, bytes_received, error_count, duration_ms,"
     " max_concurrency, port, domain, error, protocol, peer, worker, ip_out, ip_from);"
     "CREATE TEMP TABLE raw_log AS SELECT * FROM main.raw_log LIMIT 0";
