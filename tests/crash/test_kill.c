@@ -107,8 +107,8 @@ static void find_victims(int victim, pid_t ret_pids[STACK_MAX_PROCESSES])
     ret_pids[kept] = 0;
 }
 
-/* Kills them, and waits until they are gone: on its way to its end a process still takes a connection, and counts as one
- * that is there. Returns whether any was still there. */
+/* Kills them, and waits until they are gone: on its way to its end a process still takes a connection, and counts as
+ * one that is there. Returns whether any was still there. */
 static bool strike(const pid_t *pids)
 {
     bool struck = false;
