@@ -141,13 +141,13 @@ static const struct {
                  "ORDER BY hits DESC, n.text LIMIT 25"},
 };
 
-/* Opens the logs of `dir`, and `file` beside them, which is made. */
+/* Opens the logs of `dir`, and `file` beside them. What is opened to be made lets `file` be made, too. */
 static void open_beside(const char *dir, const char *file, struct db *ret_logs)
 {
     struct fault fault;
     char path[4096];
     snprintf(path, sizeof path, "%s/analytics.db", dir);
-    if (db_open(ret_logs, path, DB_READ_WRITE, 5000, &fault) || sqlite_know_packed_log(ret_logs, &fault))
+    if (db_open(ret_logs, path, DB_CREATE, 5000, &fault) || sqlite_know_packed_log(ret_logs, &fault))
         die(fault.detail);
     db = ret_logs->handle;
     char *attach = sqlite3_mprintf("ATTACH %Q AS copy", file);
