@@ -21,12 +21,13 @@
 #define PASSWORD_BYTES 256
 #define HEADER_BYTES (PASSWORD_BYTES + 64)
 #define URL_BYTES (64u << 10)
+#define SETTINGS_BYTES 128
 #define KNOWN_SERVERS (SERVERS_SHARDS * SERVERS_REPLICAS)
 
 /* A server that was asked what it knows. */
 struct known_server {
     char url[SERVERS_URL_BYTES];
-    bool is_newer;
+    char settings[SETTINGS_BYTES]; /* of newer_settings, those that it has: as a part of a URL */
 };
 
 struct http_client {
@@ -152,10 +153,12 @@ void http_client_close(struct http_client *client)
 #define SETTINGS                                                                                                       \
     "wait_end_of_query=1&output_format_json_quote_64bit_integers=1&insert_deduplicate=1&skip_unavailable_shards=0"
 
-/* Of versions that have it on by default: an INSERT is to be one block, and in its table when it is acknowledged. Older
- * ones refuse what they do not know. */
-#define NEWER_SETTINGS "&async_insert=0"
-#define ASK_NEWER "SELECT count() FROM system.settings WHERE name = 'async_insert'" ROWS_FORMAT
+/* An INSERT is to be one block, in its table when it is acknowledged, and there once. From version 26.2 on async_insert
+ * is on by default, and deduplicate_insert overrides insert_deduplicate. Older ones refuse what they do not know. */
+static const struct {
+    const char *name, *value;
+} newer_settings[] = {{"async_insert", "0"}, {"deduplicate_insert", "enable"}};
+#define ASK_NEWER "SELECT name FROM system.settings WHERE name IN ('async_insert', 'deduplicate_insert')" ROWS_FORMAT
 
 static void put_escaped(struct buf *url, CURL *curl, const char *text)
 {
@@ -260,6 +263,22 @@ static struct known_server *find_known(struct http_client *client, const char *u
     return NULL;
 }
 
+static enum err take_settings(const struct rows *rows, char ret_settings[SETTINGS_BYTES], struct fault *fault)
+{
+    enum err err = OK;
+    ret_settings[0] = '\0';
+    for (size_t row = 0; !err && row < rows->count; row++) {
+        const char *name = "";
+        err = rows_text(rows, row, 0, &name, fault);
+        for (size_t i = 0; !err && i < sizeof newer_settings / sizeof *newer_settings; i++) {
+            size_t len = strlen(ret_settings);
+            if (strcmp(name, newer_settings[i].name) == 0)
+                snprintf(ret_settings + len, SETTINGS_BYTES - len, "&%s=%s", name, newer_settings[i].value);
+        }
+    }
+    return err;
+}
+
 /* Asked once, and again after each failure: it may be another version then. */
 static enum err learn(struct http_client *client, const struct http_statement *statement, struct http_reply *ret_reply,
                       const char **ret_settings, struct fault *fault)
@@ -268,24 +287,26 @@ static enum err learn(struct http_client *client, const struct http_statement *s
         .url = statement->url, .database = "system", .sql = ASK_NEWER, .timeout_ms = statement->timeout_ms};
     struct known_server *known = find_known(client, statement->url);
     struct rows rows;
-    int64_t count = 0;
-    *ret_settings = known && known->is_newer ? NEWER_SETTINGS : "";
-    if (known)
+    if (known) {
+        *ret_settings = known->settings;
         return OK;
+    }
     enum err err = run(client, &question, "", ret_reply, fault);
     if (!err)
         err = rows_parse(ret_reply->body, ret_reply->body_bytes, 1, &rows, fault);
     if (err)
         return err;
-    err = rows_i64(&rows, 0, 0, &count, fault);
+    if (client->known_count == KNOWN_SERVERS)
+        client->known_count = 0;
+    known = &client->known[client->known_count];
+    err = take_settings(&rows, known->settings, fault);
     rows_release(&rows);
-    if (!err && client->known_count < KNOWN_SERVERS) {
-        known = &client->known[client->known_count++];
-        snprintf(known->url, sizeof known->url, "%s", statement->url);
-        known->is_newer = count > 0;
-    }
-    *ret_settings = count > 0 ? NEWER_SETTINGS : "";
-    return err;
+    if (err)
+        return err;
+    snprintf(known->url, sizeof known->url, "%s", statement->url);
+    client->known_count++;
+    *ret_settings = known->settings;
+    return OK;
 }
 
 enum err http_run(struct http_client *client, const struct http_statement *statement, struct http_reply *ret_reply,
