@@ -52,22 +52,20 @@ static void read_urls(struct test_servers *servers)
     servers->urls[strcspn(servers->urls, "\n")] = '\0';
 }
 
-void test_servers_start(struct test_servers *servers, const char *shape)
+static void make_folder(struct test_servers *servers)
 {
     memset(servers, 0, sizeof *servers);
     memcpy(servers->folder, "/tmp/test_servers.XXXXXX", sizeof "/tmp/test_servers.XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(servers->folder));
-    test_servers_do(servers, "make", shape);
-    test_servers_do(servers, "start", "");
-    read_urls(servers);
     snprintf(servers->data_dir, sizeof servers->data_dir, "%s/data", servers->folder);
     ck_assert_int_eq(mkdir(servers->data_dir, 0700), 0);
-    snprintf(servers->password_file, sizeof servers->password_file, "%s/password", servers->folder);
-    snprintf(servers->reports_password_file, sizeof servers->reports_password_file, "%s/reports.password",
-             servers->folder);
+}
+
+static void set_place(struct test_servers *servers, const char *database, const char *cluster)
+{
     servers->config = (struct clickhouse_config){.urls = servers->urls,
-                                                 .database = "analytics",
-                                                 .cluster = shape[0] == '1' ? "" : "analytics",
+                                                 .database = database,
+                                                 .cluster = cluster,
                                                  .user = "analytics",
                                                  .password_file = servers->password_file,
                                                  .reports_user = "analytics_reports",
@@ -80,10 +78,31 @@ void test_servers_start(struct test_servers *servers, const char *shape)
         .engine = store_engine_find("clickhouse"), .data_dir = servers->data_dir, .clickhouse = &servers->config};
 }
 
+void test_servers_start(struct test_servers *servers, const char *shape)
+{
+    make_folder(servers);
+    test_servers_do(servers, "make", shape);
+    test_servers_do(servers, "start", "");
+    read_urls(servers);
+    snprintf(servers->password_file, sizeof servers->password_file, "%s/password", servers->folder);
+    snprintf(servers->reports_password_file, sizeof servers->reports_password_file, "%s/reports.password",
+             servers->folder);
+    set_place(servers, "analytics", shape[0] == '1' ? "" : "analytics");
+}
+
+void test_servers_use(struct test_servers *servers, const char *url, const char *database, const char *cluster)
+{
+    make_folder(servers);
+    servers->ran_before = true;
+    snprintf(servers->urls, sizeof servers->urls, "%s", url);
+    set_place(servers, database, cluster);
+}
+
 void test_servers_stop(struct test_servers *servers)
 {
     char command[128];
-    test_servers_do(servers, "kill", "");
+    if (!servers->ran_before)
+        test_servers_do(servers, "kill", "");
     snprintf(command, sizeof command, "rm -rf %s", servers->folder);
     ck_assert_int_eq(system(command), 0);
 }
