@@ -30,7 +30,7 @@ file == "ingest.tsv" && $4 == 0 { cell = $2 "x" $3; rate[$1, cell] = $8 / $9; js
 
 file == "nothing.tsv" { nothing[$1] = $2 / $3; bad += $4 }
 
-file == "reads.tsv" { bad += $12 }
+file == "reads.tsv" { bad += $12 + ($7 == 0) } # no answer in time is none that can be left out
 file == "reads.tsv" && $1 == big && $2 == 1 && $3 == "breakdown" { note(breakdown, $4, "by " $6, $9) }
 file == "reads.tsv" && $1 == big && $2 == 1 && $6 ~ /=$/ { note(filtered, $4, $3 ", " $6, $9) }
 file == "reads.tsv" && $1 == big && $2 == 1 && $6 == "domain" && $3 ~ /traffic|requests|concurrency/ && $4 == "admin" && $5 < 61 {

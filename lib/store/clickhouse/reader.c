@@ -63,11 +63,15 @@ static int64_t left_ms(const struct clickhouse_reader *reader)
     return left > 1 ? left : 1;
 }
 
+static void start_clock(struct clickhouse_reader *reader)
+{
+    reader->deadline_ms = mono_ms() + (reader->timeout_ms ? reader->timeout_ms : reader->config->timeout_ms);
+}
+
 enum err reader_begin(struct clickhouse_reader *reader, struct buf **ret_sql, struct fault *fault)
 {
-    int64_t timeout_ms = reader->timeout_ms ? reader->timeout_ms : reader->config->timeout_ms;
-    reader->deadline_ms = mono_ms() + timeout_ms;
     struct spool_position now;
+    start_clock(reader);
     enum err err = wait_for_shipment(reader, reader->deadline_ms, &now, fault);
     if (err)
         return err;
@@ -199,14 +203,18 @@ static void let_go(struct store_reader *reader)
     (void)reader;
 }
 
+/* Does not wait for what is not shipped: after an hour without ClickHouse that may take minutes, and all is well. */
 static enum err health(struct store_reader *base, int *ret_schema_version, struct fault *fault)
 {
     struct clickhouse_reader *reader = clickhouse_reader_of(base);
-    struct buf *sql;
-    enum err err = reader_begin(reader, &sql, fault);
+    struct spool_position now;
+    start_clock(reader);
+    enum err err = position(reader, &now, fault);
     if (err)
         return err;
-    buf_puts(sql, CLICKHOUSE_VERSION_SQL);
+    reader->url = url_of(reader, &now);
+    buf_clear(&reader->sql);
+    buf_puts(&reader->sql, CLICKHOUSE_VERSION_SQL);
     struct rows rows;
     err = reader_ask(reader, 1, &rows, fault);
     if (err)

@@ -22,8 +22,7 @@ struct part_reading {
     const struct pass *pass;
     const struct part *part;
     int64_t user, start; /* of the day, Unix seconds */
-    int from, to;        /* seconds of the day that count */
-    bool all_count;      /* none of its logs lies outside of them */
+    size_t from, to;     /* the logs of the time that is asked for */
     struct test tests[TESTS];
     size_t test_count;
     struct totals *sums; /* of a breakdown: by the stored value, where there are few; else NULL */
@@ -177,14 +176,6 @@ static enum err give_log(const struct part_reading *reading, size_t log)
     return give(reading, &row);
 }
 
-static bool is_in_time(const struct part_reading *reading, size_t log)
-{
-    if (reading->all_count)
-        return true;
-    int second = second_of(reading->part, log);
-    return second >= reading->from && second < reading->to;
-}
-
 /* Adds up by the stored value first: one step in a hash table for each value, and not for each log. */
 static void begin_sums(struct part_reading *reading)
 {
@@ -217,13 +208,27 @@ static enum err give_logs(struct part_reading *reading)
         return OK;
     begin_sums(reading);
     enum err err = OK;
-    for (size_t i = 0; !err && i < reading->part->logs; i++)
-        if (passes(reading, i) && is_in_time(reading, i))
+    for (size_t i = reading->from; !err && i < reading->to; i++)
+        if (passes(reading, i))
             err = give_log(reading, i);
     return err ? err : give_sums(reading);
 }
 
 /* ---- parts ---- */
+
+/* The first log from a second of the day on: they are in order of time. */
+static size_t first_since(const struct part *part, int64_t second)
+{
+    size_t low = 0, high = part->logs;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (second_of(part, middle) < second)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
 
 /* The statement's row: a part that has logs of the time. */
 static enum err give_part(const struct pass *pass, sqlite3_stmt *statement, int64_t from, int64_t to)
@@ -234,14 +239,12 @@ static enum err give_part(const struct pass *pass, sqlite3_stmt *statement, int6
         return fault_set(pass->fault, ERR_UNAVAILABLE, "log_part is damaged: day %lld, user %lld",
                          (long long)sqlite3_column_int64(statement, 0), (long long)sqlite3_column_int64(statement, 1));
     int64_t start = sqlite3_column_int64(statement, 0) * WHEN_DAY;
-    int64_t first = start + sqlite3_column_int64(statement, 2), last = start + sqlite3_column_int64(statement, 3);
     struct part_reading reading = {.pass = pass,
                                    .part = part,
                                    .user = sqlite3_column_int64(statement, 1),
                                    .start = start,
-                                   .from = (int)max64(0, from - start),
-                                   .to = (int)min64(WHEN_DAY, to - start),
-                                   .all_count = first >= from && last < to};
+                                   .from = first_since(part, from - start),
+                                   .to = first_since(part, to - start)};
     return give_logs(&reading);
 }
 
