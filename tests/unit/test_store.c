@@ -449,6 +449,31 @@ START_TEST(rollups_hold_the_raw_logs_and_nothing_else)
 }
 END_TEST
 
+/* The first group of a run is longer than a chunk: nothing lies before it that it could be compared with. */
+START_TEST(a_first_domain_of_many_orders)
+{
+    enum { ORDERS_OF_ONE = 3000 };
+    struct store_writer *writer = open_writer(folder);
+    struct batch batch;
+    batch_init(&batch, NULL);
+    for (int i = 0; i < 2 * ORDERS_OF_ONE; i++) {
+        struct log_record log = {.ts = SPAN_BEGIN, .user_id = 1, .order_id = 1 + i % ORDERS_OF_ONE, .count = 1 + i};
+        add_log(&batch, log, i < ORDERS_OF_ONE ? "first.example" : "second.example", "");
+    }
+    add_log(&batch, (struct log_record){.ts = SPAN_BEGIN + 3 * WHEN_DAY, .user_id = 1, .order_id = 1}, "later.example",
+            "");
+    ck_assert_int_eq(write_one(writer, &batch, NULL, 0).result, OK);
+    upkeep(writer, INT_MAX);
+    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READONLY);
+    ck_assert_int_ge(recount_i64(db, "SELECT closed_day FROM closing"), SPAN_BEGIN / WHEN_DAY + 2);
+    parts_show(db);
+    ck_assert_int_eq(recount_differences(db), 0);
+    sqlite3_close(db);
+    store_writer_close(writer);
+    batch_release(&batch);
+}
+END_TEST
+
 START_TEST(zero_filled_charts_have_every_bucket)
 {
     struct store_writer *writer = open_writer(folder);
@@ -684,6 +709,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, folder_make, folder_remove);
     tcase_add_loop_test(tcase, reports_equal_a_recount, 0, seed_runs(3));
     tcase_add_loop_test(tcase, rollups_hold_the_raw_logs_and_nothing_else, 0, seed_runs(3));
+    tcase_add_test(tcase, a_first_domain_of_many_orders);
     tcase_add_test(tcase, zero_filled_charts_have_every_bucket);
     tcase_add_test(tcase, a_key_counts_once);
     tcase_add_test(tcase, a_key_counts_once_within_a_group);

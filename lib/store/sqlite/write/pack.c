@@ -114,10 +114,11 @@ static enum err put_chunk(struct writer_pack *pack, const struct fold_key *first
     return db_run(pack->db, statement, "store a chunk", fault);
 }
 
-/* Does the chunk end before the group at `entry`? When it is full, but never within a domain. */
-static bool ends_chunk(const struct pack_writer *packer, size_t before, const struct fold_entry *entry)
+/* Does the chunk that begins with the group at `first` end before the one at `entry`? When it is full, but never within
+ * a domain. */
+static bool ends_chunk(const struct pack_writer *packer, const struct fold_entry *first, const struct fold_entry *entry)
 {
-    return before > 0 && packer->bytes.len > CHUNK_BYTES && entry[0].key.domain != entry[-1].key.domain;
+    return entry > first && packer->bytes.len > CHUNK_BYTES && entry[0].key.domain != entry[-1].key.domain;
 }
 
 /* Writes the run as chunks. */
@@ -132,7 +133,7 @@ static enum err put_run(struct writer_pack *pack, const struct run *run, struct 
         size_t before = packer->bytes.len;
         n = pack_group_length(&entries[i], run->count - i);
         pack_put(packer, &entries[i], n);
-        if (!ends_chunk(packer, before, &entries[i]))
+        if (!ends_chunk(packer, &entries[first], &entries[i]))
             continue;
         packer->bytes.len = before;
         err = put_chunk(pack, &entries[first].key, fault);
