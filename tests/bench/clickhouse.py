@@ -14,7 +14,7 @@ import sys
 import time
 import urllib.parse
 
-BEGIN = 20454  # 2026-01-01
+BEGIN = 20635  # 2026-07-01: 61 days from here are within two months
 ROUNDS = 15
 
 
@@ -120,9 +120,9 @@ def pair(name, one, other, tell):
     print("%s: %.1f ms and %.1f ms: %s" % (name, a, b, tell(a, b)))
 
 
-RANGE = "from=2026-01-01&to=2026-03-02"
+RANGE = "from=2026-07-01&to=2026-08-30"
 MEASURES = "sum(count), sum(bytes_sent), sum(bytes_received), sum(error_count), max(max_concurrency), min(ts), max(ts)"
-DAYS = "day >= 20454 AND day <= 20514"
+DAYS = "day >= 20635 AND day <= 20695"
 
 
 def times(a, b):
