@@ -150,10 +150,10 @@ bool part_find(const struct part *part, enum part_column column, int64_t number,
 
 struct ip part_ip(const struct part *part, int64_t number)
 {
-    struct ip ip = {.len = sizeof ip.bytes};
-    size_t wide = (size_t)(number - PART_WIDE);
     if (number < PART_WIDE)
         return ip_of_number(number);
+    struct ip ip = {.len = sizeof ip.bytes};
+    size_t wide = (size_t)(number - PART_WIDE);
     if (wide >= part->wide_count)
         return (struct ip){0};
     memcpy(ip.bytes, part->wide + wide * sizeof ip.bytes, sizeof ip.bytes);

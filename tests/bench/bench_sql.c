@@ -141,7 +141,7 @@ static const struct {
                  "ORDER BY hits DESC, n.text LIMIT 25"},
 };
 
-/* Opens the logs of `dir`, and `file` beside them. What is opened to be made lets `file` be made, too. */
+/* Opens the logs of `dir`, and `file` beside them. DB_CREATE, so that ATTACH may make `file`. */
 static void open_beside(const char *dir, const char *file, struct db *ret_logs)
 {
     struct fault fault;

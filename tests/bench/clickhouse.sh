@@ -60,7 +60,7 @@ before=$(shipped)
 "$tool" start "$OUT/own" 1 2
 start_service "$OUT/ship"
 first=$before
-until [ "$first" -gt "$before" ]; do first=$(shipped); done # servers that were killed write again after some seconds
+for ((i = 0; i < 1200 && first == before; i++)); do sleep 0.05 && first=$(shipped); done # servers that were killed write again after some seconds
 before=$first begin=$(date +%s%N)
 until [ "$(waiting)" -eq 0 ]; do sleep 0.05; done
 rate=$((($(shipped) - before) * 1000 / (($(date +%s%N) - begin) / 1000000)))

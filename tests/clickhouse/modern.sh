@@ -61,7 +61,7 @@ has 'tables that are not made yet' 'warning: there are no tables yet at http://1
 start --engine clickhouse --clickhouse-url "$url" --data "$data"
 is 'a batch' 204 "$(post "$data" k1)"
 is 'its report' "$(counts 12)" "$(count "$data")"
-is 'the settings' '' "$("$BUILD/analytics-query" --data "$data" --check-config 2>&1 | grep -v : || true)"
+verdict 'the settings' "$("$BUILD/analytics-query" --data "$data" --check-config >"$tmp/settings" 2>&1 || cat "$tmp/settings")"
 has 'verify' 'All is well: every replica has the 1 logs of 1 blocks' "$(ctl verify)"
 has 'export' '2026-03-15 10:15:00' "$(ctl export --format csv --from 2026-03-15 --to 2026-03-15)"
 has 'doctor' "is its shard's only replica" "$(ctl doctor --sockets "$data/run" || true)"
@@ -132,11 +132,11 @@ unset ANALYTICS_CLICKHOUSE_DATABASE
 # ---- questions, what was sent, and end-to-end tests
 
 verdict 'random questions' "$(ANALYTICS_RUNNING_CLICKHOUSE=$url "$BUILD/tests/clickhouse/test_reports" >"$tmp/questions" 2>&1 ||
-    tail -n 20 "$tmp/questions")"
+    { echo "status $?:" && tail -n 20 "$tmp/questions"; })"
 tail -n 1 "$tmp/questions"
-verdict 'bodies' "$(python3 $here/bodies.py "$url" "$tmp/server" 2>&1 >"$tmp/bodies" || true)"
+verdict 'bodies' "$(python3 $here/bodies.py "$url" "$tmp/server" 2>&1 >"$tmp/bodies" || echo "status $?")"
 cat "$tmp/bodies"
-verdict 'end-to-end tests' "$("$@" >"$tmp/tests" 2>&1 || grep -E '^(FAIL|ERROR)' "$tmp/tests" || tail "$tmp/tests")"
+verdict 'end-to-end tests' "$("$@" >"$tmp/tests" 2>&1 || { echo "status $?:" && { grep -E '^(FAIL|ERROR)' "$tmp/tests" || tail "$tmp/tests"; }; })"
 grep -E '^(PASS|SKIP)' "$tmp/tests" || true
 kill $server
 wait $server || true

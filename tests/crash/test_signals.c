@@ -202,8 +202,7 @@ static bool is_answered(const struct call *call)
 }
 
 /* Takes the answers. `stopped`: the process was told to stop, and the next one is started as soon as it has ended.
- * Returns
- * how many batches were acknowledged. */
+ * Returns how many batches were acknowledged. */
 static int end_posts(struct call *calls, int count, bool stopped)
 {
     int stored = 0, waiting = count;

@@ -112,7 +112,6 @@ static bool has_failed(void)
 static struct ledger_batch made[GROUND_BATCHES + BATCHES];
 static int64_t counts[GROUND_BATCHES + BATCHES]; /* the requests in each */
 static int64_t errors[GROUND_BATCHES + BATCHES]; /* and the failed ones of its logs that name an error */
-static int64_t errors[GROUND_BATCHES + BATCHES]; /* and those of its logs that have an error */
 
 static struct ledger ledger; /* of this run */
 static bool sync_failed;
@@ -149,8 +148,8 @@ static void look_at_health(struct store_writer *writer, bool refused)
     ck_assert_msg((health != OK) == (refused || sync_failed), "%s: health says %d: %s", about, health, fault.detail);
 }
 
-/* A disk that writes but reports a failure, until the end: the refused batch cannot be taken back, and may be stored.
- * */
+/* A disk that writes but reports a failure, until the end: the refused batch cannot be taken back, and may
+ * be stored. */
 static enum fate refused_fate(void)
 {
     return row->do_it && duration == UNTIL_RESTART ? EITHER : ABSENT;

@@ -33,8 +33,8 @@ static void pack_member(const uint8_t *data, size_t len, int level, struct bytes
     deflateEnd(&stream);
 }
 
-/* The four bytes: the levels, the place where the second member begins, the place of the changed byte, and the change.
- * */
+/* The four bytes: the levels, the place where the second member begins, the place of the changed byte, and
+ * the change. */
 static void pack(const uint8_t *data, size_t size, struct bytes *ret_packed)
 {
     const uint8_t *body = data + HEADER_BYTES;
@@ -47,8 +47,8 @@ static void pack(const uint8_t *data, size_t size, struct bytes *ret_packed)
     *spoiled = (unsigned char)(*spoiled + data[3]);
 }
 
-/* Inflates every member at once. The length; SIZE_MAX when it is not all sound gzip; SIZE_MAX - 1 when it is too much.
- * */
+/* Inflates every member at once. The length; SIZE_MAX when it is not all sound gzip; SIZE_MAX - 1 when it is
+ * too much. */
 static size_t inflate_whole(const unsigned char *data, size_t len, char *ret_text)
 {
     z_stream stream = {0};

@@ -134,8 +134,8 @@ START_TEST(a_reader_that_does_not_end)
 }
 END_TEST
 
-/* Clients that ask for a megabyte and read nothing of it: nginx keeps the answer, and no read transaction stays open.
- * */
+/* Clients that ask for a megabyte and read nothing of it: nginx keeps the answer, and no read transaction
+ * stays open. */
 static void ask_and_stop(int *ret_fds, int count)
 {
     char request[512];

@@ -44,8 +44,8 @@ static void tell_in_pieces(const struct request *request, struct response *respo
         response_error(response, request, &fault);
 }
 
-/* Answers "<route> <role> <bytes of body>"; -1 for a broken body. /unread does not read the body, /slow takes 600 ms.
- * */
+/* Answers "<route> <role> <bytes of body>"; -1 for a broken body. /unread does not read the body, /slow takes
+ * 600 ms. */
 static void tell(void *ctx, const struct request *request, struct response *response)
 {
     char piece[1000];

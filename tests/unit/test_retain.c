@@ -125,8 +125,8 @@ static struct store_item write_batch(struct store_writer *writer, const struct b
     return item;
 }
 
-/* The days advance from step to step; one log in five belongs to any earlier day, one in twelve to a time long before.
- * */
+/* The days advance from step to step; one log in five belongs to any earlier day, one in twelve to a time
+ * long before. */
 #define STEPS 60
 
 static int64_t random_ts(int step)

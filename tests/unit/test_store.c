@@ -1,6 +1,5 @@
 /* test_store.c: every report counts all logs in the store, from whichever tier it is answered. Expected values come
- * from
- * plain SQL over the raw logs (SQLite's own date functions and GROUP BY), never from the store's code. */
+ * from plain SQL over the raw logs (SQLite's own date functions and GROUP BY), never from the store's code. */
 #include "support/lists.h"
 #include "support/recount.h"
 #include "log/batch.h"

@@ -690,8 +690,8 @@ static void check_questions(int count)
 #define STEPS 40
 #define QUESTIONS 40
 
-/* In turn: nothing is closed; some periods are closed, some half packed; all are closed; late logs in closed periods.
- * */
+/* In turn: nothing is closed; some periods are closed, some half packed; all are closed; late logs in
+ * closed periods. */
 START_TEST(everything_adds_up)
 {
     seed((uint64_t)_i + 1);

@@ -477,8 +477,8 @@ START_TEST(an_old_program_goes_on)
 }
 END_TEST
 
-/* Where logs are pruned, it is unknown what an old version imported: an import of that time is refused, and says why.
- * */
+/* Where logs are pruned, it is unknown what an old version imported: an import of that time is refused, and
+ * says why. */
 START_TEST(what_is_pruned_cannot_be_told)
 {
     struct fault fault;

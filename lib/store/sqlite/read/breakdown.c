@@ -15,6 +15,7 @@
 
 /* Any of 2^128 numbers may be an IPv6 address, so these are numbered as they come, in a tally of their own. The second
  * half of their key is their length, of all others 0. */
+_Static_assert(sizeof(struct tally_key) == sizeof((struct ip){0}.bytes), "a key holds an IPv6 address");
 struct value_sums {
     enum dimension by;
     struct tally values;

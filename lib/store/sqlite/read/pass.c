@@ -19,11 +19,13 @@ static enum err give(const struct pass *pass, const struct scan_row *row)
 
 static void set_address(struct scan_row *row, const void *bytes, int len)
 {
-    struct ip ip = {.len = (uint8_t)len};
+    struct ip ip = {0};
     if (len == sizeof ip.bytes)
         row->ip = (struct slice){bytes, sizeof ip.bytes};
-    else if (len > 0 && len < (int)sizeof ip.bytes)
-        memcpy(ip.bytes, bytes, (size_t)len);
+    if (len == 4) {
+        ip.len = 4;
+        memcpy(ip.bytes, bytes, 4);
+    }
     row->value = ip_number(&ip);
 }
 
