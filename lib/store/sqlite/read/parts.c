@@ -109,7 +109,7 @@ static inline bool passes(const struct part_reading *reading, size_t log)
 
 /* ---- a log ---- */
 
-static inline int second_of(const struct part *part, size_t log)
+static int second_of(const struct part *part, size_t log)
 {
     return (int)(part_number(part, PART_QUARTER, log) * WHEN_QUARTER + part_number(part, PART_SECOND, log));
 }
