@@ -843,6 +843,79 @@ START_TEST(beside_a_writer_nothing_seems_wrong)
 }
 END_TEST
 
+/* Something that is done between two read transactions of verify, at the `at`th of those moments. */
+struct intruder {
+    void (*act)(void);
+    bool in_statement; /* progress was told of: the next question comes from within a statement */
+    int asked, at;     /* between transactions */
+};
+
+/* All its logs are of days that had none. They are closed at once. */
+static void write_earlier_days(void)
+{
+    static const struct ledger earlier = {.logs = 9, .begin = LEDGER_BEGIN - 4 * (int64_t)WHEN_DAY};
+    struct store_writer *writer = open_writer(folder);
+    struct store_item item = ledger_write(writer, &earlier, SHORT_BATCHES);
+    ck_assert_msg(item.result == OK, "%s", item.fault.detail);
+    upkeep(writer, INT_MAX);
+    store_writer_close(writer);
+}
+
+static void keep_less(const struct store_retention *keep)
+{
+    struct store_writer *writer = open_writer(folder);
+    store_writer_set_retention(writer, keep);
+    upkeep(writer, INT_MAX);
+    store_writer_close(writer);
+}
+
+static void keep_logs_of_two_days(void)
+{
+    keep_less(&(struct store_retention){.raw_days = 2});
+}
+
+static void keep_all_of_two_days(void)
+{
+    keep_less(&(struct store_retention){.raw_days = 2, .hour_days = 2, .day_days = 2});
+}
+
+static void (*const acts[])(void) = {write_earlier_days, keep_logs_of_two_days, keep_all_of_two_days};
+
+static void note_statement(void *ctx, const struct progress *progress)
+{
+    (void)progress;
+    ((struct intruder *)ctx)->in_statement = true;
+}
+
+static bool intrude(void *ctx)
+{
+    struct intruder *intruder = ctx;
+    bool between = !intruder->in_statement;
+    intruder->in_statement = false;
+    if (between && intruder->asked++ == intruder->at)
+        intruder->act();
+    return false;
+}
+
+START_TEST(what_changes_meanwhile_seems_right)
+{
+    struct intruder intruder = {.act = acts[_i]};
+    for (; intruder.at <= intruder.asked; intruder.at += rounds(7, 31, 1)) {
+        struct told told = {0};
+        struct sqlite_verified verified = {0};
+        struct fault fault = {0};
+        struct sqlite_verify_options options = {.ctx = &told, .difference = tell};
+        struct watch watch = {.ctx = &intruder, .is_stopped = intrude, .progress = note_statement};
+        image_write(&short_ground, folder);
+        intruder.asked = 0;
+        ck_assert_msg(sqlite_verify(folder, &options, &watch, &verified, &fault) == OK, "%s", fault.detail);
+        ck_assert_msg(verified.differences == 0, "at moment %d: %s: %s, bucket %lld", intruder.at, told.first.table,
+                      told.words, (long long)told.first.bucket);
+    }
+    ck_assert_int_gt(intruder.at, 100);
+}
+END_TEST
+
 START_TEST(rebuild_waits_for_no_writer)
 {
     struct sqlite_rebuilt rebuilt;
@@ -969,6 +1042,7 @@ int main(void)
     tcase_add_test(tcase, a_damaged_page_is_seen);
     tcase_add_test(tcase, what_is_no_database_is_refused);
     tcase_add_test(tcase, beside_a_writer_nothing_seems_wrong);
+    tcase_add_loop_test(tcase, what_changes_meanwhile_seems_right, 0, sizeof acts / sizeof *acts);
     tcase_add_test(tcase, rebuild_waits_for_no_writer);
     tcase_add_test(tcase, a_stop_leaves_all_as_right_as_before);
     tcase_add_test(tcase, reports_are_right_in_the_middle);

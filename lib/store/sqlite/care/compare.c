@@ -72,13 +72,16 @@ static int64_t last_user(const struct share *share, enum tier tier)
     return tier == TIER_HOUR && share->user_to > 0 ? 0 : share->user_to;
 }
 
-/* Days whose logs are kept were compared one by one. The day that is being closed may have some rows. */
-static bool is_compared_already(const struct verifier *verifier, const struct share *share, enum tier tier,
-                                int64_t bucket)
+/* Is the row another share's? Days whose logs are kept are compared one by one, and the day that is being closed may
+ * have some of its rows. A day that has rows and was not compared is noted: its logs have come since then, or it should
+ * have none. */
+static bool is_of_another(struct verifier *verifier, const struct share *share, enum tier tier, int64_t bucket)
 {
     if (tier != TIER_DAY || bucket < verifier->kept.raw_from)
         return false;
-    return bucket == verifier->closed_day || (share->tier == TIER_16_DAYS && verifier->day_is_compared[bucket % 16]);
+    if (share->tier == TIER_16_DAYS && verifier->days[bucket % 16] == NOT_SEEN)
+        verifier->days[bucket % 16] = OVERLOOKED;
+    return share->tier == TIER_16_DAYS || bucket == verifier->closed_day;
 }
 
 /* Buckets first … end - 1 of one table. */
@@ -102,7 +105,7 @@ static enum err compare_traffic(struct verifier *verifier, const struct share *s
         struct totals there = row_totals(statement, 3);
         there.first = sqlite3_column_int64(statement, 9);
         there.last = sqlite3_column_int64(statement, 10);
-        if (!is_compared_already(verifier, share, tier, key.bucket))
+        if (!is_of_another(verifier, share, tier, key.bucket))
             compare_one(verifier, table, &due, &key, &there);
         err = verify_step(verifier, statement, &row, fault);
     }
@@ -135,7 +138,7 @@ static enum err compare_days(struct verifier *verifier, const struct share *shar
     if (share->tier == TIER_DAY && !verify_is_closed(verifier, TIER_DAY, first))
         due.count = 0;
     if (share->tier == TIER_DAY)
-        verifier->day_is_compared[first % 16] = true;
+        verifier->days[first % 16] = COMPARED;
     return compare_traffic(verifier, share, TIER_DAY, from, first + days, due, fault);
 }
 

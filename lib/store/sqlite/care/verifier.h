@@ -110,6 +110,9 @@ struct retention_row {
     int64_t logs;
 };
 
+/* The rows that a day whose logs are kept has in traffic_day. */
+enum day_rows { NOT_SEEN, COMPARED, OVERLOOKED };
+
 struct verifier {
     struct db db;
     const struct sqlite_verify_options *options;
@@ -135,7 +138,7 @@ struct verifier {
 
     struct fold orders;                 /* (order, user) pairs; count: 0, not seen in raw_log yet */
     int64_t window;                     /* the 16 days under way */
-    bool day_is_compared[16];           /* of them: its rows of traffic_day */
+    enum day_rows days[16];             /* of them */
     bool bad[TIER_COUNT][WINDOW_HOURS]; /* periods in them with a difference: nothing is derived from them */
     bool parts_bad;                     /* there is one in log_part */
     bool quarters_bad;                  /* there is a difference in traffic_quarter */

@@ -177,16 +177,28 @@ static enum err check_tier(struct verifier *verifier, enum tier tier, struct fau
     return err;
 }
 
+/* Days that have rows in traffic_day, but had neither logs nor entries when days were checked. */
+static enum err check_overlooked(struct verifier *verifier, int64_t window, struct fault *fault)
+{
+    enum err err = OK;
+    for (int64_t day = window * 16; !err && day < window * 16 + 16; day++)
+        if (verifier->days[day % 16] == OVERLOOKED)
+            err = check_period(verifier, TIER_DAY, day, true, true, fault);
+    return err;
+}
+
 /* Narrow periods first: wider ones are derived from those that are right. */
 static enum err check_window(struct verifier *verifier, int64_t window, struct fault *fault)
 {
     verifier->window = window;
     memset(verifier->bad, 0, sizeof verifier->bad);
-    memset(verifier->day_is_compared, 0, sizeof verifier->day_is_compared);
+    memset(verifier->days, 0, sizeof verifier->days);
     enum err err = OK;
     for (int tier = TIER_HOUR; !err && tier < TIER_COUNT; tier++)
         err = check_tier(verifier, (enum tier)tier, fault);
-    return err ? err : check_period(verifier, TIER_16_DAYS, window, true, false, fault);
+    if (!err)
+        err = check_period(verifier, TIER_16_DAYS, window, true, false, fault);
+    return err ? err : check_overlooked(verifier, window, fault);
 }
 
 static enum err check_periods(struct verifier *verifier, struct fault *fault)
