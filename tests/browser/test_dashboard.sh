@@ -99,13 +99,7 @@ skip() {
 CHROMIUM=$(command -v chromium) || skip 'chromium is not installed'
 command -v node >/dev/null && command -v npm >/dev/null || skip 'node or npm is not installed'
 MODULES=$BUILD/browser
-mkdir -p "$MODULES"
-if ! cmp -s tests/browser/package-lock.json "$MODULES/installed-lock.json"; then
-    cp tests/browser/package.json tests/browser/package-lock.json "$MODULES/"
-    (cd "$MODULES" && npm ci --ignore-scripts --no-audit --no-fund >npm.log 2>&1) ||
-        skip "npm could not get playwright-core and axe-core: $(grep -m 1 'npm ERR!\|npm error' "$MODULES/npm.log" || tail -n 1 "$MODULES/npm.log")"
-    cp tests/browser/package-lock.json "$MODULES/installed-lock.json"
-fi
+fault=$(npm_modules tests/browser "$MODULES") || skip "$fault"
 
 export SOURCE BUILD WORK PORT MODULES CHROMIUM PICTURE=${DASHBOARD_PICTURE:-}
 status=0

@@ -14,16 +14,9 @@ debian=no
 here=tests/clickhouse/modern
 npm=$BUILD/tests/clickhouse/npm
 
-# ---- the library, from the npm registry, once for each version
+# ---- the library
 
-mkdir -p "$npm"
-if ! cmp -s $here/package-lock.json "$npm/installed"; then
-    cp $here/package.json $here/package-lock.json "$npm/"
-    (cd "$npm" && npm ci --ignore-scripts --no-audit --no-fund) >"$npm/install.log" 2>&1 ||
-        { cat "$npm/install.log" && verdict 'npm ci' 'failed' && finish; }
-    cp $here/package-lock.json "$npm/installed"
-fi
-
+fault=$(npm_modules $here "$npm") || { verdict 'npm ci' "$fault" && finish; }
 mkdir "$tmp/server"
 python3 $here/server.py "$npm/node_modules/@chdb/lib-linux-x64-gnu/libchdb.so" "$tmp/server" >"$tmp/url" 2>"$tmp/server.log" &
 server=$!

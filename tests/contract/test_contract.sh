@@ -15,15 +15,9 @@ BUILD=${ANALYTICS_BUILDDIR:?is not set: run the tests through make check}
 here=tests/contract
 tools=$BUILD/tests/contract/npm
 
-# ---- the linter and the validator, from the npm registry, once for each list of them
+# ---- the linter and the validator
 
-mkdir -p "$tools"
-if ! cmp -s $here/package-lock.json "$tools/installed"; then
-    cp $here/package.json $here/package-lock.json "$tools/"
-    (cd "$tools" && npm ci --ignore-scripts --no-audit --no-fund) >"$tools/install.log" 2>&1 ||
-        { cat "$tools/install.log" && verdict 'npm ci' 'failed' && finish; }
-    cp $here/package-lock.json "$tools/installed"
-fi
+fault=$(npm_modules $here "$tools") || { verdict 'npm ci' "$fault" && finish; }
 verdict 'redocly lint' "$(cd "$tools" && REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true \
     node_modules/.bin/redocly lint --format=stylish --max-problems=20 "$(realpath "$OLDPWD")/docs/openapi.json" 2>&1 |
     grep -E 'error|warning' || true)"
