@@ -15,7 +15,8 @@ TCase *suite_case(Suite *suite, const char *name);
 int suite_run(Suite *suite);
 
 /* The same for cases that leave nothing behind for the next one. Under sanitizers, all of them run in one process: the
- * start and the end of a process, which looks for leaks, cost 50 ms there, and some suites have hundreds of cases. */
+ * start and the end of a process, which looks for leaks, cost 50 ms there, and some suites have hundreds of cases. All
+ * of them together then have the limit of one: what hangs ends the program, with status 1 and the case's name. */
 int suite_run_together(Suite *suite);
 
 /* A variable that `make check` sets, ANALYTICS_SRCDIR for one. The test fails without it. */
