@@ -6,7 +6,7 @@ Usage: proxy.py URL FILE: prints its own URL. FILE is read again for each reques
 SPOIL is one of
   wrong     answers 200 with WORDS
   refuse    answers 500 with WORDS
-  hang      never answers
+  hang      closes without an answer, once FILE has something else
   cut       passes the answer on without its last 12 bytes"""
 import os
 import re
@@ -115,11 +115,12 @@ def reply(status, words):
 class Spoiling(Handler):
     def handle(self):
         head, body = read_request(self.request)
-        spoil, what, *words = self.server.wanted()
+        spoil, what, *words = wanted = self.server.wanted()
         if not head or not spoil or what.encode() not in head + body:
             self.pass_on(head + body)
         elif spoil == "hang":
-            time.sleep(3600)
+            while self.server.wanted() == wanted:
+                time.sleep(0.1)
         elif spoil == "cut":
             self.pass_on(head + body, 12)
         else:

@@ -6,6 +6,8 @@
 #
 # Seen to fail:
 #   blocks_send that takes any 200 for an acknowledgement -> "FAIL words in place of an answer: the log says why"
+#   health that waits for what is not shipped, like reports -> "FAIL health with a backlog: 503, not 200"
+#   health that does not ask what keeps the shipper -> "FAIL health with a backlog that something keeps"
 . "${BASH_SOURCE[0]%/*}/serve.bash"
 
 make_own 1x1
@@ -148,11 +150,42 @@ await 'another data folder of the same number is told' logged ' spool_stuck deta
 is 'its batches are taken' 204 "$(post "$tmp/b" k1)"
 stop
 
-# ---- a full spool
+# ---- health, while logs wait: good as long as nothing keeps them. The server hangs for far less than its limit of time
 
-export ANALYTICS_CLICKHOUSE_SPOOL_LIMIT_MIB=1
+health() {
+    curl -s -o "$tmp/answer" -w '%{http_code}' "http://127.0.0.1:$PORT/analytics/health"
+}
+healthy() { [ "$(health)" = 200 ]; }
+unhealthy() { [ "$(health)" = 503 ]; }
+waiting_for() { # SECONDS: since the oldest log that waits has come
+    local since
+    report metrics >/dev/null
+    since=$(sed -n 's/^analytics_spool_oldest_timestamp_seconds //p' "$tmp/answer")
+    [ "$since" -gt 0 ] && [ $(($(date +%s) - since)) -ge "$1" ]
+}
+export ANALYTICS_CLICKHOUSE_TIMEOUT_MS=600000 ANALYTICS_CLICKHOUSE_SPOOL_LIMIT_MIB=1
 serve_a
 await 'the block that was put aside counts, that of the other machine does not' is_counted
+echo "hang $insert" >"$spoil"
+is 'a batch for a hung server' 204 "$(post "$data" hung)"
+expected=$((expected + 12))
+await 'it is on its way' waiting_for 3
+is 'health with a backlog' 200 "$(health)"
+has 'can read and write' '"read":true,"write":true' "$(<"$tmp/answer")"
+verdict 'logs waited all the while' "$(metric analytics_spool_logs 1 && metric analytics_spool_stuck 0 || grep ^analytics_spool "$tmp/answer")"
+echo "refuse $insert $(complaint 242 'Table is in readonly mode')" >"$spoil"
+await 'health with a backlog that something keeps' unhealthy
+has 'says that reports are refused' 'cannot read the database: its log says why' "$(<"$tmp/answer")"
+: >"$spoil"
+await 'health once it is over' healthy
+await 'the batch counts' is_counted
+echo "refuse schema_version $(complaint 193 'Wrong password for user analytics_reports')" >"$spoil"
+is 'health when reports are refused' 503 "$(health)"
+: >"$spoil"
+is 'health once they are not' 200 "$(health)"
+
+# ---- a full spool
+
 begin
 echo "refuse $insert $(complaint 243 'not enough space')" >"$spoil"
 python3 -c 'import json; print(json.dumps({"logs": [{"ts": "2026-03-15 10:15:00", "user_id": 1, "order_id": n + 1, "count": 1,
