@@ -184,8 +184,8 @@ static void time_question(struct store_reader *reader, const char *report, const
     }
     first = took[0];
     qsort(took, (size_t)runs, sizeof *took, by_value);
-    printf("%-9s %-22s %3lld days: p50 %8.3f ms, first %8.3f ms\n", report, who, (long long)days,
-           (double)took[runs / 2] / 1e3, (double)first / 1e3);
+    printf("%-9s %-22s %3lld %-5s p50 %8.3f ms, first %8.3f ms\n", report, who, (long long)days,
+           days == 1 ? "day:" : "days:", (double)took[runs / 2] / 1e3, (double)first / 1e3);
 }
 
 static void read_all(const char *dir)
