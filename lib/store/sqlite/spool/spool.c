@@ -9,6 +9,8 @@
 
 #include "base/banned.h"
 
+#define BLOCK_BATCHES INT64_C(10000) /* at most in a block */
+
 /* How long a block is remembered after its logs have left. */
 #define REMEMBERED_SECONDS (INT64_C(7) * 24 * 3600)
 
@@ -42,13 +44,15 @@ static enum err run_step(step_function run, struct step *step, struct fault *fau
 
 /* ---- cutting ---- */
 
-/* The batches of the next blocks: *ret_last is 0 when there are none. */
-static enum err find_batches(struct sqlite_writer *writer, int64_t *ret_first, int64_t *ret_last, struct fault *fault)
+/* The batches of the next blocks: *ret_last is 0 when there are none. *ret_more: there are others behind them. */
+static enum err find_batches(struct sqlite_writer *writer, int64_t *ret_first, int64_t *ret_last, bool *ret_more,
+                             struct fault *fault)
 {
     sqlite3_stmt *statement = sql_of(&writer->db, W_SPOOL_BATCHES);
-    int64_t logs = 0;
+    int64_t logs = 0, batches = 0;
     bool row = false;
     *ret_last = 0;
+    BIND_ALL(statement, BLOCK_BATCHES);
     enum err err = db_step(&writer->db, statement, "look for batches", &row, fault);
     while (!err && row) {
         logs += sqlite3_column_int64(statement, 1);
@@ -57,9 +61,11 @@ static enum err find_batches(struct sqlite_writer *writer, int64_t *ret_first, i
         if (!*ret_last)
             *ret_first = sqlite3_column_int64(statement, 0);
         *ret_last = sqlite3_column_int64(statement, 0);
+        batches++;
         err = db_step(&writer->db, statement, "look for batches", &row, fault);
     }
     sqlite3_reset(statement);
+    *ret_more = row || batches == BLOCK_BATCHES;
     return err;
 }
 
@@ -67,9 +73,8 @@ static enum err cut(struct step *step, struct fault *fault)
 {
     struct db *db = &step->writer->db;
     int64_t first = 0, last = 0;
-    enum err err = find_batches(step->writer, &first, &last, fault);
-    step->more = !err && last > 0;
-    if (!step->more)
+    enum err err = find_batches(step->writer, &first, &last, &step->more, fault);
+    if (err || !last)
         return err;
     BIND_ALL(sql_of(db, W_SPOOL_CUT), first, last, step->value);
     err = db_run(db, sql_of(db, W_SPOOL_CUT), "cut blocks", fault);

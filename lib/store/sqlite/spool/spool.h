@@ -41,7 +41,7 @@ struct spool_block {
 /* ---- writing ---- */
 
 /* Cuts the next blocks out of what came since the last ones: of some batches, with SPOOL_BLOCK_LOGS logs at most or one
- * batch. A log belongs to the shard user_id modulo `shards`. *ret_more: there may be more to cut. */
+ * batch. A log belongs to the shard user_id modulo `shards`. *ret_more: more had come than that. */
 enum err spool_cut(struct sqlite_writer *writer, int64_t shards, bool *ret_more, struct fault *fault);
 
 /* What became of a block. */

@@ -72,7 +72,7 @@
     X(W_BATCH_ADD, "INSERT INTO batch (received_at, caller, logs) VALUES (?1, ?2, ?3)")                                \
     X(W_RAW_ADD, "INSERT INTO raw_log " RAW_COLUMNS)                                                                   \
     X(W_SPOOL_ADD, "INSERT INTO spool_log " RAW_COLUMNS)                                                               \
-    X(W_SPOOL_BATCHES, "SELECT id, logs FROM batch WHERE id > (SELECT cut_until FROM spool) ORDER BY id LIMIT 10000")  \
+    X(W_SPOOL_BATCHES, "SELECT id, logs FROM batch WHERE id > (SELECT cut_until FROM spool) ORDER BY id LIMIT ?1")     \
     X(W_SPOOL_CUT,                                                                                                     \
       "INSERT INTO spool_block (first_batch, last_batch, month, shard, shards, logs, count, bytes_sent,"               \
       " bytes_received, errors, state, settled_at, detail) SELECT ?1, ?2, " SPOOL_MONTH " AS month,"                   \
