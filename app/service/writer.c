@@ -315,10 +315,9 @@ static void tell(void *ctx, enum store_news news, const char *words)
         enum log_level level;
         const char *event;
     } lines[] = {
-        [STORE_STUCK] = {LEVEL_ERROR, "spool_stuck"},
-        [STORE_GOES_ON] = {LEVEL_INFO, "spool_goes_on"},
-        [STORE_PUT_ASIDE] = {LEVEL_ERROR, "block_put_aside"},
-        [STORE_DIFFERS] = {LEVEL_ERROR, "replica_differs"},
+        [STORE_STUCK] = {LEVEL_ERROR, "spool_stuck"},         [STORE_GOES_ON] = {LEVEL_INFO, "spool_goes_on"},
+        [STORE_PUT_ASIDE] = {LEVEL_ERROR, "block_put_aside"}, [STORE_DIFFERS] = {LEVEL_ERROR, "replica_differs"},
+        [STORE_CLOCK_APART] = {LEVEL_ERROR, "clock_apart"},
     };
     struct log_line line;
     log_begin(&line, lines[news].level, lines[news].event);

@@ -110,10 +110,11 @@ void store_writer_set_retention(struct store_writer *writer, const struct store_
 
 /* What happened to logs on their way from this machine to another engine. */
 enum store_news {
-    STORE_STUCK,     /* something keeps them; told once, until they go on */
-    STORE_GOES_ON,   /* nothing does any more */
-    STORE_PUT_ASIDE, /* the engine refused a block of them for what it holds; the others go on */
-    STORE_DIFFERS,   /* it does not have what it took */
+    STORE_STUCK,       /* something keeps them; told once, until they go on */
+    STORE_GOES_ON,     /* nothing does any more */
+    STORE_PUT_ASIDE,   /* the engine refused a block of them for what it holds; the others go on */
+    STORE_DIFFERS,     /* it does not have what it took */
+    STORE_CLOCK_APART, /* its clock and the one here differ */
 };
 
 /* Who is told, from any thread, that store_maintain has something to do, and what an operator should know. */

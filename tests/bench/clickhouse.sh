@@ -45,28 +45,35 @@ for ((pair = 1; pair <= PAIRS; pair++)); do
         'BEGIN { printf "ingest 100 × 32, pair %d: %d logs/s with ClickHouse, %d with SQLite: %.2f\n", pair, ours, plain, ours / plain }'
 done
 
-# ---- shipping a full spool, then the same blocks bare
+# ---- shipping a full spool, by a service that was restarted meanwhile and by one that was not, then the same blocks bare
 
-waiting() { sqlite3 -readonly "$OUT/ship/analytics.db" 'SELECT count(*) FROM spool_block WHERE state = 0'; }
-shipped() { sqlite3 -readonly "$OUT/ship/analytics.db" 'SELECT coalesce(sum(logs), 0) FROM spool_block WHERE state <> 0'; }
-with_engine ship
-start_service "$OUT/ship"
-post 1 >/dev/null
-sleep 3
-"$tool" kill "$OUT/own" 1 2
-post $SECONDS_EACH >/dev/null
-stop_service
-before=$(shipped)
-"$tool" start "$OUT/own" 1 2
-start_service "$OUT/ship"
-first=$before
-for ((i = 0; i < 1200 && first == before; i++)); do sleep 0.05 && first=$(shipped); done # servers that were killed write again after some seconds
-before=$first begin=$(date +%s%N)
-until [ "$(waiting)" -eq 0 ]; do sleep 0.05; done
-rate=$((($(shipped) - before) * 1000 / (($(date +%s%N) - begin) / 1000000)))
-stop_service
+waiting() { sqlite3 -readonly "$OUT/$1/analytics.db" 'SELECT count(*) FROM spool_block WHERE state = 0'; }
+shipped() { sqlite3 -readonly "$OUT/$1/analytics.db" 'SELECT coalesce(sum(logs), 0) FROM spool_block WHERE state <> 0'; }
+ship_backlog() { # stays|restarts: RATE, logs a second once the servers are back
+    local before first begin i
+    with_engine "$1"
+    start_service "$OUT/$1"
+    post 1 >/dev/null
+    sleep 3
+    "$tool" kill "$OUT/own" 1 2
+    post $SECONDS_EACH >/dev/null
+    before=$(shipped "$1")
+    [ "$1" = stays ] || stop_service
+    "$tool" start "$OUT/own" 1 2
+    [ "$1" = stays ] || start_service "$OUT/$1"
+    for ((i = 0, first = before; i < 1200 && first == before; i++)); do sleep 0.05 && first=$(shipped "$1"); done # servers that were killed write again after some seconds
+    begin=$(date +%s%N)
+    until [ "$(waiting "$1")" -eq 0 ]; do sleep 0.05; done
+    RATE=$((($(shipped "$1") - first) * 1000 / (($(date +%s%N) - begin) / 1000000)))
+    stop_service
+}
+ship_backlog restarts
+restarts=$RATE
+ship_backlog stays
+stays=$RATE
 bare=$(measure bare "${CLICKHOUSE[@]}" 20)
-awk -v ours="$rate" -v bare="$bare" 'BEGIN { printf "shipping: %d logs/s, with their sums; bare inserts of the same blocks %d: %.2f\n", ours, bare, ours / bare }'
+awk -v a="$stays" -v b="$restarts" -v bare="$bare" 'BEGIN {
+    printf "shipping, with their sums: %d logs/s; after a restart %d; bare inserts of the same blocks %d: %.2f and %.2f\n", a, b, bare, a / bare, b / bare }'
 
 # ---- reports
 

@@ -17,7 +17,6 @@ enum blocks_part { BLOCKS_LOGS, BLOCKS_SUMS, BLOCKS_PARTS };
 struct blocks {
     struct buf body[BLOCKS_PARTS];
     int64_t number; /* of the block that is loaded; 0: none */
-    int64_t day;    /* of its first log: where its row among the sums lies */
 };
 void blocks_release(struct blocks *blocks);
 
@@ -35,18 +34,31 @@ bool blocks_is_content(int code);
 /* Does a replica answer, within 2 s? */
 bool blocks_is_there(struct http_client *client, const char *url);
 
+/* What its clock shows, Unix seconds. ERR_UNAVAILABLE. */
+enum err blocks_clock(struct http_client *client, const char *url, int64_t *ret_now, struct fault *fault);
+#define BLOCKS_CLOCK_APART 60 /* seconds between two clocks that an operator is told of */
+
 /* Waits until a replica has everything that any replica of its shard took. ERR_UNAVAILABLE. */
 enum err blocks_sync(struct http_client *client, const struct clickhouse_config *config, const char *url,
                      struct fault *fault);
 
-/* Is the block there? Asks a replica, after blocks_sync: one that lags would say no. */
-enum blocks_found { BLOCKS_NONE, BLOCKS_WHOLE, BLOCKS_OTHER /* not with the sums that the spool has */ };
-enum err blocks_find(struct http_client *client, const struct clickhouse_config *config, const char *url,
-                     const struct spool_block *block, int64_t node, enum blocks_found *ret_found, struct fault *fault);
+/* What a replica has of a block. Only count, bytes_sent, bytes_received and errors of the sums. */
+struct blocks_had {
+    int64_t logs;
+    struct totals sums;
+};
 
-/* Are the sums of the block that is loaded there? Likewise after blocks_sync. */
-enum err blocks_find_sums(const struct blocks *blocks, struct http_client *client, const char *url, int64_t node,
-                          bool *ret_found, struct fault *fault);
+/* Waits as blocks_sync does, since a replica that lags has less, and asks what it has of each of the `count` blocks of
+ * this node, which are in order of their numbers. ERR_UNAVAILABLE. */
+enum err blocks_ask(struct http_client *client, const struct clickhouse_config *config, const char *url,
+                    const struct spool_block *blocks, size_t count, struct blocks_had *ret_had, struct fault *fault);
+
+/* Does it have all of the block, and no more? */
+bool blocks_is_whole(const struct spool_block *block, const struct blocks_had *had);
+
+/* Are the second parts of these blocks there? To be asked after blocks_ask. */
+enum err blocks_ask_sums(struct http_client *client, const struct clickhouse_config *config, const char *url,
+                         const struct spool_block *blocks, size_t count, bool *ret_had, struct fault *fault);
 
 /* Makes this spool, by its random id, the only one whose blocks have the numbers of the node. ERR_UNAVAILABLE when
  * another one's have. */

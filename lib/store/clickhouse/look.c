@@ -1,6 +1,7 @@
 /* look.c: how the servers are. Knows what each may lack, and what to do about it. Changes nothing. */
 #include "store/clickhouse/care.h"
 
+#include "store/clickhouse/blocks.h"
 #include "store/clickhouse/http.h"
 #include "store/clickhouse/rows.h"
 #include "store/clickhouse/schema.h"
@@ -8,12 +9,12 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/banned.h"
 
 #define WORDS_BYTES 768
-#define CLOCK_APART 60     /* seconds between two clocks that are told */
 #define LAG_SECONDS 60     /* of a replica */
 #define SESSION_SECONDS 10 /* a table may stay read-only for so long after ZooKeeper's return */
 
@@ -68,12 +69,11 @@ static enum err ask_numbers(const struct looking *looking, const char *sql, size
 static void look_at_clock(const struct looking *looking)
 {
     struct fault fault;
-    bool found = false;
     int64_t now = 0;
-    if (ask_numbers(looking, "SELECT toInt64(toUnixTimestamp(now()))" ROWS_FORMAT, 1, &now, &found, &fault) || !found)
+    if (blocks_clock(looking->client, looking->url, &now, &fault))
         return;
     int64_t apart = now - looking->look->now;
-    if (apart > CLOCK_APART || apart < -CLOCK_APART)
+    if (llabs(apart) > BLOCKS_CLOCK_APART)
         find(looking, CLICKHOUSE_TROUBLE, "set the clock of the one that is wrong",
              "the clock of %s is %lld s from the one here", looking->url, (long long)apart);
 }

@@ -3,11 +3,12 @@
  * A block is in doubt from its first attempt until an answer says what became of it. A server takes a block that it
  * took before for done as long as it remembers the block (schema.h). So a block in doubt is simply sent again, to
  * whatever replica; only where the last attempt may be too long ago, a replica that has caught up is asked first
- * whether the block is there. */
+ * which of the blocks are there. */
 #include "store/clickhouse/ship.h"
 
 #include "store/clickhouse/blocks.h"
 #include "store/clickhouse/doorbell.h"
+#include "store/clickhouse/doubt.h"
 #include "store/clickhouse/http.h"
 #include "store/clickhouse/schema.h"
 #include "store/clickhouse/servers.h"
@@ -51,9 +52,11 @@ struct shipper {
     int64_t tried_block; /* but this one not: it was tried first then, and has no answer yet; 0: none */
     int64_t tried_at_ms;
     bool is_in_doubt; /* some replica may have taken the block that is being shipped, and did not say so */
+    struct doubt doubts[SERVERS_SHARDS];
     struct spool_target target;
     bool is_stuck; /* something keeps it from shipping, as was told */
     struct upkeep upkeep;
+    bool clock_is_told; /* that it is apart from a server's */
     struct spool_audit audit;
 
     pthread_mutex_t lock; /* of all that follows */
@@ -273,51 +276,58 @@ static enum err send_part(struct shipper *shipper, const struct spool_block *blo
     return OK;
 }
 
-static enum err find_part(struct shipper *shipper, const struct spool_block *block, enum blocks_part part,
-                          const char *url, enum blocks_found *ret_found, struct fault *fault)
-{
-    int64_t node = shipper->config->node;
-    if (part == BLOCKS_LOGS)
-        return blocks_find(shipper->client, shipper->config, url, block, node, ret_found, fault);
-    bool found = false;
-    enum err err = blocks_sync(shipper->client, shipper->config, url, fault);
-    if (!err)
-        err = blocks_find_sums(&shipper->blocks, shipper->client, url, node, &found, fault);
-    *ret_found = found ? BLOCKS_WHOLE : BLOCKS_NONE;
-    return err;
-}
-
-/* Is a part of it there? Where the servers remember the block, sending it tells that. Else a replica says so that has
- * everything that any took, whichever that is: the current one may be away. */
-static enum err find_round(struct shipper *shipper, const struct spool_block *block, enum blocks_part part,
-                           enum blocks_found *ret_found, struct fault *fault)
+/* Asks a replica that has everything that any took, whichever that is: the current one may be away. */
+static enum err ask_round(struct shipper *shipper, const struct spool_block *block, struct fault *fault)
 {
     size_t shard = (size_t)block->shard;
+    struct doubt_question question = {.client = shipper->client,
+                                      .config = shipper->config,
+                                      .spool = shipper->spool,
+                                      .block = block,
+                                      .until = shipper->doubtful_until};
     enum err err = OK;
-    *ret_found = BLOCKS_NONE;
-    if (!is_forgotten_perhaps(shipper, block->number))
-        return OK;
     for (size_t i = 0; i < shipper->servers.shards[shard].replica_count && !shipper->stopping; i++) {
-        size_t replica = nth_replica(shipper, shard, i);
-        err = get_ready(shipper, shard, replica, fault);
+        question.replica = nth_replica(shipper, shard, i);
+        question.url = url_at(shipper, shard, question.replica);
+        err = get_ready(shipper, shard, question.replica, fault);
         if (!err)
-            err = find_part(shipper, block, part, url_at(shipper, shard, replica), ret_found, fault);
-        if (err)
-            continue;
-        follow(shipper, shard, replica);
-        return OK;
+            err = doubt_ask(&shipper->doubts[shard], &question, fault);
+        if (!err)
+            return OK;
     }
     return err ? err : fault_set(fault, ERR_UNAVAILABLE, "stopped");
+}
+
+/* Is a part of it there? Where the servers remember the block, sending it tells that, and also where it is under way
+ * when they are asked. Else a replica was asked about it, with many others, or is asked now. */
+static enum err find_part(struct shipper *shipper, const struct spool_block *block, enum blocks_part part,
+                          enum doubt_answer *ret_answer, struct fault *fault)
+{
+    size_t shard = (size_t)block->shard, replica = 0;
+    enum err err = OK;
+    *ret_answer = DOUBT_NOT_THERE;
+    if (!is_forgotten_perhaps(shipper, block->number))
+        return OK;
+    struct doubt *doubt = &shipper->doubts[shard];
+    *ret_answer = doubt_look_up(doubt, block->number, part, SURELY_REMEMBERED_MS, &replica);
+    if (*ret_answer == DOUBT_UNASKED) {
+        err = ask_round(shipper, block, fault);
+        if (!err)
+            *ret_answer = doubt_look_up(doubt, block->number, part, SURELY_REMEMBERED_MS, &replica);
+    }
+    if (!err && *ret_answer == DOUBT_THERE)
+        follow(shipper, shard, replica);
+    return err;
 }
 
 static enum err ship_part(struct shipper *shipper, const struct spool_block *block, enum blocks_part part,
                           struct spool_outcome *outcome, struct fault *fault)
 {
-    enum blocks_found found;
-    enum err err = find_round(shipper, block, part, &found, fault);
-    if (!err && found == BLOCKS_NONE)
+    enum doubt_answer answer;
+    enum err err = find_part(shipper, block, part, &answer, fault);
+    if (!err && answer == DOUBT_NOT_THERE)
         err = send_part(shipper, block, part, outcome, fault);
-    if (!err && found == BLOCKS_OTHER) {
+    if (!err && answer == DOUBT_OTHER) {
         outcome->state = SPOOL_ASIDE;
         snprintf(outcome->detail, sizeof outcome->detail, "%s", "a part of it is in ClickHouse, or more than it has");
     }
@@ -445,6 +455,19 @@ static enum err ship_all(struct shipper *shipper, struct fault *fault)
     return err;
 }
 
+/* Once, until it is right again. Audits and retention compare times of both. */
+static void tell_clock(struct shipper *shipper)
+{
+    char words[256];
+    int64_t apart = shipper->upkeep.clock_apart;
+    bool is_apart = llabs(apart) > BLOCKS_CLOCK_APART;
+    snprintf(words, sizeof words, "the clock of %s is %lld s from the one here: set the one that is wrong",
+             url_at(shipper, 0, shipper->target.replica[0]), (long long)apart);
+    if (is_apart && !shipper->clock_is_told)
+        tell(shipper, STORE_CLOCK_APART, words);
+    shipper->clock_is_told = is_apart;
+}
+
 /* What is due now and then; trouble with it keeps nothing from being shipped. */
 static void keep_up(struct shipper *shipper)
 {
@@ -459,24 +482,35 @@ static void keep_up(struct shipper *shipper)
                               &audited, &ignored);
     if (shipper->audit.differences > differences)
         tell(shipper, STORE_DIFFERS, shipper->audit.words);
+    if (audited)
+        tell_clock(shipper);
     if (!err && audited)
         wish_audit(shipper);
+}
+
+/* One round, and the rest after it. While something keeps it from shipping, nothing more is cut: what comes meanwhile
+ * goes in few blocks, not in one for each attempt. */
+static void work_once(struct shipper *shipper)
+{
+    bool was_stuck = shipper->is_stuck;
+    struct fault fault = {0};
+    if (!was_stuck)
+        have_it_cut(shipper);
+    enum err err = ship_all(shipper, &fault);
+    if (shipper->stopping)
+        return;
+    tell_trouble(shipper, err ? fault.detail : "");
+    if (!err)
+        keep_up(shipper);
+    if (err || !was_stuck)
+        rest(shipper, err ? TRY_AGAIN_MS : shipper->config->ship_interval_ms);
 }
 
 static void *work(void *ctx)
 {
     struct shipper *shipper = ctx;
-    while (!shipper->stopping) {
-        have_it_cut(shipper);
-        struct fault fault = {0};
-        enum err err = ship_all(shipper, &fault);
-        if (!shipper->stopping)
-            tell_trouble(shipper, err ? fault.detail : "");
-        if (!shipper->stopping && !err)
-            keep_up(shipper);
-        if (!shipper->stopping)
-            rest(shipper, err ? TRY_AGAIN_MS : shipper->config->ship_interval_ms);
-    }
+    while (!shipper->stopping)
+        work_once(shipper);
     return NULL;
 }
 
@@ -487,6 +521,8 @@ static void release(struct shipper *shipper)
     http_client_close(shipper->client);
     spool_reader_close(shipper->spool);
     blocks_release(&shipper->blocks);
+    for (size_t shard = 0; shard < SERVERS_SHARDS; shard++)
+        doubt_release(&shipper->doubts[shard]);
     if (shipper->bell >= 0)
         close(shipper->bell);
     if (shipper->stir >= 0)

@@ -2,6 +2,7 @@
 #include "store/clickhouse/upkeep.h"
 
 #include "base/int64.h"
+#include "store/clickhouse/blocks.h"
 #include "time/mono.h"
 #include "time/when.h"
 
@@ -41,9 +42,14 @@ static enum err compare(struct upkeep *upkeep, const struct deleting *deleting, 
         if (!err)
             upkeep->audited_until = audit.after = audited.until;
     }
+    int64_t there = 0;
     if (!err)
-        result->at = time(NULL);
-    return err;
+        err = blocks_clock(deleting->client, deleting_url(deleting, 0), &there, fault);
+    if (err)
+        return err;
+    result->at = time(NULL);
+    upkeep->clock_apart = there - result->at;
+    return OK;
 }
 
 static enum err retain(const struct upkeep *upkeep, const struct deleting *deleting, struct fault *fault)

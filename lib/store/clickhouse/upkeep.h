@@ -12,6 +12,7 @@ struct upkeep {
     int64_t keep_days; /* 0: for ever */
     int64_t audit_due_ms, retention_due_ms;
     int64_t audited_until; /* blocks up to this one */
+    int64_t clock_apart;   /* seconds by which the current replica's clock was ahead of ours then */
 };
 
 /* Blocks that were shipped before a restart are compared again, but not more than these. */
