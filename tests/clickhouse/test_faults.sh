@@ -119,7 +119,8 @@ END
 
 # ---- a clock that is wrong
 
-echo "wrong now() {\"data\":[[\"$(($(date +%s) + 7200))\"]],\"rows\":1}" >"$spoil"
+fast="wrong now() {\"data\":[[\"$(($(date +%s) + 7200))\"]],\"rows\":1}"
+echo "$fast" >"$spoil"
 words=$("$BUILD/analytics-ingest" --data "$data" --check-config 2>&1 || echo "status $?")
 has 'a clock that is two hours fast' "the clock of $ANALYTICS_CLICKHOUSE_URLS is 7" "$words"
 has 'is a fault' 'status 2' "$words"
@@ -164,7 +165,11 @@ waiting_for() { # SECONDS: since the oldest log that waits has come
     [ "$since" -gt 0 ] && [ $(($(date +%s) - since)) -ge "$1" ]
 }
 export ANALYTICS_CLICKHOUSE_TIMEOUT_MS=600000 ANALYTICS_CLICKHOUSE_SPOOL_LIMIT_MIB=1
+echo "$fast" >"$spoil"
+lines=0
 serve_a
+await 'a clock that is fast is logged' logged " clock_apart detail=\"the clock of $ANALYTICS_CLICKHOUSE_URLS is [67]"
+: >"$spoil"
 await 'the block that was put aside counts, that of the other machine does not' is_counted
 echo "hang $insert" >"$spoil"
 is 'a batch for a hung server' 204 "$(post "$data" hung)"
