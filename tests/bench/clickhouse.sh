@@ -23,9 +23,9 @@ with_engine() { # DATABASE
     CLICKHOUSE=("${URLS%%,*}" analytics "$OUT/own/password" "$1")
 }
 without() { unset "${!ANALYTICS_CLICKHOUSE_@}" ANALYTICS_ENGINE; }
-post() { # SECONDS: logs a second that were acknowledged
+post() { # SECONDS [OPTION]…: logs a second that were acknowledged
     "$BUILD/bench_load" post --port "$PORT" --key "$WORKER_KEY" --service "$SERVICE" --clients 32 --batch 100 --seconds "$1" \
-        --warm 0.5 --logs $(($1 * 200000)) --begin 1767225600 | awk '{ printf "%.0f\n", $2 / $3 }'
+        --warm 0.5 --logs $(($1 * 200000)) --begin 1767225600 "${@:2}" | awk '{ printf "%.0f\n", $2 / $3 }'
 }
 
 # ---- acknowledged ingest, in turns
@@ -74,6 +74,15 @@ stays=$RATE
 bare=$(measure bare "${CLICKHOUSE[@]}" 20)
 awk -v a="$stays" -v b="$restarts" -v bare="$bare" 'BEGIN {
     printf "shipping, with their sums: %d logs/s; after a restart %d; bare inserts of the same blocks %d: %.2f and %.2f\n", a, b, bare, a / bare, b / bare }'
+
+# ---- lag, at half of what is shipped then
+
+with_engine steady
+start_service "$OUT/steady"
+measure lag "http://127.0.0.1:$PORT" "$OUT/steady/keys/admin.key" 20 >"$OUT/lag" &
+ours=$(post 20 --rate $((stays / 200)))
+wait $! && echo "at $ours logs/s, $(<"$OUT/lag")"
+stop_service
 
 # ---- reports
 
