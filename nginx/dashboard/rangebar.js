@@ -3,7 +3,7 @@
 
 import { el, find } from './dom.js';
 import { COMPARISONS, RANGES, neighbour, rangeFault } from './ranges.js';
-import { offsetName, isZone, toInstant, toWall, zones } from './zone.js';
+import { offsetName, isZone, toInstant, toWall, wholeDays, zones } from './zone.js';
 
 const DATE = /^(\d{4})-(\d\d?)-(\d\d?)(?:[ T]+(\d\d?):(\d\d))?$/;
 
@@ -89,8 +89,8 @@ export class RangeBar {
         find('zone-offset').textContent = offsetName(range.now, view.zone);
         find('custom').hidden = view.range !== 'custom';
         if (this.isDraft) return;
-        find('from').value = dateText(toWall(range.from, view.zone));
-        find('until').value = dateText(toWall(range.to, view.zone));
+        const bounds = wholeDays(range.from, range.to, view.zone) ?? [range.from, range.to].map((bound) => dateText(toWall(bound, view.zone)));
+        ['from', 'until'].forEach((id, i) => (find(id).value = bounds[i]));
         find('custom-fault').textContent = '';
     }
 }

@@ -6,6 +6,7 @@ import { el, find } from './dom.js';
 import { FIELDS, valueName } from './filters.js';
 import { copyable } from './onboarding.js';
 import { filtersOf, parametersOf, viewSearch } from './view.js';
+import { DAY, clock, dateName, parseWall } from './zone.js';
 
 const DAYS = 30;
 
@@ -21,12 +22,15 @@ function showBounds(view) {
         filters.map(({ key, value, isNot }) => el('li', { text: `${FIELDS[key].label} ${isNot ? 'is not' : 'is'} ${valueName(value)}` }))));
 }
 
+// A key that ends at midnight is good on all of the day before.
+const endName = (wall) => (wall % DAY === 0 ? `the end of ${dateName(wall - DAY)}` : `${dateName(wall)}, ${clock(wall)}`);
+
 function showLinks(view, { key, expires }) {
     const page = location.href.split(/[?#]/)[0];
     const link = `${page}${viewSearch(view)}#key=${key}`;
     const frame = `<iframe src="${page}${viewSearch({ ...view, embed: true, panel: 'traffic' })}#key=${key}" width="800" height="360"></iframe>`.replaceAll('&', '&amp;');
     find('share-form').hidden = true;
-    find('share-links').replaceChildren(el('p', { text: `Whoever has this link sees these figures until ${expires} UTC. It is shown once; analyticsctl key revoke takes it back.` }),
+    find('share-links').replaceChildren(el('p', { text: `Whoever has this link sees these figures until ${endName(parseWall(expires))} (UTC). It is shown once; analyticsctl key revoke takes it back.` }),
         copyable('the link', link), el('h3', { text: 'One chart in a page of yours' }),
         el('p', { class: 'hint', text: 'The operator’s nginx must name that page first (analytics_frame_ancestors).' }), copyable('the frame', frame),
         el('div', { class: 'actions' }, el('button', { type: 'button', class: 'primary', text: 'Done', onclick: () => find('share').close() })));

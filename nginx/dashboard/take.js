@@ -2,25 +2,25 @@
 
 import { getCsv } from './api.js';
 import { save } from './dom.js';
-import { FIELDS } from './filters.js';
+import { FIELDS, valueName } from './filters.js';
 import { filtersOf } from './view.js';
-import { instantsName } from './zone.js';
+import { boundText, instantsName, wholeDays } from './zone.js';
 
 const PAPER_PX = 700; // A4 between its margins
 const PICTURE_PX = 1200;
 
 const plain = (text) => text.replace(/[^\p{L}\p{N}.-]+/gu, '-').replace(/^-+|-+$/g, '').slice(0, 60);
 
-// "breakdown-by-worker_domain-google.com_2026-03-15_2026-03-16_Europe-Kyiv.csv"
-function fileName(what, view, parameters, kind) {
+// "breakdown-by-worker_domain-google.com_2026-03-15_2026-03-16_Europe-Kyiv.csv": whole days from the first to the last, one day once.
+function fileName(what, view, { from, to }, kind) {
     const filters = filtersOf(view).map(({ key, value, isNot }) => `${isNot ? 'not-' : ''}${key}-${plain(value) || 'none'}`);
-    const days = [parameters.from, parameters.to].map((bound) => bound.replaceAll(':', '').replace(/T0000$/, ''));
-    return `${[what, ...filters, ...days, plain(view.zone)].join('_').slice(0, 200)}.${kind}`;
+    const span = wholeDays(from, to, view.zone) ?? [from, to].map((bound) => boundText(bound, view.zone).replaceAll(':', ''));
+    return `${[what, ...filters, ...new Set(span), plain(view.zone)].join('_').slice(0, 200)}.${kind}`;
 }
 
 export async function saveCsv(panel, view, range) {
     const { path, parameters, first, what } = panel.csvAsks(view, range);
-    save(fileName(what, view, parameters, 'csv'), await getCsv(path, parameters, first));
+    save(fileName(what, view, range, 'csv'), await getCsv(path, parameters, first));
 }
 
 // The chart with its heading, legend, range and zone, on the page's background.
@@ -38,7 +38,7 @@ export function savePicture(panel, view, range) {
     pen.fillRect(0, 0, picture.width, picture.height);
     const write = (text, x, y, font, colour) => Object.assign(pen, { font: `${font} ${getComputedStyle(document.body).fontFamily}`, fillStyle: ink(colour) }).fillText(text, x, y);
     write(panel.title, pad, 34, '600 22px', '--text');
-    const words = filtersOf(view).map(({ key, value, isNot }) => `${FIELDS[key].label} ${isNot ? 'is not' : 'is'} ${value}`);
+    const words = filtersOf(view).map(({ key, value, isNot }) => `${FIELDS[key].label} ${isNot ? 'is not' : 'is'} ${valueName(value)}`);
     write([instantsName(range.from, range.to, view.zone), view.zone, ...words].join(' · '), pad, 58, '15px', '--muted');
     let x = pad;
     for (const { name, colour, key } of panel.chart.series) {
@@ -48,8 +48,8 @@ export function savePicture(panel, view, range) {
         x += 40 + pen.measureText(name).width;
     }
     pen.drawImage(chart, pad, head, PICTURE_PX, chart.clientHeight * scale);
-    const what = panel.csvAsks(view, range);
-    picture.toBlob((blob) => save(fileName(what.what, view, what.parameters, 'png'), blob));
+    const { what } = panel.csvAsks(view, range);
+    picture.toBlob((blob) => save(fileName(what, view, range, 'png'), blob));
 }
 
 // Paper is white and narrow: light colours and charts of its width while it is printed.

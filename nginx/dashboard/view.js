@@ -3,7 +3,7 @@
 
 import { FIELDS, fieldFault, tidy } from './filters.js';
 import { COMPARISONS, RANGES, boundParameters, rangeFault } from './ranges.js';
-import { DAY, boundText, isZone, ownZone, toInstant, toWall, wallText } from './zone.js';
+import { DAY, boundText, isZone, ownZone, toInstant, wholeDays } from './zone.js';
 
 export const SORTS = { bytes: 'Traffic', count: 'Requests', errors: 'Errors', error_rate: 'Error rate', duration: 'Duration' };
 const DEFAULTS = { range: '24h', from: null, to: null, compare: 'previous', sort: 'bytes', by: 'order', bysort: 'bytes', page: 1, search: '' };
@@ -79,10 +79,9 @@ export function parseView(search) {
 export function viewSearch(view) {
     const query = new URLSearchParams({ range: view.range });
     if (view.range === 'custom') {
-        const [from, to] = [toWall(view.from, view.zone), toWall(view.to, view.zone)];
-        const days = from % DAY === 0 && to % DAY === 0 && toInstant(from, view.zone) === view.from;
-        query.set('from', days ? wallText(from).slice(0, 10) : boundText(view.from, view.zone));
-        query.set('to', days ? wallText(to - DAY).slice(0, 10) : boundText(view.to, view.zone));
+        const [from, to] = wholeDays(view.from, view.to, view.zone) ?? [view.from, view.to].map((bound) => boundText(bound, view.zone));
+        query.set('from', from);
+        query.set('to', to);
     }
     query.set('zone', view.zone);
     for (const key of Object.keys(FIELDS)) {

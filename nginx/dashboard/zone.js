@@ -130,6 +130,13 @@ function shortName(instant, zone) {
     return names.find((name) => !/^(GMT|UTC)[+-]/.test(name)) ?? names[0];
 }
 
+// The first and the last day of a range, "2026-03-15", if it is made of whole days; else null.
+export function wholeDays(from, to, zone) {
+    const [begin, end] = [toWall(from, zone), toWall(to, zone)];
+    const isWhole = begin % DAY === 0 && end % DAY === 0 && toInstant(begin, zone) === from && toInstant(end, zone) === to;
+    return isWhole ? [begin, end - DAY].map((wall) => wallText(wall).slice(0, 10)) : null;
+}
+
 // "UTC+05:30"
 export function offsetName(instant, zone) {
     const minutes = Math.round(offset(instant, zone) / MINUTE);
