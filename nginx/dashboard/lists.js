@@ -88,7 +88,7 @@ class Breakdown extends Top {
         this.controls.before(this.by);
     }
     asks(view, { from, to }) {
-        return [['breakdown', { ...parametersOf(view, from, to), by: view.by, sortBy: view.bysort, limit: this.limit() }]];
+        return [['breakdown', { ...parametersOf(view, from, to), by: view.by, sortBy: view.sort, limit: this.limit() }]];
     }
     csvAsks(view, range) {
         return { ...super.csvAsks(view, range), first: view.by, what: `breakdown-by-${view.by}` };
@@ -109,14 +109,14 @@ class Breakdown extends Top {
         const rows = total > data.length ? [...data, { ...other, rest: `${format.plural(total - data.length, 'other', 'others')}` }] : data;
         const columns = [
             {
-                key: 'value', name: FIELDS[view.by].label, share: barOf(data, MEASURES[view.bysort]),
+                key: 'value', name: FIELDS[view.by].label, share: barOf(data, MEASURES[view.sort]),
                 cell: (row) => row.rest ?? filterButton(view.by, row.value, this.pick),
             },
             bytesOf('bytes_total', 'Traffic', 'bytes'), shareOf('bytes_total', whole.bytes_total), countOf('total_count', 'Requests', 'count'),
             countOf('total_errors', 'Errors', 'errors'), errorRateOf(whole), ...durationsOf(rows),
         ];
         const caption = `Breakdown by ${FIELDS[view.by].words[0]}`;
-        this.body.replaceChildren(table({ caption, columns, rows, sort: view.bysort, onSort: (bysort) => this.page.go({ bysort }) }),
+        this.body.replaceChildren(table({ caption, columns, rows, sort: view.sort, onSort: (sort) => this.page.go({ sort }) }),
             this.foot(data.length, total, FIELDS[view.by].words));
     }
     refuse(failure) {

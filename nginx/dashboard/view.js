@@ -6,8 +6,8 @@ import { COMPARISONS, RANGES, boundParameters, rangeFault } from './ranges.js';
 import { DAY, boundText, isZone, ownZone, toInstant, wholeDays } from './zone.js';
 
 export const SORTS = { bytes: 'Traffic', count: 'Requests', errors: 'Errors', error_rate: 'Error rate', duration: 'Duration' };
-const DEFAULTS = { range: '24h', from: null, to: null, compare: 'previous', sort: 'bytes', by: 'order', bysort: 'bytes', page: 1, search: '' };
-const CHOICES = { range: RANGES, compare: COMPARISONS, sort: SORTS, bysort: SORTS, by: FIELDS };
+const DEFAULTS = { range: '24h', from: null, to: null, compare: 'previous', sort: 'bytes', by: 'order', page: 1, search: '' };
+const CHOICES = { range: RANGES, compare: COMPARISONS, sort: SORTS, by: FIELDS };
 
 // "2026-03-15" (a day: its begin, or its end), "2026-03-15T10:15" there, or with an offset. An instant, or null.
 function parseBound(text, zone, isEnd) {
@@ -61,7 +61,7 @@ export function parseView(search) {
     const faults = [];
     const view = { ...DEFAULTS, is: {}, not: {}, zone: readZone(query, faults) };
     for (const [name, choices] of Object.entries(CHOICES)) {
-        const chosen = query.get(name);
+        const chosen = query.get(name) ?? (name === 'sort' ? query.get('bysort') : null); // as links of 0.2.0 have it, of breakdowns
         if (chosen === null) continue;
         if (Object.hasOwn(choices, chosen)) view[name] = chosen;
         else if (name === 'range') faults.push('The link’s range is not known. The last 24 hours are shown.');
@@ -88,7 +88,7 @@ export function viewSearch(view) {
         if (Object.hasOwn(view.is, key)) query.set(key, view.is[key]);
         if (Object.hasOwn(view.not, key)) query.set(`not_${key}`, view.not[key]);
     }
-    for (const name of ['compare', 'sort', 'by', 'bysort', 'page', 'search']) {
+    for (const name of ['compare', 'sort', 'by', 'page', 'search']) {
         if (view[name] !== DEFAULTS[name]) query.set(name, view[name]);
     }
     if (view.embed) query.set('embed', '1');

@@ -42,7 +42,7 @@ try {
     if (PICTURE && failed() === 0) {
         await picture(browser, given, PICTURE, { search: '?range=7d&zone=UTC', viewport: { width: 1280, height: 1330 } });
         await picture(browser, given, PICTURE.replace('.png', '-dark.png'),
-            { search: '?range=yesterday&zone=UTC&by=worker&bysort=errors&sort=errors&not_domain=', viewport: { width: 760, height: 1500 }, colorScheme: 'dark' });
+            { search: '?range=yesterday&zone=UTC&by=worker&sort=errors&not_domain=', viewport: { width: 760, height: 1500 }, colorScheme: 'dark' });
     }
 } finally {
     await browser.close();
