@@ -194,7 +194,6 @@ function dropWhatIsNotOurs() {
             key === 'user' ? `The link is about user ${value}. Your key shows your own figures, and these are shown.` :
                 `The link’s filter ${FIELDS[key].label} is not open to your key. It was left out.`);
     }
-    if (!mayAsk(view.by)) view = { ...view, by: ['order', 'protocol', 'port'].find(mayAsk) ?? 'order' };
     history.replaceState(history.state, '', viewSearch(view));
 }
 

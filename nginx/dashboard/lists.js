@@ -81,43 +81,57 @@ class Top extends Panel {
     }
 }
 
+const BREAKDOWNS = Object.keys(FIELDS).filter((key) => !['domain', 'error'].includes(key)); // which have panels of their own
+
 class Breakdown extends Top {
     constructor(page) {
         super('breakdown', 'Breakdown', page, FEW_ROWS);
         this.by = el('select', { 'aria-label': 'Breakdown by', onchange: () => this.page.go({ by: this.by.value }) });
         this.controls.before(this.by);
     }
+    // As chosen. While a filter leaves one value of that, or the key may not ask for it: by the next field that says more.
+    #byOf(view) {
+        const is = { ...this.page.bound().is, ...view.is };
+        if (this.page.mayAsk(view.by) && !Object.hasOwn(is, view.by)) return view.by;
+        const at = BREAKDOWNS.indexOf(view.by);
+        const saysMore = (key) => this.page.mayAsk(key) && !Object.hasOwn(is, key) && !(key === 'user' && Object.hasOwn(is, 'order')); // an order is one user's
+        return [...BREAKDOWNS.slice(at + 1), ...BREAKDOWNS.slice(0, at + 1)].find(saysMore) ?? view.by;
+    }
     asks(view, { from, to }) {
-        return [['breakdown', { ...parametersOf(view, from, to), by: view.by, sortBy: view.sort, limit: this.limit() }]];
+        return [['breakdown', { ...parametersOf(view, from, to), by: this.#byOf(view), sortBy: view.sort, limit: this.limit() }]];
     }
     csvAsks(view, range) {
-        return { ...super.csvAsks(view, range), first: view.by, what: `breakdown-by-${view.by}` };
+        const by = this.#byOf(view);
+        return { ...super.csvAsks(view, range), first: by, what: `breakdown-by-${by}` };
     }
-    // Only what is new: an open list of choices stays open.
+    // Only what is new: an open list of choices stays open. What a filter leaves one value of is not to be chosen.
     #choices(view) {
-        const keys = Object.keys(FIELDS).filter((key) => !['domain', 'error'].includes(key) && (this.page.mayAsk(key) || key === view.by));
+        const by = this.#byOf(view);
+        const keys = BREAKDOWNS.filter((key) => this.page.mayAsk(key) || key === by);
         if (this.keys !== keys.join()) {
             this.keys = keys.join();
             this.by.replaceChildren(...keys.map((key) => el('option', { value: key, text: `By ${FIELDS[key].words[0]}` })));
         }
-        if (this.by.value !== view.by) this.by.value = view.by;
+        for (const option of this.by.options) option.disabled = option.value !== by && Object.hasOwn(view.is, option.value);
+        if (this.by.value !== by) this.by.value = by;
+        return by;
     }
     show([{ data, other, total }], view) {
-        this.#choices(view);
+        const by = this.#choices(view);
         if (data.length === 0) return this.say('Nothing to break down in this period.');
         const whole = wholeOf(data, other);
         const rows = total > data.length ? [...data, { ...other, rest: `${format.plural(total - data.length, 'other', 'others')}` }] : data;
         const columns = [
             {
-                key: 'value', name: FIELDS[view.by].label, share: barOf(data, MEASURES[view.sort]),
-                cell: (row) => row.rest ?? filterButton(view.by, row.value, this.pick),
+                key: 'value', name: FIELDS[by].label, share: barOf(data, MEASURES[view.sort]),
+                cell: (row) => row.rest ?? filterButton(by, row.value, this.pick),
             },
             bytesOf('bytes_total', 'Traffic', 'bytes'), shareOf('bytes_total', whole.bytes_total), countOf('total_count', 'Requests', 'count'),
             countOf('total_errors', 'Errors', 'errors'), errorRateOf(whole), ...durationsOf(rows),
         ];
-        const caption = `Breakdown by ${FIELDS[view.by].words[0]}`;
+        const caption = `Breakdown by ${FIELDS[by].words[0]}`;
         this.body.replaceChildren(table({ caption, columns, rows, sort: view.sort, onSort: (sort) => this.page.go({ sort }) }),
-            this.foot(data.length, total, FIELDS[view.by].words));
+            this.foot(data.length, total, FIELDS[by].words));
     }
     refuse(failure) {
         this.#choices(this.page.view());
