@@ -14,7 +14,7 @@ export class Panel {
         this.body = el('div', { class: 'panel-body' });
         const heading = el('h2', { text: title, id: `${name}-title` });
         this.node.setAttribute('aria-labelledby', heading.id);
-        this.node.append(el('div', { class: 'panel-head' }, heading, this.controls, this.csv), this.body);
+        this.node.append(el('div', { class: 'panel-head' }, heading, this.controls, el('div', { class: 'takes' }, this.csv)), this.body);
         this.pick = (key, value, isNot) => this.page.go(withFilter(this.page.view(), key, value, isNot));
     }
     // [[path, parameters]…]: the first is needed, the others may be missing. None: nothing to show now. A panel that has
