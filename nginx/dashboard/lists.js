@@ -89,13 +89,13 @@ class Breakdown extends Top {
         this.by = el('select', { 'aria-label': 'Breakdown by', onchange: () => this.page.go({ by: this.by.value }) });
         this.controls.before(this.by);
     }
-    // As chosen. While a filter leaves one value of that, or the key may not ask for it: by the next field that says more.
+    // The chosen field. If a filter leaves one value of it, or the key may not ask for it: the next field that may have several.
     #byOf(view) {
         const is = { ...this.page.bound().is, ...view.is };
         if (this.page.mayAsk(view.by) && !Object.hasOwn(is, view.by)) return view.by;
         const at = BREAKDOWNS.indexOf(view.by);
-        const saysMore = (key) => this.page.mayAsk(key) && !Object.hasOwn(is, key) && !(key === 'user' && Object.hasOwn(is, 'order')); // an order is one user's
-        return [...BREAKDOWNS.slice(at + 1), ...BREAKDOWNS.slice(0, at + 1)].find(saysMore) ?? view.by;
+        const hasSeveral = (key) => this.page.mayAsk(key) && !Object.hasOwn(is, key) && !(key === 'user' && Object.hasOwn(is, 'order')); // an order is one user's
+        return [...BREAKDOWNS.slice(at + 1), ...BREAKDOWNS.slice(0, at + 1)].find(hasSeveral) ?? view.by;
     }
     asks(view, { from, to }) {
         return [['breakdown', { ...parametersOf(view, from, to), by: this.#byOf(view), sortBy: view.sort, limit: this.limit() }]];
@@ -104,7 +104,7 @@ class Breakdown extends Top {
         const by = this.#byOf(view);
         return { ...super.csvAsks(view, range), first: by, what: `breakdown-by-${by}` };
     }
-    // Only what is new: an open list of choices stays open. What a filter leaves one value of is not to be chosen.
+    // Only what is new: an open list of choices stays open. A field of which a filter leaves one value cannot be chosen.
     #choices(view) {
         const by = this.#byOf(view);
         const keys = BREAKDOWNS.filter((key) => this.page.mayAsk(key) || key === by);
