@@ -10,13 +10,16 @@
 //   the earlier period by another granularity -> "FAIL earlier period: is drawn bucket by bucket"
 //   averages over buckets still to come -> "FAIL weekdays and hours: averages"
 //   the workers of the last minutes not taken away -> "FAIL live: who is silent", and "and no other"
+//   the breakdown stays where it was -> "FAIL question: through which worker", and "FAIL onward: to the next field"
+//   each table has an order of its own -> "FAIL question: on which domain", and "FAIL one order of rows: for both tables, from the first page"
+//   the end of a range as the API has it -> "FAIL ends: a month in a file’s name", and "and in the fields"
 //   a frame's page with all panels -> "FAIL frame: one panel, nothing around it", and "asks for no other"
 
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { SILENT_WORKER } from './logs.mjs';
 import { chartOf, chips, addFilter, compareWithLogs, exactTotal, last, open, query, serious, settled, shows, text } from './page.mjs';
-import { API, PAGE, instant, keyOf, post, recount } from './stage.mjs';
+import { API, PAGE, instant, keyOf, newKey, post, recount } from './stage.mjs';
 import { at, ok, same, until } from './verdicts.mjs';
 
 const pick = (page, panel, name) => page.locator(`[data-panel="${panel}"] .pick`, { hasText: name }).first();
@@ -98,8 +101,6 @@ export const steps = {
             ranked(byDomain).slice(0, 25).map(([name]) => [byDomain.get(name).first, byDomain.get(name).last]));
         await page.selectOption('[data-panel="breakdown"] select', 'worker');
         await until(() => query(page).by === 'worker');
-        await page.locator('[data-panel="breakdown"] .sort', { hasText: 'Duration' }).click();
-        await until(() => query(page).bysort === 'duration');
         await settled(page);
         same('and workers', await cellsOf('breakdown'), ranked(groupsOf((log) => log.worker ?? '')).map(([name, average]) => [shownName(name), average]));
         const [file] = await Promise.all([page.waitForEvent('download'), page.locator('[data-panel="speed"] button', { hasText: 'CSV' }).click()]);
@@ -370,31 +371,135 @@ steps.question = async (browser, { admin, logs }) => {
         }
         return [...sums].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).map(([name]) => name);
     };
-    const sortByErrors = async (panel, name, value) => {
-        await page.locator(`[data-panel="${panel}"] .sort`, { hasText: /^Errors/ }).click();
-        await until(() => query(page)[name] === value);
-        await settled(page);
-        return (await rowsOf(page, panel))[0][0];
-    };
+    const first = async (panel) => (await rowsOf(page, panel))[0][0];
     await page.selectOption('[data-panel="breakdown"] select', 'user');
     await until(() => query(page).by === 'user');
-    const user = await sortByErrors('breakdown', 'bysort', 'errors');
+    await page.locator('[data-panel="breakdown"] .sort', { hasText: /^Errors/ }).click();
+    await until(() => query(page).sort === 'errors');
+    await settled(page);
+    const user = await first('breakdown');
     same('which customer', user, mostErrors('user_id')[0]);
     await pick(page, 'breakdown', new RegExp(`^${user}$`)).click();
     await until(() => query(page).user === user);
-    const isTheirs = (log) => String(log.user_id) === user;
-    same('on which domain', await sortByErrors('domains', 'sort', 'errors'), mostErrors('domain', isTheirs)[0]);
-    await page.selectOption('[data-panel="breakdown"] select', 'worker');
-    await until(() => query(page).by === 'worker');
     await settled(page);
-    same('through which worker', (await rowsOf(page, 'breakdown'))[0][0], mostErrors('worker', isTheirs)[0]);
+    const isTheirs = (log) => String(log.user_id) === user;
+    same('on which domain', await first('domains'), mostErrors('domain', isTheirs)[0]);
+    const worker = await first('breakdown');
+    same('through which worker', worker, mostErrors('worker', isTheirs)[0]);
+    await pick(page, 'breakdown', worker).click();
+    await until(() => query(page).worker === worker);
+    await settled(page);
+    same('on which domain through this one', await first('domains'), mostErrors('domain', (log) => isTheirs(log) && log.worker === worker)[0]);
+    await page.goBack();
+    await until(() => query(page).worker === undefined);
+    await settled(page);
     const [file] = await Promise.all([page.waitForEvent('download'), page.locator('[data-panel="domains"] button', { hasText: 'CSV' }).click()]);
     const rows = readFileSync(await file.path(), 'utf8').trimEnd().split('\r\n');
     same('as a file', [rows[1].split(',')[0], rows.length - 1], [mostErrors('domain', isTheirs)[0], mostErrors('domain', isTheirs).length]);
-    ok('that says what it is', new RegExp(`^domains_user-${user}_\\d{4}-\\d\\d-\\d\\d_.*_UTC\\.csv$`).test(file.suggestedFilename()), file.suggestedFilename());
+    const yesterday = last(page, 'requests').from.slice(0, 10);
+    same('that says what it is', file.suggestedFilename(), `domains_user-${user}_${yesterday}_UTC.csv`);
     const [picture] = await Promise.all([page.waitForEvent('download'), page.locator('[data-panel="requests"] button', { hasText: 'PNG' }).click()]);
     const image = readFileSync(await picture.path());
-    same('or as a picture', [image.subarray(1, 4).toString(), image.readUInt32BE(16), /^requests_user-/.test(picture.suggestedFilename())], ['PNG', 1248, true]);
+    same('or as a picture', [image.subarray(1, 4).toString(), image.readUInt32BE(16), picture.suggestedFilename()], ['PNG', 1248, `requests_user-${user}_${yesterday}_UTC.png`]);
+    await page.context().close();
+};
+
+// The breakdown goes on where a filter leaves one value of what it is by, and is back at what was chosen when the filter goes.
+steps.onward = async (browser, { admin }) => {
+    const page = await open(browser, { key: admin, search: '?range=7d&zone=UTC&by=user' });
+    await settled(page);
+    const shown = async () => [await page.inputValue('[data-panel="breakdown"] select'), await text(page, '[data-panel="breakdown"] th >> nth=0')];
+    const byWorker = ['worker', 'Worker'];
+    const filtered = (key, value) => until(() => query(page)[key] === value).then(() => settled(page));
+    await pick(page, 'breakdown', /^2$/).focus();
+    await page.keyboard.press('Enter');
+    await filtered('user', '2');
+    same('to the next field', await shown(), byWorker);
+    ok('the focus stays in the table', await page.evaluate(() => document.activeElement.closest('[data-panel="breakdown"]') !== null), await page.evaluate(() => document.activeElement.outerHTML.slice(0, 80)));
+    same('what has one value is not to be chosen', await page.locator('[data-panel="breakdown"] option:disabled').allInnerTexts(), ['By user']);
+    await page.reload();
+    await settled(page);
+    same('from the URL as well', await shown(), byWorker);
+    await pick(page, 'breakdown', 'worker-02').click();
+    await filtered('worker', 'worker-02');
+    same('and on', (await shown())[0], 'peer');
+    await page.goBack();
+    await filtered('worker', undefined);
+    same('Back goes back', await shown(), byWorker);
+    await page.locator('.chip[data-key="user"] .chip-remove').click();
+    await filtered('user', undefined);
+    same('what was chosen comes back', (await shown())[0], 'user');
+    await pick(page, 'breakdown', /^2$/).click({ modifiers: ['Shift'] });
+    await filtered('not_user', '2');
+    same('and stays where others are left', (await shown())[0], 'user');
+    await page.selectOption('[data-panel="breakdown"] select', 'protocol');
+    await filtered('by', 'protocol');
+    await addFilter(page, 'worker', 'worker-01');
+    await filtered('worker', 'worker-01');
+    same('and where another field is filtered', (await shown())[0], 'protocol');
+    await page.goto(`${PAGE}?range=7d&zone=UTC&order=3`);
+    await settled(page);
+    same('an order has one user', (await shown())[0], 'worker');
+    const { key } = newKey('--role', 'user', '--user-id', '4', '--name', 'customer');
+    const customer = await open(browser, { key, search: '?range=7d&zone=UTC&order=3&by=worker' });
+    await settled(customer);
+    same('only what the key may ask', [await customer.inputValue('[data-panel="breakdown"] select'), await text(customer, '[data-panel="breakdown"] th >> nth=0')], ['protocol', 'Protocol']);
+    await serious(page, 'axe');
+
+    at('one order of rows');
+    const sorted = () => page.locator('th[aria-sort="descending"]').allInnerTexts();
+    await page.goto(`${PAGE}?range=7d&zone=UTC&by=worker&page=2`);
+    await settled(page);
+    await page.locator('[data-panel="breakdown"] .sort', { hasText: 'Error %' }).press('Enter');
+    await until(() => query(page).sort === 'error_rate');
+    await settled(page);
+    same('for both tables, from the first page', [await sorted(), query(page).page], [['Error %', 'Error %'], undefined]);
+    same('the focus stays', await page.evaluate(() => [document.activeElement.textContent, document.activeElement.closest('[data-panel]').dataset.panel]), ['Error %', 'breakdown']);
+    await page.locator('[data-panel="domains"] .sort', { hasText: 'Requests' }).click();
+    await until(() => query(page).sort === 'count');
+    await settled(page);
+    same('from the other one, too', await sorted(), ['Requests', 'Requests']);
+    await page.goBack();
+    await until(() => query(page).sort === 'error_rate');
+    await settled(page);
+    same('Back goes back', await sorted(), ['Error %', 'Error %']);
+    await page.goto(`${PAGE}?range=7d&zone=UTC&bysort=errors`);
+    await settled(page);
+    same('of an older link', [await sorted(), query(page).sort, query(page).bysort], [['Errors', 'Errors'], 'errors', undefined]);
+    await customer.context().close();
+    await page.context().close();
+};
+
+// A range of whole days ends with its last day, wherever a person reads its end.
+steps.ends = async (browser, { admin }) => {
+    const page = await open(browser, { key: admin, search: '?range=custom&from=2026-03-01&to=2026-03-31&zone=Europe/Kyiv', acceptDownloads: true });
+    const nameOf = async () => {
+        await settled(page);
+        const [file] = await Promise.all([page.waitForEvent('download'), page.locator('[data-panel="traffic"] button', { hasText: 'CSV' }).click()]);
+        return file.suggestedFilename();
+    };
+    const dates = () => Promise.all(['#from', '#until'].map((field) => page.inputValue(field)));
+    same('a month in a file’s name', await nameOf(), 'traffic_2026-03-01_2026-03-31_Europe-Kyiv.csv');
+    same('and in the fields', await dates(), ['2026-03-01', '2026-03-31']);
+    await page.click('#custom button');
+    await settled(page);
+    same('which mean the same when sent', [query(page).from, query(page).to], ['2026-03-01', '2026-03-31']);
+    await page.goto(`${PAGE}?range=custom&from=2026-03-15&to=2026-03-15&zone=UTC`);
+    same('a day in a file’s name', await nameOf(), 'traffic_2026-03-15_UTC.csv');
+    same('and in the fields', await dates(), ['2026-03-15', '2026-03-15']);
+    await page.goto(`${PAGE}?range=custom&from=2026-03-15T00:00&to=2026-03-15T10:30&zone=UTC`);
+    same('a part of a day in a file’s name', await nameOf(), 'traffic_2026-03-15T0000_2026-03-15T1030_UTC.csv');
+    same('and in the fields', await dates(), ['2026-03-15 00:00', '2026-03-15 10:30']);
+    await page.click('#share-open');
+    ok('the last day of a link', (await text(page, '#share-form')).includes('Last day'), await text(page, '#share-form'));
+    for (const [end, words] of [['2099-12-31', 'until the end of 31 Dec 2099 (UTC)'], ['2099-12-31T10:30', 'until 31 Dec 2099, 10:30 (UTC)']]) {
+        await page.fill('#share-expires', end);
+        await page.click('#share-make');
+        await until(() => page.locator('#share-links code').count());
+        ok(`a link ${words}`, (await text(page, '#share-links')).includes(words), await text(page, '#share-links'));
+        await page.keyboard.press('Escape');
+        await page.click('#share-open');
+    }
     await page.context().close();
 };
 

@@ -291,6 +291,8 @@ export const steps = {
                 .filter((node) => node.getBoundingClientRect().right > innerWidth + 0.5).map((node) => node.outerHTML.slice(0, 80)));
             same(`${width} px, all within`, outside, []);
         }
+        same('what takes a chart away stays together', await page.evaluate(() => [...document.querySelectorAll('.panel-head')].filter((head) =>
+            new Set([...head.querySelectorAll('.take:not([hidden])')].map((one) => one.offsetTop)).size > 1).map((head) => head.innerText)), []);
         await serious(page, 'axe');
         at('keyboard');
         await page.setViewportSize({ width: 1440, height: 1000 });
