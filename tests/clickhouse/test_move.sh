@@ -18,11 +18,13 @@ done >"$tmp/file.ndjson"
 ctl --data "$tmp/a" import "$tmp/file.ndjson" >/dev/null
 before=$(exported "$tmp/a")
 
-killed() { # COMMAND…: kills it, later each time, until it comes to its end; prints its words, and how often it was killed
+# killed COMMAND…: kills it, later each time, until it comes to its end; prints its words, and how often it was killed.
+# timeout --foreground waits until it is gone. Without that it kills itself as well, and the next run may find the lock held.
+killed() {
     local after=0.05 kills=0 status
     while :; do
         status=0
-        { timeout -s KILL "$after" "$BUILD/analyticsctl" "$@" >"$tmp/said" 2>&1; } 2>/dev/null || status=$?
+        { timeout --foreground -s KILL "$after" "$BUILD/analyticsctl" "$@" >"$tmp/said" 2>&1; } 2>/dev/null || status=$?
         [ "$status" -eq 137 ] || break
         kills=$((kills + 1))
         after=$(awk -v d="$after" 'BEGIN { print d * 1.5 }')

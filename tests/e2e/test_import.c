@@ -295,10 +295,11 @@ START_TEST(an_import_is_killed_and_goes_on)
     char command[512];
     int kills = 0, status = -1;
     for (double seconds = 0.02; status != 0; seconds *= 1.5) {
-        snprintf(command, sizeof command,
-                 "cd '%s' && timeout -s KILL %.3f '%s/analyticsctl' import --url http://127.0.0.1:%d --key-file"
-                 " data/keys/worker.key all.ndjson >/dev/null 2>&1",
-                 shared.dir, seconds, getenv("ANALYTICS_BUILDDIR"), shared.port);
+        snprintf(
+            command, sizeof command,
+            "cd '%s' && timeout --foreground -s KILL %.3f '%s/analyticsctl' import --url http://127.0.0.1:%d --key-file"
+            " data/keys/worker.key all.ndjson >/dev/null 2>&1",
+            shared.dir, seconds, getenv("ANALYTICS_BUILDDIR"), shared.port);
         status = system(command);
         ck_assert_msg(status == 0 || was_killed(status), "status %x", (unsigned)status);
         kills += status != 0;

@@ -386,9 +386,10 @@ says err 'much\.csv: lines [0-9]+ to [0-9]+: with these logs a total would pass'
 new data
 rounds=0
 delay=0.02
+# --foreground: timeout waits until what it killed is gone.
 for rounds in {1..40}; do
     status=0
-    { timeout -s KILL "$delay" "$CTL" --data data import a.ndjson twice.csv >out 2>&1; } 2>/dev/null || status=$?
+    { timeout --foreground -s KILL "$delay" "$CTL" --data data import a.ndjson twice.csv >out 2>&1; } 2>/dev/null || status=$?
     [ $status -ne 0 ] || break
     delay=$(awk -v d="$delay" -v r=$RANDOM 'BEGIN { print d * 1.1 + r % 16 / 100 }') # long enough in the end on any machine
 done
