@@ -2,10 +2,12 @@
  * database's file name. */
 #include "support/fixture.h"
 #include "support/parts.h"
+#include "support/recount.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -40,15 +42,30 @@ void folder_remove(void)
     ck_assert_int_eq(system(command), 0);
 }
 
-sqlite3 *open_plain(const char *in, int flags)
+sqlite3 *open_bare(const char *in, int flags)
 {
     char path[256];
     sqlite3 *db = NULL;
     snprintf(path, sizeof path, "%s/analytics.db", in);
     ck_assert_int_eq(sqlite3_open_v2(path, &db, flags, NULL), SQLITE_OK);
     sqlite3_wal_autocheckpoint(db, 0);
+    plain_run(db, "PRAGMA temp_store = MEMORY");
+    return db;
+}
+
+sqlite3 *open_plain(const char *in, int flags)
+{
+    sqlite3 *db = open_bare(in, flags);
     parts_show(db);
     return db;
+}
+
+int64_t ask_plain(const char *in, const char *sql)
+{
+    sqlite3 *db = strstr(sql, "log") ? open_plain(in, SQLITE_OPEN_READONLY) : open_bare(in, SQLITE_OPEN_READONLY);
+    int64_t value = recount_i64(db, sql);
+    sqlite3_close(db);
+    return value;
 }
 
 void plain_run(sqlite3 *db, const char *sql)

@@ -19,9 +19,15 @@ extern char folder[64];
 void folder_make(void);
 void folder_remove(void);
 
-/* The folder's analytics.db, opened in plain SQLite with SQLITE_OPEN_READONLY or SQLITE_OPEN_READWRITE. This connection
- * never makes a checkpoint. */
+/* The folder's analytics.db, opened in plain SQLite with SQLITE_OPEN_READONLY or SQLITE_OPEN_READWRITE, with all logs
+ * in `raw_log` (parts_show). This connection never makes a checkpoint. */
 sqlite3 *open_plain(const char *in, int flags);
+
+/* The same with the tables as they are: raw_log lacks the logs of log_part, which take most of the time to open. */
+sqlite3 *open_bare(const char *in, int flags);
+
+/* The first column of the first row of a SELECT or PRAGMA. If it names logs, raw_log has all of them. */
+int64_t ask_plain(const char *in, const char *sql);
 
 /* Runs a statement that gives no rows. */
 void plain_run(sqlite3 *db, const char *sql);

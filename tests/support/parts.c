@@ -60,12 +60,14 @@ struct column {
     int first_bit;
 };
 
+/* Bits come lowest first, so a byte gives up to eight at once. */
 static uint64_t number(const struct text *text, const struct column *column, int log)
 {
     uint64_t value = 0;
-    for (uint64_t i = 0; i < column->width; i++) {
-        int bit = column->first_bit + log * (int)column->width + (int)i;
-        value |= (uint64_t)(text->bytes[bit / 8] >> bit % 8 & 1) << i;
+    int bit = column->first_bit + log * (int)column->width, width = (int)column->width;
+    for (int have = 0, take; have < width; have += take, bit += take) {
+        take = 8 - bit % 8 < width - have ? 8 - bit % 8 : width - have;
+        value |= (uint64_t)(text->bytes[bit / 8] >> bit % 8 & ((1 << take) - 1)) << have;
     }
     return column->entries > 1 ? column->table[value] : column->table[0] + value;
 }

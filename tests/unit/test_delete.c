@@ -44,22 +44,28 @@ static void tear_down(void)
     ledger_remove_folder(twin);
 }
 
-/* The first store, with the other one attached as `twin`. */
-static sqlite3 *open_both(void)
+/* The first store, with the other one attached as `twin`. All logs of the twin are in twin.raw_log. */
+static sqlite3 *open_twin(void)
 {
     char sql[160];
-    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
+    sqlite3 *db = open_bare(folder, SQLITE_OPEN_READWRITE);
     snprintf(sql, sizeof sql, "ATTACH '%s/analytics.db' AS twin", twin);
     plain_run(db, sql);
-    plain_run(db, "PRAGMA main.wal_autocheckpoint = 0");
-    parts_show_as(db, "stored");
     parts_to_rows(db, "twin");
+    return db;
+}
+
+/* The same, with the logs of the first store as `stored`. */
+static sqlite3 *open_both(void)
+{
+    sqlite3 *db = open_twin();
+    parts_show_as(db, "stored");
     return db;
 }
 
 static int64_t ask(const char *sql)
 {
-    sqlite3 *db = open_both();
+    sqlite3 *db = strstr(sql, "stored") ? open_both() : open_twin();
     int64_t value = recount_i64(db, sql);
     sqlite3_close(db);
     return value;
@@ -239,7 +245,7 @@ static const char log_of_twin[] =
 static void delete_in_sql(const struct question *question)
 {
     char sql[1600];
-    sqlite3 *db = open_both();
+    sqlite3 *db = open_twin();
     plain_run(db, log_of_twin);
     snprintf(sql, sizeof sql,
              "DELETE FROM twin.raw_log WHERE (quarter, user_id, domain, order_id, batch_id, line) IN"
@@ -258,7 +264,6 @@ static void delete_in_sql(const struct question *question)
 /* The logs that are left in the twin, as a temporary table that hides raw_log, with the name ids of the first store. */
 static void make_again(sqlite3 *db)
 {
-    plain_run(db, "DROP TABLE IF EXISTS temp.raw_log");
     plain_run(
         db, "CREATE TEMP TABLE raw_log AS SELECT quarter, user_id, d.id AS domain, order_id, batch_id, line, second,"
             " port, p.id AS protocol, ip_out, ip_from, e.id AS peer, w.id AS worker, x.id AS error, count, bytes_sent,"

@@ -92,14 +92,19 @@ static void upkeep(struct store_writer *writer, int slices)
         ck_assert_int_eq(store_maintain(writer, INT64_MAX / 4, 1000000, &more, &fault), OK);
 }
 
-static void write_step(struct store_writer *writer, int step)
+static void write_some(struct store_writer *writer, int step, int most)
 {
     struct batch batch;
     batch_init(&batch, NULL);
-    for (int64_t i = 1 + pick(120); i > 0; i--)
+    for (int64_t i = 1 + pick(most); i > 0; i--)
         add_random_log(&batch, step, STEPS);
     ck_assert_int_eq(write_one(writer, &batch, NULL, 0).result, OK);
     batch_release(&batch);
+}
+
+static void write_step(struct store_writer *writer, int step)
+{
+    write_some(writer, step, 120);
 }
 
 /* Upkeep has the smallest slices, and too few of them: logs come while periods are half packed. At times the writer is
@@ -124,7 +129,7 @@ static struct store_writer *write_random_logs(void)
 struct question {
     struct report_filter filter;
     char domain[32];
-    char where[256]; /* the same in SQL over the view `log` */
+    char where[256]; /* the same in SQL over `logs` */
 };
 
 static int64_t random_edge(void)
@@ -139,8 +144,8 @@ static void random_question(struct question *question)
     int64_t a = random_edge(), b = random_edge();
     *question = (struct question){.filter = {.from = a < b ? a : b, .to = a < b ? b : a}};
     struct report_filter *filter = &question->filter;
-    int len = snprintf(question->where, sizeof question->where,
-                       "unixepoch(ts) >= %" PRId64 " AND unixepoch(ts) < %" PRId64, filter->from, filter->to);
+    int len = snprintf(question->where, sizeof question->where, "at >= %" PRId64 " AND at < %" PRId64, filter->from,
+                       filter->to);
     if (pick(2)) {
         filter->user_id = 1 + pick(USERS + 1);
         len += snprintf(question->where + len, sizeof question->where - (size_t)len, " AND user_id = %" PRId64,
@@ -164,6 +169,14 @@ static void random_question(struct question *question)
         snprintf(question->where + len, sizeof question->where - (size_t)len, " AND error = '%.*s'",
                  (int)filter->error.len, filter->error.data);
     }
+}
+
+/* What questions are asked of: all logs that are stored at this moment, as the view `log` shows them, with their time
+ * in seconds as `at`. A table: the view would look up each name and write each time anew for every question. */
+static void show_logs(sqlite3 *db)
+{
+    parts_show(db);
+    plain_run(db, "DROP TABLE IF EXISTS temp.logs; CREATE TEMP TABLE logs AS SELECT *, unixepoch(ts) AS at FROM log");
 }
 
 /* Prepares `sql` with the question's condition for each {where}, and `extra` for each {extra}. */
@@ -219,8 +232,8 @@ static void check_chart(struct store_reader *reader, sqlite3 *db, size_t row, co
     sqlite3_stmt *expected =
         ask(db,
             "SELECT b, sum(count), sum(bytes_sent), sum(bytes_received), sum(error_count), max(max_concurrency)"
-            " FROM (SELECT *, {extra} FROM (SELECT *, datetime(unixepoch(ts) + ahead, 'unixepoch') AS shown FROM"
-            " (SELECT *, offset(unixepoch(ts)) AS ahead FROM log WHERE {where}))) GROUP BY b, which ORDER BY min(ts)",
+            " FROM (SELECT *, {extra} FROM (SELECT *, datetime(at + ahead, 'unixepoch') AS shown FROM"
+            " (SELECT *, offset(at) AS ahead FROM logs WHERE {where}))) GROUP BY b, which ORDER BY min(at)",
             question, group);
     ck_assert_int_eq(store_chart(reader, &question->filter, chart_rows[row].granularity, false, &chart, &fault), OK);
     for (size_t i = 0; i < chart.count; i++) {
@@ -243,7 +256,7 @@ static void check_chart(struct store_reader *reader, sqlite3 *db, size_t row, co
 static void check_domains(struct store_reader *reader, sqlite3 *db, const struct question *question)
 {
     static const char sql[] = "SELECT domain, sum(count) AS c, sum(bytes_sent) AS s, sum(bytes_received) AS r,"
-                              " sum(error_count), unixepoch(min(ts)), unixepoch(max(ts)) FROM log WHERE"
+                              " sum(error_count), min(at), max(at) FROM logs WHERE"
                               " {where} GROUP BY domain ORDER BY {extra} DESC, domain";
     enum list_order order = pick(2) ? ORDER_COUNT : ORDER_BYTES;
     uint64_t offset = (uint64_t)pick(3) * 4;
@@ -279,7 +292,7 @@ static void check_samples(sqlite3 *db, const struct question *question, const st
     snprintf(extra, sizeof extra, "%s", quoted);
     sqlite3_free(quoted);
     sqlite3_stmt *expected = ask(db,
-                                 "SELECT domain FROM log WHERE {where} AND error = {extra} GROUP BY domain"
+                                 "SELECT domain FROM logs WHERE {where} AND error = {extra} GROUP BY domain"
                                  " ORDER BY sum(error_count) DESC, domain LIMIT 5",
                                  question, extra);
     for (size_t i = 0; i < row->sample_count; i++) {
@@ -299,7 +312,7 @@ static void check_errors(struct store_reader *reader, sqlite3 *db, const struct 
     snprintf(extra, sizeof extra, "%zu", limit);
     ck_assert_int_eq(list_errors(reader, &question->filter, limit, &list, &fault), OK);
     sqlite3_stmt *expected = ask(db,
-                                 "SELECT error, sum(error_count) AS n, unixepoch(min(ts)), unixepoch(max(ts)) FROM log"
+                                 "SELECT error, sum(error_count) AS n, min(at), max(at) FROM logs"
                                  " WHERE {where} AND error <> '' GROUP BY error ORDER BY n DESC, error LIMIT {extra}",
                                  question, extra);
     for (size_t i = 0; i < list.count; i++) {
@@ -315,6 +328,17 @@ static void check_errors(struct store_reader *reader, sqlite3 *db, const struct 
     list_release(&list);
 }
 
+/* Writes a few logs or makes some upkeep, or both, or neither: then returns false. */
+static bool change_some(struct store_writer *writer)
+{
+    bool is_late = pick(3) > 0, has_upkeep = pick(3) == 0;
+    if (is_late)
+        write_some(writer, STEPS - 1, 20);
+    if (has_upkeep)
+        upkeep(writer, (int)pick(80));
+    return is_late || has_upkeep;
+}
+
 START_TEST(reports_equal_a_recount)
 {
     struct question question;
@@ -325,20 +349,19 @@ START_TEST(reports_equal_a_recount)
     setenv("TZ", "UTC0", 1);
     ck_assert_int_eq(sqlite3_create_function(db, "offset", 1, SQLITE_UTF8, NULL, sql_offset, NULL, NULL), SQLITE_OK);
     ck_assert_int_gt(recount_i64(db, "SELECT count(*) FROM log"), 1000);
+    show_logs(db);
     int questions = rounds(250, 60, 250);
     for (int i = 0; i < questions; i++) {
-        if (i == questions / 2)
+        if (i == questions / 2) {
             upkeep(writer, INT_MAX);
+            show_logs(db);
+        }
         random_question(&question);
-        parts_show(db);
         check_chart(reader, db, (size_t)pick(5), &question);
         check_domains(reader, db, &question);
         check_errors(reader, db, &question);
-        if (pick(3)) /* below, the same question again: the reader may have kept sums of closed hours … */
-            write_step(writer, STEPS - 1); /* … and late logs may have changed them */
-        if (pick(3) == 0)
-            upkeep(writer, (int)pick(80));
-        parts_show(db);
+        if (change_some(writer)) /* the reader may have kept sums of closed hours, and late logs have changed them */
+            show_logs(db);
         check_domains(reader, db, &question);
         check_errors(reader, db, &question);
     }
@@ -396,10 +419,11 @@ static void check_zone_charts(struct store_writer *writer, const struct zone *zo
     for (int i = 0; i < 60; i++) {
         if (i == 10 || i == 20)
             upkeep(writer, i == 10 ? (int)pick(20) : INT_MAX);
+        if (i == 0 || i == 10 || i == 20)
+            show_logs(db);
         random_question(&question);
         question.filter.zone = zone;
         question.filter.sums_only = pick(2);
-        parts_show(db);
         check_chart(reader, db, (size_t)pick(5), &question);
     }
     sqlite3_close(db);
