@@ -11,6 +11,7 @@
 #include "support/ctl_run.h"
 #include "support/ledger.h"
 #include "support/recount.h"
+#include "support/tape.h"
 #include "time/mono.h"
 #include "support/fixture.h"
 
@@ -77,9 +78,17 @@ static void write_batches(int logs, int pause, int batches)
     store_writer_close(writer);
 }
 
+static struct image some; /* what most cases begin with */
+static struct image much; /* so much that a signal comes in the middle of the work */
+
 static void make_some(void)
 {
-    write_batches(8, 3600, 60);
+    image_write(&some, folder);
+}
+
+static void make_much(void)
+{
+    image_write(&much, folder);
 }
 
 /* ---- statuses and words ---- */
@@ -328,7 +337,7 @@ START_TEST(root_leaves_no_files_of_its_own)
         puts("skipped: verify and rebuild by root needs root");
         return;
     }
-    make_some();
+    write_batches(8, 3600, 60);
     ck_assert_int_eq(chown(folder, NOBODY, NOBODY), 0);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         snprintf(path, sizeof path, "%s/%s", folder, files[i]);
@@ -347,12 +356,6 @@ START_TEST(root_leaves_no_files_of_its_own)
 END_TEST
 
 /* ---- a terminal, and signals ---- */
-
-/* So much work that a signal comes in the middle of it. */
-static void make_much(void)
-{
-    write_batches(150, 3600, 100);
-}
 
 /* Waits for the first output on the terminal, which shows that the work has begun. */
 static void wait_for_progress(const struct ctl_run *run, char *text, size_t size)
@@ -451,7 +454,7 @@ START_TEST(beside_a_writer_nothing_seems_wrong)
     static const char sixteen_bytes[16];
     int pipe_end, status;
     pid_t writer = ledger_start_writer(&ledger, folder, &pipe_end);
-    for (int i = 0; i < 30; i++) {
+    for (int i = 0; i < rounds(30, 8, 30); i++) {
         ck_assert_int_eq(write(pipe_end, sixteen_bytes, 16), 16);
         ck_status(0, "verify");
         ck_status(1, "rebuild");
@@ -466,10 +469,29 @@ END_TEST
 
 /* ---- main ---- */
 
+static void make_grounds(void)
+{
+    folder_make();
+    write_batches(8, 3600, 60);
+    image_read(&some, folder);
+    folder_remove();
+    folder_make();
+    write_batches(150, 3600, rounds(100, 30, 100));
+    image_read(&much, folder);
+    folder_remove();
+}
+
+static void release_grounds(void)
+{
+    image_release(&some);
+    image_release(&much);
+}
+
 int main(void)
 {
     Suite *suite = suite_create("ctl_verify");
     TCase *tcase = suite_case(suite, "ctl_verify");
+    tcase_add_unchecked_fixture(tcase, make_grounds, release_grounds);
     tcase_add_checked_fixture(tcase, folder_make, folder_remove);
     tcase_add_test(tcase, all_is_well);
     tcase_add_test(tcase, a_changed_row_in_words);

@@ -12,6 +12,7 @@
 #include "support/recount.h"
 #include "store/sqlite/write/writer.h"
 #include "support/fixture.h"
+#include "support/tape.h"
 #include "time/when.h"
 #include "store/sqlite/care/care.h"
 
@@ -29,49 +30,56 @@
 #define DAYS 60
 #define LATE (INT64_MAX / 4) /* later than every log */
 
-static char aside_path[96];
+static char aside_folder[64];
 static sqlite3 *aside;
 
 /* ---- a store, and the plain table ---- */
 
+static void open_plain_table(void)
+{
+    char path[96];
+    snprintf(path, sizeof path, "%s/analytics.db", aside_folder);
+    ck_assert_int_eq(sqlite3_open(path, &aside), SQLITE_OK);
+    plain_run(aside, "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; CREATE TABLE IF NOT EXISTS every_log (ts,"
+                     " user_id, order_id, domain, error, count, sent, received, errors, most, took, port)");
+}
+
 static void set_up(void)
 {
     folder_make();
-    snprintf(aside_path, sizeof aside_path, "%s.aside", folder);
-    ck_assert_int_eq(sqlite3_open(aside_path, &aside), SQLITE_OK);
-    ck_assert_int_eq(
-        sqlite3_exec(aside,
-                     "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; CREATE TABLE every_log (ts, user_id,"
-                     " order_id, domain, error, count, sent, received, errors, most, took, port)",
-                     NULL, NULL, NULL),
-        SQLITE_OK);
+    temporary_folder(aside_folder);
+    open_plain_table();
     seed(1);
 }
 
 static void tear_down(void)
 {
     sqlite3_close(aside);
-    unlink(aside_path);
+    ledger_remove_folder(aside_folder);
     folder_remove();
 }
 
 static int64_t ask_store(const char *sql)
 {
-    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
-    int64_t value = recount_i64(db, sql);
-    sqlite3_close(db);
-    return value;
+    return ask_plain(folder, sql);
 }
 
-/* The store, with a temporary table raw_log of all logs that ever came, which hides the real one. */
-static sqlite3 *open_beside(void)
+/* The store's tables, and every log that ever came as aside.every_log. */
+static sqlite3 *open_aside(void)
 {
     char sql[256];
-    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
-    snprintf(sql, sizeof sql, "ATTACH '%s' AS aside", aside_path);
+    sqlite3 *db = open_bare(folder, SQLITE_OPEN_READWRITE);
+    snprintf(sql, sizeof sql, "ATTACH '%s/analytics.db' AS aside", aside_folder);
     plain_run(db, sql);
+    return db;
+}
+
+/* The same, with the logs of the store as `stored`, and a temporary table raw_log of all logs that ever came, which
+ * hides the real one. */
+static sqlite3 *open_beside(void)
+{
+    sqlite3 *db = open_aside();
     parts_show_as(db, "stored");
-    plain_run(db, "DROP TABLE IF EXISTS temp.raw_log");
     plain_run(db,
               "CREATE TEMP TABLE raw_log AS SELECT ts / 900 AS quarter, user_id, d.id AS domain, order_id, ts % 900 AS"
               " second, x.id AS error, count, sent AS bytes_sent, received AS bytes_received, errors AS error_count,"
@@ -459,7 +467,7 @@ static void check_export(sqlite3 *db)
 /* Uses the same reader all the time, which keeps sums of closed hours. So some questions are asked each time. */
 static void check_reports(struct store_reader *reader, int questions)
 {
-    sqlite3 *db = open_beside();
+    sqlite3 *db = open_aside();
     for (int days = 3; days <= 2 * DAYS; days *= 3) {
         struct question question = {
             .filter = {.from = BEGIN + (DAYS - days) * WHEN_DAY, .to = BEGIN + DAYS * WHEN_DAY}};
@@ -523,7 +531,7 @@ START_TEST(reports_equal_a_recount)
         if (pick(4))
             continue;
         check_rollups(about);
-        check_reports(reader, 12);
+        check_reports(reader, rounds(12, 5, 12));
         if (pick(3) == 0)
             check_verify(about);
     }
@@ -533,19 +541,17 @@ START_TEST(reports_equal_a_recount)
     ck_assert_int_ge(horizons().day_from, BEGIN_DAY + DAYS - 1 - 33);
     check_gone();
     check_rollups("at the end");
-    check_reports(reader, 60);
+    check_reports(reader, rounds(60, 20, 60));
     check_verify("at the end");
     store_writer_close(writer);
     rebuild();
     check_gone();
     check_rollups("rebuilt");
-    check_reports(reader, 60);
+    check_reports(reader, rounds(60, 20, 60));
     check_verify("rebuilt");
     store_reader_close(reader);
 }
 END_TEST
-
-/* ---- single cases ---- */
 
 /* Writes one log an hour, for `days` days, each in a batch of its own that is received at the time of the log. */
 static void write_days(struct store_writer *writer, int days)
@@ -564,6 +570,66 @@ static void write_days(struct store_writer *writer, int days)
     }
     upkeep(writer, INT64_MAX);
 }
+
+/* ---- databases that many cases begin with: made once, before the first case ---- */
+
+struct ground {
+    struct image store, aside;
+};
+static struct ground ten_days;    /* as write_days makes them */
+static struct ground random_days; /* random logs, nothing of them deleted */
+static struct ground pruned_days; /* the same, with horizons at the days 30, 20 and 10 of 60 */
+
+static void keep_ground(struct ground *ground)
+{
+    image_read(&ground->store, folder);
+    image_read(&ground->aside, aside_folder);
+}
+
+/* The store, and the plain table beside it. */
+static struct store_writer *open_ground(const struct ground *ground)
+{
+    sqlite3_close(aside);
+    image_write(&ground->store, folder);
+    image_write(&ground->aside, aside_folder);
+    open_plain_table();
+    return open_writer(folder);
+}
+
+static void make_grounds(void)
+{
+    set_up();
+    struct store_writer *writer = open_writer(folder);
+    write_days(writer, 10);
+    store_writer_close(writer);
+    keep_ground(&ten_days);
+    tear_down();
+    set_up();
+    writer = open_writer(folder);
+    for (int step = 0; step < STEPS; step++)
+        write_step(writer, step);
+    upkeep(writer, INT64_MAX);
+    store_writer_close(writer);
+    keep_ground(&random_days);
+    writer = open_writer(folder);
+    store_writer_set_retention(writer, &(struct store_retention){29, 39, 49});
+    upkeep(writer, INT64_MAX);
+    store_writer_close(writer);
+    check_verify("before any damage");
+    keep_ground(&pruned_days);
+    tear_down();
+}
+
+static void release_grounds(void)
+{
+    struct ground *const grounds[] = {&ten_days, &random_days, &pruned_days};
+    for (size_t i = 0; i < sizeof grounds / sizeof *grounds; i++) {
+        image_release(&grounds[i]->store);
+        image_release(&grounds[i]->aside);
+    }
+}
+
+/* ---- single cases ---- */
 
 static const struct {
     struct store_retention keep;
@@ -619,8 +685,7 @@ START_TEST(age_is_counted_from_the_newest_log)
 {
     bool more = true;
     struct fault fault;
-    struct store_writer *writer = open_writer(folder);
-    write_days(writer, 10); /* the last log is of the tenth day, BEGIN_DAY + 9 */
+    struct store_writer *writer = open_ground(&ten_days); /* the last log is of the tenth day, BEGIN_DAY + 9 */
     store_writer_set_retention(writer, &clocks[_i].keep);
     while (more)
         ck_assert_int_eq(store_maintain(writer, clocks[_i].now, LATE, &more, &fault), OK);
@@ -641,8 +706,7 @@ END_TEST
 START_TEST(a_log_older_than_all_that_is_kept)
 {
     struct batch batch;
-    struct store_writer *writer = open_writer(folder);
-    write_days(writer, 10);
+    struct store_writer *writer = open_ground(&ten_days);
     store_writer_set_retention(writer, &(struct store_retention){2, 4, 6});
     upkeep(writer, INT64_MAX);
     int64_t logs = ask_store("SELECT count(*) FROM raw_log"), id = ask_store("SELECT max(id) FROM batch");
@@ -696,14 +760,13 @@ END_TEST
 /* Old batches are deleted, but the newest stays, so that its number is not used again. */
 START_TEST(a_number_of_a_batch_never_comes_again)
 {
-    struct store_writer *writer = open_writer(folder);
-    write_days(writer, 10);
+    struct store_writer *writer = open_ground(&ten_days);
     ck_assert_int_eq(ask_store("SELECT count(*) FROM batch"), 240);
     store_writer_set_retention(writer, &(struct store_retention){2, 2, 2});
     upkeep(writer, INT64_MAX);
     ck_assert_int_eq(ask_store("SELECT count(*) FROM batch"), 72);
     ck_assert_int_eq(ask_store("SELECT batch_from FROM retention"), ask_store("SELECT min(id) FROM batch"));
-    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
+    sqlite3 *db = open_bare(folder, SQLITE_OPEN_READWRITE);
     plain_run(db, "UPDATE batch SET received_at = 0"); /* as for logs that are stamped ahead of their time */
     sqlite3_close(db);
     write_step(writer, 11); /* a batch received at BEGIN, of later logs */
@@ -727,19 +790,10 @@ static int64_t file_bytes(void)
     return (int64_t)st.st_size;
 }
 
-static struct store_writer *write_random_days(void)
-{
-    struct store_writer *writer = open_writer(folder);
-    for (int step = 0; step < STEPS; step++)
-        write_step(writer, step);
-    upkeep(writer, INT64_MAX);
-    return writer;
-}
-
 /* A reader keeps the sums of closed hours, and no log comes that would make it read them again. */
 START_TEST(a_reader_forgets_what_is_gone)
 {
-    struct store_writer *writer = write_random_days();
+    struct store_writer *writer = open_ground(&random_days);
     struct store_reader *reader = open_reader(folder);
     check_reports(reader, 0);
     store_writer_set_retention(writer, &(struct store_retention){5, 10, 15});
@@ -755,7 +809,7 @@ START_TEST(space_is_given_back)
 {
     struct fault fault;
     struct sqlite_pruned pruned;
-    struct store_writer *writer = write_random_days();
+    struct store_writer *writer = open_ground(&random_days);
     int64_t pages = ask_store("PRAGMA page_count");
     store_writer_set_retention(writer, &(struct store_retention){10, 10, 10});
     upkeep(writer, INT64_MAX);
@@ -777,8 +831,8 @@ START_TEST(a_file_that_can_not_shrink)
 {
     struct fault fault;
     struct sqlite_pruned pruned;
-    store_writer_close(write_random_days());
-    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
+    store_writer_close(open_ground(&random_days));
+    sqlite3 *db = open_bare(folder, SQLITE_OPEN_READWRITE);
     plain_run(db, "PRAGMA journal_mode=DELETE; PRAGMA auto_vacuum=0; VACUUM");
     sqlite3_close(db);
     int64_t bytes = file_bytes();
@@ -796,7 +850,7 @@ START_TEST(a_plan_is_what_is_deleted)
     struct fault fault;
     struct sqlite_pruned plan, pruned, rest;
     struct watch watch = {0};
-    struct store_writer *writer = write_random_days();
+    struct store_writer *writer = open_ground(&random_days);
     int64_t logs = ask_store("SELECT count(*) FROM raw_log"), all_bytes = 0;
     int64_t store_bytes = ask_store("PRAGMA page_count") * 4096;
     ck_assert_int_eq(sqlite_prune_plan(folder, LATE, 20, &watch, &plan, &fault), OK);
@@ -835,9 +889,9 @@ START_TEST(nothing_is_pruned_without_a_horizon)
 {
     bool more;
     struct fault fault = {0};
-    struct store_writer *writer = write_random_days();
+    struct store_writer *writer = open_ground(&random_days);
     int64_t logs = ask_store("SELECT count(*) FROM raw_log");
-    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
+    sqlite3 *db = open_bare(folder, SQLITE_OPEN_READWRITE);
     plain_run(db, "DELETE FROM retention");
     sqlite3_close(db);
     store_writer_set_retention(writer, &(struct store_retention){1, 1, 1});
@@ -870,7 +924,7 @@ END_TEST
 
 /* ---- verify ---- */
 
-/* Damages to a file with horizons at the days 30, 20 and 10 of 60. */
+/* Damages to `pruned_days`. */
 static const struct {
     const char *sql;
     const char *told;
@@ -898,12 +952,8 @@ START_TEST(verify_sees_what_can_be_seen)
     struct sqlite_verified verified = {0};
     struct fault fault;
     struct sqlite_verify_options options = {.ctx = first, .difference = keep_first_difference};
-    struct store_writer *writer = write_random_days();
-    store_writer_set_retention(writer, &(struct store_retention){29, 39, 49});
-    upkeep(writer, INT64_MAX);
-    store_writer_close(writer);
-    check_verify("before the damage");
-    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
+    image_write(&pruned_days.store, folder);
+    sqlite3 *db = open_bare(folder, SQLITE_OPEN_READWRITE);
     plain_run(db, damages[_i].sql);
     ck_assert_int_gt(sqlite3_changes(db), 0);
     sqlite3_close(db);
@@ -916,7 +966,7 @@ END_TEST
 /* verify finds no fault while another process deletes, row by row. */
 START_TEST(verify_beside_pruning)
 {
-    struct store_writer *writer = write_random_days();
+    struct store_writer *writer = open_ground(&random_days);
     sqlite_set_slice(sqlite_writer_of(writer), 1);
     store_writer_set_retention(writer, &(struct store_retention){9, 19, 29});
     upkeep(writer, 1);
@@ -943,6 +993,7 @@ int main(void)
 {
     Suite *suite = suite_create("retain");
     TCase *tcase = suite_case(suite, "retain");
+    tcase_add_unchecked_fixture(tcase, make_grounds, release_grounds);
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_loop_test(tcase, reports_equal_a_recount, 0, seed_runs(3));
     tcase_add_loop_test(tcase, a_combination_makes_sense_or_not, 0, ROWS(combinations));
