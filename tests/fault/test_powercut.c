@@ -278,14 +278,15 @@ static void tear_down(void)
     ledger_remove_folder(cut_folder);
 }
 
-/* Every operation from the making of the file on; under sanitizers, some. */
+/* Every operation from the making of the file on, cut in one of the ways in turn, in a long run in all; under
+ * sanitizers, some operations. */
 START_TEST(every_cut_of_a_short_run)
 {
     tape_seed((uint64_t)_i + 1);
     ledger = (struct ledger){.logs = 4, .pause = 3 * 3600};
     checkpoint_pages = 60;
-    campaign("every cut", is_sanitized() ? 1 : 2, is_long_run() ? 30 : 6, is_sanitized() ? 80 : SIZE_MAX,
-             is_long_run() ? CUTS : 2);
+    campaign("every cut", is_sanitized() ? 1 : 2, is_long_run() ? 30 : 6, is_sanitized() ? 100 : SIZE_MAX,
+             is_long_run() ? CUTS : 1);
 }
 END_TEST
 
@@ -315,7 +316,7 @@ START_TEST(a_cut_after_a_failed_sync)
     struct image image = {0}, nothing = {0};
     struct ledger found;
     tape_seed(301);
-    for (int n = 1; n <= (is_long_run() ? 200 : is_sanitized() ? 5 : 30); n++) {
+    for (int n = 1; n <= rounds(15, 4, 200); n++) {
         ledger = (struct ledger){.logs = 5, .pause = 3 * 3600};
         tape_begin(&nothing);
         image_write(&nothing, live);

@@ -6,7 +6,8 @@
 
 #include <stdio.h>
 
-#define DENSE_UNDER_SANITIZERS 3
+#define DENSE_UNDER_SANITIZERS 2
+#define CUTS_UNDER_SANITIZERS 10
 
 size_t campaign_next(size_t n, size_t dense)
 {
@@ -45,7 +46,7 @@ void campaign_cut(const struct campaign *campaign, size_t count, size_t operatio
                   size_t finish_each)
 {
     record(campaign, operations);
-    size_t length = tape_length(), used = is_sanitized() ? count / 6 : count;
+    size_t length = tape_length(), used = is_sanitized() ? count / CUTS_UNDER_SANITIZERS : count;
     for (size_t i = 0; i <= used; i++) {
         char about[96];
         cut_power(length * i / used, cuts[i % (sizeof cuts / sizeof *cuts)], about, sizeof about);

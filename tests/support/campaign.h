@@ -16,11 +16,11 @@ struct campaign {
 };
 
 /* The moment to try after the n-th: each of the first `dense` ones, then steps of one `dense`-th of n. Under
- * sanitizers, which need each way out but not each moment, steps of a third; in a long run, every moment. */
+ * sanitizers, which need each way out but not each moment, steps of a half; in a long run, every moment. */
 size_t campaign_next(size_t n, size_t dense);
 
 /* Records the undisturbed work on a tape, and cuts the power behind `count` of its operations, which are spread evenly;
- * under sanitizers behind a sixth of them. Fails if the work has no more than `operations` operations. `reopen` is
+ * under sanitizers behind a tenth of them. Fails if the work has no more than `operations` operations. `reopen` is
  * called first after a cut; after every `finish_each`-th cut the work is finished. */
 void campaign_cut(const struct campaign *campaign, size_t count, size_t operations, void (*reopen)(const char *about),
                   size_t finish_each);

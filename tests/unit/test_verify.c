@@ -126,7 +126,7 @@ static struct sqlite_rebuilt rebuild(void)
 /* Returns how many rows were changed. */
 static int plain_exec(const char *sql)
 {
-    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
+    sqlite3 *db = open_bare(folder, SQLITE_OPEN_READWRITE);
     int before = sqlite3_total_changes(db);
     ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s: %s", sql, sqlite3_errmsg(db));
     int changes = sqlite3_total_changes(db) - before;
@@ -136,10 +136,7 @@ static int plain_exec(const char *sql)
 
 static int64_t plain_i64(const char *sql)
 {
-    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READONLY);
-    int64_t value = recount_i64(db, sql);
-    sqlite3_close(db);
-    return value;
+    return ask_plain(folder, sql);
 }
 
 static int64_t recount(void)
@@ -185,7 +182,7 @@ static uint64_t derived_bytes(void)
         "* FROM order_user",
     };
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READONLY);
+    sqlite3 *db = open_bare(folder, SQLITE_OPEN_READONLY);
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         char sql[64];
         snprintf(sql, sizeof sql, "SELECT %s", tables[i]);
@@ -234,10 +231,10 @@ START_TEST(half_packed_periods_are_silent)
     sqlite_set_slice(sqlite_writer_of(writer), 1);
     while (more) {
         ck_assert_int_eq(store_maintain(writer, LEDGER_NOW, LEDGER_KEEP, &more, &fault), OK);
-        sqlite3 *db = open_plain(folder, SQLITE_OPEN_READONLY);
+        sqlite3 *db = open_bare(folder, SQLITE_OPEN_READONLY);
         half_packed += recount_half_packed(db) > 0;
         sqlite3_close(db);
-        if (slices++ % rounds(1, 7, 1) == 0)
+        if (slices++ % rounds(4, 7, 1) == 0)
             ck_verify_clean("in the middle of upkeep");
     }
     ck_assert_int_gt(half_packed, 3);
@@ -292,8 +289,8 @@ static void check_mended(const char *sql, uint64_t before)
     ck_assert_msg(derived_bytes() == before, "%s: rebuilt, and yet other bytes", sql);
 }
 
-/* verify and the recount find this damage and no other, and rebuild restores the table byte by byte. Under sanitizers,
- * rebuild runs only if `first`: its work does not depend on the damage. */
+/* verify and the recount find this damage and no other, and rebuild restores the table byte by byte. Its work does not
+ * depend on which row is damaged, so it runs only if `first`, or in a long run. */
 static void check_damage(const char *sql, const char *table, bool first, struct told *told)
 {
     uint64_t before = derived_bytes();
@@ -303,7 +300,7 @@ static void check_damage(const char *sql, const char *table, bool first, struct 
     ck_assert_msg(verified.differences == 1, "%s: %lld differences", sql, (long long)verified.differences);
     ck_assert_msg(!strcmp(told->first.table, table), "%s: told of %s", sql, told->first.table);
     ck_assert(!verified.facts_differ);
-    if (first || !is_sanitized())
+    if (first || is_long_run())
         check_mended(sql, before);
 }
 
@@ -462,7 +459,9 @@ static const struct {
      true},
 };
 
-/* Under sanitizers, rebuild is asked after one damage of five: it does not look at what it replaces. */
+/* Every damage is named. rebuild does not look at what it replaces, so it is asked after one damage of two, under
+ * sanitizers of five, in a long run after each; verify with 20 entries at once, which takes longest, after half of
+ * these. */
 START_TEST(damage_is_named_and_mended)
 {
     struct told told;
@@ -475,9 +474,10 @@ START_TEST(damage_is_named_and_mended)
     ck_assert_msg(!strcmp(told.first.table, damages[_i].table), "%s: told of %s", sql, told.first.table);
     ck_assert_msg(strstr(told.words, damages[_i].words) != NULL, "%s: '%s'", sql, told.words);
     ck_assert_int_eq(verified.facts_differ, damages[_i].is_fact);
-    if (_i % rounds(1, 5, 1) != 0)
+    if (_i % rounds(2, 5, 1) != 0)
         return;
-    ck_assert_msg(verify(&told, 20).differences > 0, "%s: not seen, 20 entries at once", sql);
+    if (_i % rounds(4, 10, 1) == 0)
+        ck_assert_msg(verify(&told, 20).differences > 0, "%s: not seen, 20 entries at once", sql);
     rebuild();
     ck_assert_int_eq(recount(), 0);
     if (damages[_i].is_fact) { /* derived tables are made from the damaged facts */
@@ -522,7 +522,7 @@ static void pick_victim(struct victim *victim, const char *where)
 {
     char sql[256];
     sqlite3_stmt *statement = NULL;
-    victim->db = open_plain(folder, SQLITE_OPEN_READWRITE);
+    victim->db = open_bare(folder, SQLITE_OPEN_READWRITE);
     snprintf(sql, sizeof sql, "SELECT tier, bucket, user_id, kind, domain, entries FROM rollup_chunk WHERE %s LIMIT 1",
              where);
     ck_assert_int_eq(sqlite3_prepare_v2(victim->db, sql, -1, &statement, NULL), SQLITE_OK);
@@ -579,7 +579,7 @@ START_TEST(any_bit_of_a_chunk_matters)
     struct victim victim;
     image_write(&short_ground, folder);
     pick_victim(&victim, victims[_i]);
-    for (size_t at = 0; at < victim.len; at += is_sanitized() ? 23 : 1) {
+    for (size_t at = 0; at < victim.len; at += (size_t)rounds(3, 23, 1)) {
         unsigned char was = victim.bytes[at];
         victim.bytes[at] ^= (unsigned char)(1 << (at * 5 + at / 8) % 8);
         put_chunk(&victim, victim.key[4], victim.bytes, victim.len);
@@ -782,7 +782,7 @@ START_TEST(a_damaged_page_is_seen)
     struct sqlite_verify_options options = {0};
     struct watch watch = {0};
     take_packed_file(&image);
-    for (size_t page = 1; page * 4096 < image.file[DISK_DB].len; page++) {
+    for (size_t page = 1; page * 4096 < image.file[DISK_DB].len; page += (size_t)rounds(1, 3, 1)) {
         unsigned char *bytes = image.file[DISK_DB].bytes + page * 4096, was[8];
         memcpy(was, bytes, sizeof was);
         memcpy(bytes, "\x0d\xff\xff\xff\xff\xff\xff\xff", sizeof was);
@@ -826,7 +826,7 @@ START_TEST(beside_a_writer_nothing_seems_wrong)
     static const struct ledger ledger = {.logs = 20, .pause = 1800};
     int pipe_end, status;
     pid_t writer = ledger_start_writer(&ledger, folder, &pipe_end);
-    for (int runs = 0, moved = 0; runs < rounds(40, 8, 40) || moved < rounds(15, 3, 15); runs++) {
+    for (int runs = 0, moved = 0; runs < rounds(20, 8, 40) || moved < rounds(8, 3, 15); runs++) {
         int64_t closed = plain_i64("SELECT closed_hour FROM closing");
         ck_assert_int_eq(write(pipe_end, sixteen_bytes, 16), 16);
         struct sqlite_verified verified = verify(&told, at_once[runs % 3]);
@@ -900,7 +900,7 @@ static bool intrude(void *ctx)
 START_TEST(what_changes_meanwhile_seems_right)
 {
     struct intruder intruder = {.act = acts[_i]};
-    for (; intruder.at <= intruder.asked; intruder.at += rounds(7, 31, 1)) {
+    for (; intruder.at <= intruder.asked; intruder.at += rounds(11, 31, 1)) {
         struct told told = {0};
         struct sqlite_verified verified = {0};
         struct fault fault = {0};
@@ -946,7 +946,7 @@ START_TEST(a_stop_leaves_all_as_right_as_before)
     struct fault fault = {0};
     struct sqlite_verify_options options = {0};
     bool done = false;
-    for (int questions = 0; !done; questions += 1 + questions / 6) {
+    for (int questions = 0; !done; questions += rounds(1 + questions / 6, 1 + questions / 3, 1)) {
         int left = questions;
         struct watch watch = {.ctx = &left, .is_stopped = count_down};
         image_write(&ground, folder);

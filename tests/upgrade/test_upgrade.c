@@ -79,10 +79,7 @@ static void tear_down(void)
 
 static int64_t ask(const char *sql)
 {
-    sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
-    int64_t value = recount_i64(db, sql);
-    sqlite3_close(db);
-    return value;
+    return ask_plain(folder, sql);
 }
 
 static struct store_writer *open_at(const char *about)
@@ -539,8 +536,8 @@ START_TEST(an_old_file_is_looked_at_and_backed_up)
 }
 END_TEST
 
-/* After each operation (under sanitizers, each seventh): a kill, which leaves all that was written, or the loss of all
- * that was not synced, and two power cuts between these. */
+/* After each operation (under sanitizers, each 13th): in turns, a kill, which leaves all that was written, the loss of
+ * all that was not synced, and power cuts between these. In a long run, all of them after each operation. */
 START_TEST(each_cut_of_an_upgrade)
 {
     static const struct cut cuts[] = {{100, 0, 0}, {0, 0, 0}, {50, 30, 0}, {90, 50, 20}, {50, 100, 50}, {15, 20, 100}};
@@ -552,10 +549,10 @@ START_TEST(each_cut_of_an_upgrade)
     disk_install(tape_hook);
     ck_assert_int_eq(sqlite_create(folder, &fault), OK);
     disk_install(NULL);
-    size_t length = tape_length();
+    size_t length = tape_length(), each = (size_t)rounds(3, 2, 1);
     ck_assert_uint_gt(length, 10);
-    for (size_t at = 0; at <= length; at += is_sanitized() ? 7 : 1)
-        for (size_t i = at % 2; i < sizeof cuts / sizeof *cuts; i += 2) { /* every second one, in turns */
+    for (size_t at = 0; at <= length; at += (size_t)rounds(1, 13, 1))
+        for (size_t i = at % each; i < sizeof cuts / sizeof *cuts; i += each) {
             char about[96];
             snprintf(about, sizeof about, "cut %zu behind operation %zu of %zu", i, at, length);
             tape_cut(at, cuts[i], &image);
