@@ -187,7 +187,7 @@ START_TEST(files_may_not_grow)
     stack_start(&stack, NULL);
     pid_t before = ingest();
     ck_assert(!post_until_refused(3));
-    for (int i = 0; i < (is_long_run() ? 24 : 8); i++) {
+    for (int i = 0; i < rounds(8, 4, 24); i++) {
         rlim_t limit = i % 4 == 3 ? (rlim_t)i : wal_bytes() + (rlim_t)(i * 12345 % 500000);
         limit_files("analytics-", limit);
         ck_assert_msg(post_until_refused(300), "round %d: accepted although no file may grow past %lld", i,

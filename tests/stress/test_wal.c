@@ -128,7 +128,7 @@ START_TEST(a_reader_that_does_not_end)
     begin("--wal-limit-mib 8");
     struct crowd_result result = post_until_refused(book, 40, &seen);
     crowd_print("ingest, no reader", &result);
-    for (int i = 0; i < (is_long_run() ? 20 : 2); i++)
+    for (int i = 0; i < rounds(2, 1, 20); i++)
         one_reader(book);
     finish(book, "a reader that does not end");
 }
