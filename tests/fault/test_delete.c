@@ -24,10 +24,7 @@
 #define USER 2
 
 static const struct ledger ledger = {.logs = 4, .pause = PAUSE};
-/* From before the first log on, not from 1970: where only sums are left, each day takes a transaction, 21,000 of them
- * without a row. */
-static const struct sqlite_delete_options options = {
-    .from = LEDGER_BEGIN - 10 * INT64_C(86400), .to = INT64_MAX, .user_id = USER};
+static const struct sqlite_delete_options options = {.to = INT64_MAX, .user_id = USER};
 static char aside[64], done[64];
 static struct image ground; /* each period that is over is closed */
 static bool has_horizons;

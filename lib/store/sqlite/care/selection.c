@@ -2,6 +2,7 @@
  * the filter asks. Knows names, and the horizons of the table retention. Deletes nothing. */
 #include "store/sqlite/care/selection.h"
 
+#include "base/int64.h"
 #include "time/when.h"
 
 #include "base/banned.h"
@@ -62,16 +63,6 @@ static bool is_any(struct id_range range, int64_t least)
     return range.from <= least && range.to == INT64_MAX;
 }
 
-static int64_t min64(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t max64(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 /* Sums know neither workers nor batches nor imports; quarters of an hour, which are kept as long as hours, know users
  * alone. */
 static int64_t known_until(const struct selection *selection, int64_t raw_from, int64_t hour_from)
@@ -88,15 +79,18 @@ enum err selection_of_sums(struct db *db, const struct selection *selection, str
     enum err err = db_get_i64(db, "SELECT raw_from FROM retention", 0, &raw_from, fault);
     if (!err)
         err = db_get_i64(db, "SELECT hour_from FROM retention", 0, &hour_from, fault);
-    int64_t day_from = 0;
+    int64_t day_from = 0, first_day = 0;
     if (!err)
         err = db_get_i64(db, "SELECT day_from FROM retention", 0, &day_from, fault);
+    if (!err) /* each day with sums has some of domains */
+        err = db_get_i64(db, "SELECT bucket FROM rollup_chunk WHERE tier = 2 ORDER BY bucket LIMIT 1", raw_from,
+                         &first_day, fault);
     if (err)
         return err;
     int64_t from = max64(selection->from, day_from * WHEN_DAY), to = min64(selection->to, raw_from * WHEN_DAY);
     int64_t first = when_ceil(from, WHEN_DAY) / WHEN_DAY;
     int64_t end = min64(to / WHEN_DAY, known_until(selection, raw_from, hour_from));
-    *ret_span = first < end ? (struct sums_span){first, end} : (struct sums_span){0};
+    *ret_span = first < end ? (struct sums_span){min64(max64(first, first_day), end), end} : (struct sums_span){0};
     ret_deleted->left[0].from = from;
     ret_deleted->left[0].to = first < end ? first * WHEN_DAY : to;
     ret_deleted->left[1].from = end * WHEN_DAY;
