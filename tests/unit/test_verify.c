@@ -900,7 +900,7 @@ static bool intrude(void *ctx)
 START_TEST(what_changes_meanwhile_seems_right)
 {
     struct intruder intruder = {.act = acts[_i]};
-    for (; intruder.at <= intruder.asked; intruder.at += rounds(11, 31, 1)) {
+    for (; intruder.at <= intruder.asked; intruder.at += rounds(5, 17, 1)) {
         struct told told = {0};
         struct sqlite_verified verified = {0};
         struct fault fault = {0};

@@ -73,15 +73,18 @@ static int64_t last_user(const struct share *share, enum tier tier)
 }
 
 /* Is the row another share's? Days whose logs are kept are compared one by one, and the day that is being closed may
- * have some of its rows. A day that has rows and was not compared is noted: its logs have come since then, or it should
- * have none. */
-static bool is_of_another(struct verifier *verifier, const struct share *share, enum tier tier, int64_t bucket)
+ * have some of its rows. */
+static bool is_of_another(const struct verifier *verifier, const struct share *share, enum tier tier, int64_t bucket)
 {
-    if (tier != TIER_DAY || bucket < verifier->kept.raw_from)
-        return false;
-    if (share->tier == TIER_16_DAYS && verifier->days[bucket % 16] == NOT_SEEN)
-        verifier->days[bucket % 16] = OVERLOOKED;
-    return share->tier == TIER_16_DAYS || bucket == verifier->closed_day;
+    return tier == TIER_DAY && bucket >= verifier->kept.raw_from &&
+           (share->tier == TIER_16_DAYS || bucket == verifier->closed_day);
+}
+
+/* A day that has rows and was not compared: its logs have come since, or it should have none. */
+static void note_day(struct verifier *verifier, int64_t day)
+{
+    if (verifier->days[day % 16] == NOT_SEEN)
+        verifier->days[day % 16] = OVERLOOKED;
 }
 
 /* Buckets first … end - 1 of one table. */
@@ -107,6 +110,8 @@ static enum err compare_traffic(struct verifier *verifier, const struct share *s
         there.last = sqlite3_column_int64(statement, 10);
         if (!is_of_another(verifier, share, tier, key.bucket))
             compare_one(verifier, table, &due, &key, &there);
+        else
+            note_day(verifier, key.bucket);
         err = verify_step(verifier, statement, &row, fault);
     }
     if (!err)

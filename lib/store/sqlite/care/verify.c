@@ -177,7 +177,8 @@ static enum err check_tier(struct verifier *verifier, enum tier tier, struct fau
     return err;
 }
 
-/* Days that have rows in traffic_day, but had neither logs nor entries when days were checked. */
+/* Days that have rows in traffic_day, but had neither logs nor entries when days were checked. (One whose logs are
+ * deleted in this moment is left to the next run.) */
 static enum err check_overlooked(struct verifier *verifier, int64_t window, struct fault *fault)
 {
     enum err err = OK;
