@@ -47,7 +47,10 @@ done
 
 # ---- shipping a full spool, by a service that was restarted meanwhile and by one that was not, then the same blocks bare
 
-waiting() { sqlite3 -readonly "$OUT/$1/analytics.db" 'SELECT count(*) FROM spool_block WHERE state = 0'; }
+is_shipped() { # DATABASE: is all of it?
+    [ "$(sqlite3 -readonly "$OUT/$1/analytics.db" 'SELECT NOT EXISTS (SELECT 1 FROM spool_block WHERE state = 0)
+        AND (SELECT cut_until FROM spool) >= (SELECT max(id) FROM batch)')" = 1 ]
+}
 shipped() { sqlite3 -readonly "$OUT/$1/analytics.db" 'SELECT coalesce(sum(logs), 0) FROM spool_block WHERE state <> 0'; }
 ship_backlog() { # stays|restarts: RATE, logs a second once the servers are back
     local before first begin i
@@ -63,7 +66,7 @@ ship_backlog() { # stays|restarts: RATE, logs a second once the servers are back
     [ "$1" = stays ] || start_service "$OUT/$1"
     for ((i = 0, first = before; i < 1200 && first == before; i++)); do sleep 0.05 && first=$(shipped "$1"); done # servers that were killed write again after some seconds
     begin=$(date +%s%N)
-    until [ "$(waiting "$1")" -eq 0 ]; do sleep 0.05; done
+    until is_shipped "$1"; do sleep 0.05; done
     RATE=$((($(shipped "$1") - first) * 1000 / (($(date +%s%N) - begin) / 1000000)))
     stop_service
 }

@@ -97,6 +97,48 @@ keeps 'ZooKeeper away' ClickHouse
 tools/clickhouse.sh start "$own" zookeeper
 over 'ZooKeeper away'
 
+# ---- what comes while a block waits goes in one block after it
+
+blocks() { sqlite3 -readonly "$data/analytics.db" 'SELECT max(number) FROM spool_block'; }
+begin
+echo "refuse $insert $(complaint 243 'not enough space')" >"$spoil"
+is 'a batch that waits' 204 "$(post "$data" waits)"
+await 'it waits' logged ' spool_stuck'
+before=$(blocks)
+for key in w1 w2 w3; do
+    is 'a batch behind it' 204 "$(post "$data" $key)"
+    sleep 1.2 # an attempt is made each second
+done
+: >"$spoil"
+expected=$((expected + 48))
+await 'all count' is_counted
+is 'three batches, one block' $((before + 1)) "$(blocks)"
+
+# ---- a restart with blocks of three months, the first of which is there by half: its logs, not their sums
+
+post_months() {
+    curl -s -o /dev/null -w '%{http_code}' -H "x-api-key: $(<"$data/keys/worker.key")" -H 'content-type: application/json' \
+        -d '{"logs": [{"ts": "2026-01-20 10:00:00", "user_id": 1, "order_id": 1, "count": 5, "domain": "a.example"},
+            {"ts": "2026-02-15 10:00:00", "user_id": 1, "order_id": 1, "count": 6, "domain": "a.example"},
+            {"ts": "2026-03-15 10:20:00", "user_id": 1, "order_id": 1, "count": 12, "domain": "a.example"}]}' \
+        "http://127.0.0.1:$PORT/analytics/ingest"
+}
+begin
+echo 'hang INSERT%20INTO%20sums' >"$spoil"
+is 'a batch of three months' 204 "$(post_months)"
+await 'the first sums have no answer' logged ' spool_stuck'
+stop
+: >"$spoil"
+serve_a
+expected=$((expected + 12))
+await 'its logs of March' is_counted
+is 'of all months' '"total_count":"23"' "$(curl -s -H "x-api-key: $(<"$data/keys/admin.key")" \
+    "http://127.0.0.1:$PORT/analytics/summary?from=2026-01-20&to=2026-03-15&domain=a.example" | grep -o '"total_count":"[0-9]*"')"
+stop
+has 'once, with their sums' 'All is well' "$(ctl verify)"
+lines=0
+serve_a
+
 # ---- faults of reports: an answer is whole, or there is none
 
 while IFS='|' read -r what words spoiled; do

@@ -76,13 +76,18 @@ static void write_batches(int count, int logs, int64_t days)
     free(items);
 }
 
-/* Returns whether more had come. */
-static bool cut(int64_t shards)
+/* Returns whether more may have come. */
+static bool cut_some(enum spool_cutting which, int64_t shards)
 {
     struct fault fault;
     bool more = false;
-    ck_assert_msg(spool_cut(writer, shards, &more, &fault) == OK, "%s", fault.detail);
+    ck_assert_msg(spool_cut(writer, which, shards, &more, &fault) == OK, "%s", fault.detail);
     return more;
+}
+
+static bool cut(int64_t shards)
+{
+    return cut_some(SPOOL_CUT_ALL, shards);
 }
 
 static bool next(int64_t after, struct spool_block *ret_block)
@@ -203,6 +208,23 @@ START_TEST(cutting_ends_with_what_had_come)
 }
 END_TEST
 
+START_TEST(only_full_blocks_are_cut)
+{
+    struct spool_block block;
+    write_batches(2, 20000, 1);
+    ck_assert(!cut_some(SPOOL_CUT_FULL, 1));
+    ck_assert(!next(0, &block));
+    write_batches(1, 20000, 1);
+    ck_assert(cut_some(SPOOL_CUT_FULL, 1));
+    ck_assert(!cut_some(SPOOL_CUT_FULL, 1));
+    ck_assert(next(0, &block));
+    ck_assert_int_eq(block.logs, 40000);
+    ck_assert(!next(block.number, &block));
+    ck_assert(!cut(1));
+    ck_assert_int_eq(waiting(), 2);
+}
+END_TEST
+
 /* ---- settling ---- */
 
 START_TEST(what_is_taken_waits_no_more)
@@ -239,6 +261,7 @@ int main(void)
     tcase_add_test(tcase, a_log_is_in_one_block);
     tcase_add_test(tcase, a_block_has_an_end);
     tcase_add_test(tcase, cutting_ends_with_what_had_come);
+    tcase_add_test(tcase, only_full_blocks_are_cut);
     tcase_add_test(tcase, what_is_taken_waits_no_more);
     return suite_run(suite);
 }

@@ -2,8 +2,8 @@
  * again because a lagging replica was asked would count twice. */
 #include "store/clickhouse/audit.h"
 
-#include "store/clickhouse/blocks.h"
 #include "store/clickhouse/kept.h"
+#include "store/clickhouse/stored.h"
 #include "time/when.h"
 
 #include <inttypes.h>
@@ -20,7 +20,7 @@ struct comparison {
     const struct audit *audit;
     struct kept_state kept;
     struct spool_block blocks[AUDIT_BLOCKS];
-    struct blocks_had had[AUDIT_BLOCKS]; /* by the replica that was asked last */
+    struct stored stored[AUDIT_BLOCKS]; /* by the replica that was asked last */
     size_t count;
 };
 
@@ -68,13 +68,13 @@ static enum err read_blocks(struct comparison *comparison, struct audited *audit
 static void tell_difference(const struct comparison *comparison, const char *url, size_t i, struct audited *audited)
 {
     const struct spool_block *block = &comparison->blocks[i];
-    const struct totals *there = &comparison->had[i].sums, *due = &block->sums;
+    const struct totals *there = &comparison->stored[i].sums, *due = &block->sums;
     char words[WORDS_BYTES];
     snprintf(words, sizeof words,
              "block %" PRId64 " of %" PRId64 ": %s has %" PRId64 " logs (count %" PRId64 ", bytes %" PRId64
              " + %" PRId64 ", errors %" PRId64 "), and %" PRId64 " (count %" PRId64 ", bytes %" PRId64 " + %" PRId64
              ", errors %" PRId64 ") were shipped",
-             block->number, block->month, url, comparison->had[i].logs, there->count, there->bytes_sent,
+             block->number, block->month, url, comparison->stored[i].logs, there->count, there->bytes_sent,
              there->bytes_received, there->errors, block->logs, due->count, due->bytes_sent, due->bytes_received,
              due->errors);
     audited->differences++;
@@ -85,11 +85,15 @@ static enum err compare_replica(struct comparison *comparison, const char *url, 
                                 struct fault *fault)
 {
     const struct audit *audit = comparison->audit;
-    enum err err =
-        blocks_ask(audit->client, audit->config, url, comparison->blocks, comparison->count, comparison->had, fault);
+    const struct stored_question question = {.client = audit->client,
+                                             .config = audit->config,
+                                             .url = url,
+                                             .blocks = comparison->blocks,
+                                             .count = comparison->count};
+    enum err err = stored_ask(&question, comparison->stored, fault);
     for (size_t i = 0; !err && i < comparison->count; i++)
         if ((size_t)comparison->blocks[i].shard == shard &&
-            !blocks_is_whole(&comparison->blocks[i], &comparison->had[i]))
+            !stored_is_whole(&comparison->blocks[i], &comparison->stored[i]))
             tell_difference(comparison, url, i, audited);
     return err;
 }

@@ -1,7 +1,6 @@
 /* blocks.c: one block of the spool and ClickHouse. Knows statements. Does not know when which is due. */
 #include "store/clickhouse/blocks.h"
 
-#include "base/int64.h"
 #include "store/clickhouse/log_block.h"
 #include "store/clickhouse/rows.h"
 #include "store/clickhouse/schema.h"
@@ -161,116 +160,6 @@ enum err blocks_clock(struct http_client *client, const char *url, int64_t *ret_
     if (err)
         return err;
     err = rows_i64(&rows, 0, 0, ret_now, fault);
-    rows_release(&rows);
-    return err;
-}
-
-/* ---- what is there? ---- */
-
-enum { NUMBER, LOGS, COUNT, SENT, RECEIVED, ERRORS, ASK_COLUMNS };
-
-/* The block of that number; `count` where it is none of them. Those of other shards lie between them. */
-static size_t find(const struct spool_block *blocks, size_t count, int64_t number)
-{
-    size_t low = 0, high = count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (blocks[middle].number < number)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < count && blocks[low].number == number ? low : count;
-}
-
-static enum err take_had(const struct rows *rows, size_t row, const struct spool_block *blocks, size_t count,
-                         struct blocks_had *ret_had, struct fault *fault)
-{
-    int64_t value[ASK_COLUMNS] = {0};
-    enum err err = OK;
-    for (size_t column = 0; !err && column < ASK_COLUMNS; column++)
-        err = rows_i64(rows, row, column, &value[column], fault);
-    size_t at = find(blocks, count, value[NUMBER]);
-    if (!err && at < count)
-        ret_had[at] = (struct blocks_had){.logs = value[LOGS],
-                                          .sums = {.count = value[COUNT],
-                                                   .bytes_sent = value[SENT],
-                                                   .bytes_received = value[RECEIVED],
-                                                   .errors = value[ERRORS]}};
-    return err;
-}
-
-/* Only partitions that have these blocks are read. */
-static void put_question(char sql[SQL_BYTES], int64_t node, const struct spool_block *blocks, size_t count)
-{
-    int64_t first = INT64_MAX, last = 0;
-    for (size_t i = 0; i < count; i++) {
-        first = min64(first, blocks[i].month);
-        last = max64(last, blocks[i].month);
-    }
-    snprintf(sql, SQL_BYTES,
-             "SELECT toInt64(block - %" PRIu64 ") AS n, count(), sum(count), sum(bytes_sent), sum(bytes_received),"
-             " sum(error_count) FROM " CLICKHOUSE_LOGS " WHERE " CLICKHOUSE_MONTH " >= %" PRId64
-             " AND " CLICKHOUSE_MONTH " <= %" PRId64 " AND block >= %" PRIu64 " AND block <= %" PRIu64
-             " GROUP BY n" ROWS_FORMAT,
-             blocks_wide_number(node, 0), first, last, blocks_wide_number(node, blocks[0].number),
-             blocks_wide_number(node, blocks[count - 1].number));
-}
-
-enum err blocks_ask(struct http_client *client, const struct clickhouse_config *config, const char *url,
-                    const struct spool_block *blocks, size_t count, struct blocks_had *ret_had, struct fault *fault)
-{
-    char sql[SQL_BYTES];
-    struct http_statement statement = {.url = url, .sql = sql};
-    struct http_reply reply;
-    struct rows rows;
-    put_question(sql, config->node, blocks, count);
-    enum err err = blocks_sync(client, config, url, fault);
-    if (!err)
-        err = http_run(client, &statement, &reply, fault);
-    if (!err)
-        err = rows_parse(reply.body, reply.body_bytes, ASK_COLUMNS, &rows, fault);
-    if (err)
-        return err;
-    memset(ret_had, 0, count * sizeof *ret_had);
-    for (size_t row = 0; !err && row < rows.count; row++)
-        err = take_had(&rows, row, blocks, count, ret_had, fault);
-    rows_release(&rows);
-    return err;
-}
-
-bool blocks_is_whole(const struct spool_block *block, const struct blocks_had *had)
-{
-    const struct totals *due = &block->sums, *there = &had->sums;
-    return had->logs == block->logs && there->count == due->count && there->bytes_sent == due->bytes_sent &&
-           there->bytes_received == due->bytes_received && there->errors == due->errors;
-}
-
-enum err blocks_ask_sums(struct http_client *client, const struct clickhouse_config *config, const char *url,
-                         const struct spool_block *blocks, size_t count, bool *ret_had, struct fault *fault)
-{
-    char sql[SQL_BYTES];
-    uint64_t base = blocks_wide_number(config->node, 0);
-    snprintf(sql, sizeof sql,
-             "SELECT DISTINCT bucket - %" PRIu64 " FROM " CLICKHOUSE_SUMS " WHERE kind = %d AND bucket >= %" PRIu64
-             " AND bucket <= %" PRIu64 ROWS_FORMAT,
-             base, (int)SUM_BLOCK, base + (uint64_t)blocks[0].number, base + (uint64_t)blocks[count - 1].number);
-    struct http_statement statement = {.url = url, .sql = sql};
-    struct http_reply reply;
-    struct rows rows;
-    enum err err = http_run(client, &statement, &reply, fault);
-    if (!err)
-        err = rows_parse(reply.body, reply.body_bytes, 1, &rows, fault);
-    if (err)
-        return err;
-    memset(ret_had, 0, count * sizeof *ret_had);
-    for (size_t row = 0; !err && row < rows.count; row++) {
-        int64_t number = 0;
-        err = rows_i64(&rows, row, 0, &number, fault);
-        size_t at = find(blocks, count, number);
-        if (!err && at < count)
-            ret_had[at] = true;
-    }
     rows_release(&rows);
     return err;
 }

@@ -42,24 +42,6 @@ enum err blocks_clock(struct http_client *client, const char *url, int64_t *ret_
 enum err blocks_sync(struct http_client *client, const struct clickhouse_config *config, const char *url,
                      struct fault *fault);
 
-/* What a replica has of a block. Only count, bytes_sent, bytes_received and errors of the sums. */
-struct blocks_had {
-    int64_t logs;
-    struct totals sums;
-};
-
-/* Waits as blocks_sync does, since a replica that lags has less, and asks what it has of each of the `count` blocks of
- * this node, which are in order of their numbers. ERR_UNAVAILABLE. */
-enum err blocks_ask(struct http_client *client, const struct clickhouse_config *config, const char *url,
-                    const struct spool_block *blocks, size_t count, struct blocks_had *ret_had, struct fault *fault);
-
-/* Does it have all of the block, and no more? */
-bool blocks_is_whole(const struct spool_block *block, const struct blocks_had *had);
-
-/* Are the second parts of these blocks there? To be asked after blocks_ask. */
-enum err blocks_ask_sums(struct http_client *client, const struct clickhouse_config *config, const char *url,
-                         const struct spool_block *blocks, size_t count, bool *ret_had, struct fault *fault);
-
 /* Makes this spool, by its random id, the only one whose blocks have the numbers of the node. ERR_UNAVAILABLE when
  * another one's have. */
 enum err blocks_claim_node(struct http_client *client, const struct clickhouse_config *config, const char *url,

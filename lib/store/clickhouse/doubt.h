@@ -7,12 +7,6 @@
 
 #define DOUBT_BLOCKS 1000 /* asked about at once */
 
-/* The blocks of one shard, and what a replica of it said. All-zero is an empty one. */
-struct doubt {
-    struct doubt_answers *answers; /* owned; NULL: nothing was asked yet */
-};
-void doubt_release(struct doubt *doubt);
-
 /* What became of a part of a block. */
 enum doubt_answer {
     DOUBT_UNASKED, /* or long ago */
@@ -21,12 +15,26 @@ enum doubt_answer {
     DOUBT_OTHER, /* logs, but not those that the spool has */
 };
 
+struct doubt_reply {
+    int64_t number;
+    enum doubt_answer answer[BLOCKS_PARTS];
+};
+
+/* What a replica of one shard said of some of its blocks. All-zero: nothing was asked yet. */
+struct doubt {
+    struct doubt_reply *replies; /* owned; in order of their numbers */
+    size_t count;
+    size_t replica;
+    int64_t asked_ms;
+};
+void doubt_release(struct doubt *doubt);
+
 /* The answer about a part of a block, if it was asked for at most `age_ms` ago; and which replica gave it. */
 enum doubt_answer doubt_look_up(const struct doubt *doubt, int64_t number, enum blocks_part part, int64_t age_ms,
                                 size_t *ret_replica);
 
 /* Asks a replica, once it has all that any of its shard took, about the waiting blocks of the shard from `block` on, up
- * to number `until`, DOUBT_BLOCKS at most. ERR_UNAVAILABLE. */
+ * to number `until`, DOUBT_BLOCKS at most. ERR_UNAVAILABLE; then nothing is known of any. */
 struct doubt_question {
     struct http_client *client;
     const struct clickhouse_config *config;

@@ -48,8 +48,9 @@ struct shipper {
     bool is_known; /* the node's number is this spool's, and each shard has a replica that is ready */
     bool is_ready[SERVERS_SHARDS][SERVERS_REPLICAS]; /* its tables are as they should be */
     int64_t look_at_ms;                              /* when to see again whether the current replicas answer */
+    bool block_waits;                                /* after the last round */
     int64_t doubtful_until;                          /* blocks up to this one may have been sent long ago */
-    int64_t tried_block; /* but this one not: it was tried first then, and has no answer yet; 0: none */
+    int64_t tried_block; /* a later one, which was tried first then, and has no answer yet; 0: none */
     int64_t tried_at_ms;
     bool is_in_doubt; /* some replica may have taken the block that is being shipped, and did not say so */
     struct doubt doubts[SERVERS_SHARDS];
@@ -152,11 +153,13 @@ static void wish_outcome(struct shipper *shipper, const struct spool_outcome *ou
     }
 }
 
-/* Has all that came cut into blocks. */
+/* Has what came cut into blocks, and outcomes settled. While a block waits that no server takes, only full ones are
+ * cut: else each attempt would make a small one. */
 static void have_it_cut(struct shipper *shipper)
 {
     pthread_mutex_lock(&shipper->lock);
     shipper->wishes.cut = true;
+    shipper->wishes.which = shipper->block_waits ? SPOOL_CUT_FULL : SPOOL_CUT_ALL;
     shipper->is_cut = false;
     pthread_mutex_unlock(&shipper->lock);
     shipper->wake.wake(shipper->wake.ctx);
@@ -173,14 +176,14 @@ static void have_it_cut(struct shipper *shipper)
 
 static bool is_forgotten_perhaps(const struct shipper *shipper, int64_t number)
 {
-    if (number == shipper->tried_block)
-        return mono_ms() - shipper->tried_at_ms > SURELY_REMEMBERED_MS;
-    return number <= shipper->doubtful_until;
+    if (number <= shipper->doubtful_until)
+        return true;
+    return number == shipper->tried_block && mono_ms() - shipper->tried_at_ms > SURELY_REMEMBERED_MS;
 }
 
 static void note_try(struct shipper *shipper, int64_t number)
 {
-    if (shipper->tried_block == number)
+    if (number <= shipper->doubtful_until || shipper->tried_block == number)
         return;
     shipper->tried_block = number;
     shipper->tried_at_ms = mono_ms();
@@ -298,8 +301,8 @@ static enum err ask_round(struct shipper *shipper, const struct spool_block *blo
     return err ? err : fault_set(fault, ERR_UNAVAILABLE, "stopped");
 }
 
-/* Is a part of it there? Where the servers remember the block, sending it tells that, and also where it is under way
- * when they are asked. Else a replica was asked about it, with many others, or is asked now. */
+/* Is a part of it there? If the servers still remember the block, it is simply sent again: that tells whether they have
+ * it, even where an earlier INSERT is still under way. Otherwise a replica's answer decides. */
 static enum err find_part(struct shipper *shipper, const struct spool_block *block, enum blocks_part part,
                           enum doubt_answer *ret_answer, struct fault *fault)
 {
@@ -325,13 +328,21 @@ static enum err ship_part(struct shipper *shipper, const struct spool_block *blo
 {
     enum doubt_answer answer;
     enum err err = find_part(shipper, block, part, &answer, fault);
-    if (!err && answer == DOUBT_NOT_THERE)
-        err = send_part(shipper, block, part, outcome, fault);
-    if (!err && answer == DOUBT_OTHER) {
+    if (err)
+        return err;
+    switch (answer) {
+    case DOUBT_THERE:
+        break;
+    case DOUBT_NOT_THERE:
+        return send_part(shipper, block, part, outcome, fault);
+    case DOUBT_OTHER:
         outcome->state = SPOOL_ASIDE;
         snprintf(outcome->detail, sizeof outcome->detail, "%s", "a part of it is in ClickHouse, or more than it has");
+        break;
+    case DOUBT_UNASKED:
+        return fault_set(fault, ERR_UNAVAILABLE, "the answer about block %lld came too late", (long long)block->number);
     }
-    return err;
+    return OK;
 }
 
 /* Ships a block, or finds that it is there. Its sums go only once its logs are there. */
@@ -341,7 +352,7 @@ static enum err ship_block(struct shipper *shipper, const struct spool_block *bl
         return fault_set(fault, ERR_UNAVAILABLE, "block %lld is for shard %lld, and clickhouse_urls has %zu",
                          (long long)block->number, (long long)block->shard + 1, shipper->servers.shard_count);
     struct spool_outcome outcome = {.number = block->number, .state = SPOOL_TAKEN};
-    shipper->is_in_doubt |= is_forgotten_perhaps(shipper, block->number);
+    shipper->is_in_doubt = block->number == shipper->tried_block || is_forgotten_perhaps(shipper, block->number);
     enum err err = blocks_load(&shipper->blocks, shipper->spool, block, shipper->config->node, fault);
     if (!err)
         err = ship_part(shipper, block, BLOCKS_LOGS, &outcome, fault);
@@ -351,7 +362,8 @@ static enum err ship_block(struct shipper *shipper, const struct spool_block *bl
         err = spread(shipper, (size_t)block->shard, fault);
     if (err)
         return err;
-    shipper->tried_block = 0;
+    if (shipper->tried_block == block->number)
+        shipper->tried_block = 0;
     shipper->is_in_doubt = false;
     if (shipper->doubtful_until < block->number)
         shipper->doubtful_until = block->number; /* should the outcome get lost */
@@ -437,16 +449,18 @@ static void leave_silent(struct shipper *shipper)
 
 static enum err ship_all(struct shipper *shipper, struct fault *fault)
 {
+    shipper->block_waits = true;
     enum err err = shipper->is_known ? OK : get_known(shipper, fault);
     int64_t after = 0;
     while (!err && !shipper->stopping) {
-        bool found = true;
         struct spool_block block;
-        err = spool_next(shipper->spool, after, &found, &block, fault);
-        if (err || !found)
+        err = spool_next(shipper->spool, after, &shipper->block_waits, &block, fault);
+        if (err || !shipper->block_waits)
             break;
         err = ship_block(shipper, &block, fault);
         after = block.number;
+        if (!err)
+            tell_trouble(shipper, ""); /* although more may wait */
     }
     if (!err && !shipper->stopping)
         leave_silent(shipper);
@@ -488,21 +502,19 @@ static void keep_up(struct shipper *shipper)
         wish_audit(shipper);
 }
 
-/* One round, and the rest after it. While something keeps it from shipping, nothing more is cut: what comes meanwhile
- * goes in few blocks, not in one for each attempt. */
+/* One round, and the rest after it, unless small blocks are to be cut now that nothing waits any more. */
 static void work_once(struct shipper *shipper)
 {
-    bool was_stuck = shipper->is_stuck;
+    bool waited = shipper->block_waits;
     struct fault fault = {0};
-    if (!was_stuck)
-        have_it_cut(shipper);
+    have_it_cut(shipper);
     enum err err = ship_all(shipper, &fault);
     if (shipper->stopping)
         return;
     tell_trouble(shipper, err ? fault.detail : "");
     if (!err)
         keep_up(shipper);
-    if (err || !was_stuck)
+    if (err || !waited)
         rest(shipper, err ? TRY_AGAIN_MS : shipper->config->ship_interval_ms);
 }
 

@@ -28,7 +28,8 @@ struct shipper_wishes {
     struct spool_target target;
     bool has_audit;
     struct spool_audit audit;
-    bool cut; /* cut all that can be cut, and then say so with shipper_cut */
+    bool cut; /* cut what came, and then say so with shipper_cut */
+    enum spool_cutting which;
 };
 void shipper_collect(struct shipper *shipper, struct shipper_wishes *ret_wishes);
 

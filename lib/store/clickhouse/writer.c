@@ -31,6 +31,7 @@ struct clickhouse_writer {
     bool is_full;
     int64_t looked_at; /* for what may go; Unix seconds */
     bool cutting;      /* the shipper waits for all that has come to be cut */
+    enum spool_cutting which;
 };
 
 static struct clickhouse_writer *writer_of(struct store_writer *writer)
@@ -122,7 +123,10 @@ static void write_items(struct store_writer *base, struct store_item *items, siz
 static enum err grant(struct clickhouse_writer *writer, const struct shipper_wishes *wishes, int64_t now,
                       struct fault *fault)
 {
-    writer->cutting |= wishes->cut;
+    if (wishes->cut) {
+        writer->cutting = true;
+        writer->which = wishes->which;
+    }
     enum err err = OK;
     if (wishes->has_target) /* first: a report that sees a block settled must ask the replica that took it */
         err = spool_set_target(writer->spool, &wishes->target, fault);
@@ -140,7 +144,7 @@ static enum err cut(struct clickhouse_writer *writer, struct fault *fault)
     if (!writer->cutting)
         return OK;
     bool more = false;
-    enum err err = spool_cut(writer->spool, writer->shards, &more, fault);
+    enum err err = spool_cut(writer->spool, writer->which, writer->shards, &more, fault);
     if (err || more)
         return err;
     writer->cutting = false;

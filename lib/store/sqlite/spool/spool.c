@@ -20,6 +20,7 @@
 struct step {
     struct sqlite_writer *writer;
     int64_t value, now;
+    enum spool_cutting which;
     const struct spool_outcome *outcomes;
     size_t count;
     const struct spool_target *target;
@@ -44,7 +45,8 @@ static enum err run_step(step_function run, struct step *step, struct fault *fau
 
 /* ---- cutting ---- */
 
-/* The batches of the next blocks: *ret_last is 0 when there are none. *ret_more: there are others behind them. */
+/* The batches of the next blocks: *ret_last is 0 when there are none. *ret_more: they are full, so that there may be
+ * others behind them. */
 static enum err find_batches(struct sqlite_writer *writer, int64_t *ret_first, int64_t *ret_last, bool *ret_more,
                              struct fault *fault)
 {
@@ -65,7 +67,7 @@ static enum err find_batches(struct sqlite_writer *writer, int64_t *ret_first, i
         err = db_step(&writer->db, statement, "look for batches", &row, fault);
     }
     sqlite3_reset(statement);
-    *ret_more = row || batches == BLOCK_BATCHES;
+    *ret_more = !err && (row || batches == BLOCK_BATCHES);
     return err;
 }
 
@@ -74,7 +76,7 @@ static enum err cut(struct step *step, struct fault *fault)
     struct db *db = &step->writer->db;
     int64_t first = 0, last = 0;
     enum err err = find_batches(step->writer, &first, &last, &step->more, fault);
-    if (err || !last)
+    if (err || !last || (!step->more && step->which == SPOOL_CUT_FULL))
         return err;
     BIND_ALL(sql_of(db, W_SPOOL_CUT), first, last, step->value);
     err = db_run(db, sql_of(db, W_SPOOL_CUT), "cut blocks", fault);
@@ -84,9 +86,10 @@ static enum err cut(struct step *step, struct fault *fault)
     return db_run(db, sql_of(db, W_SPOOL_CUT_UNTIL), "note what is cut", fault);
 }
 
-enum err spool_cut(struct sqlite_writer *writer, int64_t shards, bool *ret_more, struct fault *fault)
+enum err spool_cut(struct sqlite_writer *writer, enum spool_cutting which, int64_t shards, bool *ret_more,
+                   struct fault *fault)
 {
-    struct step step = {.writer = writer, .value = shards};
+    struct step step = {.writer = writer, .which = which, .value = shards};
     enum err err = run_step(cut, &step, fault);
     *ret_more = !err && step.more;
     return err;

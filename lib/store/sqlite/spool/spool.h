@@ -17,6 +17,7 @@
 
 #define SPOOL_ID_BYTES 33
 #define SPOOL_BLOCK_LOGS 50000 /* at most in a block */
+#define SPOOL_LAST_MONTH 209912
 
 enum spool_state {
     SPOOL_WAITING = 0,   /* cut; perhaps sent, perhaps more than once */
@@ -29,7 +30,7 @@ enum spool_state {
 struct spool_block {
     int64_t number; /* 1, 2, 3, … */
     int64_t first_batch, last_batch;
-    int64_t month;         /* 202603; all that is later than 2099 counts as 209912 */
+    int64_t month;         /* 202603; SPOOL_LAST_MONTH: all that is later as well */
     int64_t shard, shards; /* user_id modulo `shards` */
     int64_t logs;
     struct totals sums; /* only those of count, bytes_sent, bytes_received and errors */
@@ -40,9 +41,13 @@ struct spool_block {
 
 /* ---- writing ---- */
 
+/* Which batches are cut: all that came, or those of full blocks alone, so that few blocks wait where none can leave. */
+enum spool_cutting { SPOOL_CUT_ALL, SPOOL_CUT_FULL };
+
 /* Cuts the next blocks out of what came since the last ones: of some batches, with SPOOL_BLOCK_LOGS logs at most or one
- * batch. A log belongs to the shard user_id modulo `shards`. *ret_more: more had come than that. */
-enum err spool_cut(struct sqlite_writer *writer, int64_t shards, bool *ret_more, struct fault *fault);
+ * batch. A log belongs to the shard user_id modulo `shards`. *ret_more: more may have come than that. */
+enum err spool_cut(struct sqlite_writer *writer, enum spool_cutting which, int64_t shards, bool *ret_more,
+                   struct fault *fault);
 
 /* What became of a block. */
 struct spool_outcome {
