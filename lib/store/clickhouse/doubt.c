@@ -34,73 +34,73 @@ enum doubt_answer doubt_look_up(const struct doubt *doubt, int64_t number, enum 
 /* ---- asking ---- */
 
 /* The blocks of one question, and what the replica has of them. */
-struct asking {
+struct inquiry {
     struct spool_block blocks[DOUBT_BLOCKS];
     struct stored logs[DOUBT_BLOCKS];
     bool sums[DOUBT_BLOCKS];
     size_t count;
 };
 
-static enum err gather(struct asking *asking, const struct doubt_question *question, struct fault *fault)
+static enum err gather(struct inquiry *inquiry, const struct doubt_question *question, struct fault *fault)
 {
     int64_t after = question->block->number;
     bool found = true;
     enum err err = OK;
-    asking->blocks[0] = *question->block;
-    asking->count = 1;
-    while (!err && asking->count < DOUBT_BLOCKS) {
-        struct spool_block *block = &asking->blocks[asking->count];
+    inquiry->blocks[0] = *question->block;
+    inquiry->count = 1;
+    while (!err && inquiry->count < DOUBT_BLOCKS) {
+        struct spool_block *block = &inquiry->blocks[inquiry->count];
         err = spool_next(question->spool, after, &found, block, fault);
         if (err || !found || block->number > question->until)
             break;
         after = block->number;
-        asking->count += block->shard == question->block->shard;
+        inquiry->count += block->shard == question->block->shard;
     }
     return err;
 }
 
-static enum err ask(struct asking *asking, const struct doubt_question *question, struct fault *fault)
+static enum err ask(struct inquiry *inquiry, const struct doubt_question *question, struct fault *fault)
 {
-    enum err err = gather(asking, question, fault);
+    enum err err = gather(inquiry, question, fault);
     const struct stored_question stored = {.client = question->client,
                                            .config = question->config,
                                            .url = question->url,
-                                           .blocks = asking->blocks,
-                                           .count = asking->count};
+                                           .blocks = inquiry->blocks,
+                                           .count = inquiry->count};
     if (!err)
-        err = stored_ask(&stored, asking->logs, fault);
-    return err ? err : stored_ask_sums(&stored, asking->sums, fault);
+        err = stored_ask(&stored, inquiry->logs, fault);
+    return err ? err : stored_ask_sums(&stored, inquiry->sums, fault);
 }
 
-static struct doubt_reply reply_of(const struct asking *asking, size_t i)
+static struct doubt_reply reply_of(const struct inquiry *inquiry, size_t i)
 {
     enum doubt_answer logs = DOUBT_OTHER;
-    if (asking->logs[i].logs == 0)
+    if (inquiry->logs[i].logs == 0)
         logs = DOUBT_NOT_THERE;
-    else if (stored_is_whole(&asking->blocks[i], &asking->logs[i]))
+    else if (stored_is_whole(&inquiry->blocks[i], &inquiry->logs[i]))
         logs = DOUBT_THERE;
     return (struct doubt_reply){
-        .number = asking->blocks[i].number,
-        .answer = {[BLOCKS_LOGS] = logs, [BLOCKS_SUMS] = asking->sums[i] ? DOUBT_THERE : DOUBT_NOT_THERE}};
+        .number = inquiry->blocks[i].number,
+        .answer = {[BLOCKS_LOGS] = logs, [BLOCKS_SUMS] = inquiry->sums[i] ? DOUBT_THERE : DOUBT_NOT_THERE}};
 }
 
 enum err doubt_ask(struct doubt *doubt, const struct doubt_question *question, struct fault *fault)
 {
     doubt_release(doubt);
-    struct asking *asking = malloc(sizeof *asking);
+    struct inquiry *inquiry = malloc(sizeof *inquiry);
     doubt->replies = malloc(DOUBT_BLOCKS * sizeof *doubt->replies);
     int64_t asked_ms = mono_ms();
     enum err err =
-        asking && doubt->replies ? ask(asking, question, fault) : fault_set(fault, ERR_UNAVAILABLE, "out of memory");
-    for (size_t i = 0; !err && i < asking->count; i++)
-        doubt->replies[i] = reply_of(asking, i);
+        inquiry && doubt->replies ? ask(inquiry, question, fault) : fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+    for (size_t i = 0; !err && i < inquiry->count; i++)
+        doubt->replies[i] = reply_of(inquiry, i);
     if (err) {
         doubt_release(doubt);
     } else {
-        doubt->count = asking->count;
+        doubt->count = inquiry->count;
         doubt->replica = question->replica;
         doubt->asked_ms = asked_ms;
     }
-    free(asking);
+    free(inquiry);
     return err;
 }
