@@ -114,6 +114,31 @@ expected=$((expected + 48))
 await 'all count' is_counted
 is 'three batches, one block' $((before + 1)) "$(blocks)"
 
+# ---- a replica that does not catch up is no trouble of blocks: they go on, and it stays told until it is over
+
+begin
+echo "hang $insert" >"$spoil"
+is 'a batch whose answer is lost' 204 "$(post "$data" lost)"
+await 'it waits' logged ' spool_stuck'
+begin
+echo "refuse SYNC $(complaint 999 'Session expired')" >"$spoil"
+shipped() { [ "$(sqlite3 -readonly "$data/analytics.db" 'SELECT count(*) FROM spool_block WHERE state = 0')" = 0 ]; }
+await 'it goes once inserts are answered' shipped
+await 'then a replica does not catch up' logged ' spool_stuck detail=.*Session expired'
+begin
+for key in s1 s2; do
+    before=$(blocks)
+    is 'a batch meanwhile' 204 "$(post "$data" $key)"
+    is_next() { [ "$(blocks)" -gt "$before" ] && shipped; }
+    await 'is shipped' is_next
+    is 'reports are refused all the while' '503 1' "$(report requests)"
+done
+verdict 'nothing says that it is over' "$(logged ' spool_goes_on' && tail -n 5 "$tmp/log")"
+: >"$spoil"
+expected=$((expected + 36))
+await 'all count' is_counted
+await 'and it is over' logged ' spool_goes_on'
+
 # ---- a restart with blocks of three months, the first of which is there by half: its logs, not their sums
 
 post_months() {

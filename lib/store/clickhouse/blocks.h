@@ -1,5 +1,5 @@
-/* blocks.h: one block of the spool and ClickHouse: as an INSERT, as a question whether it is there, and whose numbers
- * are whose. Knows statements. Does not know when which is due. */
+/* blocks.h: one block of the spool and ClickHouse: as an INSERT, and whose numbers are whose. Knows statements. Does
+ * not know when which is due. */
 #ifndef STORE_CLICKHOUSE_BLOCKS_H
 #define STORE_CLICKHOUSE_BLOCKS_H
 

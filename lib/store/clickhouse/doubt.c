@@ -24,7 +24,7 @@ enum doubt_answer doubt_look_up(const struct doubt *doubt, int64_t number, enum 
                                 size_t *ret_replica)
 {
     const struct doubt_reply key = {.number = number};
-    if (!doubt->count || mono_ms() - doubt->asked_ms > age_ms)
+    if (!doubt->count || mono_ms() - doubt->answered_ms > age_ms)
         return DOUBT_UNASKED;
     const struct doubt_reply *reply = bsearch(&key, doubt->replies, doubt->count, sizeof key, by_number);
     *ret_replica = doubt->replica;
@@ -89,7 +89,6 @@ enum err doubt_ask(struct doubt *doubt, const struct doubt_question *question, s
     doubt_release(doubt);
     struct inquiry *inquiry = malloc(sizeof *inquiry);
     doubt->replies = malloc(DOUBT_BLOCKS * sizeof *doubt->replies);
-    int64_t asked_ms = mono_ms();
     enum err err =
         inquiry && doubt->replies ? ask(inquiry, question, fault) : fault_set(fault, ERR_UNAVAILABLE, "out of memory");
     for (size_t i = 0; !err && i < inquiry->count; i++)
@@ -99,7 +98,7 @@ enum err doubt_ask(struct doubt *doubt, const struct doubt_question *question, s
     } else {
         doubt->count = inquiry->count;
         doubt->replica = question->replica;
-        doubt->asked_ms = asked_ms;
+        doubt->answered_ms = mono_ms();
     }
     free(inquiry);
     return err;

@@ -25,11 +25,11 @@ struct doubt {
     struct doubt_reply *replies; /* owned; in order of their numbers */
     size_t count;
     size_t replica;
-    int64_t asked_ms;
+    int64_t answered_ms;
 };
 void doubt_release(struct doubt *doubt);
 
-/* The answer about a part of a block, if it was asked for at most `age_ms` ago; and which replica gave it. */
+/* The answer about a part of a block, if it came at most `age_ms` ago; and which replica gave it. */
 enum doubt_answer doubt_look_up(const struct doubt *doubt, int64_t number, enum blocks_part part, int64_t age_ms,
                                 size_t *ret_replica);
 

@@ -29,7 +29,8 @@
 
 #define TRY_AGAIN_MS 1000
 #define LOOK_EACH_MS 1000
-#define SURELY_REMEMBERED_MS (INT64_C(30) * 60 * 1000)
+/* The servers remember the last 10,000 blocks of all nodes: in a minute they don't take as many. */
+#define SURELY_REMEMBERED_MS (INT64_C(60) * 1000)
 
 struct shipper {
     const struct clickhouse_config *config;
@@ -74,12 +75,25 @@ static void stir(const struct shipper *shipper)
     assert(written == sizeof one);
 }
 
-void shipper_collect(struct shipper *shipper, struct shipper_wishes *ret_wishes)
+void shipper_collect(struct shipper *shipper, struct shipper_wishes *wishes)
 {
     pthread_mutex_lock(&shipper->lock);
-    *ret_wishes = shipper->wishes;
-    shipper->wishes.outcome_count = 0;
-    shipper->wishes.has_target = shipper->wishes.has_audit = shipper->wishes.cut = false;
+    struct shipper_wishes *fresh = &shipper->wishes;
+    if (wishes->outcome_count == 0) { /* else the new ones can wait */
+        memcpy(wishes->outcomes, fresh->outcomes, fresh->outcome_count * sizeof *fresh->outcomes);
+        wishes->outcome_count = fresh->outcome_count;
+        fresh->outcome_count = 0;
+    }
+    if (fresh->has_target)
+        wishes->target = fresh->target;
+    if (fresh->has_audit)
+        wishes->audit = fresh->audit;
+    if (fresh->cut)
+        wishes->which = fresh->which;
+    wishes->has_target |= fresh->has_target;
+    wishes->has_audit |= fresh->has_audit;
+    wishes->cut |= fresh->cut;
+    fresh->has_target = fresh->has_audit = fresh->cut = false;
     pthread_mutex_unlock(&shipper->lock);
 }
 
@@ -449,6 +463,7 @@ static void leave_silent(struct shipper *shipper)
 
 static enum err ship_all(struct shipper *shipper, struct fault *fault)
 {
+    bool waited = shipper->block_waits; /* the trouble, if there is any, was that block's */
     shipper->block_waits = true;
     enum err err = shipper->is_known ? OK : get_known(shipper, fault);
     int64_t after = 0;
@@ -459,7 +474,7 @@ static enum err ship_all(struct shipper *shipper, struct fault *fault)
             break;
         err = ship_block(shipper, &block, fault);
         after = block.number;
-        if (!err)
+        if (!err && waited)
             tell_trouble(shipper, ""); /* although more may wait */
     }
     if (!err && !shipper->stopping)
@@ -492,14 +507,14 @@ static void keep_up(struct shipper *shipper)
     int64_t differences = shipper->audit.differences;
     bool audited = false;
     struct fault ignored;
-    enum err err = upkeep_run(&shipper->upkeep, &deleting, shipper->spool, shipper->doubtful_until, &shipper->audit,
-                              &audited, &ignored);
+    upkeep_run(&shipper->upkeep, &deleting, shipper->spool, shipper->doubtful_until, &shipper->audit, &audited,
+               &ignored);
     if (shipper->audit.differences > differences)
         tell(shipper, STORE_DIFFERS, shipper->audit.words);
-    if (audited)
-        tell_clock(shipper);
-    if (!err && audited)
-        wish_audit(shipper);
+    if (!audited)
+        return;
+    tell_clock(shipper);
+    wish_audit(shipper);
 }
 
 /* One round, and the rest after it, unless small blocks are to be cut now that nothing waits any more. */

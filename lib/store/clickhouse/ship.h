@@ -28,12 +28,14 @@ struct shipper_wishes {
     struct spool_target target;
     bool has_audit;
     struct spool_audit audit;
-    bool cut; /* cut what came, and then say so with shipper_cut */
+    bool cut; /* cut `which` of the batches that came, and then say so with shipper_cut */
     enum spool_cutting which;
 };
-void shipper_collect(struct shipper *shipper, struct shipper_wishes *ret_wishes);
 
-/* Everything that had come when `cut` was wished is cut. */
+/* Adds what was wished since to *wishes: what is not granted yet stays there. */
+void shipper_collect(struct shipper *shipper, struct shipper_wishes *wishes);
+
+/* What was to be cut is cut, as far as that goes: an error keeps nothing that was cut before from being shipped. */
 void shipper_cut(struct shipper *shipper);
 
 #endif

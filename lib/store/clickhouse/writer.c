@@ -29,9 +29,8 @@ struct clickhouse_writer {
     int64_t limit_bytes;
     int64_t keep_days; /* of logs in ClickHouse; 0: for ever */
     bool is_full;
-    int64_t looked_at; /* for what may go; Unix seconds */
-    bool cutting;      /* the shipper waits for all that has come to be cut */
-    enum spool_cutting which;
+    int64_t looked_at;            /* for what may go; Unix seconds */
+    struct shipper_wishes wishes; /* that are not granted yet */
 };
 
 static struct clickhouse_writer *writer_of(struct store_writer *writer)
@@ -120,36 +119,35 @@ static void write_items(struct store_writer *base, struct store_item *items, siz
 
 /* ---- between them ---- */
 
-static enum err grant(struct clickhouse_writer *writer, const struct shipper_wishes *wishes, int64_t now,
-                      struct fault *fault)
+/* A wish that fails stays. */
+static enum err grant(struct clickhouse_writer *writer, int64_t now, struct fault *fault)
 {
-    if (wishes->cut) {
-        writer->cutting = true;
-        writer->which = wishes->which;
-    }
+    struct shipper_wishes *wishes = &writer->wishes;
     enum err err = OK;
     if (wishes->has_target) /* first: a report that sees a block settled must ask the replica that took it */
         err = spool_set_target(writer->spool, &wishes->target, fault);
+    wishes->has_target &= err != OK;
     if (!err && wishes->outcome_count > 0)
         err = spool_settle(writer->spool, wishes->outcomes, wishes->outcome_count, now, fault);
-    if (!err)
-        shipped_tell(&writer->shipped);
-    if (!err && wishes->has_audit)
+    if (err)
+        return err;
+    wishes->outcome_count = 0;
+    shipped_tell(&writer->shipped);
+    if (wishes->has_audit)
         err = spool_set_audit(writer->spool, &wishes->audit, fault);
+    wishes->has_audit &= err != OK;
     return err;
 }
 
+/* The shipper waits for it, also when it fails. */
 static enum err cut(struct clickhouse_writer *writer, struct fault *fault)
 {
-    if (!writer->cutting)
+    if (!writer->wishes.cut)
         return OK;
-    bool more = false;
-    enum err err = spool_cut(writer->spool, writer->which, writer->shards, &more, fault);
-    if (err || more)
-        return err;
-    writer->cutting = false;
-    shipper_cut(writer->shipper);
-    return OK;
+    enum err err = spool_cut(writer->spool, writer->wishes.which, writer->shards, &writer->wishes.cut, fault);
+    if (!writer->wishes.cut)
+        shipper_cut(writer->shipper);
+    return err;
 }
 
 /* What the shipper wishes. */
@@ -157,9 +155,8 @@ static enum err serve(struct clickhouse_writer *writer, int64_t now, struct faul
 {
     if (!writer->shipper)
         return OK;
-    struct shipper_wishes wishes;
-    shipper_collect(writer->shipper, &wishes);
-    enum err err = grant(writer, &wishes, now, fault);
+    shipper_collect(writer->shipper, &writer->wishes);
+    enum err err = grant(writer, now, fault);
     return err ? err : cut(writer, fault);
 }
 
@@ -179,7 +176,7 @@ static enum err maintain(struct store_writer *base, int64_t now, int64_t idempot
 {
     struct clickhouse_writer *writer = writer_of(base);
     enum err err = serve(writer, now, fault);
-    *ret_more = writer->cutting;
+    *ret_more = writer->wishes.cut;
     if (err || *ret_more)
         return err;
     err = forget(writer, now, ret_more, fault);
