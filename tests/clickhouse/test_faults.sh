@@ -5,6 +5,8 @@
 # the messages of --check-config, doctor and verify; campaigns.py has cuts at each byte, and a second replica.
 #
 # Seen to fail:
+#   have_it_cut that cuts all while a block waits -> "FAIL three batches, one block: 13, not 11"
+#   trouble that is over with any block -> "FAIL nothing says that it is over"
 #   blocks_send that takes any 200 for an acknowledgement -> "FAIL words in place of an answer: the log says why"
 #   health that waits for what is not shipped, like reports -> "FAIL health with a backlog: 503, not 200"
 #   health that does not ask what keeps the shipper -> "FAIL health with a backlog that something keeps"
@@ -247,6 +249,7 @@ has 'can read and write' '"read":true,"write":true' "$(<"$tmp/answer")"
 verdict 'logs waited all the while' "$(metric analytics_spool_logs 1 && metric analytics_spool_stuck 0 || grep ^analytics_spool "$tmp/answer")"
 echo "refuse $insert $(complaint 242 'Table is in readonly mode')" >"$spoil"
 await 'health with a backlog that something keeps' unhealthy
+health >/dev/null # the one before may have seen how it began, and says so in other words
 has 'says that reports are refused' 'cannot read the database: its log says why' "$(<"$tmp/answer")"
 : >"$spoil"
 await 'health once it is over' healthy
