@@ -52,22 +52,28 @@ is_shipped() { # DATABASE: is all of it?
         AND (SELECT cut_until FROM spool) >= (SELECT max(id) FROM batch)')" = 1 ]
 }
 shipped() { sqlite3 -readonly "$OUT/$1/analytics.db" 'SELECT coalesce(sum(logs), 0) FROM spool_block WHERE state <> 0'; }
-ship_backlog() { # stays|restarts: RATE, logs a second once the servers are back
-    local before first begin i
+follow_shipping() { # DATABASE LOGS: RATE, logs a second from the first block on that is shipped in addition to LOGS
+    local first=$2 begin i
+    for ((i = 0; i < 1200 && first == $2; i++)); do sleep 0.05 && first=$(shipped "$1"); done # servers that were killed write again after some seconds
+    begin=$(date +%s%N)
+    until is_shipped "$1"; do sleep 0.05; done
+    echo $((($(shipped "$1") - first) * 1000 / (($(date +%s%N) - begin) / 1000000))) >"$OUT/rate"
+}
+ship_backlog() { # stays|restarts: RATE, once the servers are back
+    local following
     with_engine "$1"
     start_service "$OUT/$1"
     post 1 >/dev/null
     sleep 3
     "$tool" kill "$OUT/own" 1 2
     post $SECONDS_EACH >/dev/null
-    before=$(shipped "$1")
     [ "$1" = stays ] || stop_service
+    follow_shipping "$1" "$(shipped "$1")" &
+    following=$!
     "$tool" start "$OUT/own" 1 2
     [ "$1" = stays ] || start_service "$OUT/$1"
-    for ((i = 0, first = before; i < 1200 && first == before; i++)); do sleep 0.05 && first=$(shipped "$1"); done # servers that were killed write again after some seconds
-    begin=$(date +%s%N)
-    until is_shipped "$1"; do sleep 0.05; done
-    RATE=$((($(shipped "$1") - first) * 1000 / (($(date +%s%N) - begin) / 1000000)))
+    wait $following
+    RATE=$(<"$OUT/rate")
     stop_service
 }
 ship_backlog restarts
