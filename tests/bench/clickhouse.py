@@ -3,7 +3,8 @@
 
   fill CLICKHOUSE LOGS DAYS        makes so many logs and their sums, in ClickHouse itself
   lag SERVICE KEY SECONDS          the age of the oldest log in the spool, from the service's metrics
-  bare CLICKHOUSE BLOCKS           inserts blocks of `log` again, one after the other, into a table of its own: logs/s
+  bare CLICKHOUSE                  inserts the blocks again, of logs and of sums, one after the other, into tables of their
+                                   own: logs/s
   reads SERVICE KEY CLICKHOUSE     times reports, each in turns with the query that it is compared with
 
 CLICKHOUSE is http://HOST:PORT USER PASSWORD-FILE DATABASE as four words; SERVICE is http://HOST:PORT."""
@@ -89,18 +90,45 @@ def lag(url, key, seconds):
         ages[len(ages) // 2], ages[len(ages) * 99 // 100], ages[-1]))
 
 
-def bare(url, user, password, database, blocks):
-    server = clickhouse(url, user, password, database)
-    numbers = [n for n in server.sql("SELECT DISTINCT block FROM log ORDER BY block LIMIT " + blocks).decode().split()]
-    bodies = [server.sql("SELECT * FROM log WHERE block = %s FORMAT Native" % n) for n in numbers]
-    rows = int(server.sql("SELECT count() FROM log WHERE block IN (%s)" % ",".join(numbers)))
-    server.sql("CREATE TABLE bare AS log ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/%s/bare', '{replica}')"
-               " PARTITION BY toYYYYMM(toDate(least(day, 47481))) ORDER BY (user_id, day, domain, ts)" % database)
+# What the service adds up of a block, as blocks of `sums`: by the quarter of an hour, and by day, domain and error.
+SUMS_OF_BLOCK = """SELECT {kind} AS kind, day, {bucket} AS bucket, {domain} AS domain, {error} AS error, toInt64(1) AS rows,
+ sum(count) AS count, sum(bytes_sent) AS bytes_sent, sum(bytes_received) AS bytes_received, sum(error_count) AS error_count,
+ sum(duration_ms) AS duration_ms, maxState(max_concurrency) AS max_concurrency, minState(ts) AS first_ts, maxState(ts) AS last_ts
+ FROM log WHERE block = {block} GROUP BY day, bucket{more} FORMAT Native"""
+OWN_TABLE = "CREATE TABLE {table} AS {like} ENGINE = {engine} PARTITION BY toYYYYMM(toDate(least(day, 47481))) ORDER BY ({key})"
+
+
+def make_bare(server, database):
+    path = "'/clickhouse/tables/{shard}/%s/%s', '{replica}'"
+    server.sql(OWN_TABLE.format(table="bare_log", like="log", key="user_id, day, domain, ts",
+                                engine="ReplicatedMergeTree(%s)" % (path % (database, "bare_log"))))
+    server.sql(OWN_TABLE.format(
+        table="bare_sums", like="sums", key="kind, day, bucket, domain, error",
+        engine="ReplicatedSummingMergeTree(%s, (rows, count, bytes_sent, bytes_received, error_count, duration_ms,"
+               " max_concurrency, first_ts, last_ts))" % (path % (database, "bare_sums"))))
+
+
+def bare(url, user, password, database):
+    server, bodies = clickhouse(url, user, password, database), []
+    server.sql("SYSTEM SYNC REPLICA log")
+    for block in server.sql("SELECT DISTINCT block FROM log ORDER BY block").decode().split():
+        bodies.append(("log", server.sql("SELECT * FROM log WHERE block = %s FORMAT Native" % block)))
+        # Two blocks of Native in one body: a server puts them together.
+        bodies.append(("sums", server.sql(SUMS_OF_BLOCK.format(
+            block=block, kind="toUInt8(1)", bucket="intDiv(ts, 900) * 900", domain="''", error="''", more="")) +
+            server.sql(SUMS_OF_BLOCK.format(block=block, kind="toUInt8(2)", bucket="toInt64(day) * 86400", domain="domain",
+                                            error="error", more=", domain, error"))))
+    rows = int(server.sql("SELECT count() FROM log"))
+    make_bare(server, database)
     begin = time.time()
-    for body in bodies:
-        server.sql("INSERT INTO bare FORMAT Native", body)
+    for table, body in bodies:
+        server.sql("INSERT INTO bare_%s FORMAT Native" % table, body)
     print("%.0f" % (rows / (time.time() - begin)))
-    server.sql("DROP TABLE bare")
+    for table in ("log", "sums"):
+        if server.sql("SELECT sum(count) FROM bare_" + table + (" WHERE kind = 1" if table == "sums" else "")) != server.sql(
+                "SELECT sum(count) FROM log"):
+            sys.exit("bare inserts have lost something")
+        server.sql("DROP TABLE bare_" + table)
 
 
 def timed(call):

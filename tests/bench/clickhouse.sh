@@ -56,7 +56,7 @@ follow_shipping() { # DATABASE LOGS: RATE, logs a second from the first block on
     local first=$2 begin i
     for ((i = 0; i < 1200 && first == $2; i++)); do sleep 0.05 && first=$(shipped "$1"); done # servers that were killed write again after some seconds
     begin=$(date +%s%N)
-    until is_shipped "$1"; do sleep 0.05; done
+    until is_shipped "$1"; do sleep 0.2; done
     echo $((($(shipped "$1") - first) * 1000 / (($(date +%s%N) - begin) / 1000000))) >"$OUT/rate"
 }
 ship_backlog() { # stays|restarts: RATE, once the servers are back
@@ -80,9 +80,9 @@ ship_backlog restarts
 restarts=$RATE
 ship_backlog stays
 stays=$RATE
-bare=$(measure bare "${CLICKHOUSE[@]}" 20)
+bare=$(measure bare "${CLICKHOUSE[@]}")
 awk -v a="$stays" -v b="$restarts" -v bare="$bare" 'BEGIN {
-    printf "shipping, with their sums: %d logs/s; after a restart %d; bare inserts of the same blocks %d: %.2f and %.2f\n", a, b, bare, a / bare, b / bare }'
+    printf "shipping: %d logs/s; after a restart %d; bare inserts of the same blocks %d: %.2f and %.2f\n", a, b, bare, a / bare, b / bare }'
 
 # ---- lag, at half of what is shipped then
 

@@ -195,6 +195,20 @@ START_TEST(address_bytes)
 }
 END_TEST
 
+/* Each byte in each place, as printf writes it. */
+START_TEST(address_in_digits)
+{
+    char text[46], wanted[46];
+    for (int i = 0; i < 4 * 256; i++) {
+        struct ip ip = {.len = 4, .bytes = {9, 10, 99, 100}};
+        ip.bytes[i / 256] = (uint8_t)i;
+        ip_format(&ip, text);
+        snprintf(wanted, sizeof wanted, "%d.%d.%d.%d", ip.bytes[0], ip.bytes[1], ip.bytes[2], ip.bytes[3]);
+        ck_assert_str_eq(text, wanted);
+    }
+}
+END_TEST
+
 /* The batch */
 
 START_TEST(empty_batch)
@@ -386,6 +400,7 @@ static Suite *suite(void)
     tcase_add_test(tc, domain_of_nothing);
     tcase_add_loop_test(tc, address, 0, ROWS(ip_rows));
     tcase_add_test(tc, address_bytes);
+    tcase_add_test(tc, address_in_digits);
     tc = suite_case(s, "batch");
     tcase_add_test(tc, empty_batch);
     tcase_add_test(tc, empty_text_is_0);

@@ -1,7 +1,8 @@
 /* test_spool.c: the spool cuts what came into blocks that have each log once, and lets them go once they are settled.
  * The expected logs are counted while they are made.
  *
- * Planted to see it fail: cutting that goes on while batches come, and blocks whose last batch is left out.
+ * Planted to see it fail: cutting that goes on while batches come, blocks whose last batch is left out, a name that
+ * stands for another one, and months of 30 days.
  */
 #include "support/fixture.h"
 #include "support/recount.h"
@@ -9,6 +10,7 @@
 #include "store/sqlite/write/writer.h"
 #include "time/when.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +39,22 @@ static void tear_down(void)
     folder_remove();
 }
 
+/* What a log with this port has in a field: many texts, few, or none. */
+static const char *text_of(enum name_field field, uint16_t port)
+{
+    static const int different[NAME_FIELDS] = {[NAME_DOMAIN] = 1500, [NAME_ERROR] = 3, [NAME_WORKER] = 40};
+    static char text[32];
+    int n = different[field] ? port % different[field] : 0;
+    snprintf(text, sizeof text, n ? "%c%d.example" : "", 'a' + (int)field, n);
+    return text;
+}
+
+static void set_names(struct batch *batch, struct log_record *log)
+{
+    for (enum name_field field = 0; field < NAME_FIELDS; field++)
+        log->name[field] = intern(batch, text_of(field, log->port));
+}
+
 /* Logs of users 1 to 9, spread over the first `days` days. Each has a port of its own, modulo 65,536. */
 static void fill(struct batch *batch, int logs, int64_t days)
 {
@@ -50,8 +68,7 @@ static void fill(struct batch *batch, int logs, int64_t days)
                                  .bytes_received = pick(1000),
                                  .error_count = pick(2),
                                  .port = (uint16_t)written++};
-        log.name[NAME_DOMAIN] = intern(batch, "example.com");
-        log.name[NAME_ERROR] = intern(batch, "");
+        set_names(batch, &log);
         ck_assert_int_eq(batch_add(batch, &log), OK);
     }
 }
@@ -128,7 +145,13 @@ static void see(void *ctx, const struct log_text *log)
     struct seen *seen = ctx;
     const struct log_record *record = log->record;
     struct civil civil = when_civil_from_days(record->ts / WHEN_DAY);
-    ck_assert_int_eq(civil.year * 100 + civil.month, seen->block->month);
+    int month = civil.year * 100 + civil.month;
+    ck_assert_int_eq(month < SPOOL_LAST_MONTH ? month : SPOOL_LAST_MONTH, seen->block->month);
+    for (enum name_field field = 0; field < NAME_FIELDS; field++) {
+        const char *text = text_of(field, record->port);
+        ck_assert_uint_eq(log->name[field].len, strlen(text));
+        ck_assert_mem_eq(log->name[field].data, text, strlen(text));
+    }
     ck_assert_int_eq(record->user_id % SHARDS, seen->block->shard);
     seen->logs++;
     seen->sums.count += record->count;
@@ -174,6 +197,33 @@ START_TEST(a_log_is_in_one_block)
     check_blocks();
     ck_assert(!cut(SHARDS));
     ck_assert_int_eq(waiting(), 4 * 2 * SHARDS);
+}
+END_TEST
+
+/* The first and the last second of a month, and what lies beyond the last one. */
+START_TEST(a_month_ends_with_its_last_second)
+{
+    static const char *const times[] = {"2026-11-30T23:59:59Z", "2026-12-01T00:00:00Z", "2026-12-31T23:59:59Z",
+                                        "2027-01-01T00:00:00Z", "2028-02-29T23:59:59Z", "2028-03-01T00:00:00Z",
+                                        "2099-12-31T23:59:59Z", "2100-01-01T00:00:00Z", "2999-12-31T23:59:59Z"};
+    struct batch batch;
+    struct store_item item = {.batch = &batch, .caller = "worker"};
+    struct store_times took;
+    batch_init(&batch, NULL);
+    for (size_t i = 0; i < ROWS(times); i++) {
+        struct when when;
+        ck_assert(when_parse(slice_of(times[i]), &when));
+        struct log_record log = {
+            .ts = when.seconds, .user_id = 1, .order_id = 1, .count = 1, .port = (uint16_t)written++};
+        set_names(&batch, &log);
+        ck_assert_int_eq(batch_add(&batch, &log), OK);
+    }
+    sqlite_write(writer, &item, 1, BEGIN, &took);
+    ck_assert_msg(item.result == OK, "%s", item.fault.detail);
+    batch_release(&batch);
+    ck_assert(!cut(SHARDS));
+    ck_assert_int_eq(waiting(), 6);
+    check_blocks();
 }
 END_TEST
 
@@ -259,6 +309,7 @@ int main(void)
     TCase *tcase = suite_case(suite, "spool");
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, a_log_is_in_one_block);
+    tcase_add_test(tcase, a_month_ends_with_its_last_second);
     tcase_add_test(tcase, a_block_has_an_end);
     tcase_add_test(tcase, cutting_ends_with_what_had_come);
     tcase_add_test(tcase, only_full_blocks_are_cut);

@@ -1,6 +1,8 @@
 /* native.c: one block of ClickHouse's Native format. Knows how values are written. Knows no table. */
 #include "store/clickhouse/native.h"
 
+#include <endian.h>
+
 #include "base/banned.h"
 
 void native_begin(struct native_block *block, const struct native_column *table, size_t column_count)
@@ -21,12 +23,8 @@ void native_release(struct native_block *block)
 /* Least byte first, as the format has it. */
 void native_put_uint(struct buf *column, uint64_t value, size_t bytes)
 {
-    char *at = buf_reserve(column, bytes);
-    if (!at)
-        return;
-    for (size_t i = 0; i < bytes; i++)
-        at[i] = (char)(value >> (8 * i) & 0xff);
-    column->len += bytes;
+    uint64_t least_first = htole64(value);
+    buf_put(column, &least_first, bytes);
 }
 
 /* LEB128. */

@@ -6,6 +6,7 @@
  * which of the blocks are there. */
 #include "store/clickhouse/ship.h"
 
+#include "store/clickhouse/ahead.h"
 #include "store/clickhouse/blocks.h"
 #include "store/clickhouse/doorbell.h"
 #include "store/clickhouse/doubt.h"
@@ -46,7 +47,8 @@ struct shipper {
     struct http_client *client;
     struct spool_reader *spool;
     struct blocks blocks;
-    bool is_known; /* the node's number is this spool's, and each shard has a replica that is ready */
+    struct ahead ahead; /* has the next one */
+    bool is_known;      /* the node's number is this spool's, and each shard has a replica that is ready */
     bool is_ready[SERVERS_SHARDS][SERVERS_REPLICAS]; /* its tables are as they should be */
     int64_t look_at_ms;                              /* when to see again whether the current replicas answer */
     bool block_waits;                                /* after the last round */
@@ -461,6 +463,22 @@ static void leave_silent(struct shipper *shipper)
     shipper->look_at_ms = mono_ms() + LOOK_EACH_MS;
 }
 
+/* The next block that waits, and the one behind it is loaded meanwhile. */
+static enum err next_block(struct shipper *shipper, int64_t after, bool *ret_found, struct spool_block *ret_block,
+                           struct fault *fault)
+{
+    struct spool_block behind;
+    bool has_behind = false;
+    enum err err = spool_next(shipper->spool, after, ret_found, ret_block, fault);
+    if (err || !*ret_found)
+        return err;
+    ahead_take(&shipper->ahead, ret_block->number, &shipper->blocks);
+    err = spool_next(shipper->spool, ret_block->number, &has_behind, &behind, fault);
+    if (!err && has_behind)
+        ahead_begin(&shipper->ahead, &behind);
+    return err;
+}
+
 static enum err ship_all(struct shipper *shipper, struct fault *fault)
 {
     bool waited = shipper->block_waits; /* the trouble, if there is any, was that block's */
@@ -469,7 +487,7 @@ static enum err ship_all(struct shipper *shipper, struct fault *fault)
     int64_t after = 0;
     while (!err && !shipper->stopping) {
         struct spool_block block;
-        err = spool_next(shipper->spool, after, &shipper->block_waits, &block, fault);
+        err = next_block(shipper, after, &shipper->block_waits, &block, fault);
         if (err || !shipper->block_waits)
             break;
         err = ship_block(shipper, &block, fault);
@@ -547,6 +565,7 @@ static void release(struct shipper *shipper)
 {
     http_client_close(shipper->client);
     spool_reader_close(shipper->spool);
+    ahead_close(&shipper->ahead);
     blocks_release(&shipper->blocks);
     for (size_t shard = 0; shard < SERVERS_SHARDS; shard++)
         doubt_release(&shipper->doubts[shard]);
@@ -565,6 +584,8 @@ static enum err prepare(struct shipper *shipper, struct fault *fault)
         err = http_client_open(shipper->config, HTTP_WRITER, &shipper->client, fault);
     if (!err)
         err = spool_reader_open(shipper->data_dir, &shipper->spool, fault);
+    if (!err)
+        err = ahead_open(shipper->data_dir, shipper->config->node, &shipper->ahead, fault);
     if (!err)
         err = doorbell_listen(shipper->data_dir, &shipper->bell, fault);
     shipper->stir = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -5,7 +5,6 @@
 #include "store/clickhouse/blocks.h"
 #include "store/clickhouse/rows.h"
 #include "store/clickhouse/schema.h"
-#include "time/when.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -35,19 +34,6 @@ static size_t find_months(const struct spool_block *blocks, size_t count, int64_
     return months;
 }
 
-static int64_t first_day(int64_t month)
-{
-    return when_days_from_civil((struct civil){.year = (int)(month / 100), .month = (int)(month % 100), .day = 1});
-}
-
-/* Of a month of blocks. The last one has all that is later. */
-static int64_t end_day(int64_t month)
-{
-    if (month == SPOOL_LAST_MONTH)
-        return UINT32_MAX;
-    return first_day(month % 100 < 12 ? month + 1 : month + 89);
-}
-
 /* A condition on the days, because that is what partitions are left out by. */
 static enum err put_days(const struct stored_question *question, struct buf *sql)
 {
@@ -56,8 +42,8 @@ static enum err put_days(const struct stored_question *question, struct buf *sql
         return ERR_UNAVAILABLE;
     size_t count = find_months(question->blocks, question->count, months);
     for (size_t i = 0; i < count; i++)
-        buf_printf(sql, "%s(day >= %" PRId64 " AND day < %" PRId64 ")", i ? " OR " : " AND (", first_day(months[i]),
-                   end_day(months[i]));
+        buf_printf(sql, "%s(day >= %" PRId64 " AND day < %" PRId64 ")", i ? " OR " : " AND (",
+                   spool_first_day(months[i]), spool_end_day(months[i]));
     buf_puts(sql, ")");
     free(months);
     return OK;

@@ -39,17 +39,6 @@ enum err row_read_totals(struct db *db, const char *sql, struct totals *ret_tota
 
 /* ---- a log ---- */
 
-bool row_read_names(sqlite3_stmt *statement, int first, struct log_text *ret_log)
-{
-    for (int field = 0; field < NAME_FIELDS; field++) {
-        const char *text = (const char *)sqlite3_column_text(statement, first + field);
-        if (!text)
-            return false;
-        ret_log->name[field] = (struct slice){text, (size_t)sqlite3_column_bytes(statement, first + field)};
-    }
-    return true;
-}
-
 bool row_read_ip(sqlite3_stmt *statement, int column, struct ip *ret_ip)
 {
     int len = sqlite3_column_bytes(statement, column);

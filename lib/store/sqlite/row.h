@@ -4,7 +4,7 @@
 #define STORE_SQLITE_ROW_H
 
 #include "db/db.h"
-#include "log/text.h"
+#include "log/batch.h"
 #include "report/report.h"
 
 /* From column `first` on: count, bytes sent and received, errors, max_concurrency, duration_ms. */
@@ -15,10 +15,6 @@ struct totals row_totals_at(sqlite3_stmt *statement, int first, int64_t ts);
 
 /* Those of the first row of SQL text of our own; all 0 when there is none. */
 enum err row_read_totals(struct db *db, const char *sql, struct totals *ret_totals, struct fault *fault);
-
-/* A log's texts, in the order of enum name_field from column `first` on: borrowed until the statement's next step.
- * False where one is missing, which only a damaged file has. */
-bool row_read_names(sqlite3_stmt *statement, int first, struct log_text *ret_log);
 
 /* False where the column has no address's length. */
 bool row_read_ip(sqlite3_stmt *statement, int column, struct ip *ret_ip);

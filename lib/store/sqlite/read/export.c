@@ -4,6 +4,7 @@
 
 #include "db/db.h"
 #include "store/sqlite/file.h"
+#include "store/sqlite/log_names.h"
 #include "store/sqlite/packed_log.h"
 #include "store/sqlite/row.h"
 #include "rollup/tier.h"
@@ -21,21 +22,21 @@
 
 /* The order within a quarter. */
 #define ORDER "second, user_id, domain, order_id, batch_id, line"
-#define TEXT_OF(column) "(SELECT text FROM name WHERE id = page." #column "), "
 
 /* ?1 quarter; ?2 and ?3 its seconds, from and to; ?4 user; ?5 order, 0 for any; ?6 … ?11 the last log before the page;
  * ?12 how many. Names come in the order of enum name_field. */
 #define PAGE(user)                                                                                                     \
-    "SELECT " TEXT_OF(domain) TEXT_OF(error) TEXT_OF(protocol) TEXT_OF(peer) TEXT_OF(worker) ORDER                     \
-        ", port, ip_out, ip_from, count, bytes_sent, bytes_received, error_count, duration_ms,"                        \
-        " max_concurrency FROM (SELECT * FROM " STORED_LOG " WHERE quarter = ?1 AND second >= ?2"                      \
-        " AND second < ?3" user " AND (?5 = 0 OR order_id = ?5) AND (" ORDER                                           \
-        ") > (?6, ?7, ?8, ?9, ?10, ?11) ORDER BY " ORDER " LIMIT ?12) AS page"
+    "SELECT domain, error, protocol, peer, worker, " ORDER                                                             \
+    ", port, ip_out, ip_from, count, bytes_sent, bytes_received, error_count, duration_ms,"                            \
+    " max_concurrency FROM (SELECT * FROM " STORED_LOG " WHERE quarter = ?1 AND second >= ?2"                          \
+    " AND second < ?3" user " AND (?5 = 0 OR order_id = ?5) AND (" ORDER                                               \
+    ") > (?6, ?7, ?8, ?9, ?10, ?11) ORDER BY " ORDER " LIMIT ?12) AS page"
 
 #define EXPORT_SQL(X)                                                                                                  \
     X(E_NEXT_QUARTER, NEXT_STORED_QUARTER("max(?1, (SELECT raw_from * 96 FROM retention))"))                           \
     X(E_PAGE, PAGE(""))                                                                                                \
-    X(E_PAGE_OF_USER, PAGE(" AND user_id = ?4"))
+    X(E_PAGE_OF_USER, PAGE(" AND user_id = ?4"))                                                                       \
+    X(E_NAME, LOG_NAMES_SQL)
 
 enum export_statement {
 #define EXPORT_ENUM(name, sql) name,
@@ -56,6 +57,7 @@ struct sqlite_export {
     struct store_export base;
     struct db db;
     struct store_export_filter filter;
+    struct log_names names;
     int64_t quarter;              /* being read */
     int64_t after[PLACE_COLUMNS]; /* of it, the last log given; all -1 at first */
 };
@@ -79,6 +81,7 @@ static void close_export(struct store_export *base)
 {
     struct sqlite_export *export = (struct sqlite_export *)base;
     db_close(&export->db);
+    log_names_release(&export->names);
     free(export);
 }
 
@@ -118,8 +121,8 @@ static sqlite3_stmt *bind_page(struct sqlite_export *export)
 }
 
 /* Notes in export->after where the row stands. */
-static bool read_row(struct sqlite_export *export, sqlite3_stmt *statement, struct log_record *ret_record,
-                     struct log_text *ret_log)
+static enum err read_row(struct sqlite_export *export, sqlite3_stmt *statement, struct log_record *ret_record,
+                         struct log_text *ret_log, struct fault *fault)
 {
     int column = NAME_FIELDS;
     for (int i = 0; i < PLACE_COLUMNS; i++)
@@ -128,7 +131,9 @@ static bool read_row(struct sqlite_export *export, sqlite3_stmt *statement, stru
     ret_record->user_id = export->after[1];
     ret_record->order_id = export->after[3];
     ret_log->record = ret_record;
-    return row_read_fields(statement, column, ret_record) && row_read_names(statement, 0, ret_log);
+    if (!row_read_fields(statement, column, ret_record))
+        return fault_set(fault, ERR_UNAVAILABLE, "a damaged log; see analyticsctl verify");
+    return log_names_read(&export->names, &export->db, export->db.statements[E_NAME], statement, 0, ret_log, fault);
 }
 
 /* *ret_whole: the quarter has no more. */
@@ -138,14 +143,14 @@ static enum err give_page(struct sqlite_export *export, store_log_sink sink, voi
     sqlite3_stmt *statement = bind_page(export);
     bool row = false, wanted = true;
     int given = 0;
+    log_names_begin(&export->names);
     enum err err = db_step(&export->db, statement, "read raw logs", &row, fault);
     while (!err && row && wanted) {
         struct log_record record = {0};
         struct log_text log;
-        if (!read_row(export, statement, &record, &log)) {
-            err = fault_set(fault, ERR_UNAVAILABLE, "a damaged log; see analyticsctl verify");
+        err = read_row(export, statement, &record, &log, fault);
+        if (err)
             break;
-        }
         given++;
         wanted = sink(ctx, &log);
         if (wanted)

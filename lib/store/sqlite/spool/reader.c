@@ -4,8 +4,9 @@
 
 #include "db/db.h"
 #include "store/sqlite/file.h"
+#include "store/sqlite/log_names.h"
 #include "store/sqlite/row.h"
-#include "store/sqlite/write/sql.h"
+#include "time/when.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 
 #include "base/banned.h"
 
-#define TEXT_OF(column) "(SELECT text FROM name WHERE id = spool_log." #column "), "
+#define QUARTERS_OF_DAY (WHEN_DAY / WHEN_QUARTER)
 
 #define BLOCKS                                                                                                         \
     "SELECT number, first_batch, last_batch, month, shard, shards, logs, count, bytes_sent, bytes_received, errors,"   \
@@ -36,12 +37,12 @@
     X(S_NEXT, BLOCKS "state = 0" NEXT)                                                                                 \
     X(S_NEXT_TAKEN, BLOCKS "state IN (1, 3)" NEXT)                                                                     \
     X(S_NEXT_ASIDE, BLOCKS "state = 2" NEXT)                                                                           \
-    X(S_LOGS,                                                                                                          \
-      "SELECT " TEXT_OF(domain) TEXT_OF(error) TEXT_OF(protocol) TEXT_OF(peer)                                         \
-          TEXT_OF(worker) "quarter * 900 + second, user_id, order_id, port, ip_out, ip_from, count, bytes_sent,"       \
-                          " bytes_received, error_count, duration_ms, max_concurrency FROM spool_log"                  \
-                          " WHERE batch_id >= ?1 AND batch_id <= ?2 AND user_id % ?5 = ?4 AND " SPOOL_MONTH            \
-                          " = ?3 ORDER BY batch_id, line")
+    X(S_LOGS, "SELECT domain, error, protocol, peer, worker, quarter * 900 + second, user_id, order_id, port, "        \
+              "ip_out, ip_from,"                                                                                       \
+              " count, bytes_sent, bytes_received, error_count, duration_ms, max_concurrency FROM spool_log"           \
+              " WHERE batch_id >= ?1 AND batch_id <= ?2 AND quarter >= ?3 AND quarter < ?4 AND user_id % ?6 = ?5"      \
+              " ORDER BY batch_id, line")                                                                              \
+    X(S_NAME, LOG_NAMES_SQL)
 
 enum spool_statement {
 #define SPOOL_ENUM(name, sql) name,
@@ -58,6 +59,7 @@ static const char *const spool_sql[] = {
 
 struct spool_reader {
     struct db db;
+    struct log_names names;
 };
 
 enum err spool_reader_open(const char *data_dir, struct spool_reader **ret_reader, struct fault *fault)
@@ -80,6 +82,7 @@ void spool_reader_close(struct spool_reader *reader)
     if (!reader)
         return;
     db_close(&reader->db);
+    log_names_release(&reader->names);
     free(reader);
 }
 
@@ -197,34 +200,55 @@ enum err spool_next_aside(struct spool_reader *reader, int64_t after, bool *ret_
 
 /* ---- the logs of a block ---- */
 
-static bool read_log(sqlite3_stmt *statement, struct log_record *ret_record, struct log_text *ret_log)
+int64_t spool_first_day(int64_t month)
+{
+    return when_days_from_civil((struct civil){.year = (int)(month / 100), .month = (int)(month % 100), .day = 1});
+}
+
+/* The last month has all that is later. */
+int64_t spool_end_day(int64_t month)
+{
+    if (month == SPOOL_LAST_MONTH)
+        return UINT32_MAX;
+    return spool_first_day(month % 100 < 12 ? month + 1 : month + 89);
+}
+
+static enum err read_log(struct spool_reader *reader, sqlite3_stmt *statement, struct log_record *ret_record,
+                         struct log_text *ret_log, struct fault *fault)
 {
     int column = NAME_FIELDS;
     ret_record->ts = sqlite3_column_int64(statement, column++);
     ret_record->user_id = sqlite3_column_int64(statement, column++);
     ret_record->order_id = sqlite3_column_int64(statement, column++);
     ret_log->record = ret_record;
-    return row_read_fields(statement, column, ret_record) && row_read_names(statement, 0, ret_log);
+    if (!row_read_fields(statement, column, ret_record))
+        return fault_set(fault, ERR_UNAVAILABLE, "a damaged log in the spool");
+    return log_names_read(&reader->names, &reader->db, reader->db.statements[S_NAME], statement, 0, ret_log, fault);
 }
 
 enum err spool_read(struct spool_reader *reader, const struct spool_block *block, spool_sink sink, void *ctx,
                     struct fault *fault)
 {
     sqlite3_stmt *statement = reader->db.statements[S_LOGS];
-    const int64_t values[] = {block->first_batch, block->last_batch, block->month, block->shard, block->shards};
+    const int64_t values[] = {block->first_batch,
+                              block->last_batch,
+                              spool_first_day(block->month) * QUARTERS_OF_DAY,
+                              spool_end_day(block->month) * QUARTERS_OF_DAY,
+                              block->shard,
+                              block->shards};
     for (int i = 0; i < (int)(sizeof values / sizeof *values); i++)
         sqlite3_bind_int64(statement, i + 1, values[i]);
     bool row = false;
+    log_names_begin(&reader->names);
     enum err err = db_step(&reader->db, statement, "read the spool", &row, fault);
     while (!err && row) {
         struct log_record record = {0};
         struct log_text log;
-        if (!read_log(statement, &record, &log))
-            err = fault_set(fault, ERR_UNAVAILABLE, "a damaged log in the spool");
-        else {
-            sink(ctx, &log);
-            err = db_step(&reader->db, statement, "read the spool", &row, fault);
-        }
+        err = read_log(reader, statement, &record, &log, fault);
+        if (err)
+            break;
+        sink(ctx, &log);
+        err = db_step(&reader->db, statement, "read the spool", &row, fault);
     }
     sqlite3_reset(statement);
     return err;

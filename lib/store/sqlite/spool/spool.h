@@ -39,6 +39,10 @@ struct spool_block {
     char detail[256];   /* why it was put aside */
 };
 
+/* The days of a block's month, since 1970-01-01: the first of them, and the one after the last. */
+int64_t spool_first_day(int64_t month);
+int64_t spool_end_day(int64_t month);
+
 /* ---- writing ---- */
 
 /* Which batches are cut: all that came, or those of full blocks alone, so that few blocks wait where none can leave. */
