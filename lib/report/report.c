@@ -95,6 +95,37 @@ bool filter_has_conditions(const struct report_filter *filter)
     return filter->has_domain && filter->is_below;
 }
 
+bool filter_is_empty(const struct report_filter *filter)
+{
+    return !filter->user_id && !filter->order_id && !filter->has_domain && !filter->has_error &&
+           !filter_needs_logs(filter, false) && !filter_has_conditions(filter);
+}
+
+enum err filter_refuse(const struct report_filter *filter, int64_t kept, struct fault *fault)
+{
+    char asked_text[WHEN_TEXT_BYTES], kept_text[WHEN_TEXT_BYTES];
+    when_format(filter->from, asked_text);
+    when_format(kept, kept_text);
+    return fault_set(fault, ERR_LOGS_PRUNED,
+                     "from must be %s UTC or later, but is %s UTC: only single logs answer this, and older ones are no "
+                     "longer kept",
+                     kept_text, asked_text);
+}
+
+bool list_needs_logs(const struct report_filter *filter, const struct list_ask *ask)
+{
+    switch (ask->by) {
+    case BY_IP_FROM:
+        return true;
+    case BY_ORDER:
+    case BY_USER:
+    case BY_DOMAIN:
+        return filter_needs_logs(filter, false);
+    default:
+        return ask->samples ? filter_needs_logs(filter, true) : !filter_is_empty(filter);
+    }
+}
+
 void chart_release(struct chart *chart)
 {
     free(chart->points);

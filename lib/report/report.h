@@ -44,6 +44,12 @@ struct report_filter {
  * only logs that name one are asked for. */
 bool filter_needs_logs(const struct report_filter *filter, bool of_errors);
 
+/* Does it ask for everyone's logs, whatever they are? */
+bool filter_is_empty(const struct report_filter *filter);
+
+/* Says ERR_LOGS_PRUNED: what is asked is answered from `kept` on, Unix seconds. */
+enum err filter_refuse(const struct report_filter *filter, int64_t kept, struct fault *fault);
+
 /* What it asks for of any dimension, as a term. */
 struct report_term filter_term(const struct report_filter *filter, enum dimension by);
 
@@ -128,6 +134,9 @@ struct list_ask {
     uint64_t offset;
     uint64_t limit; /* LIST_ALL: to the end */
 };
+
+/* Can only single logs answer it? Everyone's sums tell by the day what value they have in most dimensions. */
+bool list_needs_logs(const struct report_filter *filter, const struct list_ask *ask);
 
 /* All of it is borrowed while a sink has it. */
 struct list_row {

@@ -60,7 +60,8 @@ make_own() { # SHAPE
     chmod 644 "$own"/*password
     export ANALYTICS_CLICKHOUSE_PASSWORD_FILE=$own/password ANALYTICS_CLICKHOUSE_REPORTS_PASSWORD_FILE=$own/reports.password
     ANALYTICS_CLICKHOUSE_URLS=$(tools/clickhouse.sh urls "$own")
-    export ANALYTICS_CLICKHOUSE_URLS ANALYTICS_ENGINE=clickhouse
+    ANALYTICS_CLICKHOUSE_CLUSTER=$([[ $1 == 1x* ]] || echo analytics)
+    export ANALYTICS_CLICKHOUSE_URLS ANALYTICS_CLICKHOUSE_CLUSTER ANALYTICS_ENGINE=clickhouse
 }
 query() { # N SQL: as the user who writes
     curl -s -H 'X-ClickHouse-User: analytics' -H "X-ClickHouse-Key: $(<"$own/password")" --data-binary "$2" \

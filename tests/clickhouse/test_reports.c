@@ -1,6 +1,6 @@
 /* test_reports.c: ClickHouse as the engine, real servers beside the engine in memory: one shard with two replicas, and
- * two shards. Random questions while batches come in, after restarts, and while a replica is gone. modern.sh has a
- * server of another version asked in their place, longer.
+ * two shards. Random questions while batches come in, after restarts, and while a replica or a shard is gone. modern.sh
+ * has a server of another version asked in their place, longer.
  *
  * Seen to fail:
  *   cover_put without the logs after what sums answer -> "summary: 1343 and 1392 requests"
@@ -31,7 +31,7 @@ static const char *running(void)
 /* In the parent, so that they end too when a test fails. */
 static void start_servers(void)
 {
-    static const char *const shapes[] = {"1x2", "2x1", "1x2"};
+    static const char *const shapes[] = {"1x2", "2x1", "1x2", "2x1"};
     static int at;
     test_servers_start(&servers, shapes[at++]);
 }
@@ -66,12 +66,12 @@ END_TEST
 /* Batches go on whatever is down; when it is back, each counts once. */
 static const char *const parts[] = {"1", "2", "zookeeper", "1 2", "zookeeper 2"};
 
-START_TEST(batches_count_once_while_servers_die)
+static void let_servers_die(int times)
 {
     two_engines_begin(servers.place, true);
     two_engines_write(BATCHES);
     two_engines_ask(1); /* the tables are there */
-    for (int i = 0; i < 2 * ROWS(parts); i++) {
+    for (int i = 0; i < times * (int)ROWS(parts); i++) {
         const char *part = parts[i % ROWS(parts)];
         two_engines_write(BATCHES);
         test_servers_do(&servers, "kill", part);
@@ -84,6 +84,18 @@ START_TEST(batches_count_once_while_servers_die)
         two_engines_ask(QUESTIONS / 4);
     }
     two_engines_end();
+}
+
+START_TEST(batches_count_once_while_servers_die)
+{
+    let_servers_die(2);
+}
+END_TEST
+
+/* A restart while batches wait asks each shard which blocks it has. */
+START_TEST(batches_count_once_while_shards_die)
+{
+    let_servers_die(1);
 }
 END_TEST
 
@@ -108,5 +120,6 @@ int main(void)
     add_case(suite, "one shard", start_servers, answers_are_alike_while_batches_come);
     add_case(suite, "two shards", start_servers, answers_are_alike_while_batches_come);
     add_case(suite, "deaths", start_servers, batches_count_once_while_servers_die);
+    add_case(suite, "deaths of shards", start_servers, batches_count_once_while_shards_die);
     return suite_run(suite);
 }

@@ -104,7 +104,8 @@ static enum err fill(struct clickhouse_reader *reader, const struct report_filte
     enum err err = reader_begin(reader, &sql, fault);
     struct report_filter kept;
     if (!err)
-        err = reader_clip(reader, filter, granularity < GRANULARITY_15M, &kept, fault);
+        err = reader_clip(reader, filter, granularity < GRANULARITY_15M || filter_needs_logs(filter, false), &kept,
+                          fault);
     if (err || kept.from >= kept.to)
         return err;
     char by_logs[GROUP_BYTES], by_sums[GROUP_BYTES];
@@ -168,7 +169,7 @@ enum err clickhouse_summary(struct store_reader *base, const struct report_filte
     enum err err = reader_begin(reader, &sql, fault);
     struct report_filter kept;
     if (!err)
-        err = reader_clip(reader, filter, false, &kept, fault);
+        err = reader_clip(reader, filter, filter_needs_logs(filter, false), &kept, fault);
     if (err)
         return err;
     struct cover_ask ask = reader_cover(reader, &kept);

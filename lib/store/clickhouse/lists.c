@@ -193,7 +193,7 @@ enum err clickhouse_list(struct store_reader *base, const struct report_filter *
     enum err err = reader_begin(reader, &sql, fault);
     struct report_filter kept;
     if (!err)
-        err = reader_clip(reader, filter, ask->by < TERMS, &kept, fault);
+        err = reader_clip(reader, filter, list_needs_logs(filter, ask), &kept, fault);
     *ret_other = TOTALS_NONE;
     if (!err && kept.from >= kept.to)
         return sink->begin(sink->ctx, 0, fault);

@@ -83,7 +83,7 @@ enum err reader_begin(struct clickhouse_reader *reader, struct buf **ret_sql, st
     return err;
 }
 
-enum err reader_clip(const struct clickhouse_reader *reader, const struct report_filter *filter, bool raw_only,
+enum err reader_clip(const struct clickhouse_reader *reader, const struct report_filter *filter, bool needs_logs,
                      struct report_filter *ret_kept, struct fault *fault)
 {
     int64_t from = reader->kept.from_day * WHEN_DAY;
@@ -91,12 +91,7 @@ enum err reader_clip(const struct clickhouse_reader *reader, const struct report
     if (filter->from >= from)
         return OK;
     ret_kept->from = from < filter->to ? from : filter->to;
-    if (!raw_only && !filter_needs_logs(filter, false))
-        return OK;
-    char text[WHEN_TEXT_BYTES];
-    when_format(from, text);
-    return fault_set(fault, ERR_LOGS_PRUNED,
-                     "logs before %s are no longer kept, and only they tell that: ask from then on", text);
+    return needs_logs ? filter_refuse(filter, from, fault) : OK;
 }
 
 struct cover_ask reader_cover(const struct clickhouse_reader *reader, const struct report_filter *filter)

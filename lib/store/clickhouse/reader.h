@@ -46,9 +46,9 @@ enum err reader_begin(struct clickhouse_reader *reader, struct buf **ret_sql, st
 const char *reader_table(const struct clickhouse_reader *reader);
 
 /* reader.c. What of a report is still there: *ret_kept is its filter without the time whose logs are gone. With
- * `raw_only`, or conditions that only logs know, ERR_LOGS_PRUNED where some are gone: part of an answer would look like
- * all of it. */
-enum err reader_clip(const struct clickhouse_reader *reader, const struct report_filter *filter, bool raw_only,
+ * `needs_logs`, as where the engine that is embedded has nothing but single logs, ERR_LOGS_PRUNED where some are gone:
+ * part of an answer would look like all of it. */
+enum err reader_clip(const struct clickhouse_reader *reader, const struct report_filter *filter, bool needs_logs,
                      struct report_filter *ret_kept, struct fault *fault);
 
 /* reader.c. A cover_ask about this filter, its groups not set yet. */

@@ -112,20 +112,9 @@ static enum err read_closing(struct sqlite_reader *reader, struct scan *scan, st
     return OK;
 }
 
-enum err scan_refuse(const struct scan *scan, int64_t kept, struct fault *fault)
-{
-    char asked_text[WHEN_TEXT_BYTES], kept_text[WHEN_TEXT_BYTES];
-    when_format(scan->filter->from, asked_text);
-    when_format(kept, kept_text);
-    return fault_set(fault, ERR_LOGS_PRUNED,
-                     "from must be %s UTC or later, but is %s UTC: only single logs answer this, and older ones are no "
-                     "longer kept",
-                     kept_text, asked_text);
-}
-
 enum err scan_check_kept(const struct scan *scan, struct fault *fault)
 {
-    return scan->filter->from >= scan->raw_from ? OK : scan_refuse(scan, scan->raw_from, fault);
+    return scan->filter->from >= scan->raw_from ? OK : filter_refuse(scan->filter, scan->raw_from, fault);
 }
 
 static enum err find_terms(struct sqlite_reader *reader, struct scan *scan, bool of_errors, struct fault *fault)

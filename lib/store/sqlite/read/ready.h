@@ -56,9 +56,6 @@ static inline enum scan_source scan_source_of(const struct report_filter *filter
 /* ERR_LOGS_PRUNED where single logs have to tell, and some are gone: part of an answer would look like all of it. */
 enum err scan_check_kept(const struct scan *scan, struct fault *fault);
 
-/* Says ERR_LOGS_PRUNED: what is asked is answered from `kept` on. */
-enum err scan_refuse(const struct scan *scan, int64_t kept, struct fault *fault);
-
 typedef enum err (*scan_sink)(void *ctx, const struct scan_row *row);
 
 /* Begins a read transaction, unless one is held, and the report's time. `of_errors`: only SCAN_ERRORS will be read.

@@ -9,9 +9,7 @@
 
 bool values_answer(const struct scan *scan, enum dimension by)
 {
-    const struct report_filter *filter = scan->filter;
-    return value_dimension(by) && !filter->user_id && !filter->order_id && !filter->has_domain && !filter->has_error &&
-           !filter_needs_logs(filter, false) && !filter_has_conditions(filter);
+    return value_dimension(by) && filter_is_empty(scan->filter);
 }
 
 /* The first day from which on all are known: an older version closed the first hours of those before it. */
@@ -50,7 +48,7 @@ enum err values_check_kept(struct sqlite_reader *reader, const struct scan *scan
     if (err || from >= kept)
         return err;
     err = find_kept(reader, scan, by, scan->raw_from / WHEN_DAY, &kept, fault); /* for any range that ends later */
-    return err ? err : scan_refuse(scan, min64(kept, scan->raw_from), fault);
+    return err ? err : filter_refuse(scan->filter, min64(kept, scan->raw_from), fault);
 }
 
 enum err values_run(const struct pass *pass, int64_t begin, int64_t end, int64_t *ret_end, bool *ret_kept)
