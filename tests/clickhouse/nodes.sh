@@ -132,7 +132,7 @@ acknowledged() { awk '{ sum += $1 } END { print sum + 0 }' "$tmp/progress"; }
 refused() { awk '$2 > 0 { callers++ } END { print callers + 0 }' "$tmp/progress"; }
 more_than() { [ "$(acknowledged)" -gt "$1" ]; }
 refused_callers() { [ "$(refused)" -ge "$1" ]; }
-at_least() { awk '{ print $1 }' "$tmp/progress" | sort -n | head -n 1; }
+at_least() { awk '{ print $1 }' "$tmp/progress" | sort -n | sed -n 1p; }
 everyone_goes_on() { local least && least=$(at_least) && await "$1" all_have $((least + 10)); }
 
 await 'callers begin' all_have 5

@@ -25,7 +25,7 @@ for program in analytics-ingest analytics-query analyticsctl; do
     file=$BUILD/$program
     headers=$(readelf --wide --file-header --program-headers --dynamic "$file")
     symbols=$(readelf --wide --dyn-syms "$file" | awk '{ print $8 }' | sed 's/@.*//')
-    type=$(sed -n 's/^ *Type: *\([A-Z]*\).*/\1/p' <<<"$headers" | head -n 1)
+    type=$(sed -n 's/^ *Type: *\([A-Z]*\).*/\1/p' <<<"$headers" | sed -n 1p)
     verdict "$program" "$([ "$type" = DYN ] || echo "not position independent: $type")"
     verdict "$program" "$(has "$(grep FLAGS_1 <<<"$headers")" PIE 'not position independent')"
     verdict "$program" "$(has "$headers" GNU_RELRO 'relocations stay writable')"
