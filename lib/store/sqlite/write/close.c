@@ -1,12 +1,11 @@
-/* close.c: closes hours and days that are over: packs everyone's logs of an hour, everyone's hours of a day, four days,
- * sixteen. Knows what is due when. Leaves users' days to write/users.c, chunks to write/pack.c. */
+/* close.c: closes hours and days that are over: packs everyone's hours of a day, four days, sixteen. Knows what is due
+ * when. Leaves hours to write/hours.c, users' days to write/users.c, chunks to write/pack.c. */
 #include "store/sqlite/write/close.h"
 
 #include "base/int64.h"
 #include "rollup/pack.h"
-#include "store/sqlite/write/logs.h"
+#include "store/sqlite/write/hours.h"
 #include "store/sqlite/write/users.h"
-#include "store/sqlite/write/values.h"
 #include "time/when.h"
 
 #include <stdlib.h>
@@ -18,39 +17,6 @@
 
 /* Users or empty days that one slice may take on, beside writer->closed.packing.slice_entries. */
 #define SLICE_STEPS 1000
-
-/* ---- an hour, of everyone ---- */
-
-static enum err add_log(void *ctx, const struct stored_log *log)
-{
-    struct sqlite_writer *writer = ctx;
-    struct fold_key key = {
-        .tier = TIER_HOUR, .bucket = log->totals.first / WHEN_HOUR, .domain = log->key.domain, .error = log->key.error};
-    writer->closed.packing.logs++;
-    enum err err = sqlite_sums_add(writer, &key, &log->totals);
-    return err ? err : sqlite_values_add(writer, log);
-}
-
-/* The hour, and those with logs after it before `until`, as long as the slice has room: they share its commit, and the
- * rows of the day's values. */
-static enum err pack_hours(struct sqlite_writer *writer, int64_t hour, int64_t until, struct fault *fault)
-{
-    struct packing *packing = &writer->closed.packing;
-    int64_t most = packing->logs + sqlite_slice_logs(packing);
-    enum err err = sqlite_values_begin(writer, hour / 24, fault);
-    writer->closed.hour = hour + 1;
-    for (int64_t before; !err && hour < until && packing->logs < most; hour++) {
-        before = packing->logs;
-        err = sqlite_each_log(writer, ALL_LOGS(hour * 4, 4), add_log, writer, fault);
-        if (packing->logs > before)
-            writer->closed.hour = hour + 1;
-    }
-    if (!err)
-        err = sqlite_values_put(writer, fault);
-    if (!err)
-        err = sqlite_traffic_put(&writer->traffic, fault);
-    return err ? err : sqlite_pack(&writer->pack, true, fault);
-}
 
 /* ---- wider periods, and everyone's days: from the tier below, user by user ---- */
 
@@ -322,6 +288,7 @@ static int64_t day_limit(const struct next_slice *next)
 
 static enum err work(struct sqlite_writer *writer, const struct next_slice *next, struct fault *fault)
 {
+    int64_t before = writer->closed.hour;
     enum err err = writer->closed.packing.clean ? OK : drop_half_packed(writer, fault);
     if (err)
         return err;
@@ -330,7 +297,9 @@ static enum err work(struct sqlite_writer *writer, const struct next_slice *next
         writer->closed.hour = max64(writer->closed.hour, day_limit(next) * 24);
         err = pack_days(writer, day_limit(next), fault);
     } else {
-        err = pack_hours(writer, next->hour, min64(next->limit, (next->hour / 24 + 1) * 24), fault);
+        err = sqlite_hours_close(writer, next->hour, min64(next->limit, (next->hour / 24 + 1) * 24), fault);
+        if (!err && writer->closed.hour == before) /* an hour was read in part */
+            return OK;
     }
     return err ? err : set_closed(writer, fault);
 }

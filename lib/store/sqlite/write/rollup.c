@@ -2,6 +2,7 @@
  * and no time of day. */
 #include "store/sqlite/write/rollup.h"
 
+#include "store/sqlite/write/hours.h"
 #include "store/sqlite/write/values.h"
 
 #include "base/banned.h"
@@ -37,6 +38,7 @@ static enum err fold_rows(struct sqlite_writer *writer, struct fault *fault)
     enum err err = OK;
     for (size_t i = 0; !err && i < writer->rows.count; i++) {
         struct totals totals = log_totals(writer->rows.rows[i].log);
+        sqlite_hours_changed(&writer->hours, writer->rows.rows[i].quarter);
         if (sqlite_is_kept(&writer->closed, TIER_QUARTER, writer->rows.rows[i].quarter))
             err = sqlite_quarter_add(&writer->traffic, writer->rows.rows[i].quarter, writer->rows.rows[i].user_id,
                                      &totals);

@@ -5,6 +5,7 @@
 
 #include "store/sqlite/write/admit.h"
 #include "store/sqlite/write/compact.h"
+#include "store/sqlite/write/hours.h"
 #include "base/int64.h"
 #include "store/sqlite/write/import_log.h"
 #include "store/sqlite/write/redo.h"
@@ -138,6 +139,7 @@ static enum err unpack_quarter(struct sqlite_writer *writer, const struct slice_
 static enum err take_quarter(struct sqlite_writer *writer, struct slice_of_logs *slice, struct fault *fault)
 {
     int64_t most = SLICE_LOGS - slice->taken.logs;
+    sqlite_hours_changed(&writer->hours, slice->quarter);
     enum err err = sqlite_import_take_over(writer, slice->quarter, fault);
     if (!err)
         err = unpack_quarter(writer, slice, fault);

@@ -33,15 +33,22 @@ static enum err skip_gaps(struct sqlite_writer *writer, int64_t day, struct faul
     return err;
 }
 
-enum err sqlite_values_begin(struct sqlite_writer *writer, int64_t day, struct fault *fault)
+enum err sqlite_values_resume(struct sqlite_writer *writer, int64_t day, struct fault *fault)
 {
     struct writer_values *values = &writer->values;
     bool is_kept = day >= values->from && sqlite_is_kept(&writer->closed, TIER_DAY, day);
-    fold_clear(&values->sums);
     values->day = day;
     for (int dimension = 1; dimension <= VALUE_DIMENSIONS; dimension++)
         values->found[dimension] = is_kept ? 0 : VALUES_OF_DAY + 1;
+    for (size_t i = 0; is_kept && i < values->sums.count; i++)
+        values->found[values->sums.entries[i].key.tier]++;
     return is_kept ? skip_gaps(writer, day, fault) : OK;
+}
+
+enum err sqlite_values_begin(struct sqlite_writer *writer, int64_t day, struct fault *fault)
+{
+    fold_clear(&writer->values.sums);
+    return sqlite_values_resume(writer, day, fault);
 }
 
 /* One value too many is noted, and then no more: whoever sends others all the time takes no memory. */

@@ -7,6 +7,9 @@
 /* The next logs to be noted are of this day. Always followed by sqlite_values_put in the same transaction. */
 enum err sqlite_values_begin(struct sqlite_writer *writer, int64_t day, struct fault *fault);
 
+/* The same, but what is noted stays. */
+enum err sqlite_values_resume(struct sqlite_writer *writer, int64_t day, struct fault *fault);
+
 /* A log_sink of the writer: notes a log of a closed hour, or one that is being closed. */
 enum err sqlite_values_add(void *ctx, const struct stored_log *log);
 

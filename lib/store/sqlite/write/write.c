@@ -3,6 +3,7 @@
 #include "store/sqlite/write/admit.h"
 #include "store/sqlite/write/compact.h"
 #include "store/sqlite/write/health.h"
+#include "store/sqlite/write/hours.h"
 #include "store/sqlite/write/import_log.h"
 #include "store/sqlite/write/rollup.h"
 #include "store/sqlite/write/rows.h"
@@ -129,6 +130,7 @@ void sqlite_writer_close(struct sqlite_writer *writer)
     fold_release(&writer->traffic.sums);
     sqlite_pack_release(&writer->pack);
     fold_release(&writer->values.sums);
+    sqlite_hours_release(&writer->hours);
     sqlite_compact_release(&writer->compact);
     free(writer->closed.packing.users);
     free(writer->rows.rows);

@@ -74,6 +74,17 @@ struct writer_values {
     int64_t found[VALUE_DIMENSIONS + 1]; /* values of each dimension; over VALUES_OF_DAY: no more are noted */
 };
 
+/* write/hours.c: hours that are being closed, as far as they are read. */
+struct writer_hours {
+    bool is_active;
+    bool is_whole; /* logs changed that were read: the next time all are read in one slice */
+    int64_t first; /* hour */
+    int64_t next;  /* quarter to be read */
+    int64_t end;   /* the hour behind the last one that has logs */
+    int64_t logs;
+    struct fold entries, traffic, values; /* what the writer's of these names will be */
+};
+
 /* write/retain.c */
 #define RETAIN_TABLES 8 /* that have rows to delete */
 
@@ -112,6 +123,7 @@ struct sqlite_writer {
     struct writer_pack pack;
     struct writer_values values;
     struct writer_closed closed;
+    struct writer_hours hours;
     struct writer_compact compact;
     struct writer_pruning pruning;
     struct writer_wal wal;
