@@ -53,7 +53,7 @@ static void stop_servers(void)
 START_TEST(answers_are_alike_while_batches_come)
 {
     two_engines_begin(servers.place, true);
-    for (int i = 0; i < (running() ? LONGER : 1) * ROUNDS; i++) {
+    for (int i = 0; i < (running() ? LONGER : 1) * rounds(ROUNDS, 2, ROUNDS); i++) {
         two_engines_write(BATCHES);
         two_engines_ask(QUESTIONS);
         if (i % 2)
@@ -88,7 +88,7 @@ static void let_servers_die(int times)
 
 START_TEST(batches_count_once_while_servers_die)
 {
-    let_servers_die(2);
+    let_servers_die(rounds(2, 1, 2));
 }
 END_TEST
 

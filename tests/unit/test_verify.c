@@ -320,7 +320,7 @@ static const int64_t *measure(const struct totals *totals, const char *column)
 START_TEST(a_changed_figure_is_named)
 {
     struct told told;
-    for (int c = 0; c < MAX_COLUMNS && plain_tables[_i].columns[c]; c += rounds(1, 3, 1)) {
+    for (int c = 0; c < MAX_COLUMNS && plain_tables[_i].columns[c]; c += rounds(2, 6, 1)) {
         char sql[512];
         const char *table = plain_tables[_i].table, *column = plain_tables[_i].columns[c];
         int offset = plain_tables[_i].period == PERIOD_NONE ? 0 : 40 + c;
@@ -459,8 +459,8 @@ static const struct {
      true},
 };
 
-/* Every damage is named. rebuild does not look at what it replaces, so it is asked after one damage of two, under
- * sanitizers of five, in a long run after each; verify with 20 entries at once, which takes longest, after half of
+/* Every damage is named. rebuild does not look at what it replaces, so it is asked after one damage of three, under
+ * sanitizers of eight, in a long run after each; verify with 20 entries at once, which takes longest, after half of
  * these. */
 START_TEST(damage_is_named_and_mended)
 {
@@ -474,9 +474,9 @@ START_TEST(damage_is_named_and_mended)
     ck_assert_msg(!strcmp(told.first.table, damages[_i].table), "%s: told of %s", sql, told.first.table);
     ck_assert_msg(strstr(told.words, damages[_i].words) != NULL, "%s: '%s'", sql, told.words);
     ck_assert_int_eq(verified.facts_differ, damages[_i].is_fact);
-    if (_i % rounds(2, 5, 1) != 0)
+    if (_i % rounds(3, 8, 1) != 0)
         return;
-    if (_i % rounds(4, 10, 1) == 0)
+    if (_i % rounds(6, 16, 1) == 0)
         ck_assert_msg(verify(&told, 20).differences > 0, "%s: not seen, 20 entries at once", sql);
     rebuild();
     ck_assert_int_eq(recount(), 0);
@@ -579,7 +579,7 @@ START_TEST(any_bit_of_a_chunk_matters)
     struct victim victim;
     image_write(&short_ground, folder);
     pick_victim(&victim, victims[_i]);
-    for (size_t at = 0; at < victim.len; at += (size_t)rounds(3, 23, 1)) {
+    for (size_t at = 0; at < victim.len; at += (size_t)rounds(7, 41, 1)) {
         unsigned char was = victim.bytes[at];
         victim.bytes[at] ^= (unsigned char)(1 << (at * 5 + at / 8) % 8);
         put_chunk(&victim, victim.key[4], victim.bytes, victim.len);
@@ -826,7 +826,7 @@ START_TEST(beside_a_writer_nothing_seems_wrong)
     static const struct ledger ledger = {.logs = 20, .pause = 1800};
     int pipe_end, status;
     pid_t writer = ledger_start_writer(&ledger, folder, &pipe_end);
-    for (int runs = 0, moved = 0; runs < rounds(20, 8, 40) || moved < rounds(8, 3, 15); runs++) {
+    for (int runs = 0, moved = 0; runs < rounds(10, 4, 40) || moved < rounds(4, 2, 15); runs++) {
         int64_t closed = plain_i64("SELECT closed_hour FROM closing");
         ck_assert_int_eq(write(pipe_end, sixteen_bytes, 16), 16);
         struct sqlite_verified verified = verify(&told, at_once[runs % 3]);
