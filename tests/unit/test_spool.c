@@ -45,8 +45,8 @@ static const char *text_of(enum name_field field, uint16_t port)
     static const int different[NAME_FIELDS] = {[NAME_DOMAIN] = 1500, [NAME_ERROR] = 3, [NAME_WORKER] = 40};
     static char text[32];
     int n = different[field] ? port % different[field] : 0;
-    snprintf(text, sizeof text, n ? "%c%d.example" : "", 'a' + (int)field, n);
-    return text;
+    snprintf(text, sizeof text, "%c%d.example", 'a' + (int)field, n);
+    return n ? text : "";
 }
 
 static void set_names(struct batch *batch, struct log_record *log)
