@@ -38,6 +38,14 @@ has 'a reports user who may write' 'may change data' "$("$BUILD/analytics-query"
 start --engine clickhouse --clickhouse-url "$ANALYTICS_CLICKHOUSE_URLS" --data "$data"
 is 'a batch' 204 "$(post "$data" k1)"
 is 'its report' "$(counts 12)" "$(count "$data")"
+health() { curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$PORT/analytics/health"; }
+both() { query 1 "$1" && query 2 "$1"; }
+both 'RENAME TABLE schema_version TO kept_aside'
+both 'CREATE TABLE schema_version (version UInt32, at DateTime) ENGINE = TinyLog'
+is 'health, until all tables are made' 503 "$(health)"
+both 'DROP TABLE schema_version'
+both 'RENAME TABLE kept_aside TO schema_version'
+is 'and after' 200 "$(health)"
 has 'verify' 'All is well: every replica has the 1 logs of 1 blocks' "$(ctl verify)"
 has 'verify as JSON' '"blocks": 1, "logs": 1, "months": 1, "differences": 0' "$(ctl verify --json | sed 's/,"/, "/g; s/":/": /g')"
 has 'export' '2026-03-15 10:15:00' "$(ctl export --format csv --from 2026-03-15 --to 2026-03-15)"

@@ -218,6 +218,10 @@ static enum err health(struct store_reader *base, int *ret_schema_version, struc
     if (rows.count > 0)
         err = rows_i64(&rows, 0, 0, &version, fault);
     rows_release(&rows);
+    if (!err && version < CLICKHOUSE_SCHEMA_VERSION)
+        err =
+            fault_set(fault, ERR_UNAVAILABLE,
+                      "the tables at %s are not all made yet: analytics-ingest makes them when it starts", reader->url);
     *ret_schema_version = (int)version;
     return err;
 }
