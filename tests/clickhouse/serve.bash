@@ -13,7 +13,8 @@ memory=/dev/shm # ZooKeeper syncs a file at each step of making a table
 [ -w "$memory" ] || memory=/tmp
 tmp=$(mktemp -d "$memory/analytics-clickhouse.XXXXXX")
 chmod 755 "$tmp"
-PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+PORT=$(free_port)
 serve=
 # shellcheck disable=SC2154 # $own: a cluster that runs beside ./serve
 trap '[ -z "$serve" ] || kill $serve 2>/dev/null; wait; [ -z "${own:-}" ] || tools/clickhouse.sh kill "$own"; rm -rf "$tmp"' EXIT

@@ -11,8 +11,7 @@ make_own 2x1
 QUESTIONS=150
 export ANALYTICS_QUERY_TIMEOUT_MS=30000 # also where the machine is busy
 seed=${ANALYTICS_SEED:-$RANDOM}
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-PORTS=("$(free_port)" "$(free_port)")
+PORTS=("$PORT" "$(free_port)")
 FOLDERS=("$tmp/a" "$tmp/b")
 ctl() { # FOLDER COMMAND…
     "$BUILD/analyticsctl" --data "$1" "${@:2}" 2>&1 || echo "status $?"

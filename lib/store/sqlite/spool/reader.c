@@ -37,9 +37,8 @@
     X(S_NEXT, BLOCKS "state = 0" NEXT)                                                                                 \
     X(S_NEXT_TAKEN, BLOCKS "state IN (1, 3)" NEXT)                                                                     \
     X(S_NEXT_ASIDE, BLOCKS "state = 2" NEXT)                                                                           \
-    X(S_LOGS, "SELECT domain, error, protocol, peer, worker, quarter * 900 + second, user_id, order_id, port, "        \
-              "ip_out, ip_from,"                                                                                       \
-              " count, bytes_sent, bytes_received, error_count, duration_ms, max_concurrency FROM spool_log"           \
+    X(S_LOGS, "SELECT domain, error, protocol, peer, worker, quarter * 900 + second, user_id, order_id, port, ip_out," \
+              " ip_from, count, bytes_sent, bytes_received, error_count, duration_ms, max_concurrency FROM spool_log"  \
               " WHERE batch_id >= ?1 AND batch_id <= ?2 AND quarter >= ?3 AND quarter < ?4 AND user_id % ?6 = ?5"      \
               " ORDER BY batch_id, line")                                                                              \
     X(S_NAME, LOG_NAMES_SQL)

@@ -82,7 +82,7 @@ struct writer_hours {
     int64_t next;  /* quarter to be read */
     int64_t end;   /* the hour behind the last one that has logs */
     int64_t logs;
-    struct fold entries, traffic, values; /* what the writer's of these names will be */
+    struct fold entries, traffic, values; /* pack.entries, traffic.sums and values.sums, so far */
 };
 
 /* write/retain.c */
