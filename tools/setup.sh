@@ -189,6 +189,9 @@ configure_in() {
     fi
     if [ ! -e "$build/Makefile" ] || { [ $# -gt 0 ] && [ "$*" != "$(cat "$build/configured-with" 2>/dev/null)" ]; }; then
         (cd "$build" && quietly Configuring configure.log "$REPO/configure" "$@")
+        # config.status makes stamp-h1 a moment after config.h, so each make would begin with config.h, and with what does
+        # not need it: tests in shell before all others.
+        [ ! -e "$build/stamp-h1" ] || touch -r "$build/stamp-h1" "$build/config.h"
         printf '%s\n' "$*" >"$build/configured-with"
     fi
 }
