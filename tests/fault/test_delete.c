@@ -67,7 +67,7 @@ static void check_sound(const char *about)
         check_nothing(db, about, "the batches do not say how many logs there are",
                       "SELECT (SELECT sum(logs) FROM main.batch) - (SELECT logs FROM main.retention)"
                       " - (SELECT count(*) FROM raw_log)");
-    int64_t differences = has_horizons ? 0 : recount_differences(db);
+    int64_t differences = has_horizons ? 0 : recount_unless_known(db);
     ck_assert_msg(differences == 0, "%s: %lld differences", about, (long long)differences);
     sqlite3_close(db);
     verify_clean(folder, 0, about);

@@ -58,7 +58,7 @@ static int64_t check_days(const char *about)
         ck_assert_msg(recount_i64(db, nothing[i]) == 0, "%s: %s is not 0", about, nothing[i]);
     ck_assert_int_eq(sqlite3_exec(db, "CREATE TEMP TABLE raw_log AS SELECT * FROM aside.raw_log", NULL, NULL, NULL),
                      SQLITE_OK);
-    int64_t differences = recount_differences(db), from = recount_i64(db, "SELECT raw_from FROM retention");
+    int64_t differences = recount_unless_known(db), from = recount_i64(db, "SELECT raw_from FROM retention");
     ck_assert_msg(differences == 0, "%s: %lld differences", about, (long long)differences);
     sqlite3_close(db);
     return from;

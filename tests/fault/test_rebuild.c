@@ -54,7 +54,7 @@ static int row; /* of this run */
 static void check_sound(const char *about)
 {
     sqlite3 *db = open_plain(folder, SQLITE_OPEN_READWRITE);
-    int64_t differences = recount_differences(db), logs = recount_i64(db, "SELECT count(*) FROM raw_log");
+    int64_t differences = recount_unless_known(db), logs = recount_i64(db, "SELECT count(*) FROM raw_log");
     ck_assert_msg(differences == 0, "%s: %lld differences", about, (long long)differences);
     ck_assert_msg(logs == raw_logs, "%s: %lld logs of %lld", about, (long long)logs, (long long)raw_logs);
     sqlite3_close(db);

@@ -237,7 +237,7 @@ void ledger_check(struct ledger *ledger, const char *in, const char *about)
     for (int i = ledger->count; i < LEDGER_BATCHES; i++)
         ck_assert_msg(!found[i].logs && !found[i].key, "%s: a batch that never was", about);
     ck_assert_msg(recount_i64(db, miscounted) == 0, "%s: logs of a batch are missing", about);
-    ck_assert_msg(recount_differences(db) == 0, "%s: rollups differ from raw logs", about);
+    ck_assert_msg(recount_unless_known(db) == 0, "%s: rollups differ from raw logs", about);
     check_report(ledger, in, db, about);
     sqlite3_close(db);
 }

@@ -196,6 +196,77 @@ int64_t recount_differences(sqlite3 *db)
            recount_i64(db, "SELECT (SELECT count(*) FROM packed) <> (SELECT count(*) FROM again)");
 }
 
+/* ---- what was recounted before ---- */
+
+/* All that a recount reads. */
+static const char *const read_by_recount[] = {
+    "SELECT * FROM raw_log",
+    "SELECT * FROM traffic_quarter",
+    "SELECT * FROM traffic_hour",
+    "SELECT * FROM traffic_day",
+    "SELECT * FROM rollup_chunk",
+    "SELECT * FROM value_day",
+    "SELECT * FROM value_gap",
+    "SELECT * FROM total",
+    "SELECT * FROM order_user",
+    "SELECT closed_hour, closed_day FROM closing",
+    "SELECT raw_from, hour_from, day_from FROM retention",
+    "SELECT durations_from FROM upgrade",
+};
+
+static uint64_t add_bytes(uint64_t hash, const void *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ ((const unsigned char *)bytes)[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+static uint64_t add_number(uint64_t hash, int64_t number)
+{
+    uint64_t mixed = (hash ^ (uint64_t)number) * UINT64_C(0x9e3779b97f4a7c15);
+    return mixed ^ mixed >> 29;
+}
+
+static uint64_t add_column(uint64_t hash, sqlite3_stmt *row, int column)
+{
+    int type = sqlite3_column_type(row, column);
+    hash = add_number(hash, type);
+    if (type == SQLITE_INTEGER)
+        return add_number(hash, sqlite3_column_int64(row, column));
+    int len = sqlite3_column_bytes(row, column);
+    return add_bytes(add_number(hash, len), sqlite3_column_blob(row, column), (size_t)len);
+}
+
+static uint64_t content_of(sqlite3 *db)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < sizeof read_by_recount / sizeof *read_by_recount; i++) {
+        sqlite3_stmt *row = NULL;
+        ck_assert_msg(sqlite3_prepare_v2(db, read_by_recount[i], -1, &row, NULL) == SQLITE_OK, "%s",
+                      sqlite3_errmsg(db));
+        hash = add_number(hash, (int64_t)i);
+        while (sqlite3_step(row) == SQLITE_ROW)
+            for (int column = 0; column < sqlite3_column_count(row); column++)
+                hash = add_column(hash, row, column);
+        ck_assert_int_eq(sqlite3_finalize(row), SQLITE_OK);
+    }
+    return hash;
+}
+
+int64_t recount_unless_known(sqlite3 *db)
+{
+    static uint64_t known[1024];
+    static size_t count;
+    uint64_t content = content_of(db);
+    for (size_t i = 0; i < count && i < sizeof known / sizeof *known; i++)
+        if (known[i] == content)
+            return 0;
+    int64_t differences = recount_differences(db);
+    if (differences == 0)
+        known[count++ % (sizeof known / sizeof *known)] = content;
+    return differences;
+}
+
 int64_t recount_half_packed(sqlite3 *db)
 {
     return recount_i64(db, "SELECT count(*) FROM rollup_chunk WHERE NOT " CLOSED);
