@@ -14,8 +14,8 @@ int64_t recount_i64(sqlite3 *db, const char *sql);
 int64_t recount_differences(sqlite3 *db);
 
 /* The same, for tests that look at hundreds of databases of which many hold the same: if a recount of the same rows has
- * found no difference before in this process, its answer is 0 again. The rows are compared by a hash. Leaves the temporary
- * tables only if it has recounted. */
+ * found no difference before in this process, its answer is 0 again. The rows are compared by a hash. Leaves the
+ * temporary tables only if it has recounted. */
 int64_t recount_unless_known(sqlite3 *db);
 
 /* Packed rows of periods that are not closed: none, once upkeep has done its work. */
