@@ -207,7 +207,7 @@ static void check_growth(struct doctor *doctor, const struct sqlite_status *stat
 
 /* ---- what systemd permits ---- */
 
-static void check_unit(struct doctor *doctor, const char *unit)
+static void check_unit_folder(struct doctor *doctor, const char *unit)
 {
     const char *folder = doctor->ctl->data_dir;
     enum unit_may may = unit_may_write(unit, folder);
@@ -219,17 +219,37 @@ static void check_unit(struct doctor *doctor, const char *unit)
              "%s may not write to %s", unit, folder);
 }
 
-/* A folder of the settings file is that of the units as well; one of --data or the environment need not be. */
+static void check_unit_network(struct doctor *doctor, const char *unit)
+{
+    enum unit_may may = unit_may_connect(unit);
+    if (may == UNIT_MAY)
+        find(doctor, FINE, "systemd", NULL, "%s may connect to ClickHouse", unit);
+    else if (may == UNIT_MAY_NOT)
+        find(doctor, TROUBLE, "systemd",
+             "install the drop-in clickhouse.conf (docs/scaling.md, \"Under systemd\", has the commands)",
+             "%s may not connect to ClickHouse: it has no network", unit);
+}
+
+/* What the settings file says is for the units as well; --data or the environment need not be. */
+static bool is_for_units(const struct settings *settings, enum setting which)
+{
+    const char *origin = settings->values[which].origin;
+    return origin && *origin != '$';
+}
+
 static void check_units(struct doctor *doctor)
 {
+    static const char *const units[] = {"analytics-ingest.service", "analytics-query@1.service"};
     struct settings settings;
     if (doctor->ctl->option[CTL_DATA])
         return;
     bool is_good = settings_load("analyticsctl", doctor->ctl->option[CTL_CONFIG], &settings);
-    const char *origin = settings.values[SETTING_DATA].origin;
-    if (is_good && origin && *origin != '$') {
-        check_unit(doctor, "analytics-ingest.service");
-        check_unit(doctor, "analytics-query@1.service");
+    bool is_remote = is_good && strcmp(settings.values[SETTING_ENGINE].text, "clickhouse") == 0;
+    for (size_t i = 0; is_good && i < sizeof units / sizeof *units; i++) {
+        if (is_for_units(&settings, SETTING_DATA))
+            check_unit_folder(doctor, units[i]);
+        if (is_remote && is_for_units(&settings, SETTING_ENGINE))
+            check_unit_network(doctor, units[i]);
     }
     settings_release(&settings);
 }

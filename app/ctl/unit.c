@@ -1,4 +1,4 @@
-/* unit.c: what systemd lets a unit write to. Knows systemctl(1) and the properties of units (systemd.exec(5)). Knows no
+/* unit.c: what systemd lets a unit do. Knows systemctl(1) and the properties of units (systemd.exec(5)). Knows no
  * setting of ours. */
 #include "ctl/unit.h"
 
@@ -49,7 +49,23 @@ static char *value_of(char *line, const char *name)
     return strncmp(line, name, len) == 0 ? line + len : NULL;
 }
 
-static enum unit_may read_properties(FILE *pipe, const char *path)
+typedef enum unit_may read_properties(FILE *pipe, const char *path);
+
+static enum unit_may ask_systemd(const char *unit, const char *properties, read_properties *read, const char *path)
+{
+    char command[256];
+    snprintf(command, sizeof command, "systemctl show --property=%s %s 2>/dev/null", properties, unit);
+    FILE *pipe = popen(command, "re");
+    if (!pipe)
+        return UNIT_UNKNOWN;
+    enum unit_may may = read(pipe, path);
+    pclose(pipe);
+    return may;
+}
+
+/* ---- folders ---- */
+
+static enum unit_may read_folders(FILE *pipe, const char *path)
 {
     char line[LINE_BYTES], *list;
     bool is_strict = false, may = false;
@@ -67,14 +83,40 @@ static enum unit_may read_properties(FILE *pipe, const char *path)
 
 enum unit_may unit_may_write(const char *unit, const char *folder)
 {
-    char command[256], path[CTL_PATH_BYTES];
-    snprintf(command, sizeof command,
-             "systemctl show --property=ProtectSystem,ReadWritePaths,StateDirectory %s 2>/dev/null", unit);
+    char path[CTL_PATH_BYTES];
     resolve(folder, path);
-    FILE *pipe = popen(command, "re");
-    if (!pipe)
+    return ask_systemd(unit, "ProtectSystem,ReadWritePaths,StateDirectory", read_folders, path);
+}
+
+/* ---- the network ---- */
+
+/* "AF_INET AF_UNIX" permits these, "~AF_INET AF_UNIX" all others: "" none, and "~" all. */
+static bool has_internet(char *list)
+{
+    bool is_denial = *list == '~', is_named = false;
+    char *rest = NULL;
+    for (char *word = strtok_r(list + is_denial, " \n", &rest); word; word = strtok_r(NULL, " \n", &rest))
+        is_named |= strcmp(word, "AF_INET") == 0 || strcmp(word, "AF_INET6") == 0;
+    return is_denial != is_named;
+}
+
+static enum unit_may read_network(FILE *pipe, const char *path)
+{
+    (void)path;
+    char line[LINE_BYTES], *list;
+    bool is_loaded = false, may = true;
+    while (fgets(line, sizeof line, pipe)) {
+        is_loaded |= strcmp(line, "LoadState=loaded\n") == 0;
+        may &= strcmp(line, "PrivateNetwork=yes\n") != 0;
+        if ((list = value_of(line, "RestrictAddressFamilies=")))
+            may &= has_internet(list);
+    }
+    if (!is_loaded)
         return UNIT_UNKNOWN;
-    enum unit_may may = read_properties(pipe, path);
-    pclose(pipe);
-    return may;
+    return may ? UNIT_MAY : UNIT_MAY_NOT;
+}
+
+enum unit_may unit_may_connect(const char *unit)
+{
+    return ask_systemd(unit, "LoadState,PrivateNetwork,RestrictAddressFamilies", read_network, NULL);
 }

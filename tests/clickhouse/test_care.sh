@@ -28,8 +28,11 @@ verdict 'are no fault either' "$(check_config >/dev/null || echo "status $?")"
 echo wrong >"$tmp/wrong"
 words=$(check_config --clickhouse-password-file "$tmp/wrong" || echo "status $?")
 has 'a wrong password' 'Wrong password' "$words"
+has 'and what to look at' '; check clickhouse_urls, clickhouse_user and clickhouse_password_file' "$words"
 has 'is a fault' 'status 2' "$words"
 has 'a server that is away' 'no answer of ClickHouse at http://127.0.0.1:1' \
+    "$(check_config --clickhouse-urls http://127.0.0.1:1 || true)"
+has 'and what to look at' 'check clickhouse_urls, and that the server runs; under systemd, also that the drop-in is there' \
     "$(check_config --clickhouse-urls http://127.0.0.1:1 || true)"
 has 'a reports user who may write' 'may change data' "$("$BUILD/analytics-query" --data "$tmp" --check-config \
     --clickhouse-reports-user analytics --clickhouse-reports-password-file "$own/password" 2>&1)"

@@ -147,6 +147,24 @@ says 'a folder of ./serve' '' "$strict\n" --data "$tmp/served"
 printf 'data = %s\n' /var/lib/fonproxy-analytics >"$conf"
 says "the package's own folder" 'ok    systemd   analytics-query@1.service may write to /var/lib/fonproxy-analytics' "$strict\n"
 
+# ---- the engine clickhouse without its drop-in; lines as systemd 252 prints them
+# Seen to fail: PrivateNetwork= is not looked at -> "the units as they are"; "~" permits nothing -> "a unit without limits"
+
+network='LoadState=loaded\nPrivateNetwork=no\nRestrictAddressFamilies='
+says 'the embedded engine' '' "$network\n"
+printf '%s\n' 'engine = clickhouse' 'clickhouse_urls = http://127.0.0.1:1' >>"$conf"
+says 'the units as they are' 'FAIL  systemd   analytics-ingest.service may not connect to ClickHouse: it has no network — install the drop-in clickhouse.conf (docs/scaling.md,' \
+    "${network/=no/=yes}\n"
+says 'the reports as they are' 'FAIL  systemd   analytics-query@1.service' "${network/=no/=yes}\n"
+says 'with the drop-in' 'ok    systemd   analytics-ingest.service may connect to ClickHouse' "${network}AF_UNIX AF_INET AF_INET6\n"
+says 'a network of its own' 'FAIL  systemd ' "${network/=no/=yes}AF_UNIX AF_INET AF_INET6\n"
+says 'no family of addresses' 'FAIL  systemd ' "$network\n"
+says 'another family' 'FAIL  systemd ' "${network}AF_UNIX AF_INETX\n"
+says 'all families but one of these' 'FAIL  systemd ' "$network~AF_INET\n"
+says 'all families but another' 'ok    systemd ' "$network~AF_PACKET\n"
+says 'a unit without limits' 'ok    systemd ' "$network~\n"
+says 'no such unit' '' "${network/loaded/not-found}~\n"
+
 # ---- good settings
 
 accept() { # WHAT WORDS COMMAND…

@@ -50,6 +50,15 @@ void doorbell_ring(const char *data_dir)
     close_door(&door);
 }
 
+/* The units of the package permit no socket, unless they are told of this engine. */
+static enum err no_door(const char *data_dir, int error, struct fault *fault)
+{
+    bool is_denied = error == EPERM || error == EAFNOSUPPORT;
+    return fault_set(
+        fault, ERR_UNAVAILABLE, "can't listen at %s/" SOCKET_NAME ": %s%s", data_dir, strerror(error),
+        is_denied ? "; under systemd, engine = clickhouse needs its drop-in (docs/scaling.md, \"Under systemd\")" : "");
+}
+
 enum err doorbell_listen(const char *data_dir, int *ret_fd, struct fault *fault)
 {
     struct door door;
@@ -58,9 +67,7 @@ enum err doorbell_listen(const char *data_dir, int *ret_fd, struct fault *fault)
         unlink(door.address.sun_path); /* of a run before: the writer's lock is ours */
         listens = bind(door.fd, (const struct sockaddr *)&door.address, sizeof door.address) == 0;
     }
-    enum err err = listens ? OK
-                           : fault_set(fault, ERR_UNAVAILABLE, "can't listen at %s/" SOCKET_NAME ": %s", data_dir,
-                                       strerror(errno));
+    enum err err = listens ? OK : no_door(data_dir, errno, fault);
     if (listens) {
         *ret_fd = door.fd;
         door.fd = -1;

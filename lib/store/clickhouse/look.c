@@ -23,6 +23,7 @@ struct looking {
     const struct clickhouse_look *look;
     struct http_client *client;
     const char *url;
+    bool *is_away; /* it did not answer the last question */
 };
 
 static void find(const struct looking *looking, enum clickhouse_level level, const char *advice, const char *format,
@@ -46,6 +47,7 @@ static enum err ask(const struct looking *looking, const char *sql, size_t colum
     struct http_statement statement = {.url = looking->url, .database = "system", .sql = sql};
     struct http_reply reply;
     enum err err = http_run(looking->client, &statement, &reply, fault);
+    *looking->is_away = err && reply.outcome == HTTP_AWAY && reply.code == 0; /* not of a wrong password */
     return err ? err : rows_parse(reply.body, reply.body_bytes, columns, ret_rows, fault);
 }
 
@@ -62,6 +64,15 @@ static enum err ask_numbers(const struct looking *looking, const char *sql, size
         err = rows_i64(&rows, 0, i, &ret_numbers[i], fault);
     rows_release(&rows);
     return err;
+}
+
+/* What to do where the first question failed. `refused`: if the server answered. */
+static const char *first_advice(const struct looking *looking, const char *refused)
+{
+    return *looking->is_away
+               ? "check clickhouse_urls, and that the server runs; under systemd, also that the drop-in is"
+                 " there and permits its address (docs/scaling.md, \"Under systemd\")"
+               : refused;
 }
 
 /* ---- as the user who writes ---- */
@@ -169,7 +180,8 @@ static void look_as_writer(const struct looking *looking)
     struct rows rows;
     struct fault fault;
     if (ask(looking, "SELECT version()" ROWS_FORMAT, 1, &rows, &fault)) {
-        find(looking, CLICKHOUSE_TROUBLE, "check clickhouse_urls, clickhouse_user and clickhouse_password_file", "%s",
+        find(looking, CLICKHOUSE_TROUBLE,
+             first_advice(looking, "check clickhouse_urls, clickhouse_user and clickhouse_password_file"), "%s",
              fault.detail);
         return;
     }
@@ -189,7 +201,8 @@ static void look_as_reports(const struct looking *looking)
     int64_t readonly = 0;
     if (ask_numbers(looking, "SELECT toInt64(value) FROM system.settings WHERE name = 'readonly'" ROWS_FORMAT, 1,
                     &readonly, &found, &fault))
-        find(looking, CLICKHOUSE_TROUBLE, "check clickhouse_reports_user and clickhouse_reports_password_file", "%s",
+        find(looking, CLICKHOUSE_TROUBLE,
+             first_advice(looking, "check clickhouse_reports_user and clickhouse_reports_password_file"), "%s",
              fault.detail);
     else if (readonly == 1)
         find(looking, CLICKHOUSE_TROUBLE, "set readonly = 2 in its profile: reports send settings with their questions",
@@ -207,7 +220,8 @@ static void look_as_reports(const struct looking *looking)
 static void look_as(const struct clickhouse_config *config, const struct clickhouse_look *look,
                     const struct servers *servers, enum http_user user)
 {
-    struct looking looking = {.config = config, .look = look};
+    bool is_away = false;
+    struct looking looking = {.config = config, .look = look, .is_away = &is_away};
     struct fault fault;
     if (http_client_open(config, user, &looking.client, &fault)) {
         find(&looking, CLICKHOUSE_TROUBLE, "give the file to the service's user, mode 0400", "%s", fault.detail);
