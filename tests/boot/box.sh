@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # box.sh: sourced. Boots a Debian system with systemd as PID 1, in namespaces of its own, with no network but its own
-# loopback. Knows namespaces, mounts and cgroups. Knows nothing of what runs in the box.
+# loopback, which has the addresses in BOX_ADDRESSES as well. Knows namespaces, mounts and cgroups. Knows nothing of what
+# runs in the box.
 #
 # The caller is in a mount and a PID namespace of its own, whose end kills every box. Nothing of the host is mounted in a
 # box but six device files, and systemd is started only after the root folder was changed: at its start systemd empties /tmp.
@@ -12,6 +13,7 @@ BOX_CGROUPS=/sys/fs/cgroup/unified
 box_enter() { # BASE BOX
     set -euo pipefail
     ip link set lo up
+    for address in ${BOX_ADDRESSES:-}; do ip address add "$address" dev lo; done
     hostname box
     mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/changes,workdir=$2/work" "$2/root"
     cd "$2/root"

@@ -63,11 +63,12 @@ layer() { # FOLDER WHAT PACKAGE…
     rm -rf --one-file-system "$1" "$dir/layer"
     mkdir -p "$1" "$dir/layer/work" "$dir/layer/root"
     mount -t overlay overlay -o "lowerdir=$BASE,upperdir=$1,workdir=$dir/layer/work" "$dir/layer/root"
+    mount -t proc proc "$dir/layer/root/proc" # Java wants it
     cp -L /etc/resolv.conf "$dir/layer/root/etc/resolv.conf"
     # shellcheck disable=SC2016
     must "$2" chroot "$dir/layer/root" env -i PATH="$PATH" DEBIAN_FRONTEND=noninteractive LC_ALL=C sh -c \
         'apt-get -q update && apt-get -q -y --no-install-recommends install "$@"' install "${@:3}"
-    umount "$dir/layer/root"
+    umount "$dir/layer/root/proc" "$dir/layer/root"
     touch "$1.done"
 }
 listed_packages() { awk -v kind="$1" '$1 == kind { print $3 }' packages; } # KIND
@@ -125,9 +126,14 @@ started() { # WHAT
         verdict "$1" "$([ "$(box systemctl is-active "$unit")" = active ] || echo "$unit does not run")"
     done
 }
+doctor_of() { box analyticsctl doctor 2>&1 | grep "$1" || true; }
 
 # ---- load
 
+post() {
+    box curl -s -m 20 -o /dev/null -w '%{http_code}' -H "x-api-key: $(box cat "$DATA/keys/worker.key")" -H 'content-type: application/json' \
+        -d '{"logs":[{"ts":"2026-03-15 10:15:00","user_id":1,"order_id":3,"domain":"example.com","count":1}]}' http://127.0.0.1/analytics/ingest
+}
 LOAD=()
 load() {
     box cp $DATA/keys/worker.key $DATA/keys/admin.key /srv/boot/
@@ -137,7 +143,7 @@ load() {
         LOAD+=($!)
     done
 }
-acknowledged() { cat "$BOOT"/acknowledged.* | wc -l; }
+acknowledged() { { cat "$BOOT"/acknowledged.* 2>/dev/null || true; } | wc -l; }
 stored() {
     box curl -s -m 20 -H "x-api-key: $(<"$BOOT/admin.key")" 'http://127.0.0.1/analytics/traffic?from=2026-03-15&to=2026-03-15' |
         sed -n 's/.*"total_count":"\([0-9]*\)".*/\1/p'

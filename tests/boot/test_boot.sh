@@ -69,10 +69,6 @@ must 'everything stops' stop_all
 must 'a small disk' box sh -c "mount -t tmpfs -o size=32m,mode=700 disk $DATA && chown fonproxy-analytics: $DATA"
 must 'everything starts' box systemctl start fonproxy-analytics.target
 started 'a small disk'
-post() {
-    box curl -s -m 20 -o /dev/null -w '%{http_code}' -H "x-api-key: $(box cat "$DATA/keys/worker.key")" -H 'content-type: application/json' \
-        -d '{"logs":[{"ts":"2026-03-15 10:15:00","user_id":1,"order_id":3,"domain":"example.com","count":1}]}' http://127.0.0.1/analytics/ingest
-}
 takes_batches() { [ "$(post)" = 204 ]; }
 refuses_batches() { [ "$(post)" = 503 ]; }
 verdict 'a small disk' "$(await 20 takes_batches || echo 'takes no batch')"
@@ -95,7 +91,6 @@ counted 'the disk of before'
 conf=/etc/fonproxy-analytics/analytics.conf
 box install -d -m 0700 -o fonproxy-analytics -g fonproxy-analytics /srv/analytics
 must 'another data folder' box sed -i.before 's|^data *=.*|data = /srv/analytics|' $conf
-doctor_of() { box analyticsctl doctor 2>&1 | grep "$1" || true; }
 for unit in analytics-ingest.service analytics-query@1.service; do
     verdict 'another data folder: doctor' "$([[ $(doctor_of systemd) == *"FAIL  systemd   $unit may not write to /srv/analytics"* ]] || box analyticsctl doctor 2>&1)"
 done
