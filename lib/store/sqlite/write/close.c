@@ -206,19 +206,7 @@ static enum err pack_step(struct sqlite_writer *writer, struct fault *fault)
     return err || !is_period_done(closed) ? err : end_period(writer, fault);
 }
 
-/* A slice of packing days before `day_limit`. */
-static enum err pack_days(struct sqlite_writer *writer, int64_t day_limit, struct fault *fault)
-{
-    writer->closed.packing.entries = 0;
-    enum err err = OK;
-    int steps = 0;
-    while (!err && writer->closed.day < day_limit &&
-           writer->closed.packing.entries < writer->closed.packing.slice_entries && steps++ < SLICE_STEPS)
-        err = pack_step(writer, fault);
-    return err;
-}
-
-/* ---- what is due ---- */
+/* ---- days ---- */
 
 /* The table traffic_day has the day last in its key, so it is only looked through where a day was begun. */
 static enum err drop_half_closed_day(struct sqlite_writer *writer, struct fault *fault)
@@ -242,6 +230,20 @@ static enum err drop_half_packed(struct sqlite_writer *writer, struct fault *fau
     }
     writer->closed.packing.active = writer->closed.walk.is_active = false;
     writer->closed.packing.clean = !err;
+    return err;
+}
+
+/* A slice of packing the days whose hours are closed. */
+static enum err pack_days(struct sqlite_writer *writer, struct fault *fault)
+{
+    struct writer_closed *closed = &writer->closed;
+    closed->packing.entries = 0;
+    enum err err = closed->packing.clean ? OK : drop_half_packed(writer, fault);
+    for (int steps = 0; !err && sqlite_day_waits(closed) && steps < SLICE_STEPS; steps++) {
+        err = pack_step(writer, fault);
+        if (closed->packing.entries >= closed->packing.slice_entries)
+            break;
+    }
     return err;
 }
 
@@ -273,46 +275,35 @@ enum err sqlite_open_again(struct sqlite_writer *writer, struct fault *fault)
 
 /* ---- a slice ---- */
 
-/* What a slice goes on with: hours, or a part of a day. */
-struct next_slice {
-    bool is_day;
-    int64_t hour;  /* the next one that has logs */
-    int64_t limit; /* hours before it may be closed */
+/* What may be closed. */
+struct due_hours {
+    int64_t first, limit; /* the first one with logs, and the one behind the last */
+    int64_t day_end;      /* before it, whole days are over, and have no more logs; 0: nothing is closed yet */
 };
 
-/* Days before it have no open hour with logs. */
-static int64_t day_limit(const struct next_slice *next)
+static enum err close_hours(struct sqlite_writer *writer, const struct due_hours *due, struct fault *fault)
 {
-    return min64(next->hour, next->limit) / 24;
-}
-
-static enum err work(struct sqlite_writer *writer, const struct next_slice *next, struct fault *fault)
-{
-    int64_t before = writer->closed.hour;
-    enum err err = writer->closed.packing.clean ? OK : drop_half_packed(writer, fault);
-    if (err)
-        return err;
-    if (next->is_day) {
-        /* First all hours of these days, empty ones too: from now on a log of one of them is late. */
-        writer->closed.hour = max64(writer->closed.hour, day_limit(next) * 24);
-        err = pack_days(writer, day_limit(next), fault);
-    } else {
-        err = sqlite_hours_close(writer, next->hour, min64(next->limit, (next->hour / 24 + 1) * 24), fault);
-        if (!err && writer->closed.hour == before) /* an hour was read in part */
-            return OK;
+    if (due->day_end > writer->closed.hour) {
+        writer->closed.hour = due->day_end; /* from now on a log of these hours is late */
+        return OK;
     }
-    return err ? err : set_closed(writer, fault);
+    if (!due->day_end) /* nothing older has logs */
+        writer->closed.day = due->first / 24;
+    return sqlite_hours_close(writer, due->first, min64(due->limit, (due->first / 24 + 1) * 24), fault);
 }
 
-/* In one transaction; after a failure everything is as before. */
-static enum err run_slice(struct sqlite_writer *writer, const struct next_slice *next, struct fault *fault)
+/* In one transaction; after a failure everything is as before. `due` NULL: of the day that waits. */
+static enum err run_slice(struct sqlite_writer *writer, const struct due_hours *due, struct fault *fault)
 {
     int64_t closed_hour = writer->closed.hour, closed_day = writer->closed.day;
     fold_clear(&writer->pack.entries);
     fold_clear(&writer->traffic.sums);
     enum err err = db_begin(&writer->db, fault);
     if (!err)
-        err = work(writer, next, fault);
+        err = due ? close_hours(writer, due, fault) : pack_days(writer, fault);
+    bool is_new = due ? writer->closed.hour != closed_hour : writer->closed.day != closed_day;
+    if (!err && is_new)
+        err = set_closed(writer, fault);
     if (!err)
         err = db_commit(&writer->db, fault);
     if (!err)
@@ -324,36 +315,34 @@ static enum err run_slice(struct sqlite_writer *writer, const struct next_slice 
     return err;
 }
 
-/* Hours before *ret_hour may be closed. The newest log decides, so that an import is closed as it goes, but never later
- * than now. */
-static enum err hour_limit(struct sqlite_writer *writer, int64_t now, int64_t *ret_hour, struct fault *fault)
+/* The newest log decides what may be closed, so that an import is closed as it goes, but never later than now. */
+static enum err find_due(struct sqlite_writer *writer, int64_t now, struct due_hours *ret_due, struct fault *fault)
 {
-    int64_t newest = -1;
+    int64_t newest = -1, closed = writer->closed.hour;
     enum err err = sqlite_lookup(&writer->db, W_NEWEST_QUARTER, 0, -1, &newest, fault);
-    if (err)
-        return err;
-    int64_t until = (newest + 1) * WHEN_QUARTER;
-    until = (until < now ? until : now) - CLOSE_GRACE_SECONDS;
-    *ret_hour = until > 0 ? until / WHEN_HOUR : 0;
-    return OK;
+    if (!err)
+        err = sqlite_lookup(&writer->db, W_NEXT_HOUR, closed, INT64_MAX, &ret_due->first, fault);
+    int64_t until = min64((newest + 1) * WHEN_QUARTER, now) - CLOSE_GRACE_SECONDS;
+    ret_due->limit = until > 0 ? until / WHEN_HOUR : 0;
+    ret_due->day_end = closed ? min64(ret_due->first, ret_due->limit) / 24 * 24 : 0;
+    return err;
 }
 
-enum err sqlite_close_next(struct sqlite_writer *writer, int64_t now, bool *ret_more, struct fault *fault)
+enum err sqlite_close_hours(struct sqlite_writer *writer, int64_t now, bool *ret_more, struct fault *fault)
 {
-    struct next_slice next = {0};
+    struct due_hours due = {0};
     *ret_more = false;
     if (now < writer->closed.since)
         return OK;
-    enum err err = hour_limit(writer, now, &next.limit, fault);
-    if (!err)
-        err = sqlite_lookup(&writer->db, W_NEXT_HOUR, writer->closed.hour, INT64_MAX, &next.hour, fault);
+    enum err err = find_due(writer, now, &due, fault);
     if (err)
         return err;
-    next.is_day = writer->closed.hour > 0 && writer->closed.day < day_limit(&next);
-    if (!next.is_day && next.hour >= next.limit)
-        return OK;
-    if (writer->closed.hour == 0) /* the first time: nothing older has logs */
-        writer->closed.day = next.hour / 24;
-    *ret_more = true;
-    return run_slice(writer, &next, fault);
+    *ret_more = due.first < due.limit || due.day_end > writer->closed.hour;
+    return *ret_more ? run_slice(writer, &due, fault) : OK;
+}
+
+enum err sqlite_close_day(struct sqlite_writer *writer, int64_t now, bool *ret_more, struct fault *fault)
+{
+    *ret_more = sqlite_day_waits(&writer->closed) && now >= writer->closed.since;
+    return *ret_more ? run_slice(writer, NULL, fault) : OK;
 }

@@ -4,9 +4,12 @@
 
 #include "store/sqlite/write/writer.h"
 
-/* Closes the next hour or day when it is due at `now`, in a transaction of its own; *ret_more when another may be due.
- */
-enum err sqlite_close_next(struct sqlite_writer *writer, int64_t now, bool *ret_more, struct fault *fault);
+/* Closes the next hours when they are due at `now` (Unix seconds), or a part of them, in a transaction of its own; *ret_more
+ * when others may be due. */
+enum err sqlite_close_hours(struct sqlite_writer *writer, int64_t now, bool *ret_more, struct fault *fault);
+
+/* The same of the day that waits, whose logs stand in parts but for late ones. */
+enum err sqlite_close_day(struct sqlite_writer *writer, int64_t now, bool *ret_more, struct fault *fault);
 
 /* Packs a user's entries of a period that has no rows of the user, from those of the tier below. */
 enum err sqlite_pack_user(struct sqlite_writer *writer, enum tier tier, int64_t bucket, int64_t user,

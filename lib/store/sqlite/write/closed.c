@@ -68,6 +68,11 @@ bool sqlite_is_packed(const struct writer_closed *closed, enum tier tier, int64_
     return end <= closed->day * WHEN_DAY || is_packed_so_far(closed, tier, at, user);
 }
 
+bool sqlite_day_waits(const struct writer_closed *closed)
+{
+    return closed->day < closed->hour / 24;
+}
+
 void sqlite_reopen(struct writer_closed *closed)
 {
     closed->hour = closed->horizons.raw_from * 24;

@@ -13,6 +13,7 @@ struct user_walk {
     int64_t bucket;
     int64_t user_from, user_to; /* user_to 0: nobody is chosen yet */
     int64_t quarter;
+    int64_t quarters; /* in each slice */
 };
 
 /* A day, or a wider period, that is being packed, some users in each transaction. */
@@ -60,6 +61,9 @@ bool sqlite_is_kept(const struct writer_closed *closed, enum tier tier, int64_t 
 /* Are the sums of the user (0: everyone) in the tier's bucket of this second made, so that a late log must be added to
  * them? */
 bool sqlite_is_packed(const struct writer_closed *closed, enum tier tier, int64_t at, int64_t user);
+
+/* Are all hours of a day closed that is not? */
+bool sqlite_day_waits(const struct writer_closed *closed);
 
 /* What has been made of users' hours that readers do not use yet is to be made again. */
 void sqlite_forget_user_hours(struct writer_closed *closed);

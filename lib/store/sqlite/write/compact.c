@@ -1,10 +1,9 @@
-/* compact.c: moves logs from raw_log into log_part once their day is closed, and back again. Knows both tables. Leaves
+/* compact.c: moves logs from raw_log into log_part once all hours of their day are closed, and back again. Knows both tables. Leaves
  * the bytes to part/. */
 #include "store/sqlite/write/compact.h"
 
 #include "base/int64.h"
 #include "store/sqlite/row.h"
-#include "store/sqlite/write/users.h"
 #include "time/when.h"
 
 #include <stdlib.h>
@@ -164,15 +163,17 @@ static enum err put_logs(struct sqlite_writer *writer, int64_t day, struct fault
 }
 
 /* Takes the logs of the statement's row, a part, into compact->logs. */
-static enum err take_part(struct writer_compact *compact, sqlite3_stmt *statement, int64_t user_id, struct fault *fault)
+static enum err take_part(struct sqlite_writer *writer, sqlite3_stmt *statement, int64_t user_id, struct fault *fault)
 {
-    if (!part_open(&compact->part, sqlite3_column_blob(statement, 1), (size_t)sqlite3_column_bytes(statement, 1)))
+    struct writer_compact *compact = &writer->compact;
+    struct part *part = &writer->part;
+    if (!part_open(part, sqlite3_column_blob(statement, 1), (size_t)sqlite3_column_bytes(statement, 1)))
         return fault_set(fault, ERR_UNAVAILABLE, "log_part is damaged: its row %lld",
                          (long long)sqlite3_column_int64(statement, 0));
-    enum err err = reserve(compact, compact->part.logs, fault);
-    for (size_t i = 0; !err && i < compact->part.logs; i++) {
+    enum err err = reserve(compact, part->logs, fault);
+    for (size_t i = 0; !err && i < part->logs; i++) {
         struct part_log *log = &compact->logs[compact->count++];
-        part_log(&compact->part, i, log);
+        part_log(part, i, log);
         log->user_id = user_id;
     }
     return err;
@@ -188,7 +189,7 @@ static enum err take_small_part(struct sqlite_writer *writer, int64_t day, int64
     if (err || !*ret_found)
         return err;
     int64_t id = sqlite3_column_int64(statement, 0);
-    err = take_part(&writer->compact, statement, user_id, fault);
+    err = take_part(writer, statement, user_id, fault);
     sqlite3_reset(statement);
     BIND_ALL(sql_of(&writer->db, W_PART_DROP), id);
     return err ? err : db_run(&writer->db, sql_of(&writer->db, W_PART_DROP), "replace a part", fault);
@@ -211,14 +212,29 @@ static enum err take_small_parts(struct sqlite_writer *writer, int64_t day, stru
     return err;
 }
 
+/* Up to which user a slice goes, so that no quarter of the day has many more than `most` rows of them; INT64_MAX: all. */
+static enum err choose_users(struct sqlite_writer *writer, int64_t day, int64_t most, int64_t *ret_user,
+                             struct fault *fault)
+{
+    *ret_user = INT64_MAX;
+    enum err err = OK;
+    for (int64_t i = 0; !err && i < QUARTERS_OF_DAY; i++) {
+        int64_t user = INT64_MAX;
+        sqlite3_stmt *statement = sql_of(&writer->db, W_ROW_USER_AT);
+        BIND_ALL(statement, day * QUARTERS_OF_DAY + i, most);
+        err = db_step_i64(&writer->db, statement, "count raw logs", INT64_MAX, &user, fault);
+        *ret_user = min64(*ret_user, user);
+    }
+    return err;
+}
+
 /* Moves the rows of the first users, or if they have too many the first of these. */
 static enum err move_some(struct sqlite_writer *writer, int64_t day, struct fault *fault)
 {
     struct writer_compact *compact = &writer->compact;
     int64_t user = 0, most = sqlite_slice_logs(&writer->closed.packing);
     compact->count = 0;
-    enum err err =
-        sqlite_users_until(writer, day * QUARTERS_OF_DAY, QUARTERS_OF_DAY, 0, most / QUARTERS_OF_DAY, &user, fault);
+    enum err err = choose_users(writer, day, most / QUARTERS_OF_DAY, &user, fault);
     for (int64_t i = 0; !err && i < QUARTERS_OF_DAY && (int64_t)compact->count < most; i++) {
         size_t before = compact->count;
         err = read_quarter(writer, day * QUARTERS_OF_DAY + i, user, fault);
@@ -230,25 +246,32 @@ static enum err move_some(struct sqlite_writer *writer, int64_t day, struct faul
     return err ? err : put_logs(writer, day, fault);
 }
 
-/* The first day that is closed and has rows; INT64_MAX: none. */
+/* Days before it have closed hours alone. */
+static int64_t day_limit(const struct sqlite_writer *writer)
+{
+    return max64(writer->closed.day, writer->closed.hour / 24);
+}
+
+/* The first of these days that has rows; INT64_MAX: none. */
 static enum err find_day(struct sqlite_writer *writer, int64_t *ret_day, struct fault *fault)
 {
     int64_t quarter = INT64_MAX, from = writer->closed.horizons.raw_from * QUARTERS_OF_DAY;
     enum err err = sqlite_lookup(&writer->db, W_ROW_AFTER, from - 1, INT64_MAX, &quarter, fault);
-    *ret_day = quarter / QUARTERS_OF_DAY < writer->closed.day ? quarter / QUARTERS_OF_DAY : INT64_MAX;
+    *ret_day = quarter / QUARTERS_OF_DAY < day_limit(writer) ? quarter / QUARTERS_OF_DAY : INT64_MAX;
     return err;
 }
 
 enum err sqlite_compact_next(struct sqlite_writer *writer, int64_t now, bool *ret_more, struct fault *fault)
 {
     int64_t day = 0;
-    if (writer->compact.done_until == writer->closed.day || now < writer->closed.since)
+    *ret_more = false;
+    if (writer->compact.done_until == day_limit(writer) || now < writer->closed.since)
         return OK;
     enum err err = find_day(writer, &day, fault);
     if (err)
         return err;
     if (day == INT64_MAX) {
-        writer->compact.done_until = writer->closed.day;
+        writer->compact.done_until = day_limit(writer);
         writer->pruning.pending |= writer->compact.has_moved; /* gives back free pages */
         writer->compact.has_moved = false;
         return OK;

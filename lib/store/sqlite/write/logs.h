@@ -7,8 +7,13 @@
 struct stored_log {
     struct fold_key key; /* its quarter of an hour, user, domain, error and order */
     struct totals totals;
-    sqlite3_stmt *row; /* VALUE_COLUMNS of it: sqlite_values_add */
+    sqlite3_stmt *row;       /* a row of raw_log; NULL: it stands in a part */
+    const struct part *part; /* which one, and where in it */
+    size_t index;
 };
+
+/* Its value of a dimension (store/sqlite/value_day.h). */
+struct fold_key sqlite_log_value(const struct stored_log *log, int dimension);
 
 /* Notes a log somewhere. OK, or ERR_UNAVAILABLE when out of memory. */
 typedef enum err (*log_sink)(void *ctx, const struct stored_log *log);

@@ -39,10 +39,7 @@
     "?15))"
 #define LOG_KEY "quarter, user_id, domain, order_id, batch_id, line"
 
-/* A log, as write/logs.c reads it; and the column before those of VALUE_COLUMNS. */
-#define LOG_SUMS                                                                                                       \
-    "SELECT user_id, domain, error, order_id, count, bytes_sent, bytes_received, error_count, max_concurrency,"        \
-    " duration_ms, quarter * 900 + second, " VALUE_COLUMNS " FROM " STORED_LOG
+/* The column of W_LOGS before those of VALUE_COLUMNS. */
 #define LOG_SUMS_VALUES 10
 
 /* The writer's statements, prepared at start: W_NAME and its SQL. */
@@ -118,8 +115,7 @@
     X(W_NEXT_HOUR, "SELECT bucket / 4 FROM traffic_quarter WHERE bucket >= ?1 * 4 ORDER BY bucket LIMIT 1")            \
     X(W_STORED_QUARTER, NEXT_STORED_QUARTER("?1"))                                                                     \
     X(W_ROW_AFTER, "SELECT quarter FROM raw_log WHERE quarter > ?1 ORDER BY quarter LIMIT 1")                          \
-    X(W_ROW_USER_AT, "SELECT user_id FROM raw_log WHERE quarter = ?1 AND user_id >= ?3 ORDER BY user_id LIMIT 1"       \
-                     " OFFSET ?2")                                                                                     \
+    X(W_ROW_USER_AT, "SELECT user_id FROM raw_log WHERE quarter = ?1 ORDER BY user_id LIMIT 1 OFFSET ?2")              \
     X(W_ROWS_OF_USERS, "SELECT user_id, " PART_FIELDS " FROM raw_log WHERE quarter = ?1 AND user_id <= ?2")            \
     X(W_ROWS_DROP, "DELETE FROM raw_log WHERE quarter = ?1 AND user_id <= ?2")                                         \
     X(W_ROW_ADD_AGAIN, "INSERT INTO raw_log (quarter, user_id, " PART_FIELDS                                           \
@@ -134,7 +130,13 @@
     X(W_NEWEST_QUARTER, "SELECT bucket FROM traffic_quarter ORDER BY bucket DESC LIMIT 1")                             \
     X(W_SET_CLOSED, "UPDATE closing SET closed_hour = ?1, closed_day = ?2 WHERE id = 1")                               \
     X(W_NOTE_CHANGE, "UPDATE closing SET changes = changes + 1 WHERE id = 1")                                          \
-    X(W_LOGS, LOG_SUMS " WHERE quarter = ?1 AND user_id BETWEEN ?2 AND ?3")                                            \
+    X(W_LOGS,                                                                                                          \
+      "SELECT user_id, domain, error, order_id, count, bytes_sent, bytes_received, error_count, max_concurrency,"      \
+      " duration_ms, quarter * 900 + second, " VALUE_COLUMNS                                                           \
+      " FROM raw_log WHERE quarter = ?1 AND user_id BETWEEN ?2 AND ?3")                                                \
+    X(W_PARTS, "SELECT user_id, columns, id FROM log_part WHERE day = ?1 AND user_id BETWEEN ?2 AND ?3"                \
+               " AND last_second >= ?4 AND first_second < ?5")                                                         \
+    X(W_PARTS_FROM, "SELECT user_id, logs FROM log_part WHERE day = ?1 AND user_id >= ?2 ORDER BY user_id")            \
     X(W_NEXT_USER,                                                                                                     \
       "SELECT user_id FROM rollup_chunk WHERE tier = ?1 AND bucket = ?2 AND user_id > ?3 ORDER BY user_id LIMIT 1")    \
     X(W_CHUNKS_OF_USER, "SELECT entries FROM rollup_chunk WHERE tier = ?1 AND bucket = ?2 AND user_id = ?3")           \

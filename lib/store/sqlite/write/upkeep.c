@@ -15,6 +15,17 @@ bool sqlite_checkpoint_is_due(const struct sqlite_writer *writer)
     return sqlite_wal_is_due(&writer->wal, sqlite_retain_is_busy(writer));
 }
 
+/* A day that waits comes before further hours, so that what waits is never more than one. Its logs are moved into parts
+ * first, which are read in no time. */
+static enum err close_next(struct sqlite_writer *writer, int64_t now, bool *ret_more, struct fault *fault)
+{
+    bool day_waits = sqlite_day_waits(&writer->closed);
+    enum err err = day_waits ? OK : sqlite_close_hours(writer, now, ret_more, fault);
+    if (!err && !*ret_more)
+        err = sqlite_compact_next(writer, now, ret_more, fault);
+    return err || *ret_more || !day_waits ? err : sqlite_close_day(writer, now, ret_more, fault);
+}
+
 static enum err maintain(struct sqlite_writer *writer, int64_t now, int64_t idempotency_seconds, bool *ret_more,
                          struct fault *fault)
 {
@@ -22,10 +33,7 @@ static enum err maintain(struct sqlite_writer *writer, int64_t now, int64_t idem
         *ret_more = true;
         return sqlite_wal_checkpoint(&writer->wal, fault);
     }
-    enum err err = sqlite_close_next(writer, now, ret_more, fault);
-    if (err || *ret_more)
-        return err;
-    err = sqlite_compact_next(writer, now, ret_more, fault);
+    enum err err = close_next(writer, now, ret_more, fault);
     if (err || *ret_more)
         return err;
     err = sqlite_expire_keys(writer, now - idempotency_seconds, ret_more, fault);

@@ -1,4 +1,4 @@
-/* users.h: the sums of users in an hour or a day, made of their logs. */
+/* users.h: the sums of users in an hour or a day, made of their logs, which stand in parts but for late ones. */
 #ifndef STORE_SQLITE_WRITE_USERS_H
 #define STORE_SQLITE_WRITE_USERS_H
 
@@ -12,10 +12,5 @@ enum err sqlite_users_next(struct sqlite_writer *writer, struct fault *fault);
 
 /* Makes the sums of one user in a day again from what logs there are. */
 enum err sqlite_users_redo(struct sqlite_writer *writer, int64_t day, int64_t user, struct fault *fault);
-
-/* Up to which user a slice goes that begins with `from`, so that no quarter of the period has many more than `most`
- * rows of them; INT64_MAX: all. */
-enum err sqlite_users_until(struct sqlite_writer *writer, int64_t first_quarter, int64_t quarters, int64_t from,
-                            int64_t most, int64_t *ret_user, struct fault *fault);
 
 #endif

@@ -68,7 +68,7 @@ enum err sqlite_values_add(void *ctx, const struct stored_log *log)
     struct sqlite_writer *writer = ctx;
     enum err err = OK;
     for (int dimension = 1; !err && dimension <= VALUE_DIMENSIONS; dimension++)
-        err = note(&writer->values, value_of_column(dimension, log->row, LOG_SUMS_VALUES + dimension), &log->totals);
+        err = note(&writer->values, sqlite_log_value(log, dimension), &log->totals);
     return err;
 }
 

@@ -58,11 +58,10 @@ struct writer_import {
 
 /* write/compact.c: the memory is kept from slice to slice. */
 struct writer_compact {
-    int64_t done_until; /* no day that was closed when this one was has rows, but for late logs; -1: perhaps */
+    int64_t done_until; /* no day before it has rows, but for late logs; -1: perhaps */
     bool has_moved;     /* rows, since the last time that none were left: their pages are free */
     struct part_log *logs;
     size_t count, cap;
-    struct part part;
     struct buf bytes;
 };
 
@@ -125,6 +124,7 @@ struct sqlite_writer {
     struct writer_closed closed;
     struct writer_hours hours;
     struct writer_compact compact;
+    struct part part; /* that is being read */
     struct writer_pruning pruning;
     struct writer_wal wal;
     struct writer_health health;
