@@ -50,6 +50,10 @@ struct sqlite_wal_watch {
 /* Tells the length at once, and from now on both. */
 void sqlite_watch_wal(struct sqlite_writer *writer, const struct sqlite_wal_watch *watch);
 
+/* A thread reads for the next step of store_maintain, which has nothing to close meanwhile: it runs once
+ * store_writer_set_wake was called. For tests. */
+bool sqlite_reads_beside(const struct sqlite_writer *writer);
+
 /* How many packed entries one slice of upkeep reads (about 0.1 us each). For tests: the default is right. */
 void sqlite_set_slice(struct sqlite_writer *writer, size_t entries);
 

@@ -38,13 +38,13 @@ static enum err add_log(void *ctx, const struct stored_log *log)
     rebuild->work.progress.done++;
     if (rebuild->overflows)
         return ERR_UNAVAILABLE;
-    enum err err = sqlite_quarter_add(&rebuild->writer->traffic, log->key.bucket, log->key.user_id, &log->totals);
+    enum err err = sqlite_quarter_add(&rebuild->writer->sums, log->key.bucket, log->key.user_id, &log->totals);
     return err ? err : fold_add(&rebuild->orders, &pair, &TOTALS_NONE);
 }
 
 static enum err add_logs(struct rebuild *rebuild, int64_t quarter, struct fault *fault)
 {
-    enum err err = sqlite_each_log(rebuild->writer, ALL_LOGS(quarter, 1), add_log, rebuild, fault);
+    enum err err = sqlite_each_log(&rebuild->writer->reading, ALL_LOGS(quarter, 1), add_log, rebuild, fault);
     if (rebuild->overflows)
         return fault_set(fault, err, "raw_log is damaged: a total would pass 9223372036854775807");
     return err;
@@ -59,7 +59,7 @@ static enum err redo_quarter(struct rebuild *rebuild, int64_t quarter, struct fa
     if (!err)
         err = add_logs(rebuild, quarter, fault);
     if (!err)
-        err = sqlite_traffic_put(&writer->traffic, fault);
+        err = sqlite_sums_put(&writer->pack, &writer->sums, true, fault);
     return err ? err : db_run(&writer->db, sql_of(&writer->db, W_NOTE_CHANGE), "note a change", fault);
 }
 
@@ -94,7 +94,7 @@ static enum err in_transaction(struct rebuild *rebuild,
                                struct fault *fault)
 {
     struct sqlite_writer *writer = rebuild->writer;
-    fold_clear(&writer->traffic.sums);
+    sqlite_sums_clear(&writer->sums);
     enum err err = sqlite_wal_make_room(&writer->wal, fault);
     if (!err)
         err = db_begin(&writer->db, fault);
@@ -178,7 +178,7 @@ static enum err turn(struct rebuild *rebuild, struct fault *fault)
     if (err)
         return err;
     writer->admit.grand = rebuild->sums;
-    writer->values.from = min64(writer->values.from, writer->closed.horizons.raw_from);
+    writer->values_from = min64(writer->values_from, writer->closed.horizons.raw_from);
     sqlite_reopen(&writer->closed);
     return OK;
 }

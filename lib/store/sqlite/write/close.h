@@ -1,19 +1,18 @@
-/* close.h: closes hours and days. */
+/* close.h: closes hours and days, and moves the logs of closed days into parts. */
 #ifndef STORE_SQLITE_WRITE_CLOSE_H
 #define STORE_SQLITE_WRITE_CLOSE_H
 
 #include "store/sqlite/write/writer.h"
 
-/* Closes the next hours when they are due at `now` (Unix seconds), or a part of them, in a transaction of its own; *ret_more
- * when others may be due. */
-enum err sqlite_close_hours(struct sqlite_writer *writer, int64_t now, bool *ret_more, struct fault *fault);
+/* One step of what is due at `now` (Unix seconds), in a transaction of its own; *ret_more when there may be others.
+ * While a thread reads for the next step, which writer->closing.is_read_beside tells, there are none. */
+enum err sqlite_close_next(struct sqlite_writer *writer, int64_t now, bool *ret_more, struct fault *fault);
 
-/* The same of the day that waits, whose logs stand in parts but for late ones. */
-enum err sqlite_close_day(struct sqlite_writer *writer, int64_t now, bool *ret_more, struct fault *fault);
+/* From now on every slice is read where it is written; what a thread has begun is given up. */
+void sqlite_close_alone(struct sqlite_writer *writer);
 
-/* Packs a user's entries of a period that has no rows of the user, from those of the tier below. */
-enum err sqlite_pack_user(struct sqlite_writer *writer, enum tier tier, int64_t bucket, int64_t user,
-                          struct fault *fault);
+/* A log of this quarter of an hour came. */
+void sqlite_close_note(struct writer_closing *closing, int64_t quarter);
 
 /* For a transaction that deleted logs: opens again what is closed after the newest log, because an hour is over by the
  * logs' own time. */

@@ -13,15 +13,16 @@ bool sqlite_is_kept(const struct writer_closed *closed, enum tier tier, int64_t 
 
 static bool is_waiting(const struct packing *packing, int64_t user)
 {
-    size_t low = packing->next, high = packing->count;
+    const int64_t *users = packing->listed.users;
+    size_t low = packing->next, high = packing->listed.count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (packing->users[middle] < user)
+        if (users[middle] < user)
             low = middle + 1;
         else
             high = middle;
     }
-    return low < packing->count && packing->users[low] == user;
+    return low < packing->listed.count && users[low] == user;
 }
 
 /* Has the walk come past this log of the user? */

@@ -16,16 +16,21 @@ struct user_walk {
     int64_t quarters; /* in each slice */
 };
 
+struct user_list {
+    int64_t *users; /* ascending */
+    size_t count, cap;
+};
+
 /* A day, or a wider period, that is being packed, some users in each transaction. */
 struct packing {
     bool clean;  /* no half-packed period is in the table but this one */
     bool active; /* the rest is about a period */
     enum tier tier;
     int64_t bucket;
-    int64_t *users; /* of a wider period: who has logs in it, ascending; users[next …] are still to be packed */
-    size_t count, cap, next;
-    size_t entries;       /* read in this slice */
-    size_t slice_entries; /* as many end it */
+    struct user_list
+        listed; /* who has entries in a wider period; those from the `next` one on are still to be packed */
+    size_t next;
+    size_t slice_entries; /* so many end a slice */
     int64_t logs;         /* raw logs read to close hours, since the start */
 };
 

@@ -1,8 +1,9 @@
-/* logs.c: stored logs into sums. Knows the columns of a log in raw_log and in a part, and which sums one counts for. Does
- * not know why they are made. */
+/* logs.c: stored logs, from raw_log and log_part. Knows the columns of a log in both. Does not know why they are read.
+ */
 #include "store/sqlite/write/logs.h"
 
 #include "store/sqlite/row.h"
+#include "store/sqlite/write/sql.h"
 #include "time/when.h"
 
 #include "base/banned.h"
@@ -23,19 +24,19 @@ static struct stored_log log_of_row(sqlite3_stmt *row, int64_t quarter)
                                .row = row};
 }
 
-static enum err each_row(struct sqlite_writer *writer, const struct log_range *range, int64_t quarter, log_sink sink,
+static enum err each_row(struct log_reading *reading, const struct log_range *range, int64_t quarter, log_sink sink,
                          void *ctx, struct fault *fault)
 {
-    sqlite3_stmt *statement = sql_of(&writer->db, W_LOGS);
+    sqlite3_stmt *statement = sql_of(reading->db, W_LOGS);
     BIND_ALL(statement, quarter, range->user_from, range->user_to);
     bool row = true;
-    enum err err = db_step(&writer->db, statement, "read logs", &row, fault);
+    enum err err = db_step(reading->db, statement, "read logs", &row, fault);
     while (!err && row) {
         struct stored_log log = log_of_row(statement, quarter);
         if (sink(ctx, &log))
             err = fault_set(fault, ERR_UNAVAILABLE, "out of memory");
         else
-            err = db_step(&writer->db, statement, "read logs", &row, fault);
+            err = db_step(reading->db, statement, "read logs", &row, fault);
     }
     sqlite3_reset(statement);
     return err;
@@ -83,18 +84,18 @@ static enum err each_of_part(struct part *part, sqlite3_stmt *row, const struct 
 }
 
 /* Those of one day. */
-static enum err each_packed(struct sqlite_writer *writer, const struct log_range *range, int64_t day, log_sink sink,
+static enum err each_packed(struct log_reading *reading, const struct log_range *range, int64_t day, log_sink sink,
                             void *ctx, struct fault *fault)
 {
-    sqlite3_stmt *statement = sql_of(&writer->db, W_PARTS);
+    sqlite3_stmt *statement = sql_of(reading->db, W_PARTS);
     int64_t from = (range->quarter - day * QUARTERS_OF_DAY) * WHEN_QUARTER;
     BIND_ALL(statement, day, range->user_from, range->user_to, from, from + range->quarters * WHEN_QUARTER);
     bool row = true;
-    enum err err = db_step(&writer->db, statement, "read parts", &row, fault);
+    enum err err = db_step(reading->db, statement, "read parts", &row, fault);
     while (!err && row) {
-        err = each_of_part(&writer->part, statement, range, day, sink, ctx, fault);
+        err = each_of_part(&reading->part, statement, range, day, sink, ctx, fault);
         if (!err)
-            err = db_step(&writer->db, statement, "read parts", &row, fault);
+            err = db_step(reading->db, statement, "read parts", &row, fault);
     }
     sqlite3_reset(statement);
     return err;
@@ -102,15 +103,15 @@ static enum err each_packed(struct sqlite_writer *writer, const struct log_range
 
 /* ---- both ---- */
 
-enum err sqlite_each_log(struct sqlite_writer *writer, const struct log_range *range, log_sink sink, void *ctx,
+enum err sqlite_each_log(struct log_reading *reading, const struct log_range *range, log_sink sink, void *ctx,
                          struct fault *fault)
 {
     int64_t end = range->quarter + range->quarters;
     enum err err = OK;
     for (int64_t quarter = range->quarter; !err && quarter < end; quarter++)
-        err = each_row(writer, range, quarter, sink, ctx, fault);
+        err = each_row(reading, range, quarter, sink, ctx, fault);
     for (int64_t day = range->quarter / QUARTERS_OF_DAY; !err && day * QUARTERS_OF_DAY < end; day++)
-        err = each_packed(writer, range, day, sink, ctx, fault);
+        err = each_packed(reading, range, day, sink, ctx, fault);
     return err;
 }
 
@@ -127,14 +128,4 @@ struct fold_key sqlite_log_value(const struct stored_log *log, int dimension)
         return value_key(dimension, number);
     struct ip ip = part_ip(log->part, number);
     return value_key_of_address(dimension, ip.bytes, ip.len);
-}
-
-enum err sqlite_sums_add(struct sqlite_writer *writer, const struct fold_key *key, const struct totals *totals)
-{
-    struct fold_key all = *key;
-    all.error = 0;
-    enum err err = fold_add(&writer->pack.entries, &all, totals);
-    if (!err && key->error)
-        err = fold_add(&writer->pack.entries, key, totals);
-    return err || key->tier > TIER_DAY ? err : sqlite_traffic_add(&writer->traffic, key, totals);
 }

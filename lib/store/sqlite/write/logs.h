@@ -2,7 +2,7 @@
 #ifndef STORE_SQLITE_WRITE_LOGS_H
 #define STORE_SQLITE_WRITE_LOGS_H
 
-#include "store/sqlite/write/writer.h"
+#include "store/sqlite/write/slice.h"
 
 struct stored_log {
     struct fold_key key; /* its quarter of an hour, user, domain, error and order */
@@ -26,11 +26,7 @@ struct log_range {
 #define ALL_LOGS(quarter, quarters) (&(struct log_range){quarter, quarters, INT64_MIN, INT64_MAX})
 
 /* Gives the sink every log of the range. */
-enum err sqlite_each_log(struct sqlite_writer *writer, const struct log_range *range, log_sink sink, void *ctx,
+enum err sqlite_each_log(struct log_reading *reading, const struct log_range *range, log_sink sink, void *ctx,
                          struct fault *fault);
-
-/* Notes a log in writer->pack and writer->traffic, for the key's bucket of an hour or more: for everyone if the key has
- * no user and no order, else for the user and the order. */
-enum err sqlite_sums_add(struct sqlite_writer *writer, const struct fold_key *key, const struct totals *totals);
 
 #endif

@@ -1,6 +1,7 @@
 /* ops.c: the writing side as an engine's operations. Knows which function does which. Knows no SQL. */
 #include "store/sqlite/ops.h"
 
+#include "store/sqlite/write/beside.h"
 #include "store/sqlite/write/writer.h"
 
 #include <assert.h>
@@ -39,13 +40,11 @@ static enum err maintain(struct store_writer *writer, int64_t now, int64_t idemp
     return sqlite_maintain(sqlite_writer_of(writer), now, idempotency_seconds, ret_more, fault);
 }
 
-/* It has no thread of its own. */
-static enum err set_wake(struct store_writer *writer, const struct store_wake *wake, struct fault *fault)
+/* Whoever can be woken writes batches meanwhile, so a thread reads what is to be closed. */
+static enum err set_wake(struct store_writer *base, const struct store_wake *wake, struct fault *fault)
 {
-    (void)writer;
-    (void)wake;
-    (void)fault;
-    return OK;
+    struct sqlite_writer *writer = sqlite_writer_of(base);
+    return sqlite_beside_start(writer->db.path, wake, &writer->closing.beside, fault);
 }
 
 static void set_retention(struct store_writer *writer, const struct store_retention *retention)

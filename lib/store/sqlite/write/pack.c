@@ -22,7 +22,6 @@ void sqlite_pack_init(struct writer_pack *pack, struct db *db)
 
 void sqlite_pack_release(struct writer_pack *pack)
 {
-    fold_release(&pack->entries);
     fold_release(&pack->chunk);
     pack_writer_release(&pack->packer);
 }
@@ -194,17 +193,16 @@ static enum err merge_run(struct writer_pack *pack, struct run run, struct fault
     return err;
 }
 
-enum err sqlite_pack(struct writer_pack *pack, bool fresh, struct fault *fault)
+enum err sqlite_pack(struct writer_pack *pack, struct fold *entries, bool fresh, struct fault *fault)
 {
-    struct fold *fold = &pack->entries;
-    fold_sort(fold);
+    fold_sort(entries);
     enum err err = OK;
-    for (size_t i = 0, n; !err && i < fold->count; i += n) {
-        const struct fold_key *key = &fold->entries[i].key;
-        n = run_length(&fold->entries[i], fold->count - i);
-        struct run run = {&fold->entries[i], n, key->bucket * tier_width((enum tier)key->tier)};
+    for (size_t i = 0, n; !err && i < entries->count; i += n) {
+        const struct fold_key *key = &entries->entries[i].key;
+        n = run_length(&entries->entries[i], entries->count - i);
+        struct run run = {&entries->entries[i], n, key->bucket * tier_width((enum tier)key->tier)};
         err = fresh ? put_run(pack, &run, fault) : merge_run(pack, run, fault);
     }
-    fold_clear(fold);
+    fold_clear(entries);
     return err;
 }

@@ -8,7 +8,6 @@
 
 struct writer_pack {
     struct db *db;             /* the writer's */
-    struct fold entries;       /* to be added */
     struct fold chunk;         /* the entries of one chunk, merged */
     struct pack_writer packer; /* the chunk being written */
 };
@@ -16,8 +15,8 @@ struct writer_pack {
 void sqlite_pack_init(struct writer_pack *pack, struct db *db);
 void sqlite_pack_release(struct writer_pack *pack);
 
-/* Adds pack->entries to rollup_chunk, and forgets them. `fresh`: none of their buckets and users has chunks yet, so
- * there is nothing to merge with. */
-enum err sqlite_pack(struct writer_pack *pack, bool fresh, struct fault *fault);
+/* Adds the entries to rollup_chunk, and forgets them. `fresh`: none of their buckets and users has chunks yet, so there
+ * is nothing to merge with. */
+enum err sqlite_pack(struct writer_pack *pack, struct fold *entries, bool fresh, struct fault *fault);
 
 #endif

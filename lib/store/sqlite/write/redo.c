@@ -7,6 +7,7 @@
 
 #include "store/sqlite/write/close.h"
 #include "store/sqlite/write/logs.h"
+#include "store/sqlite/write/periods.h"
 #include "store/sqlite/write/users.h"
 #include "store/sqlite/write/values.h"
 #include "time/when.h"
@@ -46,25 +47,25 @@ enum err sqlite_redo_traffic(struct sqlite_writer *writer, const struct loss *lo
                              const struct totals *totals)
 {
     struct fold_key key = {.tier = loss->tier, .bucket = loss->bucket};
-    enum err err = fold_add(&writer->traffic.sums, &key, totals);
+    enum err err = fold_add(&writer->sums.traffic, &key, totals);
     if (err || !has_lost(loss, user, 0))
         return err;
     key.user_id = user;
-    err = fold_add(&writer->traffic.sums, &key, totals);
+    err = fold_add(&writer->sums.traffic, &key, totals);
     key.order_id = order;
-    return err || !has_lost(loss, user, order) ? err : fold_add(&writer->traffic.sums, &key, totals);
+    return err || !has_lost(loss, user, order) ? err : fold_add(&writer->sums.traffic, &key, totals);
 }
 
 enum err sqlite_redo_entry(struct sqlite_writer *writer, const struct loss *loss, int64_t user,
                            const struct fold_key *entry, const struct totals *totals)
 {
     struct fold_key key = {.tier = loss->tier, .bucket = loss->bucket, .domain = entry->domain, .error = entry->error};
-    enum err err = fold_add(&writer->pack.entries, &key, totals);
+    enum err err = fold_add(&writer->sums.entries, &key, totals);
     if (err || !has_lost(loss, user, 0))
         return err;
     key.user_id = user;
     key.order_id = entry->order_id;
-    return fold_add(&writer->pack.entries, &key, totals);
+    return fold_add(&writer->sums.entries, &key, totals);
 }
 
 static enum err drop_user(struct sqlite_writer *writer, const struct loss *loss, int64_t user, struct fault *fault)
@@ -91,9 +92,7 @@ static enum err drop_rows(struct sqlite_writer *writer, const struct loss *loss,
 enum err sqlite_redo_put(struct sqlite_writer *writer, const struct loss *loss, struct fault *fault)
 {
     enum err err = drop_rows(writer, loss, fault);
-    if (!err)
-        err = sqlite_traffic_put(&writer->traffic, fault);
-    return err ? err : sqlite_pack(&writer->pack, true, fault);
+    return err ? err : sqlite_sums_put(&writer->pack, &writer->sums, true, fault);
 }
 
 /* ---- an hour, from its logs ---- */
@@ -108,7 +107,7 @@ struct left {
 static enum err add_log(void *ctx, const struct stored_log *log)
 {
     const struct left *left = ctx;
-    struct fold *quarters = &left->writer->traffic.sums;
+    struct fold *quarters = &left->writer->sums.traffic;
     struct fold_key key = {.tier = TIER_QUARTER, .bucket = log->key.bucket};
     struct fold_key everyone = {
         .tier = TIER_HOUR, .bucket = left->loss->bucket, .domain = log->key.domain, .error = log->key.error};
@@ -116,7 +115,7 @@ static enum err add_log(void *ctx, const struct stored_log *log)
     key.user_id = log->key.user_id;
     if (!err && has_lost(left->loss, key.user_id, 0))
         err = fold_add(quarters, &key, &log->totals);
-    return err || !left->is_closed ? err : sqlite_sums_add(left->writer, &everyone, &log->totals);
+    return err || !left->is_closed ? err : sqlite_sums_add(&left->writer->sums, &everyone, &log->totals);
 }
 
 static enum err drop_quarters(struct sqlite_writer *writer, const struct loss *loss, struct fault *fault)
@@ -131,11 +130,10 @@ static enum err drop_quarters(struct sqlite_writer *writer, const struct loss *l
 static enum err redo_hour(struct sqlite_writer *writer, const struct loss *loss, struct fault *fault)
 {
     struct left left = {writer, loss, sqlite_is_packed(&writer->closed, TIER_HOUR, loss->bucket * WHEN_HOUR, 0)};
-    fold_clear(&writer->traffic.sums);
-    fold_clear(&writer->pack.entries);
+    sqlite_sums_clear(&writer->sums);
     enum err err = drop_quarters(writer, loss, fault);
     if (!err)
-        err = sqlite_each_log(writer, ALL_LOGS(loss->bucket * 4, 4), add_log, &left, fault);
+        err = sqlite_each_log(&writer->reading, ALL_LOGS(loss->bucket * 4, 4), add_log, &left, fault);
     return err ? err : sqlite_redo_put(writer, loss, fault); /* an open hour has quarters alone */
 }
 

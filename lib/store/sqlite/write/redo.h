@@ -21,7 +21,7 @@ struct loss {
     size_t count;
 };
 
-/* All that is left of it is added to writer->traffic and writer->pack, which were empty: sums by user and order, and
+/* All that is left of it is added to writer->sums, which were empty: sums by user and order, and
  * packed entries. Then these take the place of its rows, of everyone and of those who lost some. */
 enum err sqlite_redo_traffic(struct sqlite_writer *writer, const struct loss *loss, int64_t user, int64_t order,
                              const struct totals *totals);

@@ -4,6 +4,7 @@
 #include "store/sqlite/write/retain.h"
 
 #include "base/int64.h"
+#include "store/sqlite/write/kinds.h"
 #include "store/sqlite/write/users.h"
 #include "time/when.h"
 
@@ -126,13 +127,21 @@ static enum err begin_user_hour(struct sqlite_writer *writer, int64_t end, struc
     return drop_user_hour(writer, closed->user_hour, fault);
 }
 
+/* A slice of its users, read and written at once. */
+static enum err make_some(struct sqlite_writer *writer, struct fault *fault)
+{
+    sqlite_users_ask(writer);
+    enum err err = sqlite_slice_read(&writer->closing.slice, &writer->reading, fault);
+    return err ? err : sqlite_slice_write(writer, fault);
+}
+
 /* Some of an hour before `end`. */
 static enum err make_user_hour(struct sqlite_writer *writer, int64_t end, struct fault *fault)
 {
     struct writer_closed *closed = &writer->closed;
     enum err err = closed->walk.is_active ? OK : begin_user_hour(writer, end, fault);
     if (!err && closed->walk.is_active)
-        err = sqlite_users_next(writer, fault);
+        err = make_some(writer, fault);
     if (err || !closed->walk.is_active || !closed->walk.is_done)
         return err;
     closed->walk.is_active = false;

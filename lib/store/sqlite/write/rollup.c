@@ -2,7 +2,7 @@
  * and no time of day. */
 #include "store/sqlite/write/rollup.h"
 
-#include "store/sqlite/write/hours.h"
+#include "store/sqlite/write/close.h"
 #include "store/sqlite/write/values.h"
 
 #include "base/banned.h"
@@ -11,7 +11,7 @@
 static enum err fold_packed(struct sqlite_writer *writer, const struct fold_key *key, const struct totals *totals)
 {
     bool is_packed = sqlite_is_packed(&writer->closed, (enum tier)key->tier, totals->first, key->user_id);
-    return is_packed ? sqlite_sums_add(writer, key, totals) : OK;
+    return is_packed ? sqlite_sums_add(&writer->sums, key, totals) : OK;
 }
 
 /* A late log: its hour is packed already, and perhaps its day and more. */
@@ -33,15 +33,14 @@ static enum err fold_late(struct sqlite_writer *writer, const struct raw_row *ro
 
 static enum err fold_rows(struct sqlite_writer *writer, struct fault *fault)
 {
-    fold_clear(&writer->traffic.sums);
-    fold_clear(&writer->pack.entries);
+    sqlite_sums_clear(&writer->sums);
     enum err err = OK;
     for (size_t i = 0; !err && i < writer->rows.count; i++) {
         struct totals totals = log_totals(writer->rows.rows[i].log);
-        sqlite_hours_changed(&writer->hours, writer->rows.rows[i].quarter);
+        sqlite_close_note(&writer->closing, writer->rows.rows[i].quarter);
         if (sqlite_is_kept(&writer->closed, TIER_QUARTER, writer->rows.rows[i].quarter))
-            err = sqlite_quarter_add(&writer->traffic, writer->rows.rows[i].quarter, writer->rows.rows[i].user_id,
-                                     &totals);
+            err =
+                sqlite_quarter_add(&writer->sums, writer->rows.rows[i].quarter, writer->rows.rows[i].user_id, &totals);
         if (!err && writer->rows.rows[i].log->ts < writer->closed.hour * tier_width(TIER_HOUR))
             err = fold_late(writer, &writer->rows.rows[i], &totals);
     }
@@ -73,7 +72,7 @@ static enum err put_orders(struct sqlite_writer *writer, struct fault *fault)
 /* Tells readers that keep sums of closed hours that late logs came. */
 static enum err note_change(struct sqlite_writer *writer, struct fault *fault)
 {
-    if (writer->pack.entries.count == 0)
+    if (writer->sums.entries.count == 0)
         return OK;
     return db_run(&writer->db, sql_of(&writer->db, W_NOTE_CHANGE), "note a change of closed hours", fault);
 }
@@ -86,8 +85,6 @@ enum err sqlite_rollup(struct sqlite_writer *writer, struct fault *fault)
     if (!err)
         err = put_orders(writer, fault);
     if (!err)
-        err = sqlite_traffic_put(&writer->traffic, fault);
-    if (!err)
-        err = sqlite_pack(&writer->pack, false, fault);
+        err = sqlite_sums_put(&writer->pack, &writer->sums, false, fault);
     return err ? err : sqlite_values_late(writer, fault);
 }

@@ -5,7 +5,6 @@
 
 #include "store/sqlite/write/admit.h"
 #include "store/sqlite/write/compact.h"
-#include "store/sqlite/write/hours.h"
 #include "base/int64.h"
 #include "store/sqlite/write/import_log.h"
 #include "store/sqlite/write/redo.h"
@@ -139,7 +138,6 @@ static enum err unpack_quarter(struct sqlite_writer *writer, const struct slice_
 static enum err take_quarter(struct sqlite_writer *writer, struct slice_of_logs *slice, struct fault *fault)
 {
     int64_t most = SLICE_LOGS - slice->taken.logs;
-    sqlite_hours_changed(&writer->hours, slice->quarter);
     enum err err = sqlite_import_take_over(writer, slice->quarter, fault);
     if (!err)
         err = unpack_quarter(writer, slice, fault);
@@ -232,8 +230,7 @@ enum err sqlite_take_in_transaction(struct sqlite_writer *writer,
     writer->closed.day = closed_day;
     writer->admit.grand = grand;
     writer->closed.packing.clean = false;
-    fold_clear(&writer->traffic.sums);
-    fold_clear(&writer->pack.entries);
+    sqlite_sums_clear(&writer->sums);
     return err;
 }
 

@@ -114,8 +114,7 @@ static enum err redo_period(struct sqlite_writer *writer, struct period *period,
 {
     static const struct id_range everyone = {1, INT64_MAX};
     struct loss loss = loss_of(period);
-    fold_clear(&writer->traffic.sums);
-    fold_clear(&writer->pack.entries);
+    sqlite_sums_clear(&writer->sums);
     enum err err = read_chunks(writer, period, &everyone, keep_entry, fault);
     if (!err)
         err = sqlite_redo_put(writer, &loss, fault);

@@ -4,7 +4,6 @@
 
 #include "store/sqlite/write/admit.h"
 #include "store/sqlite/write/close.h"
-#include "store/sqlite/write/compact.h"
 #include "store/sqlite/write/health.h"
 #include "store/sqlite/write/retain.h"
 
@@ -15,26 +14,16 @@ bool sqlite_checkpoint_is_due(const struct sqlite_writer *writer)
     return sqlite_wal_is_due(&writer->wal, sqlite_retain_is_busy(writer));
 }
 
-/* A day that waits comes before further hours, so that what waits is never more than one. Its logs are moved into parts
- * first, which are read in no time. */
-static enum err close_next(struct sqlite_writer *writer, int64_t now, bool *ret_more, struct fault *fault)
-{
-    bool day_waits = sqlite_day_waits(&writer->closed);
-    enum err err = day_waits ? OK : sqlite_close_hours(writer, now, ret_more, fault);
-    if (!err && !*ret_more)
-        err = sqlite_compact_next(writer, now, ret_more, fault);
-    return err || *ret_more || !day_waits ? err : sqlite_close_day(writer, now, ret_more, fault);
-}
-
 static enum err maintain(struct sqlite_writer *writer, int64_t now, int64_t idempotency_seconds, bool *ret_more,
                          struct fault *fault)
 {
-    if (sqlite_checkpoint_is_due(writer)) {
+    bool must_wait = writer->closing.is_read_beside && sqlite_wal_insists(&writer->wal); /* its own reader, too */
+    if (sqlite_checkpoint_is_due(writer) && !must_wait) {
         *ret_more = true;
         return sqlite_wal_checkpoint(&writer->wal, fault);
     }
-    enum err err = close_next(writer, now, ret_more, fault);
-    if (err || *ret_more)
+    enum err err = sqlite_close_next(writer, now, ret_more, fault);
+    if (err || *ret_more || writer->closing.is_read_beside)
         return err;
     err = sqlite_expire_keys(writer, now - idempotency_seconds, ret_more, fault);
     return err || *ret_more ? err : sqlite_retain_next(writer, now, ret_more, fault);
@@ -60,6 +49,7 @@ enum err sqlite_tend(struct sqlite_writer *writer, int64_t now, const struct wat
 {
     bool more = true;
     enum err err = OK;
+    sqlite_close_alone(writer); /* no batch waits */
     while (!err && more && !watch_is_stopped(watch))
         err = sqlite_maintain(writer, now, KEEP_KEYS, &more, fault);
     return err;

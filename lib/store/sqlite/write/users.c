@@ -18,56 +18,50 @@ static int64_t end_quarter(const struct user_walk *walk)
     return (walk->bucket + 1) * (tier_width(walk->tier) / WHEN_QUARTER);
 }
 
-/* ---- logs ---- */
-
-struct user_logs {
-    struct sqlite_writer *writer;
-    const struct user_walk *walk;
-};
-
-static enum err add_log(void *ctx, const struct stored_log *log)
-{
-    struct user_logs *logs = ctx;
-    struct fold_key key = log->key;
-    key.tier = logs->walk->tier;
-    key.bucket = logs->walk->bucket;
-    return sqlite_sums_add(logs->writer, &key, &log->totals);
-}
-
-/* The walk's users, in a slice of quarters. */
-static enum err add_some(struct sqlite_writer *writer, struct user_walk *walk, struct fault *fault)
-{
-    struct user_logs logs = {writer, walk};
-    int64_t end = end_quarter(walk);
-    struct log_range range = {walk->quarter, min64(walk->quarters, end - walk->quarter), walk->user_from,
-                              walk->user_to};
-    bool is_fresh = walk->quarter == first_quarter(walk);
-    fold_clear(&writer->traffic.sums);
-    fold_clear(&writer->pack.entries);
-    enum err err = sqlite_each_log(writer, &range, add_log, &logs, fault);
-    walk->quarter += range.quarters;
-    if (!err)
-        err = sqlite_traffic_put(&writer->traffic, fault);
-    return err ? err : sqlite_pack(&writer->pack, is_fresh, fault);
-}
-
-/* ---- users ---- */
-
 void sqlite_users_begin(struct sqlite_writer *writer, enum tier tier, int64_t bucket)
 {
     writer->closed.walk = (struct user_walk){.is_active = true, .tier = tier, .bucket = bucket, .user_from = 1};
 }
 
+void sqlite_users_ask(struct sqlite_writer *writer)
+{
+    struct closing_slice *slice = &writer->closing.slice;
+    slice->kind = SLICE_USERS;
+    slice->walk = writer->closed.walk;
+    slice->from = first_quarter(&slice->walk);
+    slice->until = end_quarter(&slice->walk);
+}
+
+/* ---- reading ---- */
+
+static enum err add_log(void *ctx, const struct stored_log *log)
+{
+    struct closing_slice *slice = ctx;
+    struct fold_key key = log->key;
+    key.tier = slice->walk.tier;
+    key.bucket = slice->walk.bucket;
+    return sqlite_sums_add(&slice->sums, &key, &log->totals);
+}
+
+/* The walk's users, in a slice of quarters. */
+static enum err add_some(struct closing_slice *slice, struct log_reading *reading, struct fault *fault)
+{
+    struct user_walk *walk = &slice->walk;
+    struct log_range range = {walk->quarter, min64(walk->quarters, end_quarter(walk) - walk->quarter), walk->user_from,
+                              walk->user_to};
+    walk->quarter += range.quarters;
+    return sqlite_each_log(reading, &range, add_log, slice, fault);
+}
+
 /* As many users of the day from walk->user_from on as have `most` logs together, at least one; *ret_logs is how many
  * these have. */
-static enum err count_users(struct sqlite_writer *writer, struct user_walk *walk, int64_t most, int64_t *ret_logs,
-                            struct fault *fault)
+static enum err count_users(struct db *db, struct user_walk *walk, int64_t most, int64_t *ret_logs, struct fault *fault)
 {
-    sqlite3_stmt *statement = sql_of(&writer->db, W_PARTS_FROM);
+    sqlite3_stmt *statement = sql_of(db, W_PARTS_FROM);
     BIND_ALL(statement, first_quarter(walk) * WHEN_QUARTER / WHEN_DAY, walk->user_from);
     int64_t user = 0, logs = 0;
     bool row = true;
-    enum err err = db_step(&writer->db, statement, "list users", &row, fault);
+    enum err err = db_step(db, statement, "list users", &row, fault);
     while (!err && row) {
         int64_t next = sqlite3_column_int64(statement, 0), more = sqlite3_column_int64(statement, 1);
         if (user && next != user) {
@@ -78,7 +72,7 @@ static enum err count_users(struct sqlite_writer *writer, struct user_walk *walk
             break;
         user = next;
         logs += more;
-        err = db_step(&writer->db, statement, "list users", &row, fault);
+        err = db_step(db, statement, "list users", &row, fault);
     }
     sqlite3_reset(statement);
     if (err || row)
@@ -90,40 +84,56 @@ static enum err count_users(struct sqlite_writer *writer, struct user_walk *walk
 
 /* The users that follow; all of them count as theirs from now on. One with too many logs is a slice's alone, some
  * quarters at a time. */
-static enum err choose_users(struct sqlite_writer *writer, struct user_walk *walk, struct fault *fault)
+static enum err choose_users(struct closing_slice *slice, struct db *db, struct fault *fault)
 {
+    struct user_walk *walk = &slice->walk;
     int64_t quarters = end_quarter(walk) - first_quarter(walk), logs = 0;
-    int64_t most = sqlite_slice_logs(&writer->closed.packing) * (WHEN_DAY / WHEN_QUARTER) / quarters;
-    enum err err = count_users(writer, walk, most, &logs, fault);
+    int64_t most = slice->most * (WHEN_DAY / WHEN_QUARTER) / quarters;
+    enum err err = count_users(db, walk, most, &logs, fault);
     walk->quarter = first_quarter(walk);
     walk->quarters = logs <= most ? quarters : max64(1, quarters * most / logs);
     return err;
 }
 
-enum err sqlite_users_next(struct sqlite_writer *writer, struct fault *fault)
+enum err sqlite_users_read(struct closing_slice *slice, struct log_reading *reading, struct fault *fault)
 {
-    struct user_walk *walk = &writer->closed.walk;
-    enum err err = walk->user_to ? OK : choose_users(writer, walk, fault);
-    if (!err)
-        err = add_some(writer, walk, fault);
-    if (err || walk->quarter < end_quarter(walk))
-        return err;
-    walk->is_done = walk->user_to == INT64_MAX;
-    walk->user_from = walk->is_done ? INT64_MAX : walk->user_to + 1;
-    walk->user_to = 0;
-    return OK;
+    enum err err = slice->walk.user_to ? OK : choose_users(slice, reading->db, fault);
+    return err ? err : add_some(slice, reading, fault);
 }
+
+/* ---- writing ---- */
+
+enum err sqlite_users_write(struct sqlite_writer *writer, struct fault *fault)
+{
+    struct closing_slice *slice = &writer->closing.slice;
+    struct user_walk *walk = &writer->closed.walk;
+    bool is_fresh = walk->user_to == 0; /* the first slice of these users */
+    *walk = slice->walk;
+    if (walk->quarter == end_quarter(walk)) {
+        walk->is_done = walk->user_to == INT64_MAX;
+        walk->user_from = walk->is_done ? INT64_MAX : walk->user_to + 1;
+        walk->user_to = 0;
+    }
+    return sqlite_sums_put(&writer->pack, &slice->sums, is_fresh, fault);
+}
+
+/* ---- again ---- */
 
 enum err sqlite_users_redo(struct sqlite_writer *writer, int64_t day, int64_t user, struct fault *fault)
 {
-    struct user_walk walk = {.tier = TIER_DAY, .bucket = day, .user_from = user, .user_to = user};
+    struct closing_slice *slice = &writer->closing.slice;
+    struct user_walk *walk = &slice->walk;
     sqlite3_stmt *chunks = sql_of(&writer->db, W_CHUNKS_DROP_USER), *rows = sql_of(&writer->db, W_DAY_DROP_USER);
-    walk.quarter = first_quarter(&walk);
-    walk.quarters = end_quarter(&walk) - walk.quarter;
+    *walk = (struct user_walk){.tier = TIER_DAY, .bucket = day, .user_from = user, .user_to = user};
+    walk->quarter = first_quarter(walk);
+    walk->quarters = end_quarter(walk) - walk->quarter;
+    sqlite_sums_clear(&slice->sums);
     BIND_ALL(chunks, user, TIER_DAY, day);
     BIND_ALL(rows, user, day);
     enum err err = db_run(&writer->db, chunks, "make a rollup again", fault);
     if (!err)
         err = db_run(&writer->db, rows, "make a rollup again", fault);
-    return err ? err : add_some(writer, &walk, fault);
+    if (!err)
+        err = add_some(slice, &writer->reading, fault);
+    return err ? err : sqlite_sums_put(&writer->pack, &slice->sums, true, fault);
 }

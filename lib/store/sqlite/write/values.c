@@ -18,41 +18,37 @@ static enum err run(struct sqlite_writer *writer, enum writer_statement which, i
 /* ---- noting ---- */
 
 /* Nothing more is noted of a dimension that stands in value_gap. */
-static enum err skip_gaps(struct sqlite_writer *writer, int64_t day, struct fault *fault)
+static enum err skip_gaps(struct day_values *values, struct db *db, struct fault *fault)
 {
-    sqlite3_stmt *statement = sql_of(&writer->db, W_GAPS_OF_DAY);
-    BIND_ALL(statement, day);
+    sqlite3_stmt *statement = sql_of(db, W_GAPS_OF_DAY);
+    BIND_ALL(statement, values->day);
     bool row = true;
-    enum err err = db_step(&writer->db, statement, "read value_gap", &row, fault);
+    enum err err = db_step(db, statement, "read value_gap", &row, fault);
     while (!err && row) {
         int64_t dimension = sqlite3_column_int64(statement, 0);
-        writer->values.found[dimension] = VALUES_OF_DAY + 1;
-        err = db_step(&writer->db, statement, "read value_gap", &row, fault);
+        values->found[dimension] = VALUES_OF_DAY + 1;
+        err = db_step(db, statement, "read value_gap", &row, fault);
     }
     sqlite3_reset(statement);
     return err;
 }
 
-enum err sqlite_values_resume(struct sqlite_writer *writer, int64_t day, struct fault *fault)
+bool sqlite_values_are_kept(const struct sqlite_writer *writer, int64_t day)
 {
-    struct writer_values *values = &writer->values;
-    bool is_kept = day >= values->from && sqlite_is_kept(&writer->closed, TIER_DAY, day);
-    values->day = day;
-    for (int dimension = 1; dimension <= VALUE_DIMENSIONS; dimension++)
-        values->found[dimension] = is_kept ? 0 : VALUES_OF_DAY + 1;
-    for (size_t i = 0; is_kept && i < values->sums.count; i++)
-        values->found[values->sums.entries[i].key.tier]++;
-    return is_kept ? skip_gaps(writer, day, fault) : OK;
+    return day >= writer->values_from && sqlite_is_kept(&writer->closed, TIER_DAY, day);
 }
 
-enum err sqlite_values_begin(struct sqlite_writer *writer, int64_t day, struct fault *fault)
+enum err sqlite_values_begin(struct day_values *values, struct db *db, int64_t day, bool are_kept, struct fault *fault)
 {
-    fold_clear(&writer->values.sums);
-    return sqlite_values_resume(writer, day, fault);
+    fold_clear(&values->sums);
+    values->day = day;
+    for (int dimension = 1; dimension <= VALUE_DIMENSIONS; dimension++)
+        values->found[dimension] = are_kept ? 0 : VALUES_OF_DAY + 1;
+    return are_kept ? skip_gaps(values, db, fault) : OK;
 }
 
 /* One value too many is noted, and then no more: whoever sends others all the time takes no memory. */
-static enum err note(struct writer_values *values, struct fold_key key, const struct totals *totals)
+static enum err note(struct day_values *values, struct fold_key key, const struct totals *totals)
 {
     size_t before = values->sums.count;
     if (values->found[key.tier] > VALUES_OF_DAY)
@@ -65,10 +61,10 @@ static enum err note(struct writer_values *values, struct fold_key key, const st
 
 enum err sqlite_values_add(void *ctx, const struct stored_log *log)
 {
-    struct sqlite_writer *writer = ctx;
+    struct day_values *values = ctx;
     enum err err = OK;
     for (int dimension = 1; !err && dimension <= VALUE_DIMENSIONS; dimension++)
-        err = note(&writer->values, sqlite_log_value(log, dimension), &log->totals);
+        err = note(values, sqlite_log_value(log, dimension), &log->totals);
     return err;
 }
 
@@ -92,11 +88,11 @@ static enum err put(struct sqlite_writer *writer, const struct fold_entry *entry
 }
 
 /* Some values of one dimension. */
-static enum err put_dimension(struct sqlite_writer *writer, const struct fold_entry *entries, size_t count,
-                              struct fault *fault)
+static enum err put_dimension(struct sqlite_writer *writer, int64_t found, const struct fold_entry *entries,
+                              size_t count, struct fault *fault)
 {
     const struct fold_key *key = &entries->key;
-    int64_t stored = writer->values.found[key->tier];
+    int64_t stored = found;
     enum err err = OK;
     for (size_t i = 0; !err && stored <= VALUES_OF_DAY && i < count; i++)
         err = put(writer, &entries[i], fault);
@@ -107,15 +103,15 @@ static enum err put_dimension(struct sqlite_writer *writer, const struct fold_en
     return err || stored <= VALUES_OF_DAY ? err : leave_gap(writer, key->tier, key->bucket, fault);
 }
 
-enum err sqlite_values_put(struct sqlite_writer *writer, struct fault *fault)
+enum err sqlite_values_put(struct sqlite_writer *writer, struct day_values *values, struct fault *fault)
 {
-    struct fold *sums = &writer->values.sums;
+    struct fold *sums = &values->sums;
     fold_sort(sums);
     enum err err = OK;
     for (size_t i = 0, n; !err && i < sums->count; i += n) {
         for (n = 1; i + n < sums->count && sums->entries[i + n].key.tier == sums->entries[i].key.tier; n++)
             ;
-        err = put_dimension(writer, &sums->entries[i], n, fault);
+        err = put_dimension(writer, values->found[sums->entries[i].key.tier], &sums->entries[i], n, fault);
     }
     fold_clear(sums);
     return err;
@@ -144,10 +140,11 @@ static enum err note_row(struct sqlite_writer *writer, const struct raw_row *row
 
 static enum err note_late(struct sqlite_writer *writer, const struct raw_row *row, struct fault *fault)
 {
+    struct day_values *values = &writer->values;
     int64_t day = row->quarter * WHEN_QUARTER / WHEN_DAY;
-    enum err err = day == writer->values.day ? OK : sqlite_values_put(writer, fault);
-    if (!err && day != writer->values.day)
-        err = sqlite_values_begin(writer, day, fault);
+    enum err err = day == values->day ? OK : sqlite_values_put(writer, values, fault);
+    if (!err && day != values->day)
+        err = sqlite_values_begin(values, &writer->db, day, sqlite_values_are_kept(writer, day), fault);
     if (err)
         return err;
     return note_row(writer, row) ? fault_set(fault, ERR_UNAVAILABLE, "out of memory") : OK;
@@ -157,10 +154,10 @@ static enum err note_late(struct sqlite_writer *writer, const struct raw_row *ro
 enum err sqlite_values_late(struct sqlite_writer *writer, struct fault *fault)
 {
     int64_t end = writer->closed.hour * 4;
-    enum err err = sqlite_values_begin(writer, -1, fault); /* none */
+    enum err err = sqlite_values_begin(&writer->values, &writer->db, -1, false, fault); /* none */
     for (size_t i = 0; !err && i < writer->rows.count && writer->rows.rows[i].quarter < end; i++)
         err = note_late(writer, &writer->rows.rows[i], fault);
-    return err ? err : sqlite_values_put(writer, fault);
+    return err ? err : sqlite_values_put(writer, &writer->values, fault);
 }
 
 /* ---- logs and sums that were deleted ---- */
@@ -175,11 +172,12 @@ enum err sqlite_values_redo(struct sqlite_writer *writer, int64_t day, struct fa
         if (!err)
             err = run(writer, W_GAP_DROP, dimension, day, fault);
     }
+    struct day_values *values = &writer->values;
     if (!err)
-        err = sqlite_values_begin(writer, day, fault);
+        err = sqlite_values_begin(values, &writer->db, day, sqlite_values_are_kept(writer, day), fault);
     if (!err)
-        err = sqlite_each_log(writer, ALL_LOGS(first, end - first), sqlite_values_add, writer, fault);
-    return err ? err : sqlite_values_put(writer, fault);
+        err = sqlite_each_log(&writer->reading, ALL_LOGS(first, end - first), sqlite_values_add, values, fault);
+    return err ? err : sqlite_values_put(writer, values, fault);
 }
 
 enum err sqlite_values_forget(struct sqlite_writer *writer, int64_t day, struct fault *fault)

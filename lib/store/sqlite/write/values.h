@@ -3,18 +3,20 @@
 #define STORE_SQLITE_WRITE_VALUES_H
 
 #include "store/sqlite/write/logs.h"
+#include "store/sqlite/write/writer.h"
 
-/* The next logs to be noted are of this day. Always followed by sqlite_values_put in the same transaction. */
-enum err sqlite_values_begin(struct sqlite_writer *writer, int64_t day, struct fault *fault);
+/* Does value_day have this day? */
+bool sqlite_values_are_kept(const struct sqlite_writer *writer, int64_t day);
 
-/* The same, but what is noted stays. */
-enum err sqlite_values_resume(struct sqlite_writer *writer, int64_t day, struct fault *fault);
+/* The next logs to be noted are of this day; none is where `are_kept` is false. Always followed by sqlite_values_put,
+ * before anything else changes the day's rows. */
+enum err sqlite_values_begin(struct day_values *values, struct db *db, int64_t day, bool are_kept, struct fault *fault);
 
-/* A log_sink of the writer: notes a log of a closed hour, or one that is being closed. */
+/* A log_sink: notes a log of a closed hour, or one that is being closed, in a struct day_values. */
 enum err sqlite_values_add(void *ctx, const struct stored_log *log);
 
 /* Adds what was noted to value_day, and forgets it. */
-enum err sqlite_values_put(struct sqlite_writer *writer, struct fault *fault);
+enum err sqlite_values_put(struct sqlite_writer *writer, struct day_values *values, struct fault *fault);
 
 /* Adds those logs of writer->rows that are late. */
 enum err sqlite_values_late(struct sqlite_writer *writer, struct fault *fault);

@@ -95,10 +95,15 @@ bool sqlite_wal_is_due(const struct writer_wal *wal, bool earlier)
     return wal->pages >= wal->checkpoint_at - (earlier && wal->pages > 0 ? EARLIER_PAGES : 0);
 }
 
+bool sqlite_wal_insists(const struct writer_wal *wal)
+{
+    return wal->length >= INSIST_PAGES;
+}
+
 enum err sqlite_wal_checkpoint(struct writer_wal *wal, struct fault *fault)
 {
     bool restarts;
-    return checkpoint(wal, wal->length < INSIST_PAGES ? 0 : INSIST_MS, &restarts, fault);
+    return checkpoint(wal, sqlite_wal_insists(wal) ? INSIST_MS : 0, &restarts, fault);
 }
 
 enum err sqlite_wal_settle(struct writer_wal *wal, struct fault *fault)

@@ -29,6 +29,9 @@ void sqlite_wal_tell(const struct writer_wal *wal);
 enum err sqlite_wal_make_room(struct writer_wal *wal, struct fault *fault);
 
 /* Are there enough new pages for a checkpoint? `earlier`: fewer will do, because a service deletes. */
+/* It is so long that a checkpoint waits for readers, and none should begin before. */
+bool sqlite_wal_insists(const struct writer_wal *wal);
+
 bool sqlite_wal_is_due(const struct writer_wal *wal, bool earlier);
 
 /* A checkpoint, as far as readers allow. Waits a moment for them when the WAL is long. */

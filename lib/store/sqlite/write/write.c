@@ -1,10 +1,10 @@
 /* write.c: a group of batches into one synced transaction. Knows the order of its steps, and how the writer begins and
  * ends. Knows no HTTP and no threads. */
 #include "store/sqlite/write/admit.h"
-#include "store/sqlite/write/compact.h"
+#include "store/sqlite/write/close.h"
 #include "store/sqlite/write/health.h"
-#include "store/sqlite/write/hours.h"
 #include "store/sqlite/write/import_log.h"
+#include "store/sqlite/write/kinds.h"
 #include "store/sqlite/write/rollup.h"
 #include "store/sqlite/write/rows.h"
 
@@ -44,7 +44,7 @@ static enum err load_state(struct sqlite_writer *writer, struct fault *fault)
         {"SELECT has_old FROM import_state", &has_old_imports},
         {"SELECT since FROM upgrade", &writer->closed.since},
         {"SELECT user_hours_swept < 9223372036854775807 FROM upgrade", &has_user_hours},
-        {"SELECT (durations_from + 23) / 24 FROM upgrade", &writer->values.from},
+        {"SELECT (durations_from + 23) / 24 FROM upgrade", &writer->values_from},
         {"PRAGMA auto_vacuum", &auto_vacuum},
     };
     static const char total_sql[] = "SELECT count, bytes_sent, bytes_received, errors, 0, duration_ms FROM total";
@@ -104,9 +104,10 @@ enum err sqlite_writer_open(const char *data_dir, bool spools, struct sqlite_wri
     writer->lock = -1;
     writer->spools = spools;
     writer->names.db = &writer->db;
-    writer->traffic = (struct writer_traffic){.db = &writer->db};
     sqlite_pack_init(&writer->pack, &writer->db);
-    sqlite_compact_init(&writer->compact);
+    writer->reading.db = &writer->db;
+    sqlite_slice_init(&writer->closing.slice);
+    writer->compact.done_until = -1;
     sqlite_set_slice(writer, SLICE_ENTRIES);
     enum err err = prepare(writer, data_dir, fault);
     if (err) {
@@ -122,17 +123,17 @@ void sqlite_writer_close(struct sqlite_writer *writer)
 {
     if (!writer)
         return;
+    sqlite_close_alone(writer);
     db_close(&writer->db);
     if (writer->lock >= 0)
         close(writer->lock);
     name_cache_release(&writer->names.cache);
     fold_release(&writer->orders);
-    fold_release(&writer->traffic.sums);
-    sqlite_pack_release(&writer->pack);
+    sqlite_sums_release(&writer->sums);
     fold_release(&writer->values.sums);
-    sqlite_hours_release(&writer->hours);
-    sqlite_compact_release(&writer->compact);
-    free(writer->closed.packing.users);
+    sqlite_pack_release(&writer->pack);
+    sqlite_slice_release(&writer->closing.slice);
+    free(writer->closed.packing.listed.users);
     free(writer->rows.rows);
     sqlite_import_release(&writer->import);
     free(writer->names.ids);

@@ -4,15 +4,13 @@
 #define STORE_SQLITE_WRITE_WRITER_H
 
 #include "log/batch.h"
-#include "part/part.h"
 #include "store/engine.h"
 #include "store/sqlite/sqlite.h"
-#include "store/sqlite/value_day.h"
 #include "store/sqlite/write/closed.h"
 #include "store/sqlite/write/names.h"
 #include "store/sqlite/write/pack.h"
+#include "store/sqlite/write/slice.h"
 #include "store/sqlite/write/sql.h"
-#include "store/sqlite/write/traffic.h"
 #include "store/sqlite/write/wal.h"
 
 /* One log on its way to disk: the raw table's key, and where the rest of it is. */
@@ -56,32 +54,20 @@ struct writer_import {
     size_t record_count, record_cap;
 };
 
-/* write/compact.c: the memory is kept from slice to slice. */
+/* write/compact.c */
 struct writer_compact {
     int64_t done_until; /* no day before it has rows, but for late logs; -1: perhaps */
     bool has_moved;     /* rows, since the last time that none were left: their pages are free */
-    struct part_log *logs;
-    size_t count, cap;
-    struct buf bytes;
 };
 
-/* write/values.c */
-struct writer_values {
-    int64_t from;     /* no earlier day has rows: a version without value_day closed hours of it */
-    struct fold sums; /* to be added, of one day */
-    int64_t day;
-    int64_t found[VALUE_DIMENSIONS + 1]; /* values of each dimension; over VALUES_OF_DAY: no more are noted */
-};
-
-/* write/hours.c: hours that are being closed, as far as they are read. */
-struct writer_hours {
-    bool is_active;
-    bool is_whole; /* logs changed that were read: the next time all are read in one slice */
-    int64_t first; /* hour */
-    int64_t next;  /* quarter to be read */
-    int64_t end;   /* the hour behind the last one that has logs */
-    int64_t logs;
-    struct fold entries, traffic, values; /* pack.entries, traffic.sums and values.sums, so far */
+/* write/close.c: the slice that is being read, or that was. */
+struct writer_closing {
+    struct closing_slice slice;
+    struct closing_thread *beside; /* NULL: each slice is read where it is written */
+    bool is_read_beside;           /* the slice is the thread's */
+    bool is_stale;                 /* a log came that it may have missed */
+    int stale_in_a_row;
+    int64_t day_end; /* hours before it are about to be closed: they have no logs */
 };
 
 /* write/retain.c */
@@ -117,14 +103,15 @@ struct sqlite_writer {
     struct writer_names names;
     struct writer_rows rows;
     struct writer_import import;
-    struct fold orders; /* write/rollup.c: (order, user) pairs known to be in order_user */
-    struct writer_traffic traffic;
+    struct fold orders;         /* write/rollup.c: (order, user) pairs known to be in order_user */
+    struct sums sums;           /* of late logs, or of what is made again */
+    struct day_values values;   /* likewise */
+    int64_t values_from;        /* no earlier day has rows in value_day: an older version closed hours of it */
+    struct log_reading reading; /* of the writer's own connection */
     struct writer_pack pack;
-    struct writer_values values;
     struct writer_closed closed;
-    struct writer_hours hours;
+    struct writer_closing closing;
     struct writer_compact compact;
-    struct part part; /* that is being read */
     struct writer_pruning pruning;
     struct writer_wal wal;
     struct writer_health health;
