@@ -3,7 +3,6 @@
 
 #include "base/int64.h"
 #include "store/clickhouse/stored.h"
-#include "time/mono.h"
 
 #include <stdlib.h>
 
@@ -24,7 +23,7 @@ enum doubt_answer doubt_look_up(const struct doubt *doubt, int64_t number, enum 
                                 size_t *ret_replica)
 {
     const struct doubt_reply key = {.number = number};
-    if (!doubt->count || mono_ms() - doubt->answered_ms > age_ms)
+    if (!doubt->count || moment_age_ms(&doubt->answered) > age_ms)
         return DOUBT_UNASKED;
     const struct doubt_reply *reply = bsearch(&key, doubt->replies, doubt->count, sizeof key, by_number);
     *ret_replica = doubt->replica;
@@ -98,7 +97,7 @@ enum err doubt_ask(struct doubt *doubt, const struct doubt_question *question, s
     } else {
         doubt->count = inquiry->count;
         doubt->replica = question->replica;
-        doubt->answered_ms = mono_ms();
+        doubt->answered = moment_now();
     }
     free(inquiry);
     return err;

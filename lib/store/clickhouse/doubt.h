@@ -4,6 +4,7 @@
 #define STORE_CLICKHOUSE_DOUBT_H
 
 #include "store/clickhouse/blocks.h"
+#include "time/moment.h"
 
 #define DOUBT_BLOCKS 1000 /* asked about at once */
 
@@ -25,7 +26,7 @@ struct doubt {
     struct doubt_reply *replies; /* owned; in order of their numbers */
     size_t count;
     size_t replica;
-    int64_t answered_ms;
+    struct moment answered;
 };
 void doubt_release(struct doubt *doubt);
 

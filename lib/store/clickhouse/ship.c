@@ -14,6 +14,7 @@
 #include "store/clickhouse/schema.h"
 #include "store/clickhouse/servers.h"
 #include "store/clickhouse/upkeep.h"
+#include "time/moment.h"
 #include "time/mono.h"
 
 #include <assert.h>
@@ -54,7 +55,7 @@ struct shipper {
     bool block_waits;                                /* after the last round */
     int64_t doubtful_until;                          /* blocks up to this one may have been sent long ago */
     int64_t tried_block; /* a later one, which was tried first then, and has no answer yet; 0: none */
-    int64_t tried_at_ms;
+    struct moment tried_at;
     bool is_in_doubt; /* some replica may have taken the block that is being shipped, and did not say so */
     struct doubt doubts[SERVERS_SHARDS];
     struct spool_target target;
@@ -194,7 +195,7 @@ static bool is_forgotten_perhaps(const struct shipper *shipper, int64_t number)
 {
     if (number <= shipper->doubtful_until)
         return true;
-    return number == shipper->tried_block && mono_ms() - shipper->tried_at_ms > SURELY_REMEMBERED_MS;
+    return number == shipper->tried_block && moment_age_ms(&shipper->tried_at) > SURELY_REMEMBERED_MS;
 }
 
 static void note_try(struct shipper *shipper, int64_t number)
@@ -202,7 +203,7 @@ static void note_try(struct shipper *shipper, int64_t number)
     if (number <= shipper->doubtful_until || shipper->tried_block == number)
         return;
     shipper->tried_block = number;
-    shipper->tried_at_ms = mono_ms();
+    shipper->tried_at = moment_now();
 }
 
 static const char *url_at(const struct shipper *shipper, size_t shard, size_t replica)
