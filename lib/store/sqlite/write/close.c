@@ -19,6 +19,10 @@
 /* Empty days that one transaction may close. */
 #define EMPTY_DAYS 1000
 
+/* A slice that the thread reads is so many times as large: what is left to the writer takes no longer than a whole one.
+ */
+#define LARGER_BESIDE 2
+
 /* A slice is read beside the writer so many times, if late logs come each time; then by the writer, which none can
  * disturb. */
 #define TRIES_BESIDE 3
@@ -220,18 +224,27 @@ static enum err write_slice(struct sqlite_writer *writer, struct fault *fault)
     return OK;
 }
 
+/* How much a slice reads. */
+static void set_size(struct sqlite_writer *writer, bool is_beside)
+{
+    struct closing_slice *slice = &writer->closing.slice;
+    int larger = is_beside ? LARGER_BESIDE : 1;
+    slice->entries = writer->closed.packing.slice_entries * (size_t)larger;
+    slice->most = sqlite_slice_logs(&writer->closed.packing) * larger;
+}
+
 /* Asks for the next slice; the thread beside begins to read it, or it is read and written here. */
 static enum err begin_slice(struct sqlite_writer *writer, int64_t now, bool *ret_more, struct fault *fault)
 {
     struct writer_closing *closing = &writer->closing;
     enum due_step due = NOTHING;
-    closing->slice.entries = writer->closed.packing.slice_entries;
-    closing->slice.most = sqlite_slice_logs(&writer->closed.packing);
+    bool is_beside = closing->beside && closing->stale_in_a_row < TRIES_BESIDE;
+    set_size(writer, is_beside);
     enum err err = find_due(writer, now, &due, fault);
     *ret_more = due != NOTHING;
     if (err || due != A_SLICE)
         return err;
-    if (closing->beside && closing->stale_in_a_row < TRIES_BESIDE) {
+    if (is_beside) {
         closing->is_stale = *ret_more = false;
         closing->is_read_beside = true;
         sqlite_beside_begin(closing->beside, &closing->slice);
