@@ -19,8 +19,14 @@ static int64_t parts_of(enum tier tier)
 
 /* ---- entries ---- */
 
-/* Adds one narrower chunk to the entries, under the tier, bucket and user of the `whole`. */
-static enum err add_chunk(struct fold *entries, const struct fold_key *whole, int64_t part, sqlite3_stmt *statement)
+/* Where entries are added up, and how many were. */
+struct gathering {
+    struct fold *entries;
+    size_t read;
+};
+
+/* Adds one narrower chunk, under the tier, bucket and user of the `whole`. */
+static enum err add_chunk(struct gathering *to, const struct fold_key *whole, int64_t part, sqlite3_stmt *statement)
 {
     struct pack_reader reader;
     int64_t base = part * tier_width((enum tier)(whole->tier - 1));
@@ -32,12 +38,13 @@ static enum err add_chunk(struct fold *entries, const struct fold_key *whole, in
         key.tier = whole->tier;
         key.bucket = whole->bucket;
         key.user_id = whole->user_id;
-        err = fold_add(entries, &key, &totals);
+        err = fold_add(to->entries, &key, &totals);
+        to->read++;
     }
     return reader.damaged ? ERR_INTERNAL : err;
 }
 
-static enum err add_part(struct fold *entries, struct db *db, const struct fold_key *whole, int64_t part,
+static enum err add_part(struct gathering *to, struct db *db, const struct fold_key *whole, int64_t part,
                          struct fault *fault)
 {
     int64_t tier = whole->tier - 1;
@@ -46,7 +53,7 @@ static enum err add_part(struct fold *entries, struct db *db, const struct fold_
     bool row = true;
     enum err err = db_step(db, statement, "read chunks", &row, fault);
     while (!err && row) {
-        if (add_chunk(entries, whole, part, statement))
+        if (add_chunk(to, whole, part, statement))
             err = fault_set(fault, ERR_UNAVAILABLE, "rollup_chunk is damaged, or out of memory: tier %lld, bucket %lld",
                             (long long)tier, (long long)part);
         else
@@ -57,12 +64,12 @@ static enum err add_part(struct fold *entries, struct db *db, const struct fold_
 }
 
 /* The whole period of the key's user. */
-static enum err add_period(struct fold *entries, struct db *db, const struct fold_key *whole, struct fault *fault)
+static enum err add_period(struct gathering *to, struct db *db, const struct fold_key *whole, struct fault *fault)
 {
     int64_t count = parts_of((enum tier)whole->tier), first = whole->bucket * count;
     enum err err = OK;
     for (int64_t part = first; !err && part < first + count; part++)
-        err = add_part(entries, db, whole, part, fault);
+        err = add_part(to, db, whole, part, fault);
     return err;
 }
 
@@ -70,7 +77,8 @@ enum err sqlite_pack_user(struct sqlite_writer *writer, enum tier tier, int64_t 
                           struct fault *fault)
 {
     struct fold_key whole = {.tier = tier, .bucket = bucket, .user_id = user};
-    enum err err = add_period(&writer->sums.entries, &writer->db, &whole, fault);
+    struct gathering to = {.entries = &writer->sums.entries};
+    enum err err = add_period(&to, &writer->db, &whole, fault);
     return err ? err : sqlite_pack(&writer->pack, &writer->sums.entries, true, fault);
 }
 
@@ -89,7 +97,8 @@ void sqlite_day_ask(struct sqlite_writer *writer)
 enum err sqlite_day_read(struct closing_slice *slice, struct log_reading *reading, struct fault *fault)
 {
     struct fold_key whole = {.tier = TIER_DAY, .bucket = slice->period.bucket};
-    return add_period(&slice->sums.entries, reading->db, &whole, fault);
+    struct gathering to = {.entries = &slice->sums.entries};
+    return add_period(&to, reading->db, &whole, fault);
 }
 
 enum err sqlite_day_write(struct sqlite_writer *writer, struct fault *fault)
@@ -195,11 +204,12 @@ enum err sqlite_period_read(struct closing_slice *slice, struct log_reading *rea
 {
     struct period_slice *period = &slice->period;
     enum err err = period->users ? OK : list_users(period, reading->db, fault);
+    struct gathering to = {.entries = &slice->sums.entries};
     period->end = period->next;
-    while (!err && period->end < period->count && slice->sums.entries.count < slice->entries) {
+    while (!err && period->end < period->count && to.read < slice->entries) {
         struct fold_key whole = {
             .tier = period->tier, .bucket = period->bucket, .user_id = period->users[period->end++]};
-        err = add_period(&slice->sums.entries, reading->db, &whole, fault);
+        err = add_period(&to, reading->db, &whole, fault);
     }
     return err;
 }
