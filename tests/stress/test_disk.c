@@ -203,14 +203,6 @@ START_TEST(files_may_not_grow)
 }
 END_TEST
 
-static void await_closed(int64_t hour)
-{
-    int64_t until = stack_now_ms() + HANG_MS;
-    while (stack_i64(&stack, "SELECT closed_hour FROM closing") < hour && stack_now_ms() < until)
-        stack_nap(20);
-    ck_assert_int_ge(stack_i64(&stack, "SELECT closed_hour FROM closing"), hour);
-}
-
 /* Room for one small batch, but not for closing the hour, or the day, that is over since its logs. */
 static void close_without_room(int pause, const char *about)
 {
@@ -226,7 +218,7 @@ static void close_without_room(int pause, const char *about)
     ck_assert_int_eq(reported(), stack_i64(&stack, "SELECT sum(count) FROM raw_log"));
     limit_files("analytics-ingest", RLIM_INFINITY);
     await_recovery();
-    await_closed(hour + 1);
+    stack_await_closed(&stack, hour + 1);
     finish(about);
 }
 

@@ -204,10 +204,7 @@ START_TEST(a_busy_hour)
     double before = memory("analytics-ingest", "VmHWM");
     int64_t hour = stack_i64(&stack, "SELECT max(quarter) / 4 FROM raw_log");
     ck_assert_int_eq(book_post(book, &stack, 10, 7200), 204);
-    int64_t until = stack_now_ms() + HANG_MS;
-    while (stack_i64(&stack, "SELECT closed_hour FROM closing") <= hour && stack_now_ms() < until)
-        stack_nap(50);
-    ck_assert_int_gt(stack_i64(&stack, "SELECT closed_hour FROM closing"), hour);
+    stack_await_closed(&stack, hour + 1);
     printf(
         "an hour of %d logs, all of other users, domains or orders: %.0f MiB to take them in, %.0f MiB to close it\n",
         batches * 50000, before, memory("analytics-ingest", "VmHWM"));

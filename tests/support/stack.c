@@ -716,6 +716,14 @@ int64_t stack_i64(const struct stack *stack, const char *sql)
     return value;
 }
 
+void stack_await_closed(const struct stack *stack, int64_t hour)
+{
+    int64_t until = stack_now_ms() + HANG_MS;
+    while (stack_i64(stack, "SELECT closed_hour FROM closing") < hour && stack_now_ms() < until)
+        stack_nap(20);
+    ck_assert_int_ge(stack_i64(stack, "SELECT closed_hour FROM closing"), hour);
+}
+
 int stack_connect(const struct stack *stack, int seconds)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

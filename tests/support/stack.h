@@ -135,6 +135,10 @@ void check_error(const struct reply *reply, long status, const char *message, co
 sqlite3 *stack_database(const struct stack *stack);
 int64_t stack_i64(const struct stack *stack, const char *sql);
 
+/* Waits until the hours before this one (Unix time / 3600) are closed, which the service does when it comes to it. Not
+ * for an engine that closes none. */
+void stack_await_closed(const struct stack *stack, int64_t hour);
+
 /* Sends raw bytes to the port. Returns all that comes back until the server closes or `seconds` pass; to be freed. */
 char *stack_raw(const struct stack *stack, const char *bytes, size_t len, int seconds);
 
