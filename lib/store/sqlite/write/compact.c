@@ -267,18 +267,21 @@ enum err sqlite_parts_ask(struct sqlite_writer *writer, bool *ret_found, struct 
     *ret_found = false;
     if (compact->done_until == day_limit(writer))
         return OK;
-    enum err err = find_day(writer, &slice->parts.day, fault);
+    int64_t day = INT64_MAX;
+    enum err err = find_day(writer, &day, fault);
     if (err)
         return err;
-    slice->kind = SLICE_PARTS;
-    slice->from = slice->parts.day * QUARTERS_OF_DAY;
-    slice->until = slice->from + QUARTERS_OF_DAY;
-    *ret_found = slice->parts.day != INT64_MAX;
-    if (*ret_found)
+    if (day == INT64_MAX) {
+        compact->done_until = day_limit(writer);
+        writer->pruning.pending |= compact->has_moved; /* gives back free pages */
+        compact->has_moved = false;
         return OK;
-    compact->done_until = day_limit(writer);
-    writer->pruning.pending |= compact->has_moved; /* gives back free pages */
-    compact->has_moved = false;
+    }
+    slice->kind = SLICE_PARTS;
+    slice->from = day * QUARTERS_OF_DAY;
+    slice->until = slice->from + QUARTERS_OF_DAY;
+    slice->parts.day = day;
+    *ret_found = true;
     return OK;
 }
 
