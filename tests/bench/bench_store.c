@@ -1,5 +1,7 @@
 /* bench_store.c: the store alone, without HTTP and JSON: what a log costs to write, and a report to read.
- * Usage: bench_store DIR MILLION_LOGS BATCH [BATCHES_PER_GROUP [write]] */
+ * Usage: bench_store DIR MILLION_LOGS BATCH [BATCHES_PER_GROUP [write|beside]]
+ * With `write` no reports are read. With `beside` a thread reads what is closed, as in the service: what `maintain`
+ * takes is what the batches wait for. */
 #include "support/lists.h"
 #include "store/store.h"
 #include "traffic.h"
@@ -87,7 +89,12 @@ static void print_spent(const char *label, const struct spent *spent, int64_t lo
     fflush(stdout);
 }
 
-static void write_all(const char *dir, int64_t logs, uint32_t batch_logs, size_t batches)
+static void stay_asleep(void *ctx)
+{
+    (void)ctx; /* the next group comes by soon */
+}
+
+static void write_all(const char *dir, int64_t logs, uint32_t batch_logs, size_t batches, bool is_beside)
 {
     struct fault fault;
     struct store_writer *writer = NULL;
@@ -95,6 +102,8 @@ static void write_all(const char *dir, int64_t logs, uint32_t batch_logs, size_t
     struct spent spent = {0};
     int64_t done = 0, since = 0, part = logs / 10;
     if (store_writer_open(store_in(dir), &writer, &fault))
+        die(&fault);
+    if (is_beside && store_writer_set_wake(writer, &(struct store_wake){.wake = stay_asleep}, &fault))
         die(&fault);
     while (done < logs) {
         write_group(writer, traffic, batch_logs, batches, &spent);
@@ -260,13 +269,14 @@ static void read_zones(const char *dir)
 int main(int argc, char **argv)
 {
     if (argc < 4) {
-        fprintf(stderr, "usage: bench_store DIR MILLION_LOGS BATCH [BATCHES_PER_GROUP [write]]\n");
+        fprintf(stderr, "usage: bench_store DIR MILLION_LOGS BATCH [BATCHES_PER_GROUP [write|beside]]\n");
         return 2;
     }
     double millions = strtod(argv[2], NULL);
     long batch = strtol(argv[3], NULL, 10), batches = argc > 4 ? strtol(argv[4], NULL, 10) : 1;
     if (millions > 0)
-        write_all(argv[1], (int64_t)(millions * 1e6), (uint32_t)batch, (size_t)batches);
+        write_all(argv[1], (int64_t)(millions * 1e6), (uint32_t)batch, (size_t)batches,
+                  argc > 5 && !strcmp(argv[5], "beside"));
     if (argc < 6) {
         read_all(argv[1]);
         read_zones(argv[1]);

@@ -157,8 +157,10 @@ static bool is_period_done(const struct writer_closed *closed)
 /* Does a period of this tier end with the day that waits? A period that began before the horizon is never packed. */
 static bool ends_now(const struct writer_closed *closed, enum tier tier)
 {
+    if (tier == TIER_COUNT)
+        return false;
     int64_t days = tier_width(tier) / WHEN_DAY;
-    return tier < TIER_COUNT && (closed->day + 1) % days == 0 && sqlite_is_kept(closed, tier, closed->day / days);
+    return (closed->day + 1) % days == 0 && sqlite_is_kept(closed, tier, closed->day / days);
 }
 
 /* Days without logs that end no wider period. */
