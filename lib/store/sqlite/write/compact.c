@@ -211,10 +211,12 @@ static int64_t second_of_day(const struct part_log *log)
 static enum err make_part(struct parts_slice *parts, struct part_log *logs, size_t count, struct fault *fault)
 {
     struct new_part *made = room_for(parts->parts, parts->part_count + 1, sizeof *made, &parts->part_cap);
-    size_t at = parts->bytes.len;
-    if (!made || part_write(&parts->bytes, logs, count))
+    if (!made)
         return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
     parts->parts = made;
+    size_t at = parts->bytes.len;
+    if (part_write(&parts->bytes, logs, count))
+        return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
     parts->parts[parts->part_count++] = (struct new_part){.user_id = logs->user_id,
                                                           .first_second = second_of_day(logs),
                                                           .last_second = second_of_day(&logs[count - 1]),
