@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# test_setup.sh: tools/setup.sh with an apt-get, a make and a sudo of its own: its messages, and what is left behind
-# when it
+# test_setup.sh: tools/setup.sh with an apt-get, a make and a sudo of its own: its messages, and what is left behind when it
 # is interrupted. Knows nothing of the real packages, and installs none.
 # shellcheck disable=SC2016 # what another shell is to expand
 . "${BASH_SOURCE[0]%/*}/../support/totals.sh"
 WORK=$(mktemp -d /tmp/analytics-setup.XXXXXX)
 trap 'touch "$WORK/go"; rm -rf "$WORK"' EXIT
-mkdir -p "$WORK/bin" "$WORK/clone/tools"
+mkdir -p "$WORK/bin" "$WORK/clone/tools" "$WORK/tmp"
+export TMPDIR=$WORK/tmp # a failure leaves its log for the user
 cp tools/setup.sh "$WORK/clone/tools/"
 POLICY=$WORK/policy-rc.d
 
