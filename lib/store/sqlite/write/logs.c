@@ -122,7 +122,7 @@ struct fold_key sqlite_log_value(const struct stored_log *log, int dimension)
         [VALUE_OF_PORT] = PART_PORT,     [VALUE_OF_IP_OUT] = PART_IP_OUT, [VALUE_OF_ERROR] = PART_ERROR,
     };
     if (log->row)
-        return value_of_column(dimension, log->row, LOG_SUMS_VALUES + dimension);
+        return value_of_column(dimension, log->row, LOGS_BEFORE_VALUES + dimension);
     int64_t number = part_number(log->part, columns[dimension], log->index);
     if (dimension != VALUE_OF_IP_OUT)
         return value_key(dimension, number);

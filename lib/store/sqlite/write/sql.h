@@ -40,7 +40,7 @@
 #define LOG_KEY "quarter, user_id, domain, order_id, batch_id, line"
 
 /* The column of W_LOGS before those of VALUE_COLUMNS. */
-#define LOG_SUMS_VALUES 10
+#define LOGS_BEFORE_VALUES 10
 
 /* The writer's statements, prepared at start: W_NAME and its SQL. */
 #define WRITER_SQL(X)                                                                                                  \
