@@ -5,11 +5,13 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -407,12 +409,23 @@ END_TEST
 /* The signals of process managers; multiwatch sends SIGUSR1 by default. */
 static const int stop_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
 
+/* Until the program has read all that was sent. */
+static void await_reading(int fd)
+{
+    int unread = 1;
+
+    while (unread > 0) {
+        (void)usleep(1000);
+        ck_assert_int_eq(ioctl(fd, SIOCOUTQ, &unread), 0);
+    }
+}
+
 /* A stop while a request is under way: it is answered, then the program ends with 0. */
 START_TEST(stop_answers_what_is_under_way)
 {
     int fd = ask("/slow", 3);
 
-    (void)usleep(200000);
+    await_reading(fd);
     ck_assert_int_eq(stop_server(stop_signals[_i]), 0);
     check_answer(fd, "Status: 200 OK\r\n", "/slow admin 3");
 }
