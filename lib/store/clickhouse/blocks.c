@@ -126,18 +126,63 @@ static enum err run(struct http_client *client, const struct clickhouse_config *
     return http_run(client, &statement, ret_reply, fault);
 }
 
-enum err blocks_sync(struct http_client *client, const struct clickhouse_config *config, const char *url,
-                     struct fault *fault)
+/* A statement whose answer is one number. */
+static enum err ask_number(struct http_client *client, const struct http_statement *statement, int64_t *ret_number,
+                           struct fault *fault)
 {
-    static const char *const tables[] = {CLICKHOUSE_LOGS, CLICKHOUSE_SUMS, CLICKHOUSE_KEPT};
-    enum err err = OK;
-    for (size_t i = 0; !err && i < sizeof tables / sizeof *tables; i++) {
+    struct http_reply reply;
+    struct rows rows;
+    enum err err = http_run(client, statement, &reply, fault);
+    if (!err)
+        err = rows_parse(reply.body, reply.body_bytes, 1, &rows, fault);
+    if (err)
+        return err;
+    err = rows_i64(&rows, 0, 0, ret_number, fault);
+    rows_release(&rows);
+    return err;
+}
+
+/* A replica that has just started answers SYSTEM SYNC REPLICA at once, as one that lacks nothing. It reads what it
+ * lacks only when ZooKeeper no longer takes its dead self for alive, which may take as long as a session lasts. Until
+ * then its delay counts from 1970. */
+static enum err require_begun(struct http_client *client, const struct clickhouse_config *config, const char *url,
+                              const char *const tables[], size_t count, struct fault *fault)
+{
+    char sql[SQL_BYTES];
+    int64_t idle = 0;
+    int len = snprintf(sql, sizeof sql,
+                       "SELECT count() FROM system.replicas WHERE database = '%s' AND absolute_delay > 500000000"
+                       " AND table IN (''",
+                       config->database);
+    for (size_t i = 0; i < count; i++)
+        len += snprintf(sql + len, sizeof sql - (size_t)len, ", '%s'", tables[i]);
+    snprintf(sql + len, sizeof sql - (size_t)len, ")" ROWS_FORMAT);
+    const struct http_statement statement = {.url = url, .sql = sql, .timeout_ms = config->timeout_ms};
+    enum err err = ask_number(client, &statement, &idle, fault);
+    if (!err && idle > 0)
+        err = fault_set(fault, ERR_UNAVAILABLE, "%s has started, and does not know yet what the other replicas took",
+                        url);
+    return err;
+}
+
+static enum err sync_tables(struct http_client *client, const struct clickhouse_config *config, const char *url,
+                            const char *const tables[], size_t count, struct fault *fault)
+{
+    enum err err = require_begun(client, config, url, tables, count, fault);
+    for (size_t i = 0; !err && i < count; i++) {
         char sql[SQL_BYTES];
         struct http_reply reply;
         snprintf(sql, sizeof sql, "SYSTEM SYNC REPLICA %s", tables[i]);
         err = run(client, config, url, sql, &reply, fault);
     }
     return err;
+}
+
+enum err blocks_sync(struct http_client *client, const struct clickhouse_config *config, const char *url,
+                     struct fault *fault)
+{
+    static const char *const tables[] = {CLICKHOUSE_LOGS, CLICKHOUSE_SUMS, CLICKHOUSE_KEPT};
+    return sync_tables(client, config, url, tables, sizeof tables / sizeof *tables, fault);
 }
 
 bool blocks_is_there(struct http_client *client, const char *url)
@@ -150,18 +195,9 @@ bool blocks_is_there(struct http_client *client, const char *url)
 
 enum err blocks_clock(struct http_client *client, const char *url, int64_t *ret_now, struct fault *fault)
 {
-    struct http_statement statement = {
+    const struct http_statement statement = {
         .url = url, .database = "system", .sql = "SELECT toInt64(toUnixTimestamp(now()))" ROWS_FORMAT};
-    struct http_reply reply;
-    struct rows rows;
-    enum err err = http_run(client, &statement, &reply, fault);
-    if (!err)
-        err = rows_parse(reply.body, reply.body_bytes, 1, &rows, fault);
-    if (err)
-        return err;
-    err = rows_i64(&rows, 0, 0, ret_now, fault);
-    rows_release(&rows);
-    return err;
+    return ask_number(client, &statement, ret_now, fault);
 }
 
 /* ---- nodes ---- */
@@ -171,9 +207,10 @@ static enum err read_claims(struct http_client *client, const struct clickhouse_
                             const char *id, bool *ret_mine, bool *ret_claimed, struct fault *fault)
 {
     char sql[SQL_BYTES];
-    snprintf(sql, sizeof sql, "SELECT DISTINCT id FROM node WHERE number = %" PRId64 ROWS_FORMAT, config->node);
+    snprintf(sql, sizeof sql, "SELECT DISTINCT id FROM " CLICKHOUSE_CLAIMS " WHERE number = %" PRId64 ROWS_FORMAT,
+             config->node);
     struct http_reply reply;
-    enum err err = run(client, config, url, "SYSTEM SYNC REPLICA node", &reply, fault);
+    enum err err = sync_tables(client, config, url, (const char *const[]){CLICKHOUSE_CLAIMS}, 1, fault);
     if (!err)
         err = run(client, config, url, sql, &reply, fault);
     struct rows rows;
@@ -201,7 +238,8 @@ enum err blocks_claim_node(struct http_client *client, const struct clickhouse_c
     enum err err = read_claims(client, config, url, id, &mine, &claimed, fault);
     if (!err && mine && !claimed) {
         char sql[SQL_BYTES];
-        snprintf(sql, sizeof sql, "INSERT INTO node SELECT toUInt32(%" PRId64 "), '%s'", config->node, id);
+        snprintf(sql, sizeof sql, "INSERT INTO " CLICKHOUSE_CLAIMS " SELECT toUInt32(%" PRId64 "), '%s'", config->node,
+                 id);
         struct http_reply reply;
         err = run(client, config, url, sql, &reply, fault);
         if (!err)

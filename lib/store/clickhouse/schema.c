@@ -33,7 +33,7 @@ static const struct {
      " ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/",
      "/log', '{replica}') PARTITION BY " CLICKHOUSE_MONTH " ORDER BY (user_id, day, domain, ts)" WINDOW},
     /* Which data folder (by its random id) ships as which node. */
-    {"CREATE TABLE IF NOT EXISTS node (number UInt32, id String)"
+    {"CREATE TABLE IF NOT EXISTS " CLICKHOUSE_CLAIMS " (number UInt32, id String)"
      " ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/",
      "/node', '{replica}') ORDER BY number"},
     /* Sums over everyone: see sum_block.h. Rows of one key are added up when parts are merged. */

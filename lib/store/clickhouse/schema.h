@@ -9,7 +9,8 @@
 #define CLICKHOUSE_ALL_SHARDS "log_all" /* where there is a cluster */
 #define CLICKHOUSE_SUMS "sums"          /* over everyone, of a shard */
 #define CLICKHOUSE_ALL_SUMS "sums_all"
-#define CLICKHOUSE_KEPT "kept" /* of the first shard alone */
+#define CLICKHOUSE_KEPT "kept"   /* of the first shard alone */
+#define CLICKHOUSE_CLAIMS "node" /* who ships as which node */
 
 /* Which partition a row lies in: its month. Those up to 2099 are partitions, and one more for what lies beyond. */
 #define CLICKHOUSE_MONTH "toYYYYMM(toDate(least(day, 47481)))"

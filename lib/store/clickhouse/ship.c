@@ -249,15 +249,23 @@ static enum err send_round(struct shipper *shipper, const struct spool_block *bl
     return err ? err : fault_set(fault, ERR_UNAVAILABLE, "stopped");
 }
 
+/* Reports go on at a replica, once it has what any took. */
+static void turn_to(struct shipper *shipper, size_t shard, size_t replica)
+{
+    struct spool_target *target = &shipper->target;
+    if (target->replica[shard] == replica && !target->is_synced)
+        return;
+    target->replica[shard] = (unsigned char)replica;
+    target->is_synced = false;
+    wish_target(shipper);
+}
+
 /* Reports go on at the replica that took the block, once it has what the other one took before: also this block, where
  * that is in doubt. A server takes for done what another replica took, before it has fetched it. */
 static void follow(struct shipper *shipper, size_t shard, size_t replica)
 {
-    if (shipper->target.replica[shard] == replica && !shipper->is_in_doubt)
-        return;
-    shipper->target.replica[shard] = (unsigned char)replica;
-    shipper->target.is_synced = false;
-    wish_target(shipper);
+    if (shipper->target.replica[shard] != replica || shipper->is_in_doubt)
+        turn_to(shipper, shard, replica);
 }
 
 /* Where there are several shards, each server that answers reports asks whichever replica of the others it likes. So
@@ -446,21 +454,26 @@ static enum err get_known(struct shipper *shipper, struct fault *fault)
     return err;
 }
 
-/* Where the current replica of a shard does not answer, reports go on at another. */
+static bool answers(struct shipper *shipper, size_t shard, size_t replica)
+{
+    struct fault ignored;
+    return blocks_is_there(shipper->client, url_at(shipper, shard, replica)) &&
+           !get_ready(shipper, shard, replica, &ignored);
+}
+
+/* Where the current replica of a shard does not answer, reports go on at another; where none does, at it. By then it
+ * may lack what it had not synced. */
 static void leave_silent(struct shipper *shipper)
 {
     if (mono_ms() < shipper->look_at_ms)
         return;
-    for (size_t shard = 0; shard < shipper->servers.shard_count; shard++)
-        for (size_t i = 0; i < shipper->servers.shards[shard].replica_count; i++) {
-            size_t replica = nth_replica(shipper, shard, i);
-            struct fault ignored;
-            if (!blocks_is_there(shipper->client, url_at(shipper, shard, replica)) ||
-                get_ready(shipper, shard, replica, &ignored))
-                continue;
-            follow(shipper, shard, replica);
-            break;
-        }
+    for (size_t shard = 0; shard < shipper->servers.shard_count; shard++) {
+        size_t count = shipper->servers.shards[shard].replica_count, silent = 0;
+        while (silent < count && !answers(shipper, shard, nth_replica(shipper, shard, silent)))
+            silent++;
+        if (silent)
+            turn_to(shipper, shard, nth_replica(shipper, shard, silent));
+    }
     shipper->look_at_ms = mono_ms() + LOOK_EACH_MS;
 }
 
