@@ -12,8 +12,6 @@
 
 #include "base/banned.h"
 
-#define QUARTERS_OF_DAY (WHEN_DAY / WHEN_QUARTER)
-
 enum {
     QUARTER,
     USER,

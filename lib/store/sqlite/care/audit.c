@@ -170,11 +170,11 @@ struct batch_counts {
     uint32_t *logs;
 };
 
-static enum err count_quarter(struct verifier *verifier, const struct batch_counts *counts, int64_t quarter,
-                              struct fault *fault)
+static enum err count_quarters(struct verifier *verifier, const struct batch_counts *counts, int64_t first,
+                               int64_t last, struct fault *fault)
 {
     bool row = true;
-    sqlite3_stmt *statement = VERIFY_BIND(verifier, V_RAW_BATCHES, quarter);
+    sqlite3_stmt *statement = VERIFY_BIND(verifier, V_RAW_BATCHES, first, last);
     enum err err = verify_step(verifier, statement, &row, fault);
     while (!err && row) {
         int64_t batch = sqlite3_column_int64(statement, 0);
@@ -187,16 +187,21 @@ static enum err count_quarter(struct verifier *verifier, const struct batch_coun
     return err;
 }
 
+/* A day at once, so that each part is opened once. Quarters may be anything in a damaged file. */
 static enum err count_logs(struct verifier *verifier, const struct batch_counts *counts, struct fault *fault)
 {
-    int64_t quarter = INT64_MIN;
-    enum err err = verify_i64(verifier, VERIFY_BIND(verifier, V_NEXT_RAW, quarter), INT64_MAX, &quarter, fault);
-    while (!err && quarter != INT64_MAX) {
-        err = count_quarter(verifier, counts, quarter, fault);
+    int64_t last = INT64_MIN, quarter = INT64_MIN;
+    enum err err = OK;
+    while (!err && last != INT64_MAX) {
+        err = verify_i64(verifier, VERIFY_BIND(verifier, V_NEXT_RAW, quarter), INT64_MAX, &quarter, fault);
+        if (err || quarter == INT64_MAX)
+            break;
+        last = quarter < INT64_MAX - QUARTERS_OF_DAY ? when_floor(quarter, QUARTERS_OF_DAY) + QUARTERS_OF_DAY - 1
+                                                     : INT64_MAX;
+        err = count_quarters(verifier, counts, quarter, last, fault);
         if (!err)
             err = verify_pause(verifier, fault);
-        if (!err)
-            err = verify_i64(verifier, VERIFY_BIND(verifier, V_NEXT_RAW, quarter + 1), INT64_MAX, &quarter, fault);
+        quarter = last < INT64_MAX ? last + 1 : last;
     }
     return err;
 }

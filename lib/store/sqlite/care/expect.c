@@ -2,6 +2,7 @@
  * right. Knows how logs become rollups. Does not know what the tables hold. */
 #include "store/sqlite/care/expect.h"
 
+#include "base/int64.h"
 #include "rollup/pack.h"
 #include "store/sqlite/row.h"
 #include "time/when.h"
@@ -98,34 +99,25 @@ static enum err add_raw(struct verifier *verifier, const struct share *share, in
     return err || !part->error ? err : add_entry(verifier, share, part->error, part);
 }
 
-/* Everyone's sums need the logs of all. */
-static enum err add_raw_quarter(struct verifier *verifier, const struct share *share, bool limited, int64_t quarter,
-                                struct fault *fault)
+/* The logs of all its quarters at once: each part of a day is opened once. Everyone's sums need the logs of all. */
+static enum err expect_raw(struct verifier *verifier, const struct share *share, bool limited, struct fault *fault)
 {
-    bool row = true;
+    int64_t count = tier_width(share->tier) / WHEN_QUARTER, first = share->bucket * count;
+    int64_t kept = verifier->kept.raw_from * (WHEN_DAY / WHEN_QUARTER); /* older ones wait to be deleted */
     int64_t last = share->user_from == 0 ? INT64_MAX : share->user_to;
-    sqlite3_stmt *statement = VERIFY_BIND(verifier, V_RAW, quarter, first_user(share), last);
+    bool row = true;
+    sqlite3_stmt *statement =
+        VERIFY_BIND(verifier, V_RAW, max64(first, kept), first + count - 1, first_user(share), last);
     enum err err = verify_step(verifier, statement, &row, fault);
     while (!err && row && !is_full(verifier, limited)) {
         struct expected_part part = raw_part(statement);
         verifier->raw_rows++;
-        if (add_raw(verifier, share, quarter, &part))
+        if (add_raw(verifier, share, sqlite3_column_int64(statement, 11), &part))
             err = fault_set(fault, ERR_UNAVAILABLE, "out of memory");
         else
             err = verify_step(verifier, statement, &row, fault);
     }
     sqlite3_reset(statement);
-    return err;
-}
-
-static enum err expect_raw(struct verifier *verifier, const struct share *share, bool limited, struct fault *fault)
-{
-    int64_t count = tier_width(share->tier) / WHEN_QUARTER, first = share->bucket * count;
-    int64_t from = verifier->kept.raw_from * (WHEN_DAY / WHEN_QUARTER); /* older ones wait to be deleted */
-    enum err err = OK;
-    for (int64_t quarter = first > from ? first : from; !err && !verifier->too_many && quarter < first + count;
-         quarter++)
-        err = add_raw_quarter(verifier, share, limited, quarter, fault);
     return err;
 }
 

@@ -15,7 +15,6 @@
 #include "base/banned.h"
 
 #define WORDS_BYTES 128
-#define QUARTERS_OF_DAY (WHEN_DAY / WHEN_QUARTER)
 
 /* One day as it should be and as it is. */
 struct day {
@@ -41,10 +40,11 @@ static enum err add_log(struct day *day, sqlite3_stmt *row)
     return err;
 }
 
-static enum err add_quarter(struct verifier *verifier, struct day *day, int64_t quarter, struct fault *fault)
+static enum err add_logs(struct verifier *verifier, struct day *day, struct fault *fault)
 {
+    int64_t first = day->number * QUARTERS_OF_DAY, last = min64(first + QUARTERS_OF_DAY, verifier->closed_hour * 4) - 1;
     bool row = true;
-    sqlite3_stmt *statement = VERIFY_BIND(verifier, V_RAW_VALUES, quarter);
+    sqlite3_stmt *statement = VERIFY_BIND(verifier, V_RAW_VALUES, first, last);
     enum err err = verify_step(verifier, statement, &row, fault);
     while (!err && row) {
         verifier->work.progress.done++;
@@ -54,15 +54,6 @@ static enum err add_quarter(struct verifier *verifier, struct day *day, int64_t 
             err = verify_step(verifier, statement, &row, fault);
     }
     sqlite3_reset(statement);
-    return err;
-}
-
-static enum err add_logs(struct verifier *verifier, struct day *day, struct fault *fault)
-{
-    int64_t first = day->number * QUARTERS_OF_DAY, end = min64(first + QUARTERS_OF_DAY, verifier->closed_hour * 4);
-    enum err err = OK;
-    for (int64_t quarter = first; !err && quarter < end; quarter++)
-        err = add_quarter(verifier, day, quarter, fault);
     fold_sort(&day->due);
     return err;
 }

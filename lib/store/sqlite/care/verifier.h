@@ -29,8 +29,8 @@
     X(V_RETENTION, "SELECT raw_from, hour_from, day_from, batch_from, batch_logs, logs FROM retention WHERE id = 1")   \
     X(V_NAME, "SELECT text FROM name WHERE id = ?1")                                                                   \
     X(V_RAW, "SELECT user_id, domain, error, order_id, count, bytes_sent, bytes_received, error_count,"                \
-             " max_concurrency, duration_ms, quarter * 900 + second FROM " STORED_LOG                                  \
-             " WHERE quarter = ?1 AND user_id BETWEEN ?2 AND ?3")                                                      \
+             " max_concurrency, duration_ms, quarter * 900 + second, quarter FROM " STORED_LOG                         \
+             " WHERE quarter BETWEEN ?1 AND ?2 AND user_id BETWEEN ?3 AND ?4")                                         \
     X(V_QUARTERS,                                                                                                      \
       TRAFFIC_ROWS("0", "bucket * 900 + first_second", "bucket * 900 + last_second") "traffic_quarter" OF_USERS)       \
     X(V_HOURS, TRAFFIC_ROWS("order_id", "0", "0") "traffic_hour" OF_USERS ", order_id")                                \
@@ -44,7 +44,7 @@
     X(V_NEXT_CHUNK, "SELECT bucket FROM rollup_chunk WHERE bucket >= ?1 AND tier = ?2 ORDER BY bucket LIMIT 1")        \
     X(V_NEWEST_RAW, NEWEST_STORED_QUARTER)                                                                             \
     X(V_RAW_VALUES, "SELECT count, bytes_sent, bytes_received, error_count, max_concurrency, duration_ms,"             \
-                    " " VALUE_COLUMNS " FROM " STORED_LOG " WHERE quarter = ?1")                                       \
+                    " " VALUE_COLUMNS " FROM " STORED_LOG " WHERE quarter BETWEEN ?1 AND ?2")                          \
     X(V_VALUES, "SELECT count, bytes_sent, bytes_received, errors, max_concurrency, duration_ms, dimension, value"     \
                 " FROM value_day WHERE dimension IN (1, 2, 3, 4, 5, 6) AND bucket = ?1")                               \
     X(V_GAPS, "SELECT dimension FROM value_gap WHERE dimension IN (1, 2, 3, 4, 5, 6) AND bucket = ?1")                 \
@@ -62,7 +62,7 @@
     X(V_LOGS, "SELECT sum(logs) FROM batch WHERE id <= ?1")                                                            \
     X(V_NEWEST_BATCH, "SELECT max(id) FROM batch")                                                                     \
     X(V_BATCHES, "SELECT id, logs FROM batch WHERE id > ?1 AND id <= ?2 ORDER BY id")                                  \
-    X(V_RAW_BATCHES, "SELECT batch_id FROM " STORED_LOG " WHERE quarter = ?1")                                         \
+    X(V_RAW_BATCHES, "SELECT batch_id FROM " STORED_LOG " WHERE quarter BETWEEN ?1 AND ?2")                            \
     X(V_PACKED_LOGS, "SELECT sum(logs) FROM log_part")                                                                 \
     X(V_PARTS, "SELECT id, day, user_id, first_second, last_second, logs, columns FROM log_part WHERE id > ?1"         \
                " ORDER BY id LIMIT ?2")                                                                                \

@@ -11,8 +11,6 @@
 
 #include "base/banned.h"
 
-#define QUARTERS_OF_DAY (WHEN_DAY / WHEN_QUARTER)
-
 /* The bucket, or the run that begins with it. */
 static enum err scan_bucket(const struct pass *pass, const struct method *method, int64_t bucket, int64_t start)
 {

@@ -14,8 +14,6 @@
 
 #include "base/banned.h"
 
-#define QUARTERS_OF_DAY (WHEN_DAY / WHEN_QUARTER)
-
 #define BLOCKS                                                                                                         \
     "SELECT number, first_batch, last_batch, month, shard, shards, logs, count, bytes_sent, bytes_received, errors,"   \
     " settled_at, state, detail FROM spool_block WHERE "

@@ -10,8 +10,6 @@
 
 #include "base/banned.h"
 
-#define QUARTERS_OF_DAY (WHEN_DAY / WHEN_QUARTER)
-
 /* Until a part has as many, further logs of its user and day are put into it. */
 #define FULL_PART_LOGS (PART_LOGS / 2)
 

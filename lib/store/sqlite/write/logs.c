@@ -8,8 +8,6 @@
 
 #include "base/banned.h"
 
-#define QUARTERS_OF_DAY (WHEN_DAY / WHEN_QUARTER)
-
 /* ---- rows ---- */
 
 static struct stored_log log_of_row(sqlite3_stmt *row, int64_t quarter)
