@@ -407,7 +407,7 @@ static void tear_down(void)
 /* Of SQLite's allocations fewer: it makes thousands, mostly while it prepares statements. */
 static size_t next_n(size_t n)
 {
-    return campaign_next(n, !row->calls && row->user == MEMORY_SQLITE ? 20 : 25);
+    return campaign_next(n, !row->calls && row->user == MEMORY_SQLITE ? 14 : 18);
 }
 
 START_TEST(each_fault)

@@ -529,7 +529,7 @@ int main(void)
     Suite *suite = suite_create("delete");
     TCase *tcase = suite_case(suite, "delete");
     tcase_add_checked_fixture(tcase, set_up, tear_down);
-    tcase_add_loop_test(tcase, what_is_deleted_is_gone_and_nothing_else, 0, rounds(15, 3, 60));
+    tcase_add_loop_test(tcase, what_is_deleted_is_gone_and_nothing_else, 0, rounds(9, 3, 60));
     tcase_add_loop_test(tcase, keys_of_whole_batches_are_forgotten, 0, ROWS(key_rows));
     tcase_add_test(tcase, no_byte_of_an_erased_name_is_left);
     return suite_run(suite);

@@ -541,13 +541,13 @@ START_TEST(reports_equal_a_recount)
     ck_assert_int_ge(horizons().day_from, BEGIN_DAY + DAYS - 1 - 33);
     check_gone();
     check_rollups("at the end");
-    check_reports(reader, rounds(60, 20, 60));
+    check_reports(reader, rounds(40, 15, 60));
     check_verify("at the end");
     store_writer_close(writer);
     rebuild();
     check_gone();
     check_rollups("rebuilt");
-    check_reports(reader, rounds(60, 20, 60));
+    check_reports(reader, rounds(40, 15, 60));
     check_verify("rebuilt");
     store_reader_close(reader);
 }

@@ -350,7 +350,7 @@ START_TEST(reports_equal_a_recount)
     ck_assert_int_eq(sqlite3_create_function(db, "offset", 1, SQLITE_UTF8, NULL, sql_offset, NULL, NULL), SQLITE_OK);
     ck_assert_int_gt(recount_i64(db, "SELECT count(*) FROM log"), 1000);
     show_logs(db);
-    int questions = rounds(250, 60, 250);
+    int questions = rounds(150, 40, 250);
     for (int i = 0; i < questions; i++) {
         if (i == questions / 2) {
             upkeep(writer, INT_MAX);
