@@ -91,6 +91,8 @@ write_users() {
 END
 }
 
+# A server that was killed together with ZooKeeper may have a part that ZooKeeper never heard of. Where that is more than
+# half of a table's rows, as it may be in a new one, the server would not start: replicated_max_ratio_of_wrong_parts.
 write_server() { # N SHARD REPLICA
     local home=$DIR/server$1
     mkdir -p "$home/data" "$home/log"
@@ -119,7 +121,8 @@ write_server() { # N SHARD REPLICA
   <remote_servers><analytics>
 $(write_cluster)
   </analytics></remote_servers>
-  <merge_tree><zookeeper_session_expiration_check_period>1</zookeeper_session_expiration_check_period></merge_tree>
+  <merge_tree><zookeeper_session_expiration_check_period>1</zookeeper_session_expiration_check_period>
+    <replicated_max_ratio_of_wrong_parts>1</replicated_max_ratio_of_wrong_parts></merge_tree>
 </yandex>
 END
     write_users >"$home/users.xml"

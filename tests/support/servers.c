@@ -13,7 +13,7 @@
 static const char *script(void)
 {
     static char path[4200];
-    const char *top = getenv("srcdir");
+    const char *top = getenv("ANALYTICS_SRCDIR");
     snprintf(path, sizeof path, "%s/tools/clickhouse.sh", top ? top : ".");
     return path;
 }
