@@ -75,6 +75,7 @@ enum err fold_add(struct fold *fold, const struct fold_key *key, const struct to
         totals_add(&fold->entries[*slot - 1].totals, totals);
         return OK;
     }
+    fold->is_sorted = false;
     fold->entries[fold->count] = (struct fold_entry){.key = *key, .totals = *totals};
     take_slot(fold, slot, fold->count++);
     return OK;
@@ -99,6 +100,7 @@ static int compare_entries(const void *left, const void *right)
 
 void fold_sort(struct fold *fold)
 {
-    if (fold->count > 1)
+    if (fold->count > 1 && !fold->is_sorted)
         qsort(fold->entries, fold->count, sizeof *fold->entries, compare_entries);
+    fold->is_sorted = true;
 }

@@ -30,6 +30,7 @@ struct fold {
     struct fold_entry *entries;
     size_t count;
     size_t cap;
+    bool is_sorted; /* the entries are in order, all of them */
     struct index index;
 };
 
@@ -43,7 +44,7 @@ void fold_clear(struct fold *fold);
 enum err fold_add(struct fold *fold, const struct fold_key *key, const struct totals *totals);
 
 /* Sorts the entries by their members in order, but all entries without an error before all with one. Afterwards only
- * fold_clear and fold_release may follow. */
+ * fold_clear, fold_release and fold_sort, which then costs nothing, may follow. */
 void fold_sort(struct fold *fold);
 
 /* Compares in that order: negative, 0 or positive, like strcmp. */

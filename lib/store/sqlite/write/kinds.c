@@ -22,7 +22,10 @@ static const struct {
 enum err sqlite_slice_read(struct closing_slice *slice, struct log_reading *reading, struct fault *fault)
 {
     sqlite_sums_clear(&slice->sums);
-    return kinds[slice->kind].read(slice, reading, fault);
+    enum err err = kinds[slice->kind].read(slice, reading, fault);
+    fold_sort(&slice->sums.traffic); /* here, so that no batch waits for it */
+    fold_sort(&slice->sums.entries);
+    return err;
 }
 
 enum err sqlite_slice_write(struct sqlite_writer *writer, struct fault *fault)
