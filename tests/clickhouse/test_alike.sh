@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # test_alike.sh: the same logs in SQLite and in ClickHouse on two shards, moved there: random questions have the same
-# answers, also after a delete and a prune in both, with late logs, and once moved back.
+# answers, also after a delete and a prune in both, with late logs, and once moved back. ANALYTICS_SHAPE=1x2: on one shard.
 #
 # Seen to fail:
 #   sums of one shard alone (reader_cover) -> "… {"data": [{"bucket": "2026-02-09 00:00:00", "total_count": …"
 #   breakdowns of everyone refused where days are left (reader_clip) -> "[422, …", and other words
 . "${BASH_SOURCE[0]%/*}/serve.bash"
 
-make_own 2x1
+make_own "${ANALYTICS_SHAPE:-2x1}"
 QUESTIONS=150
 export ANALYTICS_QUERY_TIMEOUT_MS=30000 # also where the machine is busy
 seed=${ANALYTICS_SEED:-$RANDOM}
