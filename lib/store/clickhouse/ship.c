@@ -443,6 +443,10 @@ static enum err get_known(struct shipper *shipper, struct fault *fault)
         return err;
     shipper->target = position.target;
     shipper->doubtful_until = position.newest_block;
+    if (position.target.is_synced) { /* as of the last run: the servers may have lost something since */
+        shipper->target.is_synced = false;
+        wish_target(shipper);
+    }
     for (size_t shard = 0; !err && shard < shipper->servers.shard_count; shard++) {
         if (shipper->target.replica[shard] >= shipper->servers.shards[shard].replica_count)
             shipper->target.replica[shard] = 0;
@@ -461,8 +465,8 @@ static bool answers(struct shipper *shipper, size_t shard, size_t replica)
            !get_ready(shipper, shard, replica, &ignored);
 }
 
-/* Where the current replica of a shard does not answer, reports go on at another; where none does, at it. By then it
- * may lack what it had not synced. */
+/* Where the current replica of a shard does not answer, reports go on at another. Where none answers the current one
+ * stays, but counts as not synced: it may have lost what it had not written out. */
 static void leave_silent(struct shipper *shipper)
 {
     if (mono_ms() < shipper->look_at_ms)
