@@ -19,16 +19,14 @@ END
 
 die() { echo "clickhouse.sh: $*" >&2 && exit 1; }
 
-# A port of loopback that nobody listens on. Not one of those that the system hands out (from 32768 on).
-taken=' '
+# A port of loopback that nobody listens on. Not one of those that the system hands out (from 32768 on). Where it begins
+# depends on the process, so that clusters that are made at the same time take different ones.
+last_port=$(($$ * 37))
 free_port() {
-    local port
     while :; do
-        port=$((20000 + RANDOM % 12000))
-        [[ $taken != *" $port "* ]] && ! (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
+        PORT=$((20000 + ++last_port % 12000))
+        (: <>"/dev/tcp/127.0.0.1/$PORT") 2>/dev/null || break
     done
-    taken+="$port "
-    PORT=$port
 }
 
 # ---- make ----
