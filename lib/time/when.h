@@ -11,7 +11,7 @@
 
 /* Instants are seconds since 1970-01-01 00:00:00 UTC, without leap seconds. Accepted years: 1970 to 2999. */
 #define WHEN_DAY 86400
-#define QUARTERS_OF_DAY (WHEN_DAY / WHEN_QUARTER)
+#define WHEN_QUARTERS_OF_DAY (WHEN_DAY / WHEN_QUARTER)
 #define WHEN_HOUR 3600
 #define WHEN_QUARTER 900
 #define WHEN_TEXT_BYTES 20 /* "YYYY-MM-DD HH:MM:SS" and a NUL */

@@ -217,7 +217,7 @@ static int close_cursor(sqlite3_vtab_cursor *base)
 
 static int64_t quarter_of(const struct packed_cursor *cursor)
 {
-    return cursor->day * QUARTERS_OF_DAY + part_number(&cursor->part, PART_QUARTER, cursor->log);
+    return cursor->day * WHEN_QUARTERS_OF_DAY + part_number(&cursor->part, PART_QUARTER, cursor->log);
 }
 
 static bool is_outside(const struct packed_cursor *cursor)
@@ -288,7 +288,7 @@ static int find_log(struct packed_cursor *cursor)
 
 static int64_t day_of(int64_t quarter)
 {
-    return when_floor(quarter, QUARTERS_OF_DAY) / QUARTERS_OF_DAY;
+    return when_floor(quarter, WHEN_QUARTERS_OF_DAY) / WHEN_QUARTERS_OF_DAY;
 }
 
 static int filter(sqlite3_vtab_cursor *base, int number, const char *plan, int argc, sqlite3_value **argv)

@@ -187,21 +187,28 @@ static enum err count_quarters(struct verifier *verifier, const struct batch_cou
     return err;
 }
 
-/* A day at once, so that each part is opened once. Quarters may be anything in a damaged file. */
+/* The last quarter of a quarter's day; of one that no log has, as it may stand in a damaged file, itself. */
+static int64_t last_of_day(int64_t quarter)
+{
+    const int64_t most = INT64_MAX - WHEN_QUARTERS_OF_DAY;
+    return quarter < -most || quarter > most ? quarter
+                                             : when_floor(quarter, WHEN_QUARTERS_OF_DAY) + WHEN_QUARTERS_OF_DAY - 1;
+}
+
+/* A day at once, so that each part is opened once. */
 static enum err count_logs(struct verifier *verifier, const struct batch_counts *counts, struct fault *fault)
 {
-    int64_t last = INT64_MIN, quarter = INT64_MIN;
+    int64_t quarter = INT64_MIN;
     enum err err = OK;
-    while (!err && last != INT64_MAX) {
+    while (!err) {
         err = verify_i64(verifier, VERIFY_BIND(verifier, V_NEXT_RAW, quarter), INT64_MAX, &quarter, fault);
         if (err || quarter == INT64_MAX)
             break;
-        last = quarter < INT64_MAX - QUARTERS_OF_DAY ? when_floor(quarter, QUARTERS_OF_DAY) + QUARTERS_OF_DAY - 1
-                                                     : INT64_MAX;
+        int64_t last = last_of_day(quarter);
         err = count_quarters(verifier, counts, quarter, last, fault);
         if (!err)
             err = verify_pause(verifier, fault);
-        quarter = last < INT64_MAX ? last + 1 : last;
+        quarter = last + 1;
     }
     return err;
 }

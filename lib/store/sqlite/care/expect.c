@@ -103,7 +103,7 @@ static enum err add_raw(struct verifier *verifier, const struct share *share, in
 static enum err expect_raw(struct verifier *verifier, const struct share *share, bool limited, struct fault *fault)
 {
     int64_t count = tier_width(share->tier) / WHEN_QUARTER, first = share->bucket * count;
-    int64_t kept = verifier->kept.raw_from * (WHEN_DAY / WHEN_QUARTER); /* older ones wait to be deleted */
+    int64_t kept = verifier->kept.raw_from * WHEN_QUARTERS_OF_DAY; /* older ones wait to be deleted */
     int64_t last = share->user_from == 0 ? INT64_MAX : share->user_to;
     bool row = true;
     sqlite3_stmt *statement =

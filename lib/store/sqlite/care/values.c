@@ -42,7 +42,8 @@ static enum err add_log(struct day *day, sqlite3_stmt *row)
 
 static enum err add_logs(struct verifier *verifier, struct day *day, struct fault *fault)
 {
-    int64_t first = day->number * QUARTERS_OF_DAY, last = min64(first + QUARTERS_OF_DAY, verifier->closed_hour * 4) - 1;
+    int64_t first = day->number * WHEN_QUARTERS_OF_DAY,
+            last = min64(first + WHEN_QUARTERS_OF_DAY, verifier->closed_hour * 4) - 1;
     bool row = true;
     sqlite3_stmt *statement = VERIFY_BIND(verifier, V_RAW_VALUES, first, last);
     enum err err = verify_step(verifier, statement, &row, fault);
@@ -200,11 +201,11 @@ static enum err check_day(struct verifier *verifier, int64_t number, struct faul
 static enum err next_day(struct verifier *verifier, int64_t day, int64_t *ret_day, struct fault *fault)
 {
     int64_t quarter = INT64_MAX, value = INT64_MAX;
-    sqlite3_stmt *logs = VERIFY_BIND(verifier, V_NEXT_RAW, day * QUARTERS_OF_DAY);
+    sqlite3_stmt *logs = VERIFY_BIND(verifier, V_NEXT_RAW, day * WHEN_QUARTERS_OF_DAY);
     enum err err = verify_i64(verifier, logs, INT64_MAX, &quarter, fault);
     if (!err)
         err = verify_i64(verifier, VERIFY_BIND(verifier, V_NEXT_VALUE, day), INT64_MAX, &value, fault);
-    int64_t next = min64(quarter / QUARTERS_OF_DAY, value);
+    int64_t next = min64(quarter / WHEN_QUARTERS_OF_DAY, value);
     *ret_day = next < VERIFY_END / WHEN_DAY ? next : INT64_MAX;
     return err;
 }

@@ -99,7 +99,8 @@ static enum err scan_values(const struct pass *pass, const struct piece *days)
     enum err err = OK;
     for (; !err && run.begin < days->end; run.begin = run.end) {
         err = values_run(pass, run.begin, days->end, &run.end, &kept);
-        struct piece logs = {TIER_QUARTER, run.begin * QUARTERS_OF_DAY, run.end * QUARTERS_OF_DAY, 0, WHEN_QUARTER};
+        struct piece logs = {TIER_QUARTER, run.begin * WHEN_QUARTERS_OF_DAY, run.end * WHEN_QUARTERS_OF_DAY, 0,
+                             WHEN_QUARTER};
         if (!err)
             err = scan_whole(pass, kept ? &run : &logs);
     }

@@ -229,8 +229,8 @@ enum err spool_read(struct spool_reader *reader, const struct spool_block *block
     sqlite3_stmt *statement = reader->db.statements[S_LOGS];
     const int64_t values[] = {block->first_batch,
                               block->last_batch,
-                              spool_first_day(block->month) * QUARTERS_OF_DAY,
-                              spool_end_day(block->month) * QUARTERS_OF_DAY,
+                              spool_first_day(block->month) * WHEN_QUARTERS_OF_DAY,
+                              spool_end_day(block->month) * WHEN_QUARTERS_OF_DAY,
                               block->shard,
                               block->shards};
     for (int i = 0; i < (int)(sizeof values / sizeof *values); i++)

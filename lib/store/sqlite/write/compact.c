@@ -60,7 +60,7 @@ static const enum part_column columns[] = {
 static bool read_row(sqlite3_stmt *statement, int64_t quarter, struct part_log *ret_log)
 {
     ret_log->user_id = sqlite3_column_int64(statement, 0);
-    ret_log->numbers[PART_QUARTER] = quarter % QUARTERS_OF_DAY;
+    ret_log->numbers[PART_QUARTER] = quarter % WHEN_QUARTERS_OF_DAY;
     bool is_sound = row_read_ip(statement, 1, &ret_log->ip_out) && row_read_ip(statement, 2, &ret_log->ip_from);
     for (int i = 0; is_sound && i < NUMBERS; i++) {
         int64_t number = sqlite3_column_int64(statement, 3 + i);
@@ -73,7 +73,7 @@ static bool read_row(sqlite3_stmt *statement, int64_t quarter, struct part_log *
 static enum err read_quarter(struct parts_slice *parts, struct db *db, int64_t quarter, struct fault *fault)
 {
     sqlite3_stmt *statement = sql_of(db, W_ROWS_OF_USERS);
-    int64_t *rows = &parts->rows[quarter % QUARTERS_OF_DAY];
+    int64_t *rows = &parts->rows[quarter % WHEN_QUARTERS_OF_DAY];
     BIND_ALL(statement, quarter, parts->user);
     bool row = false;
     enum err err = db_step(db, statement, "read raw logs", &row, fault);
@@ -96,10 +96,10 @@ static enum err choose_users(struct parts_slice *parts, struct db *db, int64_t m
 {
     parts->user = INT64_MAX;
     enum err err = OK;
-    for (int64_t i = 0; !err && i < QUARTERS_OF_DAY; i++) {
+    for (int64_t i = 0; !err && i < WHEN_QUARTERS_OF_DAY; i++) {
         int64_t user = INT64_MAX;
         sqlite3_stmt *statement = sql_of(db, W_ROW_USER_AT);
-        BIND_ALL(statement, parts->day * QUARTERS_OF_DAY + i, most);
+        BIND_ALL(statement, parts->day * WHEN_QUARTERS_OF_DAY + i, most);
         err = db_step_i64(db, statement, "count raw logs", INT64_MAX, &user, fault);
         parts->user = min64(parts->user, user);
     }
@@ -109,11 +109,11 @@ static enum err choose_users(struct parts_slice *parts, struct db *db, int64_t m
 /* Those of the first users, or if they have too many the first of these. */
 static enum err read_rows(struct parts_slice *parts, struct db *db, int64_t most, struct fault *fault)
 {
-    enum err err = choose_users(parts, db, most / QUARTERS_OF_DAY, fault);
-    for (int64_t i = 0; i < QUARTERS_OF_DAY; i++) {
+    enum err err = choose_users(parts, db, most / WHEN_QUARTERS_OF_DAY, fault);
+    for (int64_t i = 0; i < WHEN_QUARTERS_OF_DAY; i++) {
         parts->rows[i] = 0;
         if (!err && (int64_t)parts->count < most)
-            err = read_quarter(parts, db, parts->day * QUARTERS_OF_DAY + i, fault);
+            err = read_quarter(parts, db, parts->day * WHEN_QUARTERS_OF_DAY + i, fault);
     }
     return err;
 }
@@ -254,9 +254,9 @@ static int64_t day_limit(const struct sqlite_writer *writer)
 /* The first of these days that has rows; INT64_MAX: none. */
 static enum err find_day(struct sqlite_writer *writer, int64_t *ret_day, struct fault *fault)
 {
-    int64_t quarter = INT64_MAX, from = writer->closed.horizons.raw_from * QUARTERS_OF_DAY;
+    int64_t quarter = INT64_MAX, from = writer->closed.horizons.raw_from * WHEN_QUARTERS_OF_DAY;
     enum err err = sqlite_lookup(&writer->db, W_ROW_AFTER, from - 1, INT64_MAX, &quarter, fault);
-    *ret_day = quarter / QUARTERS_OF_DAY < day_limit(writer) ? quarter / QUARTERS_OF_DAY : INT64_MAX;
+    *ret_day = quarter / WHEN_QUARTERS_OF_DAY < day_limit(writer) ? quarter / WHEN_QUARTERS_OF_DAY : INT64_MAX;
     return err;
 }
 
@@ -278,8 +278,8 @@ enum err sqlite_parts_ask(struct sqlite_writer *writer, bool *ret_found, struct 
         return OK;
     }
     slice->kind = SLICE_PARTS;
-    slice->from = day * QUARTERS_OF_DAY;
-    slice->until = slice->from + QUARTERS_OF_DAY;
+    slice->from = day * WHEN_QUARTERS_OF_DAY;
+    slice->until = slice->from + WHEN_QUARTERS_OF_DAY;
     slice->parts.day = day;
     *ret_found = true;
     return OK;
@@ -309,8 +309,8 @@ static enum err drop_rows(struct sqlite_writer *writer, const struct parts_slice
 {
     sqlite3_stmt *statement = sql_of(&writer->db, W_ROWS_DROP);
     enum err err = OK;
-    for (int64_t i = 0; !err && i < QUARTERS_OF_DAY; i++) {
-        int64_t quarter = parts->day * QUARTERS_OF_DAY + i;
+    for (int64_t i = 0; !err && i < WHEN_QUARTERS_OF_DAY; i++) {
+        int64_t quarter = parts->day * WHEN_QUARTERS_OF_DAY + i;
         if (parts->rows[i] == 0)
             continue;
         BIND_ALL(statement, quarter, parts->user);
@@ -359,7 +359,7 @@ enum err sqlite_parts_write(struct sqlite_writer *writer, struct fault *fault)
 static enum err put_row(struct sqlite_writer *writer, int64_t day, const struct part_log *log, struct fault *fault)
 {
     sqlite3_stmt *statement = sql_of(&writer->db, W_ROW_ADD_AGAIN);
-    BIND_ALL(statement, day * QUARTERS_OF_DAY + log->numbers[PART_QUARTER], log->user_id);
+    BIND_ALL(statement, day * WHEN_QUARTERS_OF_DAY + log->numbers[PART_QUARTER], log->user_id);
     sqlite3_bind_blob(statement, 3, log->ip_out.bytes, log->ip_out.len, SQLITE_STATIC);
     sqlite3_bind_blob(statement, 4, log->ip_from.bytes, log->ip_from.len, SQLITE_STATIC);
     for (int i = 0; i < NUMBERS; i++)

@@ -11,7 +11,7 @@ void sqlite_hours_ask(struct sqlite_writer *writer, int64_t first, int64_t until
 {
     struct closing_slice *slice = &writer->closing.slice;
     slice->kind = SLICE_HOURS;
-    slice->from = first / 24 * (WHEN_DAY / WHEN_QUARTER); /* value_day counts the whole day */
+    slice->from = first / 24 * WHEN_QUARTERS_OF_DAY; /* value_day counts the whole day */
     slice->until = until * 4;
     slice->hours.first = first;
     slice->hours.until = until;

@@ -178,7 +178,7 @@ static enum err load(struct sqlite_writer *writer, const struct second *second, 
 
 static bool is_pruned(const struct sqlite_writer *writer, int64_t quarter)
 {
-    return quarter < writer->closed.horizons.raw_from * (WHEN_DAY / WHEN_QUARTER);
+    return quarter < writer->closed.horizons.raw_from * WHEN_QUARTERS_OF_DAY;
 }
 
 /* *ret_gone: what old versions imported of this quarter can't be known any more. */

@@ -44,7 +44,7 @@ static enum err each_row(struct log_reading *reading, const struct log_range *ra
 
 static struct stored_log log_of_part(const struct part *part, size_t index, int64_t day, int64_t user_id)
 {
-    int64_t quarter = day * QUARTERS_OF_DAY + part_number(part, PART_QUARTER, index);
+    int64_t quarter = day * WHEN_QUARTERS_OF_DAY + part_number(part, PART_QUARTER, index);
     int64_t ts = quarter * WHEN_QUARTER + part_number(part, PART_SECOND, index);
     return (struct stored_log){.key = {.tier = TIER_QUARTER,
                                        .bucket = quarter,
@@ -86,7 +86,7 @@ static enum err each_packed(struct log_reading *reading, const struct log_range 
                             void *ctx, struct fault *fault)
 {
     sqlite3_stmt *statement = sql_of(reading->db, W_PARTS);
-    int64_t from = (range->quarter - day * QUARTERS_OF_DAY) * WHEN_QUARTER;
+    int64_t from = (range->quarter - day * WHEN_QUARTERS_OF_DAY) * WHEN_QUARTER;
     BIND_ALL(statement, day, range->user_from, range->user_to, from, from + range->quarters * WHEN_QUARTER);
     bool row = true;
     enum err err = db_step(reading->db, statement, "read parts", &row, fault);
@@ -108,7 +108,7 @@ enum err sqlite_each_log(struct log_reading *reading, const struct log_range *ra
     enum err err = OK;
     for (int64_t quarter = range->quarter; !err && quarter < end; quarter++)
         err = each_row(reading, range, quarter, sink, ctx, fault);
-    for (int64_t day = range->quarter / QUARTERS_OF_DAY; !err && day * QUARTERS_OF_DAY < end; day++)
+    for (int64_t day = range->quarter / WHEN_QUARTERS_OF_DAY; !err && day * WHEN_QUARTERS_OF_DAY < end; day++)
         err = each_packed(reading, range, day, sink, ctx, fault);
     return err;
 }

@@ -88,8 +88,8 @@ void sqlite_day_ask(struct sqlite_writer *writer)
 {
     struct closing_slice *slice = &writer->closing.slice;
     slice->kind = SLICE_DAY;
-    slice->from = writer->closed.day * (WHEN_DAY / WHEN_QUARTER);
-    slice->until = slice->from + WHEN_DAY / WHEN_QUARTER;
+    slice->from = writer->closed.day * WHEN_QUARTERS_OF_DAY;
+    slice->until = slice->from + WHEN_QUARTERS_OF_DAY;
     slice->period.tier = TIER_DAY;
     slice->period.bucket = writer->closed.day;
 }

@@ -208,7 +208,7 @@ static enum err count_logs(struct sqlite_writer *writer, int64_t logs, struct fa
 
 static enum err prune_raw(struct sqlite_writer *writer, int64_t *ret_rows, struct fault *fault)
 {
-    int64_t before = writer->closed.horizons.raw_from * (WHEN_DAY / WHEN_QUARTER);
+    int64_t before = writer->closed.horizons.raw_from * WHEN_QUARTERS_OF_DAY;
     enum err err = prune_table(writer, RAW, W_RAW_PRUNE, before, 0, ret_rows, fault);
     return err || *ret_rows == 0 ? err : count_logs(writer, *ret_rows, fault);
 }
@@ -257,8 +257,8 @@ static enum err prune_batches(struct sqlite_writer *writer, int64_t *ret_rows, s
 
 static enum err prune_quarters(struct sqlite_writer *writer, int64_t *ret_rows, struct fault *fault)
 {
-    return prune_table(writer, QUARTERS, W_QUARTER_PRUNE, writer->closed.horizons.hour_from * (WHEN_DAY / WHEN_QUARTER),
-                       0, ret_rows, fault);
+    return prune_table(writer, QUARTERS, W_QUARTER_PRUNE, writer->closed.horizons.hour_from * WHEN_QUARTERS_OF_DAY, 0,
+                       ret_rows, fault);
 }
 
 static enum err prune_hours(struct sqlite_writer *writer, int64_t *ret_rows, struct fault *fault)

@@ -96,7 +96,7 @@ static void bind_counters(sqlite3_stmt *statement, const struct log_record *log)
 
 static bool is_gone(const struct sqlite_writer *writer, const struct raw_row *row)
 {
-    return row->quarter < writer->closed.horizons.raw_from * (WHEN_DAY / WHEN_QUARTER);
+    return row->quarter < writer->closed.horizons.raw_from * WHEN_QUARTERS_OF_DAY;
 }
 
 /* The first rows may be older than the logs that are kept: these are only counted. *ret_first is the first row after

@@ -40,9 +40,9 @@ struct new_part {
 };
 struct parts_slice {
     int64_t day;
-    int64_t user;                          /* rows of users up to this one */
-    int64_t rows[WHEN_DAY / WHEN_QUARTER]; /* how many each quarter has */
-    struct part_log *logs;                 /* these, and those of parts that were small */
+    int64_t user;                       /* rows of users up to this one */
+    int64_t rows[WHEN_QUARTERS_OF_DAY]; /* how many each quarter has */
+    struct part_log *logs;              /* these, and those of parts that were small */
     size_t count, cap;
     int64_t *small; /* rows of log_part */
     size_t small_count, small_cap;

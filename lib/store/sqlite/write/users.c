@@ -88,7 +88,7 @@ static enum err choose_users(struct closing_slice *slice, struct db *db, struct 
 {
     struct user_walk *walk = &slice->walk;
     int64_t quarters = end_quarter(walk) - first_quarter(walk), logs = 0;
-    int64_t most = slice->most * (WHEN_DAY / WHEN_QUARTER) / quarters;
+    int64_t most = slice->most * WHEN_QUARTERS_OF_DAY / quarters;
     enum err err = count_users(db, walk, most, &logs, fault);
     walk->quarter = first_quarter(walk);
     walk->quarters = logs <= most ? quarters : max64(1, quarters * most / logs);

@@ -164,8 +164,7 @@ enum err sqlite_values_late(struct sqlite_writer *writer, struct fault *fault)
 
 enum err sqlite_values_redo(struct sqlite_writer *writer, int64_t day, struct fault *fault)
 {
-    int64_t first = day * (WHEN_DAY / WHEN_QUARTER),
-            end = min64(first + WHEN_DAY / WHEN_QUARTER, writer->closed.hour * 4);
+    int64_t first = day * WHEN_QUARTERS_OF_DAY, end = min64(first + WHEN_QUARTERS_OF_DAY, writer->closed.hour * 4);
     enum err err = OK;
     for (int dimension = 1; !err && dimension <= VALUE_DIMENSIONS; dimension++) {
         err = run(writer, W_VALUES_DROP, dimension, day, fault);
