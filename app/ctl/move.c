@@ -199,7 +199,7 @@ static int await_shipment(struct moving *moving, struct spool_reader *reader)
     struct spool_position spool = {.waiting_logs = 1};
     int64_t waiting = INT64_MAX, deadline_ms = 0;
     int status = CTL_OK;
-    while (!status && (spool.waiting_logs > 0 || !spool.target.is_synced)) {
+    while (!status && (spool.waiting_logs > 0 || !spool.target.mark)) {
         struct fault fault;
         status = maintain(moving);
         if (!status && spool_position(reader, &spool, &fault))

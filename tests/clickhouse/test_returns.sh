@@ -4,10 +4,13 @@
 #
 # Seen to fail:
 #   blocks_sync that takes a server's word for it -> "FAIL a report of a replica that had not fetched all: 503: 200"
-#   leave_silent that keeps a replica that was away -> "FAIL a report of a replica that has lost logs: 503: 200"
+#   a look that asks for no mark -> "FAIL reports of 36 requests: … analytics.unavailable"
+#   reader_ask_text that asks for no mark -> "FAIL while nobody looks"
 #   http.c without fallback_to_stale_replicas_for_distributed_queries -> "FAIL no report of a replica that has just come"
+#   spread that passes over nobody -> "FAIL reports of 36 requests", in the second part
 . "${BASH_SOURCE[0]%/*}/serve.bash"
 
+export ANALYTICS_CLICKHOUSE_TIMEOUT_MS=5000 # a replica that does not catch up holds up the next one so long
 make_own 1x2
 data=$tmp/a
 report() {
@@ -72,12 +75,61 @@ returns 'all logs' 24
 is 'a batch after it' 204 "$(post "$data" k2)"
 is 'its report' "$(counts 36)" "$(count "$data")"
 
-# Reports stay at this one, which no other stands in for.
 for table in log sums kept; do query 1 "SYSTEM SYNC REPLICA $table"; done
+rows_of() { query "$1" "SELECT count() FROM log"; } # N
+is 'the first replica has all logs' "$(rows_of 2)" "$(rows_of 1)"
+wipe() { rm -rf "$own/server$1"/data/data/analytics/{log,sums}/2026*; } # N
 kill_both
-rm -rf "$own"/server2/data/data/analytics/{log,sums}/2026*
+wipe 2
 begins 'a replica that has lost logs'
 returns 'all logs again' 36
+
+# The one that reports are asked of, from 1, and the other one.
+find_current() {
+    current=$(python3 -c 'import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute("SELECT replica FROM spool").fetchone()[0][0] + 1)' \
+        "$data/analytics.db")
+    other=$((3 - current))
+}
+await() { # REQUESTS
+    local i
+    for ((i = 0; i < 600; i++)); do
+        [ "$(report)" = 503 ] || break
+        sleep 0.1
+    done
+    is "reports of $1 requests" "$(counts "$1")" "$(<"$tmp/answer")"
+}
+
+# Starts again, without its logs, between two looks of the shipper.
+find_current
+for table in log sums kept; do query $other "SYSTEM SYNC REPLICA $table"; done
+is 'the other replica has all logs' "$(rows_of "$current")" "$(rows_of $other)"
+mapfile -t ingest < <(pgrep -f "analytics-ingest .*$data")
+verdict 'analytics-ingest runs' "$([ ${#ingest[@]} -gt 0 ] || echo 'not found')"
+kill -STOP "${ingest[@]}"
+tools/clickhouse.sh kill "$own" 1 2
+wipe "$current"
+tools/clickhouse.sh start "$own" "$current"
+is 'it has lost them' 0 "$(rows_of "$current")"
+answered=
+for _ in {1..10}; do
+    status=$(report)
+    [ "$status" = 503 ] || answered+=" $status: $(<"$tmp/answer")"
+    sleep 0.1
+done
+verdict 'while nobody looks: 503' "$answered"
+kill -CONT "${ingest[@]}"
+tools/clickhouse.sh start "$own" $other
+await 36
+
+# The settings name the servers in another order, and the one that stands there now lacks logs.
+find_current
+for table in log sums; do query $other "SYSTEM STOP FETCHES $table"; done
+is 'a batch for one replica' 204 "$(post "$data" k3)"
+await 48
+stop
+IFS=, read -r first second <<<"$ANALYTICS_CLICKHOUSE_URLS"
+start --engine clickhouse --clickhouse-url "$second,$first" --data "$data"
+await 48
 stop
 tools/clickhouse.sh kill "$own"
 rm -rf "$own" "$data"
@@ -90,18 +142,68 @@ is 'a batch for two shards' 204 "$(post "$data" k0)"
 is 'its report' "$(counts 12)" "$(count "$data")"
 tools/clickhouse.sh kill "$own" 1 3
 is 'a batch for the other replicas' 204 "$(post "$data" k1)"
-for ((i = 0; i < 600; i++)); do
-    [ "$(report)" = 503 ] || break
-    sleep 0.1
-done
-is 'its report' "$(counts 24)" "$(<"$tmp/answer")"
-tools/clickhouse.sh start "$own" 1 3
+await 24
+tools/clickhouse.sh start "$own" 3
 kill -KILL "$(<"$own/server4/pid")" # and no time for the shipper to see it
+due=$(($(rows_of 3) * 2))
 short=
 for _ in {1..20}; do
-    [ "$(report)" = 503 ] || [ "$(<"$tmp/answer")" = "$(counts 24)" ] || short+=" $(<"$tmp/answer")"
+    status=$(report)
+    [ "$status" = 503 ] || short+=" $status: $(<"$tmp/answer")"
     sleep 0.1
 done
+is 'it lacks logs all the while' $((due / 2)) "$(rows_of 3)"
 verdict 'no report of a replica that has just come back' "$short"
+tools/clickhouse.sh start "$own" 4 1
+await 24
+for ((i = 0; i < 600; i++)); do
+    [ "$(rows_of 3)" != $due ] || break
+    sleep 0.1
+done
+is 'it has them now' $due "$(rows_of 3)"
+
+# It cannot begin: ZooKeeper takes another for it.
+zookeeper() { # COMMAND…
+    local jars=/usr/share/java
+    java -cp "$jars/zookeeper.jar:$jars/slf4j-log4j12.jar:$jars/log4j-1.2.jar" "-Dlog4j.configuration=file:$own/zookeeper/log4j.properties" \
+        org.apache.zookeeper.ZooKeeperMain -server "127.0.0.1:$(sed -n 's/^clientPort=//p' "$own/zookeeper/zoo.cfg")" "$@" >"$tmp/zookeeper" 2>&1
+}
+has_begun() { query "$1" "SELECT count() FROM system.replicas WHERE table = 'log' AND absolute_delay < 1000000000"; } # N
+is 'it has begun' 1 "$(has_begun 3)"
+tools/clickhouse.sh stop "$own" 3
+active=/clickhouse/tables/2/analytics/log/replicas/1/is_active
+zookeeper create $active another || cat "$tmp/zookeeper"
+tools/clickhouse.sh start "$own" 3
+is 'a batch beside it' 204 "$(post "$data" k2)"
+await 36
+is 'it has not begun' 0 "$(has_begun 3)"
+is 'it has fetched nothing' $due "$(rows_of 3)"
+zookeeper delete $active
+for ((i = 0; i < 600; i++)); do
+    [ "$(has_begun 3)" = 0 ] || break
+    sleep 0.1
+done
+is 'a batch, now that it has begun' 204 "$(post "$data" k3)"
+await 48
+is 'it has all logs' "$(rows_of 4)" "$(rows_of 3)"
+
+# It fetches nothing, and lags.
+for table in log sums; do query 3 "SYSTEM STOP FETCHES $table"; done
+due=$(rows_of 3)
+is 'a batch that it does not fetch' 204 "$(post "$data" k4)"
+await 60
+is 'it has not fetched it' "$due" "$(rows_of 3)"
+is 'one that it does not fetch either' 204 "$(post "$data" k5)"
+await 72
+is 'one statement of ours at most waits there for each table' 1 "$(query 3 "SELECT count() < 3 FROM system.processes WHERE query LIKE 'SYSTEM SYNC%'")"
+stop
+
+# The first server cannot begin when the service starts.
+tools/clickhouse.sh stop "$own" 1
+zookeeper create ${active/tables\/2/tables\/1} another
+tools/clickhouse.sh start "$own" 1
+start --engine clickhouse --clickhouse-url "$ANALYTICS_CLICKHOUSE_URLS" --data "$data"
+await 72
+is 'it has not begun' 0 "$(has_begun 1)"
 stop
 finish

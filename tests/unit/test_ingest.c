@@ -497,7 +497,7 @@ START_TEST(tells_health)
     request.route = "/analytics/health";
     request.role = ROLE_NONE;
     ck_assert_int_eq(post_text(""), 200);
-    ck_assert_str_eq(buf_cstr(&response.body), "{\"status\":\"ok\",\"read\":true,\"write\":true,\"schema_version\":5}");
+    ck_assert_str_eq(buf_cstr(&response.body), "{\"status\":\"ok\",\"read\":true,\"write\":true,\"schema_version\":6}");
 }
 END_TEST
 

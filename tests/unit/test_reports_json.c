@@ -332,7 +332,7 @@ static const struct {
      "{\"data\":[{\"domain\":\"b.com\",\"total_count\":\"4\",\"bytes_total\":\"8\","
      "\"first_visit\":\"2026-03-16 05:45:00\",\"last_visit\":\"2026-03-16 05:45:00\"}],"
      "\"page\":1,\"limit\":1,\"total\":2,\"totalPages\":2}"},
-    {"/analytics/health", "", ROLE_NONE, 0, "{\"status\":\"ok\",\"read\":true,\"schema_version\":5}"},
+    {"/analytics/health", "", ROLE_NONE, 0, "{\"status\":\"ok\",\"read\":true,\"schema_version\":6}"},
 };
 
 START_TEST(answers_exactly)

@@ -117,7 +117,7 @@ enum err audit_next(const struct audit *audit, struct audited *ret_audited, stru
     if (!comparison)
         return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
     comparison->audit = audit;
-    enum err err = kept_read(audit->client, audit->servers->shards[0].urls[0], 0, &comparison->kept, fault);
+    enum err err = kept_read(audit->client, audit->url, 0, &comparison->kept, fault);
     if (!err)
         err = read_blocks(comparison, &audited, fault);
     if (!err && comparison->count > 0)

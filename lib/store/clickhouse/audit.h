@@ -13,6 +13,7 @@ struct audit {
     const struct clickhouse_config *config;
     const struct servers *servers;
     struct spool_reader *spool;
+    const char *url;        /* a server of the first shard that has everything: says what was deleted */
     int64_t after, until;   /* after < number <= until */
     int64_t settled_before; /* blocks that were taken since are left out; Unix seconds */
     void (*tell)(void *ctx, const char *words);

@@ -1,18 +1,21 @@
 /* blocks.c: one block of the spool and ClickHouse. Knows statements. Does not know when which is due. */
 #include "store/clickhouse/blocks.h"
 
+#include "store/clickhouse/ask.h"
 #include "store/clickhouse/log_block.h"
-#include "store/clickhouse/rows.h"
 #include "store/clickhouse/schema.h"
+#include "time/mono.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/banned.h"
 
 #define SQL_BYTES 1024
 #define THERE_MS 2000
+#define LOOK_AGAIN_NS 20000000L
 
 uint64_t blocks_wide_number(int64_t node, int64_t number)
 {
@@ -126,71 +129,127 @@ static enum err run(struct http_client *client, const struct clickhouse_config *
     return http_run(client, &statement, ret_reply, fault);
 }
 
-/* A statement whose answer is one number. */
-static enum err ask_number(struct http_client *client, const struct http_statement *statement, int64_t *ret_number,
-                           struct fault *fault)
-{
-    struct http_reply reply;
-    struct rows rows;
-    enum err err = http_run(client, statement, &reply, fault);
-    if (!err)
-        err = rows_parse(reply.body, reply.body_bytes, 1, &rows, fault);
-    if (err)
-        return err;
-    err = rows_i64(&rows, 0, 0, ret_number, fault);
-    rows_release(&rows);
-    return err;
-}
+/* ---- what the other replicas took ---- */
 
-/* A replica that has just started answers SYSTEM SYNC REPLICA at once, as one that lacks nothing. It reads what it
- * lacks only when ZooKeeper no longer takes its dead self for alive, which may take as long as a session lasts. Until
- * then its delay counts from 1970. */
-static enum err require_begun(struct http_client *client, const struct clickhouse_config *config, const char *url,
-                              const char *const tables[], size_t count, struct fault *fault)
+enum { IS_CONNECTED, LAG, IS_NEW, PULLED, WAITING, STATE_COLUMNS };
+
+/* log_pointer is behind the newest entry of the replicas' common log, log_max_index, once the table has pulled all of
+ * it into its queue; of a log without an entry both are 0, as they are of one whose only entry was not pulled. Merges
+ * in the queue are of what is there. */
+#define ASK_STATE                                                                                                      \
+    "SELECT NOT is_readonly AND NOT is_session_expired, absolute_delay, log_pointer = 0 AND log_max_index = 0,"        \
+    " log_pointer > log_max_index, queue_size - merges_in_queue FROM system.replicas WHERE database = '%s' AND table " \
+    "= '%s'" ROWS_FORMAT
+
+enum err blocks_look(struct http_client *client, const struct clickhouse_config *config, const char *url,
+                     const char *table, struct blocks_state *ret_state, struct fault *fault)
 {
     char sql[SQL_BYTES];
-    int64_t idle = 0;
-    int len = snprintf(sql, sizeof sql,
-                       "SELECT count() FROM system.replicas WHERE database = '%s' AND absolute_delay > 500000000"
-                       " AND table IN (''",
-                       config->database);
-    for (size_t i = 0; i < count; i++)
-        len += snprintf(sql + len, sizeof sql - (size_t)len, ", '%s'", tables[i]);
-    snprintf(sql + len, sizeof sql - (size_t)len, ")" ROWS_FORMAT);
+    int64_t number[STATE_COLUMNS] = {0};
+    struct rows rows;
+    snprintf(sql, sizeof sql, ASK_STATE, config->database, table);
     const struct http_statement statement = {.url = url, .sql = sql, .timeout_ms = config->timeout_ms};
-    enum err err = ask_number(client, &statement, &idle, fault);
-    if (!err && idle > 0)
-        err = fault_set(fault, ERR_UNAVAILABLE, "%s has started, and does not know yet what the other replicas took",
-                        url);
+    enum err err = ask_rows(client, &statement, STATE_COLUMNS, &rows, fault);
+    if (err)
+        return err;
+    bool exists = rows.count > 0;
+    for (size_t i = 0; !err && exists && i < STATE_COLUMNS; i++)
+        err = rows_i64(&rows, 0, i, &number[i], fault);
+    rows_release(&rows);
+    if (!err)
+        *ret_state = (struct blocks_state){.exists = exists,
+                                           .is_connected = number[IS_CONNECTED] != 0,
+                                           .lag = number[LAG],
+                                           .is_new = number[IS_NEW] != 0,
+                                           .has_pulled = number[PULLED] != 0,
+                                           .waiting = number[WAITING]};
     return err;
 }
 
-static enum err sync_tables(struct http_client *client, const struct clickhouse_config *config, const char *url,
-                            const char *const tables[], size_t count, struct fault *fault)
+/* A table's delay counts from 1970 until it has first read what the others took: while ZooKeeper takes the server's
+ * dead self for alive, as long as a session lasts. It looks as if it lacked nothing then. */
+static bool has_begun(const struct blocks_state *state)
 {
-    enum err err = require_begun(client, config, url, tables, count, fault);
-    for (size_t i = 0; !err && i < count; i++) {
-        char sql[SQL_BYTES];
-        struct http_reply reply;
-        snprintf(sql, sizeof sql, "SYSTEM SYNC REPLICA %s", tables[i]);
-        err = run(client, config, url, sql, &reply, fault);
+    return state->lag < time(NULL) / 2;
+}
+
+static enum err require_following(const char *url, const char *table, const struct blocks_state *state,
+                                  struct fault *fault)
+{
+    if (!state->exists)
+        return fault_set(fault, ERR_UNAVAILABLE, "%s lacks the table %s: analytics-ingest makes it when it starts", url,
+                         table);
+    if (!state->is_connected)
+        return fault_set(fault, ERR_UNAVAILABLE,
+                         "the table %s at %s is read-only: the server has no session with ZooKeeper", table, url);
+    if (!has_begun(state))
+        return fault_set(fault, ERR_UNAVAILABLE, "%s has started, and does not know yet what other replicas took", url);
+    return OK;
+}
+
+static enum err sync_new(struct http_client *client, const struct clickhouse_config *config, const char *url,
+                         const char *table, struct fault *fault)
+{
+    char sql[SQL_BYTES];
+    struct http_reply reply;
+    snprintf(sql, sizeof sql, "SYSTEM SYNC REPLICA %s", table);
+    return run(client, config, url, sql, &reply, fault);
+}
+
+/* Asks again and again, rather than let the server wait (SYSTEM SYNC REPLICA): it would wait for merges, too, and go on
+ * when we have given up. What was pulled when it was asked once has left the queue when it is asked again. */
+enum err blocks_sync_table(struct http_client *client, const struct clickhouse_config *config, const char *url,
+                           const char *table, int64_t timeout_ms, struct fault *fault)
+{
+    const int64_t deadline_ms = mono_ms() + timeout_ms;
+    bool has_pulled = false;
+    for (;;) {
+        struct blocks_state state;
+        enum err err = blocks_look(client, config, url, table, &state, fault);
+        if (!err)
+            err = require_following(url, table, &state, fault);
+        if (!err && state.is_new)
+            return sync_new(client, config, url, table, fault);
+        if (err || (has_pulled && state.waiting == 0))
+            return err;
+        if (mono_ms() >= deadline_ms)
+            return fault_set(fault, ERR_UNAVAILABLE, "the table %s at %s has not fetched yet what other replicas took",
+                             table, url);
+        if (has_pulled || !state.has_pulled)
+            nanosleep(&(struct timespec){.tv_nsec = LOOK_AGAIN_NS}, NULL);
+        has_pulled |= state.has_pulled;
     }
-    return err;
 }
 
 enum err blocks_sync(struct http_client *client, const struct clickhouse_config *config, const char *url,
-                     struct fault *fault)
+                     int64_t timeout_ms, struct fault *fault)
 {
     static const char *const tables[] = {CLICKHOUSE_LOGS, CLICKHOUSE_SUMS, CLICKHOUSE_KEPT};
-    return sync_tables(client, config, url, tables, sizeof tables / sizeof *tables, fault);
+    enum err err = OK;
+    for (size_t i = 0; !err && i < sizeof tables / sizeof *tables; i++)
+        err = blocks_sync_table(client, config, url, tables[i], timeout_ms, fault);
+    return err;
+}
+
+static enum err greet(struct http_client *client, const char *url, struct http_reply *ret_reply)
+{
+    struct http_statement statement = {.url = url, .database = "system", .sql = "SELECT 1", .timeout_ms = THERE_MS};
+    struct fault ignored;
+    return http_run(client, &statement, ret_reply, &ignored);
 }
 
 bool blocks_is_there(struct http_client *client, const char *url)
 {
-    struct http_statement statement = {.url = url, .database = "system", .sql = "SELECT 1", .timeout_ms = THERE_MS};
     struct http_reply reply;
-    struct fault ignored;
-    return !http_run(client, &statement, &reply, &ignored);
+    return !greet(client, url, &reply);
+}
+
+bool blocks_is_silent(struct http_client *client, const char *url, bool *ret_hangs)
+{
+    struct http_reply reply;
+    bool is_silent = greet(client, url, &reply) && reply.outcome == HTTP_AWAY && reply.code == 0;
+    *ret_hangs = is_silent && reply.timed_out;
+    return is_silent;
 }
 
 enum err blocks_clock(struct http_client *client, const char *url, int64_t *ret_now, struct fault *fault)
@@ -209,13 +268,11 @@ static enum err read_claims(struct http_client *client, const struct clickhouse_
     char sql[SQL_BYTES];
     snprintf(sql, sizeof sql, "SELECT DISTINCT id FROM " CLICKHOUSE_CLAIMS " WHERE number = %" PRId64 ROWS_FORMAT,
              config->node);
-    struct http_reply reply;
-    enum err err = sync_tables(client, config, url, (const char *const[]){CLICKHOUSE_CLAIMS}, 1, fault);
-    if (!err)
-        err = run(client, config, url, sql, &reply, fault);
+    const struct http_statement statement = {.url = url, .sql = sql, .timeout_ms = config->timeout_ms};
     struct rows rows;
+    enum err err = blocks_sync_table(client, config, url, CLICKHOUSE_CLAIMS, config->timeout_ms, fault);
     if (!err)
-        err = rows_parse(reply.body, reply.body_bytes, 1, &rows, fault);
+        err = ask_rows(client, &statement, 1, &rows, fault);
     if (err)
         return err;
     *ret_mine = true;
@@ -232,23 +289,18 @@ static enum err read_claims(struct http_client *client, const struct clickhouse_
 }
 
 enum err blocks_claim_node(struct http_client *client, const struct clickhouse_config *config, const char *url,
-                           const char *id, struct fault *fault)
+                           const char *id, bool *ret_mine, struct fault *fault)
 {
-    bool mine = false, claimed = false;
-    enum err err = read_claims(client, config, url, id, &mine, &claimed, fault);
-    if (!err && mine && !claimed) {
+    bool claimed = false;
+    enum err err = read_claims(client, config, url, id, ret_mine, &claimed, fault);
+    if (!err && *ret_mine && !claimed) {
         char sql[SQL_BYTES];
         snprintf(sql, sizeof sql, "INSERT INTO " CLICKHOUSE_CLAIMS " SELECT toUInt32(%" PRId64 "), '%s'", config->node,
                  id);
         struct http_reply reply;
         err = run(client, config, url, sql, &reply, fault);
         if (!err)
-            err = read_claims(client, config, url, id, &mine, &claimed, fault);
+            err = read_claims(client, config, url, id, ret_mine, &claimed, fault);
     }
-    if (!err && !mine)
-        err = fault_set(fault, ERR_UNAVAILABLE,
-                        "another data folder ships to this ClickHouse as node %lld: give each machine its own"
-                        " clickhouse_node",
-                        (long long)config->node);
     return err;
 }

@@ -3,9 +3,9 @@
 #include "store/clickhouse/deleting.h"
 
 #include "base/int64.h"
+#include "store/clickhouse/ask.h"
 #include "store/clickhouse/blocks.h"
 #include "store/clickhouse/kept.h"
-#include "store/clickhouse/rows.h"
 #include "store/clickhouse/schema.h"
 #include "time/when.h"
 
@@ -40,23 +40,13 @@ static enum err run(const struct deleting *deleting, const char *url, const char
 static enum err ask(const struct deleting *deleting, const char *url, const char *sql, struct rows *ret_rows,
                     struct fault *fault)
 {
-    struct http_reply reply;
-    enum err err = http_run(deleting->client, &(struct http_statement){.url = url, .sql = sql}, &reply, fault);
-    return err ? err : rows_parse(reply.body, reply.body_bytes, 1, ret_rows, fault);
+    return ask_rows(deleting->client, &(struct http_statement){.url = url, .sql = sql}, 1, ret_rows, fault);
 }
 
-static enum err ask_number(const struct deleting *deleting, const char *url, const char *sql, int64_t *ret_number,
-                           struct fault *fault)
+static enum err ask_one(const struct deleting *deleting, const char *url, const char *sql, int64_t *ret_number,
+                        struct fault *fault)
 {
-    struct rows rows;
-    enum err err = ask(deleting, url, sql, &rows, fault);
-    if (err)
-        return err;
-    *ret_number = 0;
-    if (rows.count > 0)
-        err = rows_i64(&rows, 0, 0, ret_number, fault);
-    rows_release(&rows);
-    return err;
+    return ask_number(deleting->client, &(struct http_statement){.url = url, .sql = sql}, ret_number, fault);
 }
 
 /* ---- the horizon ---- */
@@ -68,8 +58,8 @@ static enum err find_newest(const struct deleting *deleting, int64_t *ret_day, s
     *ret_day = 0;
     for (size_t shard = 0; !err && shard < deleting->servers->shard_count; shard++) {
         int64_t day = 0;
-        err = ask_number(deleting, deleting_url(deleting, shard),
-                         "SELECT toInt64(max(day)) FROM " CLICKHOUSE_SUMS " WHERE kind = 1" ROWS_FORMAT, &day, fault);
+        err = ask_one(deleting, deleting_url(deleting, shard),
+                      "SELECT toInt64(max(day)) FROM " CLICKHOUSE_SUMS " WHERE kind = 1" ROWS_FORMAT, &day, fault);
         *ret_day = max64(*ret_day, day);
     }
     return err;
@@ -117,7 +107,7 @@ static enum err find_leader(const struct deleting *deleting, size_t shard, const
     for (size_t i = 0; i < deleting->servers->shards[shard].replica_count; i++) {
         const char *url = deleting->servers->shards[shard].urls[i];
         int64_t leads = 0;
-        if (!ask_number(deleting, url, sql, &leads, fault) && leads) {
+        if (!ask_one(deleting, url, sql, &leads, fault) && leads) {
             *ret_url = url;
             return OK;
         }
@@ -219,9 +209,10 @@ static enum err await_mutation(const struct deleting *deleting, const char *url,
              " is_done" ROWS_FORMAT,
              deleting->config->database, table, mutation);
     int64_t done = 0;
+    bool hangs = false;
     enum err err = OK;
-    while (!err && !done && blocks_is_there(deleting->client, url)) {
-        err = ask_number(deleting, url, sql, &done, fault);
+    while (!err && !done && !blocks_is_silent(deleting->client, url, &hangs)) {
+        err = ask_one(deleting, url, sql, &done, fault);
         if (!err && !done)
             err = nap(watch, fault);
     }

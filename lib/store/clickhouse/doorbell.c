@@ -76,16 +76,17 @@ enum err doorbell_listen(const char *data_dir, int *ret_fd, struct fault *fault)
     return err;
 }
 
-static void drain(int fd)
+static bool drain(int fd)
 {
     char bytes[64];
+    bool is_asked = false;
     while (recv(fd, bytes, sizeof bytes, 0) >= 0)
-        ;
+        is_asked = true;
+    return is_asked;
 }
 
-void doorbell_wait(int fd, int wake_fd, int64_t milliseconds)
+bool doorbell_wait(int fd, int wake_fd, int64_t milliseconds)
 {
     struct pollfd polled[] = {{.fd = fd, .events = POLLIN}, {.fd = wake_fd, .events = POLLIN}};
-    if (poll(polled, 2, (int)milliseconds) > 0)
-        drain(fd);
+    return poll(polled, 2, (int)milliseconds) > 0 && drain(fd);
 }

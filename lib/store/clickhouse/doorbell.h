@@ -14,7 +14,7 @@ void doorbell_ring(const char *data_dir);
 /* Listens; the descriptor is *ret_fd, to be closed. ERR_UNAVAILABLE. */
 enum err doorbell_listen(const char *data_dir, int *ret_fd, struct fault *fault);
 
-/* Waits so long for someone who asks, or until `wake_fd` can be read. */
-void doorbell_wait(int fd, int wake_fd, int64_t milliseconds);
+/* Waits so long for someone who asks, or until `wake_fd` can be read. True: someone asked. */
+bool doorbell_wait(int fd, int wake_fd, int64_t milliseconds);
 
 #endif

@@ -149,11 +149,12 @@ void http_client_close(struct http_client *client)
 /* ---- one statement ---- */
 
 /* An error comes with the status of the answer only if the server has it before it begins to answer. A shard that is
- * away is an error, and no part of an answer; so is one whose replicas all lag by two seconds or more, as a replica
- * does that comes back. */
+ * away is an error, and no part of an answer; so is one whose replicas all lag by HTTP_LAG_SECONDS or more, as a
+ * replica does that comes back. */
 #define SETTINGS                                                                                                       \
     "wait_end_of_query=1&output_format_json_quote_64bit_integers=1&insert_deduplicate=1&skip_unavailable_shards=0"     \
-    "&max_replica_delay_for_distributed_queries=2&fallback_to_stale_replicas_for_distributed_queries=0"
+    "&max_replica_delay_for_distributed_queries=" HTTP_LAG_SECONDS                                                     \
+    "&fallback_to_stale_replicas_for_distributed_queries=0"
 
 /* An INSERT is to be one block, in its table when it is acknowledged, and there once. From version 26.2 on async_insert
  * is on by default, and deduplicate_insert overrides insert_deduplicate. Older ones refuse what they do not know. */

@@ -11,6 +11,9 @@
 
 struct http_client; /* opaque; one thread's at a time */
 
+/* A server that asks another shard passes over a replica that lags by so long. */
+#define HTTP_LAG_SECONDS "2"
+
 /* Who asks. */
 enum http_user { HTTP_WRITER, HTTP_REPORTS };
 

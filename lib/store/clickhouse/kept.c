@@ -1,7 +1,7 @@
 /* kept.c: what was deleted in ClickHouse. Knows the table `kept`: rows are only ever added. */
 #include "store/clickhouse/kept.h"
 
-#include "store/clickhouse/rows.h"
+#include "store/clickhouse/ask.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -41,11 +41,8 @@ enum err kept_read(struct http_client *client, const char *url, int64_t timeout_
                                        .timeout_ms = timeout_ms,
                                        .sql = "SELECT toInt64(what) AS w, toInt64(day) AS d, max(at) FROM kept"
                                               " GROUP BY w, d ORDER BY w, d" ROWS_FORMAT};
-    struct http_reply reply;
     struct rows rows;
-    enum err err = http_run(client, &statement, &reply, fault);
-    if (!err)
-        err = rows_parse(reply.body, reply.body_bytes, KEPT_COLUMNS, &rows, fault);
+    enum err err = ask_rows(client, &statement, KEPT_COLUMNS, &rows, fault);
     if (err)
         return err;
     struct kept_state kept = {0};

@@ -3,6 +3,7 @@
 
 #include "store/clickhouse/blocks.h"
 #include "store/clickhouse/http.h"
+#include "store/clickhouse/mark.h"
 #include "store/clickhouse/rows.h"
 #include "store/clickhouse/schema.h"
 #include "store/clickhouse/servers.h"
@@ -197,7 +198,7 @@ static void look_as_writer(const struct looking *looking)
 static void look_as_reports(const struct looking *looking)
 {
     struct fault fault;
-    bool found = false;
+    bool found = false, has_mark = false;
     int64_t readonly = 0;
     if (ask_numbers(looking, "SELECT toInt64(value) FROM system.settings WHERE name = 'readonly'" ROWS_FORMAT, 1,
                     &readonly, &found, &fault))
@@ -210,6 +211,8 @@ static void look_as_reports(const struct looking *looking)
     else if (readonly == 0)
         find(looking, CLICKHOUSE_WARNING, "set readonly = 2 in its profile", "%s may change data at %s",
              looking->config->reports_user, looking->url);
+    else if (mark_find(looking->client, looking->url, "0", 0, 1, &has_mark, &fault)) /* of no spool */
+        find(looking, CLICKHOUSE_TROUBLE, "let this user read all tables of the database", "%s", fault.detail);
     else
         find(looking, CLICKHOUSE_FINE, NULL, "%s answers %s, which may only read", looking->url,
              looking->config->reports_user);

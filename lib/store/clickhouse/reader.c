@@ -2,8 +2,9 @@
  * for it. Knows no report. */
 #include "store/clickhouse/reader.h"
 
-#include "store/clickhouse/schema.h"
 #include "store/clickhouse/doorbell.h"
+#include "store/clickhouse/mark.h"
+#include "store/clickhouse/schema.h"
 #include "store/sqlite/spool/spool.h"
 #include "time/mono.h"
 #include "time/when.h"
@@ -41,7 +42,7 @@ static enum err wait_for_shipment(struct clickhouse_reader *reader, int64_t dead
     int64_t wanted = ret_now->newest_batch;
     if (ret_now->shipped_until < wanted)
         doorbell_ring(reader->data_dir);
-    while (!err && (ret_now->shipped_until < wanted || !ret_now->target.is_synced)) {
+    while (!err && (ret_now->shipped_until < wanted || !ret_now->target.mark)) {
         if (mono_ms() >= deadline_ms)
             return fault_set(fault, ERR_QUERY_TIMEOUT, "ClickHouse has not taken yet what was acknowledged before");
         shipped_await(&reader->shipped, count);
@@ -76,6 +77,8 @@ enum err reader_begin(struct clickhouse_reader *reader, struct buf **ret_sql, st
     if (err)
         return err;
     reader->url = url_of(reader, &now);
+    reader->mark = now.target.mark;
+    memcpy(reader->id, now.id, sizeof reader->id);
     kept_release(&reader->kept);
     err = kept_read(reader->client, reader->url, left_ms(reader), &reader->kept, fault);
     buf_clear(&reader->sql);
@@ -103,7 +106,7 @@ struct cover_ask reader_cover(const struct clickhouse_reader *reader, const stru
                               .sums = is_cluster ? CLICKHOUSE_ALL_SUMS : CLICKHOUSE_SUMS};
 }
 
-enum err reader_ask_text(struct clickhouse_reader *reader, struct http_reply *ret_reply, struct fault *fault)
+static enum err ask_text(struct clickhouse_reader *reader, struct http_reply *ret_reply, struct fault *fault)
 {
     buf_puts(&reader->sql, ROWS_FORMAT);
     const char *sql = buf_cstr(&reader->sql);
@@ -111,6 +114,26 @@ enum err reader_ask_text(struct clickhouse_reader *reader, struct http_reply *re
         return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
     struct http_statement statement = {.url = reader->url, .sql = sql, .timeout_ms = left_ms(reader)};
     return http_run(reader->client, &statement, ret_reply, fault);
+}
+
+/* A server that started again before it answered may lack logs. The answer stays, in its client. */
+static enum err require_mark(struct clickhouse_reader *reader, struct fault *fault)
+{
+    bool has_mark = false;
+    enum err err =
+        mark_find(reader->mark_client, reader->url, reader->id, left_ms(reader), reader->mark, &has_mark, fault);
+    if (err || has_mark)
+        return err;
+    doorbell_ring(reader->data_dir);
+    return fault_set(fault, ERR_UNAVAILABLE,
+                     "%s may lack what was acknowledged before: it is not known to have run since it had everything",
+                     reader->url);
+}
+
+enum err reader_ask_text(struct clickhouse_reader *reader, struct http_reply *ret_reply, struct fault *fault)
+{
+    enum err err = ask_text(reader, ret_reply, fault);
+    return err ? err : require_mark(reader, fault);
 }
 
 enum err reader_ask(struct clickhouse_reader *reader, size_t columns, struct rows *ret_rows, struct fault *fault)
@@ -139,6 +162,7 @@ static void close_reader(struct store_reader *base)
     struct clickhouse_reader *reader = clickhouse_reader_of(base);
     spool_reader_close(reader->spool);
     http_client_close(reader->client);
+    http_client_close(reader->mark_client);
     buf_release(&reader->sql);
     kept_release(&reader->kept);
     shipped_close(&reader->shipped);
@@ -160,6 +184,8 @@ static enum err open_reader(const struct store_place *place, struct store_reader
     shipped_open(place->data_dir, false, &reader->shipped);
     if (!err)
         err = http_client_open(reader->config, HTTP_REPORTS, &reader->client, fault);
+    if (!err)
+        err = http_client_open(reader->config, HTTP_REPORTS, &reader->mark_client, fault);
     if (err)
         close_reader(&reader->base);
     else
@@ -210,8 +236,11 @@ static enum err health(struct store_reader *base, int *ret_schema_version, struc
     reader->url = url_of(reader, &now);
     buf_clear(&reader->sql);
     buf_puts(&reader->sql, CLICKHOUSE_VERSION_SQL);
+    struct http_reply reply;
     struct rows rows;
-    err = reader_ask(reader, 1, &rows, fault);
+    err = ask_text(reader, &reply, fault);
+    if (!err)
+        err = rows_parse(reply.body, reply.body_bytes, 1, &rows, fault);
     if (err)
         return err;
     int64_t version = 0;

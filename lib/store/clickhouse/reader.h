@@ -10,8 +10,7 @@
 #include "store/clickhouse/shipped.h"
 #include "store/clickhouse/sql.h"
 #include "store/engine.h"
-
-struct spool_reader; /* store/sqlite/spool/spool.h */
+#include "store/sqlite/spool/spool.h"
 
 /* The longest statement: a domain and an error in hexadecimal digits, and words of ours. */
 #define READER_SQL_BYTES (64u << 10)
@@ -23,12 +22,14 @@ struct clickhouse_reader {
     struct spool_reader *spool; /* says how far it was shipped, and where to */
     struct shipped shipped;
     struct servers servers;
-    struct http_client *client;
+    struct http_client *client, *mark_client;
     struct buf sql;
     int64_t timeout_ms; /* 0: the settings' */
 
     /* Of the report that was begun last. */
-    const char *url;     /* who is asked */
+    const char *url; /* who is asked */
+    int64_t mark;    /* that it has */
+    char id[SPOOL_ID_BYTES];
     int64_t deadline_ms; /* time/mono.h */
     struct kept_state kept;
 };

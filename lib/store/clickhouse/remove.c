@@ -2,9 +2,9 @@
  * it is noted what no longer holds, then rows go. */
 #include "store/clickhouse/care.h"
 
+#include "store/clickhouse/ask.h"
 #include "store/clickhouse/blocks.h"
 #include "store/clickhouse/kept.h"
-#include "store/clickhouse/rows.h"
 #include "store/clickhouse/schema.h"
 #include "store/clickhouse/session.h"
 #include "store/clickhouse/sql.h"
@@ -30,11 +30,8 @@ static enum err ask_all(const struct session *session, const char *sql, size_t c
     enum err err = OK;
     for (size_t shard = 0; !err && shard < session->servers.shard_count; shard++) {
         struct http_statement statement = {.url = deleting_url(&session->deleting, shard), .sql = sql};
-        struct http_reply reply;
         struct rows rows;
-        err = http_run(session->client, &statement, &reply, fault);
-        if (!err)
-            err = rows_parse(reply.body, reply.body_bytes, columns, &rows, fault);
+        err = ask_rows(session->client, &statement, columns, &rows, fault);
         if (err)
             return err;
         for (size_t row = 0; !err && row < rows.count; row++)
@@ -165,8 +162,10 @@ static enum err void_sums(const struct session *session, const struct doomed *do
                              (size_t)doomed->found.days, now, fault);
     for (size_t i = 0; !err && i < session->servers.shards[0].replica_count; i++) {
         const char *url = session->servers.shards[0].urls[i];
-        if (blocks_is_there(session->client, url))
-            err = blocks_sync(session->client, session->deleting.config, url, fault);
+        bool hangs = false;
+        if (!blocks_is_silent(session->client, url, &hangs))
+            err = blocks_sync(session->client, session->deleting.config, url, session->deleting.config->timeout_ms,
+                              fault);
     }
     if (!err)
         nanosleep(&(struct timespec){.tv_sec = SETTLE_SECONDS}, NULL);

@@ -2,7 +2,7 @@
 #include "store/clickhouse/schema.h"
 
 #include "base/text.h"
-#include "store/clickhouse/rows.h"
+#include "store/clickhouse/ask.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -68,10 +68,8 @@ static enum err run(struct http_client *client, const struct clickhouse_config *
 static enum err ask(struct http_client *client, const struct clickhouse_config *config, const char *url,
                     const char *sql, struct rows *ret_rows, struct fault *fault)
 {
-    struct http_reply reply;
-    enum err err = run(client, config, url, sql, &reply, fault);
-    if (!err)
-        err = rows_parse(reply.body, reply.body_bytes, 1, ret_rows, fault);
+    struct http_statement statement = {.url = url, .sql = sql, .timeout_ms = config->timeout_ms};
+    enum err err = ask_rows(client, &statement, 1, ret_rows, fault);
     if (!err && ret_rows->count != 1) {
         rows_release(ret_rows);
         err = fault_set(fault, ERR_UNAVAILABLE, "ClickHouse at %s does not answer as it should", url);

@@ -16,7 +16,7 @@ struct session {
     struct deleting deleting;       /* borrows from the rest: a session is not copied */
 };
 
-/* As the user who writes. Asks no server yet. ERR_UNAVAILABLE. */
+/* As the user who writes. The servers to ask have everything that was taken before. ERR_UNAVAILABLE. */
 enum err session_open(const struct store_place *place, struct session *session, struct fault *fault);
 void session_close(struct session *session);
 

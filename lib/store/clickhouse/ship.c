@@ -6,13 +6,13 @@
  * which of the blocks are there. */
 #include "store/clickhouse/ship.h"
 
+#include "base/int64.h"
 #include "store/clickhouse/ahead.h"
 #include "store/clickhouse/blocks.h"
 #include "store/clickhouse/doorbell.h"
 #include "store/clickhouse/doubt.h"
 #include "store/clickhouse/http.h"
-#include "store/clickhouse/schema.h"
-#include "store/clickhouse/servers.h"
+#include "store/clickhouse/replicas.h"
 #include "store/clickhouse/upkeep.h"
 #include "time/moment.h"
 #include "time/mono.h"
@@ -30,7 +30,7 @@
 #include "base/banned.h"
 
 #define TRY_AGAIN_MS 1000
-#define LOOK_EACH_MS 1000
+#define SENT_BLOCKS 16 /* whether other replicas have them is asked at once */
 /* The servers remember the last 10,000 blocks of all nodes: in a minute they don't take as many. */
 #define SURELY_REMEMBERED_MS (INT64_C(60) * 1000)
 
@@ -38,7 +38,6 @@ struct shipper {
     const struct clickhouse_config *config;
     const char *data_dir;
     struct store_wake wake;
-    struct servers servers;
     pthread_t thread;
     int bell; /* rung by reports */
     int stir; /* eventfd: the writer's thread has cut, or it is time to stop */
@@ -48,18 +47,20 @@ struct shipper {
     struct http_client *client;
     struct spool_reader *spool;
     struct blocks blocks;
-    struct ahead ahead; /* has the next one */
-    bool is_known;      /* the node's number is this spool's, and each shard has a replica that is ready */
-    bool is_ready[SERVERS_SHARDS][SERVERS_REPLICAS]; /* its tables are as they should be */
-    int64_t look_at_ms;                              /* when to see again whether the current replicas answer */
-    bool block_waits;                                /* after the last round */
-    int64_t doubtful_until;                          /* blocks up to this one may have been sent long ago */
-    int64_t tried_block; /* a later one, which was tried first then, and has no answer yet; 0: none */
+    struct ahead ahead;     /* has the next one */
+    bool is_known;          /* the node's number is this spool's, and each shard has a replica that is ready */
+    bool is_asked;          /* a report waits since the round began */
+    bool block_waits;       /* after the last round */
+    int64_t doubtful_until; /* blocks up to this one may have been sent long ago */
+    int64_t tried_block;    /* a later one, which was tried first then, and has no answer yet; 0: none */
     struct moment tried_at;
     bool is_in_doubt; /* some replica may have taken the block that is being shipped, and did not say so */
     struct doubt doubts[SERVERS_SHARDS];
-    struct spool_target target;
-    bool is_stuck; /* something keeps it from shipping, as was told */
+    struct replicas replicas;
+    struct spool_outcome sent[SENT_BLOCKS]; /* blocks that not all replicas have which may be asked */
+    size_t sent_count;
+    int64_t sent_ms; /* the last of them; time/mono.h */
+    bool is_stuck;   /* something keeps it from shipping, as was told */
     struct upkeep upkeep;
     bool clock_is_told; /* that it is apart from a server's */
     struct spool_audit audit;
@@ -108,9 +109,10 @@ void shipper_cut(struct shipper *shipper)
     stir(shipper);
 }
 
+/* No longer than until it is woken. */
 static void rest(struct shipper *shipper, int64_t milliseconds)
 {
-    doorbell_wait(shipper->bell, shipper->stir, milliseconds);
+    shipper->is_asked |= doorbell_wait(shipper->bell, shipper->stir, milliseconds);
     uint64_t count;
     ssize_t got = read(shipper->stir, &count, sizeof count);
     (void)got; /* nothing to read: it was the bell, or time */
@@ -120,9 +122,17 @@ static void wish_target(struct shipper *shipper)
 {
     pthread_mutex_lock(&shipper->lock);
     shipper->wishes.has_target = true;
-    shipper->wishes.target = shipper->target;
+    shipper->wishes.target = shipper->replicas.target;
     pthread_mutex_unlock(&shipper->lock);
     shipper->wake.wake(shipper->wake.ctx);
+}
+
+/* Before an outcome: a report that sees a block settled must ask a replica that has it. */
+static void tell_news(struct shipper *shipper)
+{
+    if (shipper->replicas.has_news)
+        wish_target(shipper);
+    shipper->replicas.has_news = false;
 }
 
 static void tell(const struct shipper *shipper, enum store_news news, const char *words)
@@ -135,7 +145,7 @@ static void tell(const struct shipper *shipper, enum store_news news, const char
  * such as how long a server did not answer, are no news. */
 static void tell_trouble(struct shipper *shipper, const char *trouble)
 {
-    struct spool_target *target = &shipper->target;
+    struct spool_target *target = &shipper->replicas.target;
     bool is_stuck = trouble[0] != '\0';
     if (is_stuck != shipper->is_stuck)
         tell(shipper, is_stuck ? STORE_STUCK : STORE_GOES_ON, trouble);
@@ -206,42 +216,21 @@ static void note_try(struct shipper *shipper, int64_t number)
     shipper->tried_at = moment_now();
 }
 
-static const char *url_at(const struct shipper *shipper, size_t shard, size_t replica)
-{
-    return shipper->servers.shards[shard].urls[replica];
-}
-
-/* The n-th replica of a shard, counted from the current one. */
-static size_t nth_replica(const struct shipper *shipper, size_t shard, size_t n)
-{
-    return (shipper->target.replica[shard] + n) % shipper->servers.shards[shard].replica_count;
-}
-
-/* Makes a replica's tables, once. It may have been away when the shipper began. */
-static enum err get_ready(struct shipper *shipper, size_t shard, size_t replica, struct fault *fault)
-{
-    bool *is_ready = &shipper->is_ready[shard][replica];
-    if (*is_ready)
-        return OK;
-    enum err err = schema_make(shipper->client, shipper->config, url_at(shipper, shard, replica), fault);
-    *is_ready = !err;
-    return err;
-}
-
 /* Sends a part of it to the replicas, beginning with the current one, until one takes or refuses it. */
 static enum err send_round(struct shipper *shipper, const struct spool_block *block, enum blocks_part part,
                            size_t *ret_replica, struct http_reply *ret_reply, struct fault *fault)
 {
-    size_t shard = (size_t)block->shard, count = shipper->servers.shards[shard].replica_count;
+    struct replicas *replicas = &shipper->replicas;
+    size_t shard = (size_t)block->shard;
     enum err err = OK;
-    for (size_t i = 0; i < count && !shipper->stopping; i++) {
-        *ret_replica = nth_replica(shipper, shard, i);
-        err = get_ready(shipper, shard, *ret_replica, fault);
+    for (size_t i = 0; i < replicas_count(replicas, shard) && !shipper->stopping; i++) {
+        *ret_replica = replicas_nth(replicas, shard, i);
+        err = replicas_get_ready(replicas, shard, *ret_replica, fault);
         if (err)
             continue;
         note_try(shipper, block->number);
-        err = blocks_send(&shipper->blocks, part, shipper->client, url_at(shipper, shard, *ret_replica), ret_reply,
-                          fault);
+        err = blocks_send(&shipper->blocks, part, shipper->client, replicas_url(replicas, shard, *ret_replica),
+                          ret_reply, fault);
         shipper->is_in_doubt |= err != OK;
         if (!err || (ret_reply->outcome == HTTP_REFUSED && blocks_is_content(ret_reply->code)))
             return err;
@@ -249,41 +238,12 @@ static enum err send_round(struct shipper *shipper, const struct spool_block *bl
     return err ? err : fault_set(fault, ERR_UNAVAILABLE, "stopped");
 }
 
-/* Reports go on at a replica, once it has what any took. */
-static void turn_to(struct shipper *shipper, size_t shard, size_t replica)
-{
-    struct spool_target *target = &shipper->target;
-    if (target->replica[shard] == replica && !target->is_synced)
-        return;
-    target->replica[shard] = (unsigned char)replica;
-    target->is_synced = false;
-    wish_target(shipper);
-}
-
 /* Reports go on at the replica that took the block, once it has what the other one took before: also this block, where
  * that is in doubt. A server takes for done what another replica took, before it has fetched it. */
 static void follow(struct shipper *shipper, size_t shard, size_t replica)
 {
-    if (shipper->target.replica[shard] != replica || shipper->is_in_doubt)
-        turn_to(shipper, shard, replica);
-}
-
-/* Where there are several shards, each server that answers reports asks whichever replica of the others it likes. So
- * all of them have a block before it counts as shipped; those that are away have nothing to answer. */
-static enum err spread(struct shipper *shipper, size_t shard, struct fault *fault)
-{
-    enum err err = OK;
-    if (shipper->servers.shard_count == 1)
-        return OK;
-    for (size_t i = 0; !err && i < shipper->servers.shards[shard].replica_count; i++) {
-        const char *url = url_at(shipper, shard, i);
-        if (!blocks_is_there(shipper->client, url))
-            continue;
-        err = get_ready(shipper, shard, i, fault);
-        if (!err)
-            err = blocks_sync(shipper->client, shipper->config, url, fault);
-    }
-    return err;
+    if (shipper->replicas.target.replica[shard] != replica || shipper->is_in_doubt)
+        replicas_turn_to(&shipper->replicas, shard, replica);
 }
 
 /* OK also when it is refused for what it holds, as `outcome` tells. */
@@ -307,6 +267,7 @@ static enum err send_part(struct shipper *shipper, const struct spool_block *blo
 /* Asks a replica that has everything that any took, whichever that is: the current one may be away. */
 static enum err ask_round(struct shipper *shipper, const struct spool_block *block, struct fault *fault)
 {
+    struct replicas *replicas = &shipper->replicas;
     size_t shard = (size_t)block->shard;
     struct doubt_question question = {.client = shipper->client,
                                       .config = shipper->config,
@@ -314,10 +275,10 @@ static enum err ask_round(struct shipper *shipper, const struct spool_block *blo
                                       .block = block,
                                       .until = shipper->doubtful_until};
     enum err err = OK;
-    for (size_t i = 0; i < shipper->servers.shards[shard].replica_count && !shipper->stopping; i++) {
-        question.replica = nth_replica(shipper, shard, i);
-        question.url = url_at(shipper, shard, question.replica);
-        err = get_ready(shipper, shard, question.replica, fault);
+    for (size_t i = 0; i < replicas_count(replicas, shard) && !shipper->stopping; i++) {
+        question.replica = replicas_nth(replicas, shard, i);
+        question.url = replicas_url(replicas, shard, question.replica);
+        err = replicas_get_ready(replicas, shard, question.replica, fault);
         if (!err)
             err = doubt_ask(&shipper->doubts[shard], &question, fault);
         if (!err)
@@ -370,12 +331,36 @@ static enum err ship_part(struct shipper *shipper, const struct spool_block *blo
     return OK;
 }
 
+/* What was sent counts as shipped once all replicas have it which may be asked. */
+static enum err settle_sent(struct shipper *shipper, struct fault *fault)
+{
+    struct replicas *replicas = &shipper->replicas;
+    bool waits = false;
+    if (!shipper->sent_count)
+        return OK;
+    enum err err = replicas_spread(replicas, mono_ms() - shipper->sent_ms, &waits, fault);
+    while (!err && waits && !shipper->stopping) {
+        int64_t left = shipper->sent_ms + REPLICAS_LAG_MS - mono_ms();
+        if (left > 0)
+            rest(shipper, left);
+        else
+            err = replicas_spread(replicas, mono_ms() - shipper->sent_ms, &waits, fault);
+    }
+    if (err || waits)
+        return err;
+    tell_news(shipper);
+    for (size_t i = 0; i < shipper->sent_count; i++)
+        wish_outcome(shipper, &shipper->sent[i]);
+    shipper->sent_count = 0;
+    return OK;
+}
+
 /* Ships a block, or finds that it is there. Its sums go only once its logs are there. */
 static enum err ship_block(struct shipper *shipper, const struct spool_block *block, struct fault *fault)
 {
-    if (block->shard < 0 || (size_t)block->shard >= shipper->servers.shard_count)
+    if (block->shard < 0 || (size_t)block->shard >= shipper->replicas.servers.shard_count)
         return fault_set(fault, ERR_UNAVAILABLE, "block %lld is for shard %lld, and clickhouse_urls has %zu",
-                         (long long)block->number, (long long)block->shard + 1, shipper->servers.shard_count);
+                         (long long)block->number, (long long)block->shard + 1, shipper->replicas.servers.shard_count);
     struct spool_outcome outcome = {.number = block->number, .state = SPOOL_TAKEN};
     shipper->is_in_doubt = block->number == shipper->tried_block || is_forgotten_perhaps(shipper, block->number);
     enum err err = blocks_load(&shipper->blocks, shipper->spool, block, shipper->config->node, fault);
@@ -383,8 +368,6 @@ static enum err ship_block(struct shipper *shipper, const struct spool_block *bl
         err = ship_part(shipper, block, BLOCKS_LOGS, &outcome, fault);
     if (!err && outcome.state == SPOOL_TAKEN)
         err = ship_part(shipper, block, BLOCKS_SUMS, &outcome, fault);
-    if (!err)
-        err = spread(shipper, (size_t)block->shard, fault);
     if (err)
         return err;
     if (shipper->tried_block == block->number)
@@ -394,91 +377,35 @@ static enum err ship_block(struct shipper *shipper, const struct spool_block *bl
         shipper->doubtful_until = block->number; /* should the outcome get lost */
     if (outcome.state == SPOOL_ASIDE)
         tell(shipper, STORE_PUT_ASIDE, outcome.detail);
-    wish_outcome(shipper, &outcome);
-    return OK;
+    shipper->sent[shipper->sent_count++] = outcome;
+    shipper->sent_ms = mono_ms();
+    bool is_due = !shipper->config->cluster[0] || shipper->sent_count == SENT_BLOCKS;
+    return is_due ? settle_sent(shipper, fault) : OK;
 }
 
 /* ---- all that waits ---- */
 
-/* The current replicas have everything, or reports wait. */
-static enum err catch_up(struct shipper *shipper, struct fault *fault)
-{
-    enum err err = OK;
-    for (size_t shard = 0; !err && shard < shipper->servers.shard_count; shard++)
-        err = blocks_sync(shipper->client, shipper->config, url_at(shipper, shard, shipper->target.replica[shard]),
-                          fault);
-    if (err)
-        return err;
-    shipper->target.is_synced = true;
-    wish_target(shipper);
-    return OK;
-}
-
-/* The first replica of a shard that is ready, from the current one on. A replica that is away does not keep the others
- * from their work; one that answers and is not as it should be does. */
-static enum err get_shard_ready(struct shipper *shipper, size_t shard, size_t *ret_replica, struct fault *fault)
-{
-    size_t count = shipper->servers.shards[shard].replica_count, ready = 0;
-    struct fault away = {0};
-    for (size_t i = count; i-- > 0;) {
-        size_t replica = nth_replica(shipper, shard, i);
-        enum err err = get_ready(shipper, shard, replica, &away);
-        if (err && blocks_is_there(shipper->client, url_at(shipper, shard, replica))) {
-            *fault = away;
-            return err;
-        }
-        ready += !err;
-        if (!err)
-            *ret_replica = replica;
-    }
-    return ready ? OK : fault_set(fault, ERR_UNAVAILABLE, "%s", away.detail);
-}
-
 static enum err get_known(struct shipper *shipper, struct fault *fault)
 {
     struct spool_position position;
-    size_t replicas[SERVERS_SHARDS] = {0};
     enum err err = spool_position(shipper->spool, &position, fault);
     if (err)
         return err;
-    shipper->target = position.target;
+    replicas_begin(&shipper->replicas, &position.target, position.id);
     shipper->doubtful_until = position.newest_block;
-    if (position.target.is_synced) { /* as of the last run: the servers may have lost something since */
-        shipper->target.is_synced = false;
-        wish_target(shipper);
-    }
-    for (size_t shard = 0; !err && shard < shipper->servers.shard_count; shard++) {
-        if (shipper->target.replica[shard] >= shipper->servers.shards[shard].replica_count)
-            shipper->target.replica[shard] = 0;
-        err = get_shard_ready(shipper, shard, &replicas[shard], fault);
-    }
+    err = replicas_get_shards_ready(&shipper->replicas, fault);
     if (!err)
-        err = blocks_claim_node(shipper->client, shipper->config, url_at(shipper, 0, replicas[0]), position.id, fault);
+        err = replicas_claim_node(&shipper->replicas, fault);
     shipper->is_known = !err;
     return err;
 }
 
-static bool answers(struct shipper *shipper, size_t shard, size_t replica)
+/* Tells the news also where there is trouble: then reports are to wait. */
+static enum err look_after(struct shipper *shipper, struct fault *fault)
 {
-    struct fault ignored;
-    return blocks_is_there(shipper->client, url_at(shipper, shard, replica)) &&
-           !get_ready(shipper, shard, replica, &ignored);
-}
-
-/* Where the current replica of a shard does not answer, reports go on at another. Where none answers the current one
- * stays, but counts as not synced: it may have lost what it had not written out. */
-static void leave_silent(struct shipper *shipper)
-{
-    if (mono_ms() < shipper->look_at_ms)
-        return;
-    for (size_t shard = 0; shard < shipper->servers.shard_count; shard++) {
-        size_t count = shipper->servers.shards[shard].replica_count, silent = 0;
-        while (silent < count && !answers(shipper, shard, nth_replica(shipper, shard, silent)))
-            silent++;
-        if (silent)
-            turn_to(shipper, shard, nth_replica(shipper, shard, silent));
-    }
-    shipper->look_at_ms = mono_ms() + LOOK_EACH_MS;
+    enum err err = replicas_look_after(&shipper->replicas, fault);
+    tell_news(shipper);
+    return err;
 }
 
 /* The next block that waits, and the one behind it is loaded meanwhile. */
@@ -501,8 +428,10 @@ static enum err ship_all(struct shipper *shipper, struct fault *fault)
 {
     bool waited = shipper->block_waits; /* the trouble, if there is any, was that block's */
     shipper->block_waits = true;
+    int64_t after = shipper->sent_count ? shipper->sent[shipper->sent_count - 1].number : 0;
     enum err err = shipper->is_known ? OK : get_known(shipper, fault);
-    int64_t after = 0;
+    if (!err)
+        err = settle_sent(shipper, fault);
     while (!err && !shipper->stopping) {
         struct spool_block block;
         err = next_block(shipper, after, &shipper->block_waits, &block, fault);
@@ -514,10 +443,8 @@ static enum err ship_all(struct shipper *shipper, struct fault *fault)
             tell_trouble(shipper, ""); /* although more may wait */
     }
     if (!err && !shipper->stopping)
-        leave_silent(shipper);
-    if (!err && !shipper->target.is_synced)
-        err = catch_up(shipper, fault);
-    return err;
+        err = settle_sent(shipper, fault);
+    return err || shipper->stopping ? err : look_after(shipper, fault);
 }
 
 /* Once, until it is right again. Audits and retention compare times of both. */
@@ -527,7 +454,7 @@ static void tell_clock(struct shipper *shipper)
     int64_t apart = shipper->upkeep.clock_apart;
     bool is_apart = llabs(apart) > BLOCKS_CLOCK_APART;
     snprintf(words, sizeof words, "the clock of %s is %lld s from the one here: set the one that is wrong",
-             url_at(shipper, 0, shipper->target.replica[0]), (long long)apart);
+             replicas_url(&shipper->replicas, 0, shipper->replicas.target.replica[0]), (long long)apart);
     if (is_apart && !shipper->clock_is_told)
         tell(shipper, STORE_CLOCK_APART, words);
     shipper->clock_is_told = is_apart;
@@ -538,8 +465,8 @@ static void keep_up(struct shipper *shipper)
 {
     struct deleting deleting = {.client = shipper->client,
                                 .config = shipper->config,
-                                .servers = &shipper->servers,
-                                .replica = shipper->target.replica};
+                                .servers = &shipper->replicas.servers,
+                                .replica = shipper->replicas.target.replica};
     int64_t differences = shipper->audit.differences;
     bool audited = false;
     struct fault ignored;
@@ -553,11 +480,24 @@ static void keep_up(struct shipper *shipper)
     wish_audit(shipper);
 }
 
+/* Until the next block is due, or a report asks, or something is wrong. */
+static void rest_between(struct shipper *shipper)
+{
+    int64_t until = mono_ms() + shipper->config->ship_interval_ms, left = shipper->config->ship_interval_ms;
+    struct fault ignored; /* the next round tells it */
+    for (; left > 0 && !shipper->is_asked && !shipper->stopping; left = until - mono_ms()) {
+        rest(shipper, min64(left, REPLICAS_LOOK_MS));
+        if (look_after(shipper, &ignored))
+            return;
+    }
+}
+
 /* One round, and the rest after it, unless small blocks are to be cut now that nothing waits any more. */
 static void work_once(struct shipper *shipper)
 {
     bool waited = shipper->block_waits;
     struct fault fault = {0};
+    shipper->is_asked = false;
     have_it_cut(shipper);
     enum err err = ship_all(shipper, &fault);
     if (shipper->stopping)
@@ -565,8 +505,10 @@ static void work_once(struct shipper *shipper)
     tell_trouble(shipper, err ? fault.detail : "");
     if (!err)
         keep_up(shipper);
-    if (err || !waited)
-        rest(shipper, err ? TRY_AGAIN_MS : shipper->config->ship_interval_ms);
+    if (err)
+        rest(shipper, TRY_AGAIN_MS);
+    else if (!waited)
+        rest_between(shipper);
 }
 
 static void *work(void *ctx)
@@ -597,9 +539,13 @@ static void release(struct shipper *shipper)
 
 static enum err prepare(struct shipper *shipper, struct fault *fault)
 {
-    enum err err = servers_parse(shipper->config->urls, &shipper->servers, fault);
+    struct replicas *replicas = &shipper->replicas;
+    enum err err = servers_parse(shipper->config->urls, &replicas->servers, fault);
     if (!err)
         err = http_client_open(shipper->config, HTTP_WRITER, &shipper->client, fault);
+    replicas->client = shipper->client;
+    replicas->config = shipper->config;
+    replicas->stopping = &shipper->stopping;
     if (!err)
         err = spool_reader_open(shipper->data_dir, &shipper->spool, fault);
     if (!err)

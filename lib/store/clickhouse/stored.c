@@ -2,8 +2,8 @@
 #include "store/clickhouse/stored.h"
 
 #include "base/int64.h"
+#include "store/clickhouse/ask.h"
 #include "store/clickhouse/blocks.h"
-#include "store/clickhouse/rows.h"
 #include "store/clickhouse/schema.h"
 
 #include <inttypes.h>
@@ -56,7 +56,6 @@ static enum err run(const struct stored_question *question, const char *what, co
     const struct spool_block *blocks = question->blocks;
     int64_t node = question->config->node;
     struct buf sql;
-    struct http_reply reply;
     buf_init(&sql, SQL_BYTES);
     buf_printf(&sql, "SELECT toInt64(%s - %" PRIu64 ") AS n", column, blocks_wide_number(node, 0));
     buf_puts(&sql, what);
@@ -68,9 +67,8 @@ static enum err run(const struct stored_question *question, const char *what, co
     if (err || !text)
         err = fault_set(fault, ERR_UNAVAILABLE, "out of memory");
     if (!err)
-        err = http_run(question->client, &(struct http_statement){.url = question->url, .sql = text}, &reply, fault);
-    if (!err)
-        err = rows_parse(reply.body, reply.body_bytes, columns, ret_rows, fault);
+        err = ask_rows(question->client, &(struct http_statement){.url = question->url, .sql = text}, columns, ret_rows,
+                       fault);
     buf_release(&sql);
     return err;
 }
@@ -115,7 +113,7 @@ enum err stored_ask(const struct stored_question *question, struct stored *ret_s
     static const char what[] = ", count(), sum(count), sum(bytes_sent), sum(bytes_received), sum(error_count)"
                                " FROM " CLICKHOUSE_LOGS " WHERE 1";
     struct rows rows;
-    enum err err = blocks_sync(question->client, question->config, question->url, fault);
+    enum err err = blocks_sync(question->client, question->config, question->url, question->config->timeout_ms, fault);
     if (!err)
         err = run(question, what, "block", COLUMNS, &rows, fault);
     if (err)

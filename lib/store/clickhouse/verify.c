@@ -2,9 +2,9 @@
  * against the logs. Leaves the comparing of blocks to audit.c. */
 #include "store/clickhouse/care.h"
 
+#include "store/clickhouse/ask.h"
 #include "store/clickhouse/audit.h"
 #include "store/clickhouse/kept.h"
-#include "store/clickhouse/rows.h"
 #include "store/clickhouse/schema.h"
 #include "store/clickhouse/session.h"
 #include "store/clickhouse/sql.h"
@@ -42,6 +42,7 @@ static enum err compare_blocks(struct verifying *verifying, struct fault *fault)
                           .config = session->deleting.config,
                           .servers = &session->servers,
                           .spool = session->spool,
+                          .url = deleting_url(&session->deleting, 0),
                           .until = session->position.newest_block,
                           .settled_before = INT64_MAX,
                           .tell = verifying->tell,
@@ -140,13 +141,11 @@ static enum err compare_sums(struct verifying *verifying, const char *url, enum 
             rows_release(&rows);
             nanosleep(&(struct timespec){.tv_nsec = TRY_NS}, NULL);
         }
-        struct http_reply reply;
         err = work_go_on(&verifying->work, fault);
-        if (!err)
-            err = http_run(verifying->session.client, &(struct http_statement){.url = url, .sql = text}, &reply, fault);
         rows = (struct rows){0};
         if (!err)
-            err = rows_parse(reply.body, reply.body_bytes, 3, &rows, fault);
+            err =
+                ask_rows(verifying->session.client, &(struct http_statement){.url = url, .sql = text}, 3, &rows, fault);
     }
     if (!err)
         err = tell_rows(verifying, url, kind, &rows, fault);
@@ -171,11 +170,9 @@ static enum err compare_months(struct verifying *verifying, const char *url, str
     snprintf(sql, sizeof sql,
              "SELECT DISTINCT toString(" CLICKHOUSE_MONTH ") AS month FROM " CLICKHOUSE_LOGS
              " ORDER BY month" ROWS_FORMAT);
-    struct http_reply reply;
     struct rows rows;
-    enum err err = http_run(verifying->session.client, &(struct http_statement){.url = url, .sql = sql}, &reply, fault);
-    if (!err)
-        err = rows_parse(reply.body, reply.body_bytes, 1, &rows, fault);
+    enum err err =
+        ask_rows(verifying->session.client, &(struct http_statement){.url = url, .sql = sql}, 1, &rows, fault);
     if (err)
         return err;
     for (size_t i = 0; !err && i < rows.count; i++) {

@@ -147,8 +147,8 @@ class Session:
         window = re.search(r"replicated_deduplication_window = \d+", sql)
         self.run(re.sub(r"(?<= ENGINE = )Replicated(\w+)\('[^']*', '[^']*'(?:, )?", r"\1(", sql)
                  + (f", non_{window.group()}" if window else ""))
-        self.run("INSERT INTO modern.replicas (database, table, is_leader, total_replicas, active_replicas)"
-                 f" SELECT currentDatabase(), '{table}', 1, 1, 1")
+        self.run("INSERT INTO modern.replicas (database, table, is_leader, log_pointer, total_replicas, active_replicas)"
+                 f" SELECT currentDatabase(), '{table}', 1, 1, 1, 1")
         return b""
 
 

@@ -27,7 +27,7 @@
       " (SELECT ifnull(sum(logs), 0) FROM spool_block WHERE state = 0)"                                                \
       " + (SELECT ifnull(sum(logs), 0) FROM batch WHERE id > cut_until),"                                              \
       " ifnull((SELECT received_at FROM batch WHERE id >= ifnull(oldest, cut_until + 1) ORDER BY id LIMIT 1), -1),"    \
-      " (SELECT count(*) FROM spool_block WHERE state = 2), node_id, replica, is_synced, trouble, is_spool,"           \
+      " (SELECT count(*) FROM spool_block WHERE state = 2), node_id, replica, mark, trouble, is_spool,"                \
       " audited_at, differing, difference FROM "                                                                       \
       "(SELECT *,"                                                                                                     \
       " ifnull((SELECT id FROM batch ORDER BY id DESC LIMIT 1), 0) AS newest,"                                         \
@@ -111,7 +111,7 @@ static void copy_text(sqlite3_stmt *statement, int column, char *ret_text, size_
 static void take_target(sqlite3_stmt *statement, int column, struct spool_target *ret_target)
 {
     size_t bytes = (size_t)sqlite3_column_bytes(statement, column);
-    *ret_target = (struct spool_target){.is_synced = sqlite3_column_int(statement, column + 1) != 0};
+    *ret_target = (struct spool_target){.mark = sqlite3_column_int64(statement, column + 1)};
     if (bytes == sizeof ret_target->replica)
         memcpy(ret_target->replica, sqlite3_column_blob(statement, column), bytes);
     copy_text(statement, column + 2, ret_target->trouble, sizeof ret_target->trouble);

@@ -2,6 +2,7 @@
  * spool_block and spool_log. Knows no other engine. */
 #include "store/sqlite/spool/spool.h"
 
+#include "store/sqlite/spool/cut.h"
 #include "store/sqlite/write/health.h"
 #include "store/sqlite/write/writer.h"
 
@@ -71,6 +72,37 @@ static enum err find_batches(struct sqlite_writer *writer, int64_t *ret_first, i
     return err;
 }
 
+_Static_assert(SPOOL_LAST_MONTH == (1970 + (CUT_MONTHS - 1) / 12) * 100 + (CUT_MONTHS - 1) % 12 + 1, "the last month");
+
+/* Ordered by month and shard. */
+static enum err put_blocks(struct db *db, int64_t first, int64_t last, const struct cut *cut, struct fault *fault)
+{
+    sqlite3_stmt *statement = sql_of(db, W_SPOOL_CUT);
+    enum err err = OK;
+    for (size_t month = 0; month < CUT_MONTHS; month++)
+        for (int64_t shard = 0; !err && cut->months[month] && shard < cut->shards; shard++) {
+            const struct cut_share *share = &cut->months[month][shard];
+            if (share->logs == 0)
+                continue;
+            BIND_ALL(statement, first, last, cut_month(month), shard, cut->shards, share->logs, share->sums.count,
+                     share->sums.bytes_sent, share->sums.bytes_received, share->sums.errors);
+            err = db_run(db, statement, "cut blocks", fault);
+        }
+    return err;
+}
+
+static enum err cut_batches(struct sqlite_writer *writer, int64_t first, int64_t last, int64_t shards,
+                            struct fault *fault)
+{
+    struct cut cut;
+    enum err err = cut_add_up(writer, first, last, shards, &cut, fault);
+    if (err)
+        return err;
+    err = put_blocks(&writer->db, first, last, &cut, fault);
+    cut_release(&cut);
+    return err;
+}
+
 static enum err cut(struct step *step, struct fault *fault)
 {
     struct db *db = &step->writer->db;
@@ -78,8 +110,7 @@ static enum err cut(struct step *step, struct fault *fault)
     enum err err = find_batches(step->writer, &first, &last, &step->more, fault);
     if (err || !last || (!step->more && step->which == SPOOL_CUT_FULL))
         return err;
-    BIND_ALL(sql_of(db, W_SPOOL_CUT), first, last, step->value);
-    err = db_run(db, sql_of(db, W_SPOOL_CUT), "cut blocks", fault);
+    err = cut_batches(step->writer, first, last, step->value, fault);
     if (err)
         return err;
     BIND_ALL(sql_of(db, W_SPOOL_CUT_UNTIL), last);
@@ -122,7 +153,7 @@ static enum err set_target(struct step *step, struct fault *fault)
     struct db *db = &step->writer->db;
     sqlite3_stmt *statement = sql_of(db, W_SPOOL_TARGET);
     sqlite3_bind_blob(statement, 1, step->target->replica, sizeof step->target->replica, SQLITE_STATIC);
-    sqlite3_bind_int64(statement, 2, step->target->is_synced);
+    sqlite3_bind_int64(statement, 2, step->target->mark);
     sqlite3_bind_text(statement, 3, step->target->trouble, -1, SQLITE_STATIC);
     return db_run(db, statement, "note where reports are answered", fault);
 }

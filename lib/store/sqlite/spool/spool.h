@@ -62,11 +62,12 @@ struct spool_outcome {
 enum err spool_settle(struct sqlite_writer *writer, const struct spool_outcome *outcomes, size_t count, int64_t now,
                       struct fault *fault);
 
-/* Where reports are answered: for each shard the replica that was shipped to; whether it has all that was acknowledged;
- * and what keeps the spool from being shipped, "" for nothing. */
+/* Where reports are answered: for each shard the replica that was shipped to; the mark that the first shard's has, 0
+ * where one of them is not known to have all that was acknowledged; and what keeps the spool from being shipped, "" for
+ * nothing. */
 struct spool_target {
     unsigned char replica[32];
-    bool is_synced;
+    int64_t mark;
     char trouble[256];
 };
 enum err spool_set_target(struct sqlite_writer *writer, const struct spool_target *target, struct fault *fault);

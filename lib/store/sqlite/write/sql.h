@@ -16,8 +16,6 @@
     "DELETE FROM " table " WHERE (" key ") IN (SELECT " key " FROM " table " WHERE " which " ORDER BY " key " LIMIT "  \
     "?2)"
 
-/* A block of the spool lies in one month: 202603, and 209912 for all that is later. */
-#define SPOOL_MONTH "CAST(strftime('%Y%m', min(day * 86400, 4102444799), 'unixepoch') AS INTEGER)"
 #define RAW_COLUMNS                                                                                                    \
     "(quarter, user_id, domain, order_id, batch_id, line, second, port, protocol, ip_out, ip_from, peer, worker,"      \
     " error, count, bytes_sent, bytes_received, error_count, duration_ms, max_concurrency)"                            \
@@ -70,18 +68,16 @@
     X(W_RAW_ADD, "INSERT INTO raw_log " RAW_COLUMNS)                                                                   \
     X(W_SPOOL_ADD, "INSERT INTO spool_log " RAW_COLUMNS)                                                               \
     X(W_SPOOL_BATCHES, "SELECT id, logs FROM batch WHERE id > (SELECT cut_until FROM spool) ORDER BY id LIMIT ?1")     \
+    X(W_SPOOL_LOGS, "SELECT quarter, user_id, count, bytes_sent, bytes_received, error_count FROM spool_log WHERE "    \
+                    "batch_id >= ?1 AND batch_id <= ?2")                                                               \
     X(W_SPOOL_CUT,                                                                                                     \
-      "INSERT INTO spool_block (first_batch, last_batch, month, shard, shards, logs, count, bytes_sent,"               \
-      " bytes_received, errors, state, settled_at, detail) SELECT ?1, ?2, " SPOOL_MONTH " AS month, shard, ?3,"        \
-      " sum(logs), sum(count), sum(sent), sum(received), sum(errors), 0, 0, '' FROM (SELECT quarter / 96 AS day,"      \
-      " user_id % ?3 AS shard, count(*) AS logs, sum(count) AS count, sum(bytes_sent) AS sent,"                        \
-      " sum(bytes_received) AS received, sum(error_count) AS errors FROM spool_log WHERE batch_id >= ?1"               \
-      " AND batch_id <= ?2 GROUP BY day, shard) GROUP BY month, shard ORDER BY month, shard")                          \
+      "INSERT INTO spool_block (first_batch, last_batch, month, shard, shards, logs, count, bytes_sent, "              \
+      "bytes_received, errors, state, settled_at, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, 0, '')") \
     X(W_SPOOL_CUT_UNTIL, "UPDATE spool SET cut_until = ?1")                                                            \
     X(W_SPOOL_SETTLE,                                                                                                  \
       "UPDATE spool_block SET state = ?2, settled_at = ?3, detail = ?4 WHERE number = ?1 AND state = 0")               \
     X(W_SPOOL_RETRY, "UPDATE spool_block SET state = 0, settled_at = 0, detail = '' WHERE state = 2")                  \
-    X(W_SPOOL_TARGET, "UPDATE spool SET replica = ?1, is_synced = ?2, trouble = ?3")                                   \
+    X(W_SPOOL_TARGET, "UPDATE spool SET replica = ?1, mark = ?2, trouble = ?3")                                        \
     X(W_SPOOL_AUDIT, "UPDATE spool SET audited_at = ?1, differing = ?2, difference = ?3")                              \
     X(W_SPOOL_OLD,                                                                                                     \
       "SELECT first_batch, last_batch FROM spool_block AS old WHERE state = 1 AND settled_at <= ?1 AND NOT EXISTS"     \
