@@ -3,13 +3,17 @@
 
   fill CLICKHOUSE LOGS DAYS        makes so many logs and their sums, in ClickHouse itself
   lag SERVICE KEY SECONDS          the age of the oldest log in the spool, from the service's metrics
-  bare CLICKHOUSE                  inserts the blocks again, of logs and of sums, one after the other, into tables of their
-                                   own: logs/s
+  follow DATABASE                  waits until the spool is shipped: logs/s from the first block on that leaves it
+  bare URLS USER PASSWORD-FILE DATABASE
+                                   inserts the blocks again, of logs and of sums, one after the other, into tables of their
+                                   own that all servers at URLS, with commas between them, have: logs/s
+  calm URLS USER PASSWORD-FILE     waits until none of the servers merges or fetches
   reads SERVICE KEY CLICKHOUSE     times reports, each in turns with the query that it is compared with
 
 CLICKHOUSE is http://HOST:PORT USER PASSWORD-FILE DATABASE as four words; SERVICE is http://HOST:PORT."""
 
 import http.client
+import sqlite3
 import statistics
 import sys
 import time
@@ -90,6 +94,26 @@ def lag(url, key, seconds):
         ages[len(ages) // 2], ages[len(ages) * 99 // 100], ages[-1]))
 
 
+SHIPPED = """SELECT (SELECT coalesce(sum(logs), 0) FROM spool_block WHERE state <> 0),
+ NOT EXISTS (SELECT 1 FROM spool_block WHERE state = 0) AND (SELECT cut_until FROM spool) >= (SELECT max(id) FROM batch)"""
+
+
+def follow(database):
+    connection = sqlite3.connect("file:%s?mode=ro" % database, uri=True)
+    before = first = logs = connection.execute(SHIPPED).fetchone()[0]
+    done, deadline = False, time.time() + 300
+    while first == before and time.time() < deadline:
+        time.sleep(0.02)
+        first = connection.execute(SHIPPED).fetchone()[0]
+    begin = time.time()
+    while not done and time.time() < deadline:
+        time.sleep(0.02)
+        logs, done = connection.execute(SHIPPED).fetchone()
+    if not done:
+        sys.exit("the spool is not shipped after five minutes")
+    print("%.0f" % ((logs - first) / (time.time() - begin)))
+
+
 # What the service adds up of a block, as blocks of `sums`: by the quarter of an hour, and by day, domain and error.
 SUMS_OF_BLOCK = """SELECT {kind} AS kind, day, {bucket} AS bucket, {domain} AS domain, {error} AS error, toInt64(1) AS rows,
  sum(count) AS count, sum(bytes_sent) AS bytes_sent, sum(bytes_received) AS bytes_received, sum(error_count) AS error_count,
@@ -108,18 +132,32 @@ def make_bare(server, database):
                " max_concurrency, first_ts, last_ts))" % (path % (database, "bare_sums"))))
 
 
-def bare(url, user, password, database):
-    server, bodies = clickhouse(url, user, password, database), []
+def calm(urls, user, password):
+    """Until no server merges or fetches."""
+    servers, still = [clickhouse(url, user, password, "system") for url in urls.split(",")], 0
+    deadline = time.time() + 300
+    while still < 10 and time.time() < deadline:
+        time.sleep(0.2)
+        busy = any(int(server.sql("SELECT count() FROM merges")) or int(server.sql("SELECT sum(queue_size) FROM replicas"))
+                   for server in servers)
+        still = 0 if busy else still + 1
+
+
+def bare(urls, user, password, database):
+    servers, bodies = [clickhouse(url, user, password, database) for url in urls.split(",")], []
+    server = servers[0]
     server.sql("SYSTEM SYNC REPLICA log")
     for block in server.sql("SELECT DISTINCT block FROM log ORDER BY block").decode().split():
-        bodies.append(("log", server.sql("SELECT * FROM log WHERE block = %s FORMAT Native" % block)))
+        # In the order in which the service sends them: that in which they came. The table has them sorted.
+        bodies.append(("log", server.sql("SELECT * FROM log WHERE block = %s ORDER BY ts FORMAT Native" % block)))
         # Two blocks of Native in one body: a server puts them together.
         bodies.append(("sums", server.sql(SUMS_OF_BLOCK.format(
             block=block, kind="toUInt8(1)", bucket="intDiv(ts, 900) * 900", domain="''", error="''", more="")) +
             server.sql(SUMS_OF_BLOCK.format(block=block, kind="toUInt8(2)", bucket="toInt64(day) * 86400", domain="domain",
                                             error="error", more=", domain, error"))))
     rows = int(server.sql("SELECT count() FROM log"))
-    make_bare(server, database)
+    for each in servers:
+        make_bare(each, database)
     begin = time.time()
     for table, body in bodies:
         server.sql("INSERT INTO bare_%s FORMAT Native" % table, body)
@@ -128,7 +166,8 @@ def bare(url, user, password, database):
         if server.sql("SELECT sum(count) FROM bare_" + table + (" WHERE kind = 1" if table == "sums" else "")) != server.sql(
                 "SELECT sum(count) FROM log"):
             sys.exit("bare inserts have lost something")
-        server.sql("DROP TABLE bare_" + table)
+        for each in servers:
+            each.sql("DROP TABLE bare_" + table)
 
 
 def timed(call):
@@ -173,4 +212,4 @@ def reads(url, key, *server):
                  keys, MEASURES, DAYS)), lambda a, b: "%+.1f ms" % (a - b))
 
 
-{"fill": fill, "lag": lag, "bare": bare, "reads": reads}[sys.argv[1]](*sys.argv[2:])
+{"fill": fill, "lag": lag, "follow": follow, "bare": bare, "calm": calm, "reads": reads}[sys.argv[1]](*sys.argv[2:])

@@ -45,20 +45,33 @@ for ((pair = 1; pair <= PAIRS; pair++)); do
         'BEGIN { printf "ingest 100 × 32, pair %d: %d logs/s with ClickHouse, %d with SQLite: %.2f\n", pair, ours, plain, ours / plain }'
 done
 
-# ---- shipping a full spool, by a service that was restarted meanwhile and by one that was not, then the same blocks bare
+# ---- shipping what waits, and the same blocks bare, in turns; each begins on servers that have nothing else to do
 
-is_shipped() { # DATABASE: is all of it?
-    [ "$(sqlite3 -readonly "$OUT/$1/analytics.db" 'SELECT NOT EXISTS (SELECT 1 FROM spool_block WHERE state = 0)
-        AND (SELECT cut_until FROM spool) >= (SELECT max(id) FROM batch)')" = 1 ]
+calm() { measure calm "$URLS" analytics "$OUT/own/password"; }
+ship_waiting() { # DATABASE: RATE, of what came while nothing was due
+    local following
+    with_engine "$1"
+    export ANALYTICS_CLICKHOUSE_SHIP_MS=60000
+    start_service "$OUT/$1"
+    calm
+    post $SECONDS_EACH >/dev/null
+    measure follow "$OUT/$1/analytics.db" >"$OUT/rate" &
+    following=$!
+    curl -s -o /dev/null -H "x-api-key: $ADMIN_KEY" "http://127.0.0.1:$PORT/analytics/summary?from=2026-01-01&to=2026-01-01"
+    wait $following
+    RATE=$(<"$OUT/rate")
+    stop_service
 }
-shipped() { sqlite3 -readonly "$OUT/$1/analytics.db" 'SELECT coalesce(sum(logs), 0) FROM spool_block WHERE state <> 0'; }
-follow_shipping() { # DATABASE LOGS: RATE, logs a second from the first block on that is shipped in addition to LOGS
-    local first=$2 begin i
-    for ((i = 0; i < 1200 && first == $2; i++)); do sleep 0.05 && first=$(shipped "$1"); done # servers that were killed write again after some seconds
-    begin=$(date +%s%N)
-    until is_shipped "$1"; do sleep 0.2; done
-    echo $((($(shipped "$1") - first) * 1000 / (($(date +%s%N) - begin) / 1000000))) >"$OUT/rate"
-}
+for ((pair = 1; pair <= PAIRS; pair++)); do
+    ship_waiting "waiting$pair"
+    calm
+    bare=$(measure bare "$URLS" "${CLICKHOUSE[@]:1}")
+    awk -v rate="$RATE" -v bare="$bare" -v pair="$pair" \
+        'BEGIN { printf "shipping, pair %d: %d logs/s, bare inserts of the same blocks %d: %.2f\n", pair, rate, bare, rate / bare }'
+done
+
+# ---- shipping after an outage, by a service that was restarted meanwhile and by one that was not
+
 ship_backlog() { # stays|restarts: RATE, once the servers are back
     local following
     with_engine "$1"
@@ -68,7 +81,7 @@ ship_backlog() { # stays|restarts: RATE, once the servers are back
     "$tool" kill "$OUT/own" 1 2
     post $SECONDS_EACH >/dev/null
     [ "$1" = stays ] || stop_service
-    follow_shipping "$1" "$(shipped "$1")" &
+    measure follow "$OUT/$1/analytics.db" >"$OUT/rate" &
     following=$!
     "$tool" start "$OUT/own" 1 2
     [ "$1" = stays ] || start_service "$OUT/$1"
@@ -80,9 +93,7 @@ ship_backlog restarts
 restarts=$RATE
 ship_backlog stays
 stays=$RATE
-bare=$(measure bare "${CLICKHOUSE[@]}")
-awk -v a="$stays" -v b="$restarts" -v bare="$bare" 'BEGIN {
-    printf "shipping: %d logs/s; after a restart %d; bare inserts of the same blocks %d: %.2f and %.2f\n", a, b, bare, a / bare, b / bare }'
+echo "shipping from servers' start on: $stays logs/s; after a restart of the service, too, $restarts"
 
 # ---- lag, at half of what is shipped then
 
