@@ -177,8 +177,7 @@ static enum err require_following(const char *url, const char *table, const stru
                                   struct fault *fault)
 {
     if (!state->exists)
-        return fault_set(fault, ERR_UNAVAILABLE, "%s lacks the table %s: analytics-ingest makes it when it starts", url,
-                         table);
+        return fault_set(fault, ERR_UNAVAILABLE, "%s lacks the table %s", url, table);
     if (!state->is_connected)
         return fault_set(fault, ERR_UNAVAILABLE,
                          "the table %s at %s is read-only: the server has no session with ZooKeeper", table, url);

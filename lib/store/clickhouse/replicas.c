@@ -11,6 +11,7 @@
 #include "base/banned.h"
 
 #define LOOK_MS 2000
+#define GET_READY_EACH_MS 10000
 #define SYNC_MS 3000 /* one that takes longer is tried again, after the others */
 
 const char *replicas_url(const struct replicas *replicas, size_t shard, size_t replica)
@@ -158,6 +159,17 @@ static enum err catch_up_at(struct replicas *replicas, const char *url, int64_t 
     return err ? err : blocks_sync(replicas->client, replicas->config, url, SYNC_MS, fault);
 }
 
+/* A server whose disk was replaced gets its tables again. */
+static void note_missing(struct replicas *replicas, size_t shard, size_t replica)
+{
+    struct blocks_state state;
+    struct fault ignored;
+    if (!blocks_look(replicas->client, replicas->config, replicas_url(replicas, shard, replica), CLICKHOUSE_LOGS,
+                     &state, &ignored) &&
+        !state.exists)
+        replicas->is_ready[shard][replica] = false;
+}
+
 static enum err catch_up_shard(struct replicas *replicas, size_t shard, struct fault *fault)
 {
     enum err err = fault_set(fault, ERR_UNAVAILABLE, "stopped");
@@ -167,9 +179,10 @@ static enum err catch_up_shard(struct replicas *replicas, size_t shard, struct f
         err = replicas_get_ready(replicas, shard, replica, fault);
         if (!err)
             err = catch_up_at(replicas, replicas_url(replicas, shard, replica), mark, fault);
-        replicas->is_ready[shard][replica] &= !err; /* its tables may be gone */
-        if (err)
+        if (err) {
+            note_missing(replicas, shard, replica);
             continue;
+        }
         replicas_turn_to(replicas, shard, replica);
         replicas->marks[shard] = mark;
     }
@@ -222,8 +235,22 @@ static void look(struct replicas *replicas)
     }
 }
 
+/* Those that were away when the shipper began. */
+static void get_others_ready(struct replicas *replicas)
+{
+    struct fault ignored;
+    for (size_t shard = 0; shard < replicas->servers.shard_count; shard++)
+        for (size_t i = 0; i < replicas_count(replicas, shard); i++)
+            if (!replicas->is_ready[shard][i] && blocks_is_there(replicas->client, replicas_url(replicas, shard, i)))
+                replicas_get_ready(replicas, shard, i, &ignored);
+}
+
 enum err replicas_look_after(struct replicas *replicas, struct fault *fault)
 {
+    if (mono_ms() >= replicas->get_ready_at_ms) {
+        get_others_ready(replicas);
+        replicas->get_ready_at_ms = mono_ms() + GET_READY_EACH_MS;
+    }
     if (mono_ms() >= replicas->look_at_ms) {
         look(replicas);
         replicas->look_at_ms = mono_ms() + REPLICAS_LOOK_MS;

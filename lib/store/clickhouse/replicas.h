@@ -19,6 +19,7 @@ struct replicas {
     bool has_news;                                   /* the target is another; whoever tells the writer clears it */
     int64_t marks[SERVERS_SHARDS];                   /* at the current replicas; 0: it may lack something */
     bool is_ready[SERVERS_SHARDS][SERVERS_REPLICAS]; /* its tables are as they should be */
+    int64_t get_ready_at_ms;                         /* when to see again whether others can be made ready */
     int64_t look_at_ms;                              /* when to see again whether the current ones are what they were */
 };
 
@@ -54,7 +55,8 @@ enum err replicas_spread(struct replicas *replicas, int64_t age_ms, bool *ret_wa
 #define REPLICAS_LAG_MS 3000 /* a second more than HTTP_LAG_SECONDS, which are of clocks that show whole seconds */
 
 /* Sees, once a second at most, whether the current replicas answer, and did not start again; where one did, reports go
- * on at the first that has everything. ERR_UNAVAILABLE: none has. */
+ * on at the first that has everything. Makes, now and then, the tables of replicas that are not ready. ERR_UNAVAILABLE:
+ * no replica of a shard has everything. */
 enum err replicas_look_after(struct replicas *replicas, struct fault *fault);
 #define REPLICAS_LOOK_MS 1000
 
