@@ -142,7 +142,7 @@ start --engine clickhouse --clickhouse-url "$ANALYTICS_CLICKHOUSE_URLS" --data "
 is 'a batch for two shards' 204 "$(post "$data" k0)"
 await 12
 tools/clickhouse.sh start "$own" 4
-all_of() { query "$1" "SELECT count(), (SELECT count() FROM sums) FROM log"; } # N
+all_of() { query "$1" "SELECT sum(count), (SELECT sum(count) FROM sums) FROM log"; } # N
 for ((i = 0; i < 600; i++)); do
     [ "$(all_of 4)" != "$(all_of 3)" ] || break
     sleep 0.1

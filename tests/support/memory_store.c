@@ -535,7 +535,7 @@ static enum err list(struct store_reader *reader, const struct report_filter *fi
 /* That of SQLite, because answers with the version are compared. */
 static int schema_version(void)
 {
-    return 5;
+    return 6;
 }
 
 static enum err reader_health(struct store_reader *reader, int *ret_schema_version, struct fault *fault)
