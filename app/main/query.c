@@ -14,6 +14,9 @@
 
 #include "base/banned.h"
 
+/* analytics-ingest starts at the same time, and brings an older file up to date. Requests wait for it in the socket. */
+#define UPGRADE_MS 10000
+
 static void handle(void *ctx, const struct request *request, struct response *response)
 {
     routes_answer(ctx, request, response);
@@ -24,6 +27,7 @@ static enum err serve(const struct settings *settings, struct fault *fault)
     sqlite_setup(true);
     if (sodium_init() < 0)
         return fault_set(fault, ERR_INTERNAL, "libsodium can't be started");
+    sqlite_await_upgrade(settings->values[SETTING_DATA].text, UPGRADE_MS);
     struct service service;
     service_init(&service, PROGRAM_QUERY, settings_place(settings), settings->values[SETTING_QUERY_TIMEOUT_MS].number);
     service.users_see_network = settings->values[SETTING_USERS_SEE_NETWORK].number != 0;

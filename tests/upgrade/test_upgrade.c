@@ -30,6 +30,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -371,7 +372,7 @@ START_TEST(values_of_an_upgraded_file)
 }
 END_TEST
 
-/* A query process may start before the writer: it answers 503 until the file is upgraded. */
+/* A query process may have waited long enough for the writer: it answers 503 until the file is upgraded. */
 START_TEST(a_reader_waits_for_the_upgrade)
 {
     struct service service;
@@ -511,6 +512,27 @@ static void finish(const char *about)
     fixture->check(about);
     ck_assert_int_gt(ask("PRAGMA user_version"), fixture->version);
 }
+
+/* analytics-query starts at the same time as analytics-ingest, which brings the file up to date. */
+START_TEST(a_start_waits_for_the_upgrade)
+{
+    int status = 0;
+    struct fault fault;
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (!child) {
+        usleep(200000);
+        _exit(sqlite_create(folder, &fault) == OK ? EXIT_SUCCESS : EXIT_FAILURE);
+    }
+    sqlite_await_upgrade(folder, INT64_C(600) * 1000);
+    int64_t version = ask("PRAGMA user_version");
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+    ck_assert_int_eq(version, ask("PRAGMA user_version"));
+    ck_assert_int_gt(version, fixture->version);
+    sqlite_await_upgrade(folder, INT64_C(600) * 1000); /* not for one that is up to date */
+}
+END_TEST
 
 /* Before an upgrade, people look at the status and make a backup. Found: a figure of the status that read a table of
  * the newest schema. */
@@ -684,6 +706,7 @@ static TCase *add_case(Suite *suite, const char *name, SFun set_up_case)
     tcase_add_checked_fixture(tcase, set_up_case, tear_down);
     tcase_add_test(tcase, an_old_schema_becomes_the_newest);
     tcase_add_test(tcase, an_old_file_is_looked_at_and_backed_up);
+    tcase_add_test(tcase, a_start_waits_for_the_upgrade);
     tcase_add_test(tcase, each_cut_of_an_upgrade);
     tcase_add_loop_test(tcase, each_fault_of_an_upgrade, 0, 6);
     return tcase;

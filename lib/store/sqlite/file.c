@@ -7,6 +7,7 @@
 #include "db/files.h"
 #include "db/swap.h"
 #include "base/text.h"
+#include "time/mono.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +19,8 @@
 #include <unistd.h>
 
 #include "base/banned.h"
+
+#define LOOK_AGAIN_NS 20000000L
 
 bool sqlite_path(const char *data_dir, const char *name, char ret_path[STORE_PATH_BYTES])
 {
@@ -99,6 +102,25 @@ void sqlite_setup(bool one_thread)
 int sqlite_schema_version(void)
 {
     return schema_analytics.steps[schema_analytics.step_count - 1].version;
+}
+
+static bool is_behind(const char *data_dir)
+{
+    struct db db;
+    struct fault ignored;
+    int version = 0;
+    if (sqlite_file_open_any(data_dir, STORE_READER_BUSY_MS, &db, &ignored))
+        return false;
+    enum err err = sqlite_file_version(&db, &version, &ignored);
+    db_close(&db);
+    return !err && version < sqlite_schema_version();
+}
+
+void sqlite_await_upgrade(const char *data_dir, int64_t milliseconds)
+{
+    const int64_t deadline_ms = mono_ms() + milliseconds;
+    while (is_behind(data_dir) && mono_ms() < deadline_ms)
+        nanosleep(&(struct timespec){.tv_nsec = LOOK_AGAIN_NS}, NULL);
 }
 
 /* A file that root makes in a folder of the service's user must be the service's. */

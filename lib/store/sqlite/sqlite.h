@@ -14,6 +14,9 @@ void sqlite_setup(bool one_thread);
  * fails while analytics-ingest runs on an out-of-date file; an up-to-date file is left alone without the lock. */
 enum err sqlite_create(const char *data_dir, struct fault *fault);
 
+/* Waits while a file is there that another process has to bring up to date first, for so long at most. */
+void sqlite_await_upgrade(const char *data_dir, int64_t milliseconds);
+
 /* Tells which process holds the writer's lock: its number, 0 when unknown, and its program's name. False when nobody
  * holds it, or when that cannot be found out. */
 #define LOCK_HOLDER_BYTES 64
