@@ -58,20 +58,23 @@ begins() {
     verdict "a report of $what: 503" "$([ "$status" = 503 ] || echo "$status: $(<"$tmp/answer")")"
     is "$what knew in the end what it lacked" 5 $after
 }
-# returns WHAT REQUESTS: the first one comes back too.
-returns() {
+await() { # REQUESTS
     local i
-    tools/clickhouse.sh start "$own" 1
     for ((i = 0; i < 600; i++)); do
         [ "$(report)" = 503 ] || break
         sleep 0.1
     done
-    is "$1, once the other one is back" "$(counts "$2")" "$(<"$tmp/answer")"
+    is "reports of $1 requests" "$(counts "$1")" "$(<"$tmp/answer")"
+}
+# returns REQUESTS: the first one comes back too.
+returns() {
+    tools/clickhouse.sh start "$own" 1
+    await "$1"
 }
 
 kill_both
 begins 'a replica that had not fetched all'
-returns 'all logs' 24
+returns 24
 is 'a batch after it' 204 "$(post "$data" k2)"
 is 'its report' "$(counts 36)" "$(count "$data")"
 
@@ -82,21 +85,13 @@ wipe() { rm -rf "$own/server$1"/data/data/analytics/{log,sums}/2026*; } # N
 kill_both
 wipe 2
 begins 'a replica that has lost logs'
-returns 'all logs again' 36
+returns 36
 
 # The one that reports are asked of, from 1, and the other one.
 find_current() {
     current=$(python3 -c 'import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute("SELECT replica FROM spool").fetchone()[0][0] + 1)' \
         "$data/analytics.db")
     other=$((3 - current))
-}
-await() { # REQUESTS
-    local i
-    for ((i = 0; i < 600; i++)); do
-        [ "$(report)" = 503 ] || break
-        sleep 0.1
-    done
-    is "reports of $1 requests" "$(counts "$1")" "$(<"$tmp/answer")"
 }
 
 # Starts again, without its logs, between two looks of the shipper.
@@ -161,7 +156,7 @@ has_begun() { query "$1" "SELECT count() FROM system.replicas WHERE table = 'log
 # seconds after its death.
 hold_back() {
     local table i
-    for table in log sums; do
+    for table in log sums node; do
         for ((i = 0; i < 60; i++)); do
             ! zookeeper create "/clickhouse/tables/$1/analytics/$table/replicas/1/is_active" another || break
             sleep 0.5
@@ -170,7 +165,7 @@ hold_back() {
 }
 let_begin() { # SHARD
     local table
-    for table in log sums; do zookeeper delete "/clickhouse/tables/$1/analytics/$table/replicas/1/is_active"; done
+    for table in log sums node; do zookeeper delete "/clickhouse/tables/$1/analytics/$table/replicas/1/is_active"; done
 }
 hold_back 2
 tools/clickhouse.sh start "$own" 3

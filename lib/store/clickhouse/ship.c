@@ -346,7 +346,7 @@ static enum err settle_sent(struct shipper *shipper, struct fault *fault)
         else
             err = replicas_spread(replicas, mono_ms() - shipper->sent_ms, &waits, fault);
     }
-    if (err || waits)
+    if (err || shipper->stopping) /* then not all were asked */
         return err;
     tell_news(shipper);
     for (size_t i = 0; i < shipper->sent_count; i++)
