@@ -63,7 +63,7 @@ static void restart(const char *name, size_t count, pid_t pid)
 static void restart_all(const char *name, size_t count)
 {
     pid_t pids[STACK_MAX_PROCESSES];
-    ck_assert_uint_eq(find(name, pids), count);
+    stack_await_processes(&stack, name, count, pids);
     for (size_t i = 0; i < count; i++)
         restart(name, count, pids[i]);
 }

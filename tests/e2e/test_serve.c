@@ -132,10 +132,10 @@ END_TEST
 START_TEST(as_many_processes_as_was_said)
 {
     pid_t pids[STACK_MAX_PROCESSES];
-    ck_assert_uint_eq(stack_processes(&shared, "analytics-ingest", pids), 1);
-    ck_assert_uint_eq(stack_processes(&shared, "analytics-query", pids), 3);
-    ck_assert_uint_eq(stack_processes(&shared, "multiwatch", pids), 2);
-    ck_assert_uint_eq(stack_processes(&shared, "nginx: master", pids), 1);
+    stack_await_processes(&shared, "analytics-ingest", 1, pids);
+    stack_await_processes(&shared, "analytics-query", 3, pids);
+    stack_await_processes(&shared, "multiwatch", 2, pids);
+    stack_await_processes(&shared, "nginx: master", 1, pids);
 }
 END_TEST
 
@@ -162,16 +162,6 @@ static void expect_service(void)
             ck_assert_int_lt(stack_now_ms(), until);
 }
 
-static void expect_as_many(const char *program, size_t count)
-{
-    pid_t pids[STACK_MAX_PROCESSES];
-    int64_t until = stack_now_ms() + HANG_MS;
-    while (stack_processes(&shared, program, pids) != count) {
-        ck_assert_int_lt(stack_now_ms(), until);
-        stack_nap(20);
-    }
-}
-
 static const struct {
     const char *program;
     size_t there, kill;
@@ -193,7 +183,7 @@ START_TEST(what_dies_comes_again)
     while (stack_alive(pids))
         stack_nap(5);
     expect_service();
-    expect_as_many(deaths[_i].program, count);
+    stack_await_processes(&shared, deaths[_i].program, count, pids);
     ck_assert_int_eq(kill(serve, 0), 0);
 }
 END_TEST
@@ -208,7 +198,7 @@ START_TEST(what_was_stored_outlives_a_kill)
         stack_processes(&shared, "analytics-ingest", pids);
         kill(pids[0], SIGKILL);
         stack_nap(500); /* multiwatch gives up on a program that ends sooner ten times in a row */
-        expect_as_many("analytics-ingest", 1);
+        stack_await_processes(&shared, "analytics-ingest", 1, pids);
     }
     post(&shared);
     ck_assert_int_eq(stack_i64(&shared, "SELECT count(*) FROM raw_log"), before + 6);

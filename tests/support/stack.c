@@ -428,6 +428,17 @@ size_t stack_processes(const struct stack *stack, const char *name, pid_t ret_pi
     return named;
 }
 
+void stack_await_processes(const struct stack *stack, const char *name, size_t count,
+                           pid_t ret_pids[STACK_MAX_PROCESSES])
+{
+    int64_t until = stack_now_ms() + HANG_MS;
+    size_t there;
+    while ((there = stack_processes(stack, name, ret_pids)) != count) {
+        ck_assert_msg(stack_now_ms() < until, "%zu processes are %s, and not %zu", there, name, count);
+        stack_nap(20);
+    }
+}
+
 size_t stack_alive(const pid_t *pids)
 {
     size_t alive = 0;

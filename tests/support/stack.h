@@ -56,6 +56,11 @@ bool stack_wait(struct stack *stack, int seconds, int *ret_status);
 #define STACK_MAX_PROCESSES 256
 size_t stack_processes(const struct stack *stack, const char *name, pid_t ret_pids[STACK_MAX_PROCESSES]);
 
+/* Waits until there are `count` of them. A service is healthy as soon as one process of each pool answers: the others
+ * may be about to start. */
+void stack_await_processes(const struct stack *stack, const char *name, size_t count,
+                           pid_t ret_pids[STACK_MAX_PROCESSES]);
+
 /* Opens the service's database and locks it for writing until it is closed. */
 sqlite3 *stack_lock_database(const struct stack *stack);
 
