@@ -58,7 +58,7 @@ static bool make_room(struct buf *buf, size_t n, size_t spare)
     return true;
 }
 
-char *buf_reserve(struct buf *buf, size_t n)
+char *buf_grow(struct buf *buf, size_t n)
 {
     return make_room(buf, n, 0) ? buf->data + buf->len : NULL;
 }

@@ -24,7 +24,12 @@ void buf_release(struct buf *buf);
 void buf_clear(struct buf *buf);
 
 /* Makes room for `n` more bytes and returns where they go (commit with buf.len += n), or NULL after a failure. */
-char *buf_reserve(struct buf *buf, size_t n);
+char *buf_grow(struct buf *buf, size_t n);
+static inline char *buf_reserve(struct buf *buf, size_t n)
+{
+    bool fits = !buf->failed && n < buf->cap - buf->len && n <= buf->max - buf->len;
+    return fits ? buf->data + buf->len : buf_grow(buf, n);
+}
 
 void buf_put(struct buf *buf, const void *bytes, size_t n);
 void buf_puts(struct buf *buf, const char *text);

@@ -17,6 +17,12 @@ void tally_release(struct tally *tally)
     *tally = (struct tally){0};
 }
 
+void tally_clear(struct tally *tally)
+{
+    tally->count = 0;
+    index_clear(&tally->index);
+}
+
 static uint64_t key_hash(const struct tally_key *key)
 {
     return hash_mix((uint64_t)key->domain ^ hash_secret(), (uint64_t)key->error ^ UINT64_C(0x9e3779b97f4a7c15));

@@ -32,6 +32,9 @@ struct tally {
 };
 void tally_release(struct tally *tally);
 
+/* Forgets all entries, keeps the memory. */
+void tally_clear(struct tally *tally);
+
 /* Adds `totals` to the entry of `key`; *ret_index is where it stands. OK, or ERR_UNAVAILABLE when out of memory. */
 enum err tally_add(struct tally *tally, struct tally_key key, const struct totals *totals, size_t *ret_index);
 

@@ -24,45 +24,35 @@ uint64_t blocks_wide_number(int64_t node, int64_t number)
 
 void blocks_release(struct blocks *blocks)
 {
+    native_release(&blocks->logs);
+    sum_block_release(&blocks->sums);
     for (int part = 0; part < BLOCKS_PARTS; part++)
         buf_release(&blocks->body[part]);
     blocks->number = 0;
 }
 
+static void begin_load(struct blocks *blocks)
+{
+    blocks->number = 0;
+    log_block_begin(&blocks->logs);
+    sum_block_begin(&blocks->sums);
+    for (int part = 0; part < BLOCKS_PARTS; part++) {
+        blocks->body[part].max = NATIVE_BODY_BYTES;
+        buf_clear(&blocks->body[part]);
+    }
+}
+
 /* Both parts while the spool is read. */
 struct loading {
+    struct blocks *blocks;
     uint64_t number;
-    struct native_block logs;
-    struct sum_block sums;
 };
 
 static void put_log(void *ctx, const struct log_text *log)
 {
     struct loading *loading = ctx;
-    log_block_put(&loading->logs, loading->number, log);
-    sum_block_put(&loading->sums, log);
-}
-
-static enum err read_block(struct spool_reader *spool, const struct spool_block *block, struct loading *loading,
-                           struct fault *fault)
-{
-    enum err err = spool_read(spool, block, put_log, loading, fault);
-    if (!err && (int64_t)loading->logs.rows != block->logs)
-        err = fault_set(fault, ERR_UNAVAILABLE, "block %lld of the spool has %zu logs, and not %lld",
-                        (long long)block->number, loading->logs.rows, (long long)block->logs);
-    return err;
-}
-
-static void begin_load(struct blocks *blocks, struct loading *loading)
-{
-    blocks->number = 0;
-    for (int part = 0; part < BLOCKS_PARTS; part++) {
-        if (!blocks->body[part].max)
-            buf_init(&blocks->body[part], NATIVE_BODY_BYTES);
-        buf_clear(&blocks->body[part]);
-    }
-    log_block_begin(&loading->logs);
-    sum_block_begin(&loading->sums);
+    log_block_put(&loading->blocks->logs, loading->number, log);
+    sum_block_put(&loading->blocks->sums, log);
 }
 
 enum err blocks_load(struct blocks *blocks, struct spool_reader *spool, const struct spool_block *block, int64_t node,
@@ -70,17 +60,19 @@ enum err blocks_load(struct blocks *blocks, struct spool_reader *spool, const st
 {
     if (blocks->number == block->number)
         return OK;
-    struct loading loading = {.number = blocks_wide_number(node, block->number)};
-    begin_load(blocks, &loading);
-    enum err err = read_block(spool, block, &loading, fault);
-    if (!err && (native_end(&loading.logs, &blocks->body[BLOCKS_LOGS]) ||
-                 sum_block_end(&loading.sums, loading.number, &blocks->body[BLOCKS_SUMS])))
-        err = fault_set(fault, ERR_UNAVAILABLE, "out of memory");
-    if (!err)
-        blocks->number = block->number;
-    native_release(&loading.logs);
-    sum_block_release(&loading.sums);
-    return err;
+    struct loading loading = {blocks, blocks_wide_number(node, block->number)};
+    begin_load(blocks);
+    enum err err = spool_read(spool, block, put_log, &loading, fault);
+    if (err)
+        return err;
+    if ((int64_t)blocks->logs.rows != block->logs)
+        return fault_set(fault, ERR_UNAVAILABLE, "block %lld of the spool has %zu logs, and not %lld",
+                         (long long)block->number, blocks->logs.rows, (long long)block->logs);
+    if (native_end(&blocks->logs, &blocks->body[BLOCKS_LOGS]) ||
+        sum_block_end(&blocks->sums, loading.number, spool, &blocks->body[BLOCKS_SUMS]))
+        return fault_set(fault, ERR_UNAVAILABLE, "out of memory");
+    blocks->number = block->number;
+    return OK;
 }
 
 enum err blocks_send(const struct blocks *blocks, enum blocks_part part, struct http_client *client, const char *url,

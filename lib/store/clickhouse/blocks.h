@@ -15,6 +15,8 @@ enum blocks_part { BLOCKS_LOGS, BLOCKS_SUMS, BLOCKS_PARTS };
 
 /* The block that was loaded last, as it is sent. All-zero is an empty one. */
 struct blocks {
+    struct native_block logs; /* while it is loaded; later only memory for the next one */
+    struct sum_block sums;
     struct buf body[BLOCKS_PARTS];
     int64_t number; /* of the block that is loaded; 0: none */
 };

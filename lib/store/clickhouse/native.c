@@ -1,8 +1,6 @@
 /* native.c: one block of ClickHouse's Native format. Knows how values are written. Knows no table. */
 #include "store/clickhouse/native.h"
 
-#include <endian.h>
-
 #include "base/banned.h"
 
 void native_begin(struct native_block *block, const struct native_column *table, size_t column_count)
@@ -10,8 +8,10 @@ void native_begin(struct native_block *block, const struct native_column *table,
     block->table = table;
     block->column_count = column_count;
     block->rows = 0;
-    for (size_t i = 0; i < column_count; i++)
-        buf_init(&block->columns[i], NATIVE_BODY_BYTES);
+    for (size_t i = 0; i < column_count; i++) {
+        block->columns[i].max = NATIVE_BODY_BYTES;
+        buf_clear(&block->columns[i]);
+    }
 }
 
 void native_release(struct native_block *block)
@@ -20,25 +20,32 @@ void native_release(struct native_block *block)
         buf_release(&block->columns[i]);
 }
 
-/* Least byte first, as the format has it. */
-void native_put_uint(struct buf *column, uint64_t value, size_t bytes)
-{
-    uint64_t least_first = htole64(value);
-    buf_put(column, &least_first, bytes);
-}
-
-/* LEB128. */
-static void put_length(struct buf *buf, uint64_t value)
+/* LEB128. Returns where it ends. */
+static char *write_length(char *at, uint64_t value)
 {
     for (; value >= 0x80; value >>= 7)
-        buf_putc(buf, (char)(value | 0x80));
-    buf_putc(buf, (char)value);
+        *at++ = (char)(value | 0x80);
+    *at++ = (char)value;
+    return at;
+}
+
+#define LENGTH_BYTES 10 /* at most */
+
+static void put_length(struct buf *buf, uint64_t value)
+{
+    char *at = buf_reserve(buf, LENGTH_BYTES);
+    if (at)
+        buf->len += (size_t)(write_length(at, value) - at);
 }
 
 void native_put_text(struct buf *column, struct slice text)
 {
-    put_length(column, text.len);
-    buf_put(column, text.data, text.len);
+    char *at = buf_reserve(column, LENGTH_BYTES + text.len);
+    if (!at)
+        return;
+    char *end = write_length(at, text.len);
+    memcpy(end, text.data, text.len);
+    column->len += (size_t)(end - at) + text.len;
 }
 
 enum err native_end(const struct native_block *block, struct buf *ret_body)

@@ -38,14 +38,16 @@ const char *sum_block_columns(void)
 
 void sum_block_begin(struct sum_block *block)
 {
-    *block = (struct sum_block){.all = TOTALS_NONE};
-    batch_init(&block->names, NULL);
+    tally_clear(&block->sums);
+    native_begin(&block->rows, columns, COLUMN_COUNT);
+    block->all = TOTALS_NONE;
+    block->failed = false;
 }
 
 void sum_block_release(struct sum_block *block)
 {
     tally_release(&block->sums);
-    batch_release(&block->names);
+    native_release(&block->rows);
     *block = (struct sum_block){0};
 }
 
@@ -71,15 +73,13 @@ void sum_block_put(struct sum_block *block, const struct log_text *log)
                             .duration_ms = record->duration_ms,
                             .first = record->ts,
                             .last = record->ts};
-    uint32_t domain = 0, error = 0;
-    if (batch_intern(&block->names, log->name[NAME_DOMAIN], &domain) ||
-        batch_intern(&block->names, log->name[NAME_ERROR], &error))
-        block->failed = true;
     if (totals_are_none(&block->all))
         block->day = record->ts / WHEN_DAY;
     totals_add(&block->all, &totals);
     add(block, (struct tally_key){record->ts / WHEN_QUARTER, OF_QUARTERS}, &totals);
-    add(block, (struct tally_key){(record->ts / WHEN_DAY) << DAY_SHIFT | domain, error}, &totals);
+    add(block,
+        (struct tally_key){(record->ts / WHEN_DAY) << DAY_SHIFT | log->number[NAME_DOMAIN], log->number[NAME_ERROR]},
+        &totals);
 }
 
 /* ---- as bytes ---- */
@@ -119,33 +119,29 @@ static void put_names(struct native_block *native, struct slice domain, struct s
     native_put_text(&native->columns[COLUMN_error], error);
 }
 
-static void put_entry(struct native_block *native, const struct sum_block *block, size_t at)
+static void put_entry(struct native_block *native, const struct tally_entry *entry, const struct spool_reader *spool)
 {
-    const struct tally_entry *entry = &block->sums.entries[at];
     if (entry->key.error == OF_QUARTERS) {
         put_key(native, SUM_QUARTER, entry->key.domain * WHEN_QUARTER / WHEN_DAY, entry->key.domain * WHEN_QUARTER);
         put_names(native, slice_of(""), slice_of(""));
     } else {
         int64_t day = entry->key.domain >> DAY_SHIFT;
         put_key(native, SUM_DOMAIN, day, day * WHEN_DAY);
-        put_names(native, batch_name(&block->names, (uint32_t)entry->key.domain),
-                  batch_name(&block->names, (uint32_t)entry->key.error));
+        put_names(native, spool_text(spool, (uint32_t)entry->key.domain),
+                  spool_text(spool, (uint32_t)entry->key.error));
     }
     put_sums(native, &entry->totals);
 }
 
-enum err sum_block_end(const struct sum_block *block, uint64_t number, struct buf *ret_body)
+enum err sum_block_end(struct sum_block *block, uint64_t number, const struct spool_reader *spool, struct buf *ret_body)
 {
     if (block->failed)
         return ERR_UNAVAILABLE;
-    struct native_block native;
-    native_begin(&native, columns, COLUMN_COUNT);
-    put_key(&native, SUM_BLOCK, block->day, (int64_t)number);
-    put_names(&native, slice_of(""), slice_of(""));
-    put_sums(&native, &block->all);
+    struct native_block *rows = &block->rows;
+    put_key(rows, SUM_BLOCK, block->day, (int64_t)number);
+    put_names(rows, slice_of(""), slice_of(""));
+    put_sums(rows, &block->all);
     for (size_t i = 0; i < block->sums.count; i++)
-        put_entry(&native, block, i);
-    enum err err = native_end(&native, ret_body);
-    native_release(&native);
-    return err;
+        put_entry(rows, &block->sums.entries[i], spool);
+    return native_end(rows, ret_body);
 }

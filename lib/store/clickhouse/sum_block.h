@@ -3,10 +3,10 @@
 #ifndef STORE_CLICKHOUSE_SUM_BLOCK_H
 #define STORE_CLICKHOUSE_SUM_BLOCK_H
 
-#include "log/batch.h"
 #include "log/text.h"
 #include "report/tally.h"
 #include "store/clickhouse/native.h"
+#include "store/sqlite/spool/spool.h"
 
 /* What a row of the table is; its column `kind`. */
 enum sum_kind {
@@ -17,8 +17,8 @@ enum sum_kind {
 
 /* All-zero is an empty one. */
 struct sum_block {
-    struct tally sums;
-    struct batch names;
+    struct tally sums; /* texts by their numbers in the spool's block */
+    struct native_block rows;
     struct totals all;
     int64_t day; /* of the first log */
     bool failed; /* memory was short */
@@ -30,9 +30,10 @@ void sum_block_release(struct sum_block *block);
 /* Adds a log. */
 void sum_block_put(struct sum_block *block, const struct log_text *log);
 
-/* The block as bytes: the same for the same logs in the same order. `number` makes its hash its own. ERR_UNAVAILABLE
- * when memory was short. */
-enum err sum_block_end(const struct sum_block *block, uint64_t number, struct buf *ret_body);
+/* The block as bytes: the same for the same logs in the same order. `number` makes its hash its own; `spool` has just
+ * read them. ERR_UNAVAILABLE when memory was short. */
+enum err sum_block_end(struct sum_block *block, uint64_t number, const struct spool_reader *spool,
+                       struct buf *ret_body);
 
 /* As log_block_columns. */
 const char *sum_block_columns(void);

@@ -73,7 +73,7 @@ static enum err look_up(struct log_names *names, struct db *db, sqlite3_stmt *lo
 }
 
 /* The number of the entry. */
-static enum err find(struct log_names *names, struct db *db, sqlite3_stmt *lookup, int64_t id, size_t *ret_entry,
+static enum err find(struct log_names *names, struct db *db, sqlite3_stmt *lookup, int64_t id, uint32_t *ret_entry,
                      struct fault *fault)
 {
     if (index_is_full(&names->index, names->count) && grow(names, fault))
@@ -87,18 +87,22 @@ static enum err find(struct log_names *names, struct db *db, sqlite3_stmt *looku
     return OK;
 }
 
+struct slice log_names_text(const struct log_names *names, uint32_t number)
+{
+    const struct log_names_entry *name = &names->entries[number];
+    return (struct slice){names->text.data + name->offset, name->len};
+}
+
 enum err log_names_read(struct log_names *names, struct db *db, sqlite3_stmt *lookup, sqlite3_stmt *row, int first,
                         struct log_text *ret_log, struct fault *fault)
 {
-    size_t entry[NAME_FIELDS] = {0};
     for (int field = 0; field < NAME_FIELDS; field++) {
-        enum err err = find(names, db, lookup, sqlite3_column_int64(row, first + field), &entry[field], fault);
+        enum err err =
+            find(names, db, lookup, sqlite3_column_int64(row, first + field), &ret_log->number[field], fault);
         if (err)
             return err;
     }
-    for (int field = 0; field < NAME_FIELDS; field++) { /* only now: the texts stay where they are */
-        const struct log_names_entry *name = &names->entries[entry[field]];
-        ret_log->name[field] = (struct slice){names->text.data + name->offset, name->len};
-    }
+    for (int field = 0; field < NAME_FIELDS; field++) /* only now: the texts stay where they are */
+        ret_log->name[field] = log_names_text(names, ret_log->number[field]);
     return OK;
 }

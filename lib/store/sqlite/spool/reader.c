@@ -250,3 +250,8 @@ enum err spool_read(struct spool_reader *reader, const struct spool_block *block
     sqlite3_reset(statement);
     return err;
 }
+
+struct slice spool_text(const struct spool_reader *reader, uint32_t number)
+{
+    return log_names_text(&reader->names, number);
+}
