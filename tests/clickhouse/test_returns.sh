@@ -7,12 +7,21 @@
 #   a look that asks for no mark -> "FAIL reports of 36 requests: … analytics.unavailable"
 #   reader_ask_text that asks for no mark -> "FAIL while nobody looks"
 #   http.c without fallback_to_stale_replicas_for_distributed_queries -> "FAIL no report of a replica that has just come"
+#   replicas.c with an is_away that is false -> "FAIL it is shipped"
 #   spread that passes over nobody -> "FAIL reports of 36 requests", in the second part
 . "${BASH_SOURCE[0]%/*}/serve.bash"
 
 export ANALYTICS_CLICKHOUSE_TIMEOUT_MS=5000 # a replica that does not catch up holds up the next one so long
 make_own 1x2
 data=$tmp/a
+comes() { # WHAT EXPECTED COMMAND…: is so within a minute
+    local i
+    for ((i = 0; i < 600; i++)); do
+        [ "$("${@:3}")" != "$2" ] || break
+        sleep 0.1
+    done
+    is "$1" "$2" "$("${@:3}")"
+}
 report() {
     curl -s -o "$tmp/answer" -w '%{http_code}' -H "x-api-key: $(<"$data/keys/admin.key")" \
         "http://127.0.0.1:$PORT/analytics/requests?from=2026-03-15&to=2026-03-15"
@@ -138,11 +147,7 @@ is 'a batch for two shards' 204 "$(post "$data" k0)"
 await 12
 tools/clickhouse.sh start "$own" 4
 all_of() { query "$1" "SELECT sum(count), (SELECT sum(count) FROM sums) FROM log"; } # N
-for ((i = 0; i < 600; i++)); do
-    [ "$(all_of 4)" != "$(all_of 3)" ] || break
-    sleep 0.1
-done
-is 'a server that was away when the service started has its tables, and all logs' "$(all_of 3)" "$(all_of 4)"
+comes 'a server that was away when the service started has its tables, and all logs' "$(all_of 3)" all_of 4
 tools/clickhouse.sh kill "$own" 1 3
 is 'a batch for the other replicas' 204 "$(post "$data" k1)"
 await 24
@@ -183,11 +188,7 @@ verdict 'no report of a replica that has just come back' "$short"
 let_begin 2
 tools/clickhouse.sh start "$own" 4 1
 await 24
-for ((i = 0; i < 600; i++)); do
-    [ "$(rows_of 3)" != $due ] || break
-    sleep 0.1
-done
-is 'it has them now' $due "$(rows_of 3)"
+comes 'it has them now' $due rows_of 3
 
 # It cannot begin, and nothing else is wrong.
 is 'it has begun' 1 "$(has_begun 3)"
@@ -199,22 +200,36 @@ await 36
 is 'it has not begun' 0 "$(has_begun 3)"
 is 'it has fetched nothing' $due "$(rows_of 3)"
 let_begin 2
-for ((i = 0; i < 600; i++)); do
-    [ "$(has_begun 3)" = 0 ] || break
-    sleep 0.1
-done
+comes 'it begins' 1 has_begun 3
 is 'a batch, now that it has begun' 204 "$(post "$data" k3)"
 await 48
 is 'it has all logs' "$(rows_of 4)" "$(rows_of 3)"
 
+# It hangs.
+is_shipped() {
+    python3 -c 'import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute(
+        "SELECT NOT EXISTS (SELECT 1 FROM spool_block WHERE state = 0) AND (SELECT cut_until FROM spool) >= (SELECT max(id) FROM batch)"
+    ).fetchone()[0])' "$data/analytics.db"
+}
+kill -STOP "$(<"$own/server3/pid")"
+is 'a batch while it hangs' 204 "$(post "$data" k4)"
+comes 'it is shipped' 1 is_shipped
+for _ in {1..3}; do
+    status=$(report)
+    [[ $status =~ ^50[34]$ ]] || is "a report while it hangs, $status" "$(counts 60)" "$(<"$tmp/answer")"
+done
+kill -CONT "$(<"$own/server3/pid")"
+await 60
+comes 'it has all logs, now that it goes on' "$(rows_of 4)" rows_of 3
+
 # It fetches nothing, and lags.
 for table in log sums; do query 3 "SYSTEM STOP FETCHES $table"; done
 due=$(rows_of 3)
-is 'a batch that it does not fetch' 204 "$(post "$data" k4)"
-await 60
-is 'it has not fetched it' "$due" "$(rows_of 3)"
-is 'one that it does not fetch either' 204 "$(post "$data" k5)"
+is 'a batch that it does not fetch' 204 "$(post "$data" k5)"
 await 72
+is 'it has not fetched it' "$due" "$(rows_of 3)"
+is 'one that it does not fetch either' 204 "$(post "$data" k6)"
+await 84
 is 'one statement of ours at most waits there for each table' 1 "$(query 3 "SELECT count() < 3 FROM system.processes WHERE query LIKE 'SYSTEM SYNC%'")"
 stop
 
@@ -223,7 +238,7 @@ tools/clickhouse.sh stop "$own" 1
 hold_back 1
 tools/clickhouse.sh start "$own" 1
 start --engine clickhouse --clickhouse-url "$ANALYTICS_CLICKHOUSE_URLS" --data "$data"
-await 72
+await 84
 is 'it has not begun' 0 "$(has_begun 1)"
 stop
 finish

@@ -14,6 +14,7 @@
 #include "base/banned.h"
 
 #define WORDS_BYTES 512
+#define SYNC_MS 3000 /* blocks wait meanwhile: one that lags is compared later */
 
 /* The blocks of one round, ascending. */
 struct comparison {
@@ -89,7 +90,8 @@ static enum err compare_replica(struct comparison *comparison, const char *url, 
                                              .config = audit->config,
                                              .url = url,
                                              .blocks = comparison->blocks,
-                                             .count = comparison->count};
+                                             .count = comparison->count,
+                                             .sync_ms = SYNC_MS};
     enum err err = stored_ask(&question, comparison->stored, fault);
     for (size_t i = 0; !err && i < comparison->count; i++)
         if ((size_t)comparison->blocks[i].shard == shard &&

@@ -1,6 +1,7 @@
 /* blocks.c: one block of the spool and ClickHouse. Knows statements. Does not know when which is due. */
 #include "store/clickhouse/blocks.h"
 
+#include "base/int64.h"
 #include "store/clickhouse/ask.h"
 #include "store/clickhouse/log_block.h"
 #include "store/clickhouse/schema.h"
@@ -134,13 +135,13 @@ enum { IS_CONNECTED, LAG, IS_NEW, PULLED, WAITING, STATE_COLUMNS };
     "= '%s'" ROWS_FORMAT
 
 enum err blocks_look(struct http_client *client, const struct clickhouse_config *config, const char *url,
-                     const char *table, struct blocks_state *ret_state, struct fault *fault)
+                     const char *table, int64_t timeout_ms, struct blocks_state *ret_state, struct fault *fault)
 {
     char sql[SQL_BYTES];
     int64_t number[STATE_COLUMNS] = {0};
     struct rows rows;
     snprintf(sql, sizeof sql, ASK_STATE, config->database, table);
-    const struct http_statement statement = {.url = url, .sql = sql, .timeout_ms = config->timeout_ms};
+    const struct http_statement statement = {.url = url, .sql = sql, .timeout_ms = timeout_ms};
     enum err err = ask_rows(client, &statement, STATE_COLUMNS, &rows, fault);
     if (err)
         return err;
@@ -178,13 +179,13 @@ static enum err require_following(const char *url, const char *table, const stru
     return OK;
 }
 
-static enum err sync_new(struct http_client *client, const struct clickhouse_config *config, const char *url,
-                         const char *table, struct fault *fault)
+static enum err sync_new(struct http_client *client, const char *url, const char *table, int64_t timeout_ms,
+                         struct fault *fault)
 {
     char sql[SQL_BYTES];
     struct http_reply reply;
     snprintf(sql, sizeof sql, "SYSTEM SYNC REPLICA %s", table);
-    return run(client, config, url, sql, &reply, fault);
+    return http_run(client, &(struct http_statement){.url = url, .sql = sql, .timeout_ms = timeout_ms}, &reply, fault);
 }
 
 /* Asks again and again, rather than let the server wait (SYSTEM SYNC REPLICA): it would wait for merges, too, and go on
@@ -196,11 +197,12 @@ enum err blocks_sync_table(struct http_client *client, const struct clickhouse_c
     bool has_pulled = false;
     for (;;) {
         struct blocks_state state;
-        enum err err = blocks_look(client, config, url, table, &state, fault);
+        const int64_t left_ms = max64(deadline_ms - mono_ms(), 1);
+        enum err err = blocks_look(client, config, url, table, left_ms, &state, fault);
         if (!err)
             err = require_following(url, table, &state, fault);
         if (!err && state.is_new)
-            return sync_new(client, config, url, table, fault);
+            return sync_new(client, url, table, left_ms, fault);
         if (err || (has_pulled && state.waiting == 0))
             return err;
         if (mono_ms() >= deadline_ms)
@@ -238,7 +240,7 @@ bool blocks_is_there(struct http_client *client, const char *url)
 bool blocks_is_silent(struct http_client *client, const char *url, bool *ret_hangs)
 {
     struct http_reply reply;
-    bool is_silent = greet(client, url, &reply) && reply.outcome == HTTP_AWAY && reply.code == 0;
+    bool is_silent = greet(client, url, &reply) && !reply.answered;
     *ret_hangs = is_silent && reply.timed_out;
     return is_silent;
 }

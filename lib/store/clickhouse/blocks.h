@@ -52,7 +52,7 @@ struct blocks_state {
     int64_t waiting;   /* entries that it knows of, and has not done; merges are not among them */
 };
 enum err blocks_look(struct http_client *client, const struct clickhouse_config *config, const char *url,
-                     const char *table, struct blocks_state *ret_state, struct fault *fault);
+                     const char *table, int64_t timeout_ms, struct blocks_state *ret_state, struct fault *fault);
 
 /* Waits until a table of a replica has everything that any replica of its shard took; or all of its tables that reports
  * read. ERR_UNAVAILABLE, ERR_QUERY_TIMEOUT; at once where the server cannot know what that is. */

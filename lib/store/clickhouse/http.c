@@ -249,10 +249,12 @@ static enum err run(struct http_client *client, const struct http_statement *sta
     if (!body)
         return away(client, statement, code, ret_reply, fault);
     long status = 0;
+    ret_reply->answered = true;
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     if (status != 200)
         return refused(statement, body, status, ret_reply, fault);
-    *ret_reply = (struct http_reply){.outcome = HTTP_DONE, .body = body, .body_bytes = client->answer.len};
+    *ret_reply =
+        (struct http_reply){.outcome = HTTP_DONE, .answered = true, .body = body, .body_bytes = client->answer.len};
     return OK;
 }
 
@@ -321,6 +323,7 @@ enum err http_run(struct http_client *client, const struct http_statement *state
     ret_reply->outcome = HTTP_AWAY; /* the statement itself was not sent yet */
     if (err)
         return err;
+    ret_reply->answered = false;
     err = run(client, statement, settings, ret_reply, fault);
     if (ret_reply->outcome == HTTP_AWAY)
         client->known_count = 0;

@@ -48,7 +48,7 @@ static enum err ask(const struct looking *looking, const char *sql, size_t colum
     struct http_statement statement = {.url = looking->url, .database = "system", .sql = sql};
     struct http_reply reply;
     enum err err = http_run(looking->client, &statement, &reply, fault);
-    *looking->is_away = err && reply.outcome == HTTP_AWAY && reply.code == 0; /* not of a wrong password */
+    *looking->is_away = err && !reply.answered;
     return err ? err : rows_parse(reply.body, reply.body_bytes, columns, ret_rows, fault);
 }
 

@@ -4,8 +4,8 @@
 #include "store/clickhouse/rows.h"
 
 #include <inttypes.h>
+#include <sodium.h>
 #include <stdio.h>
-#include <sys/random.h>
 
 #include "base/banned.h"
 
@@ -14,10 +14,10 @@
 
 int64_t mark_new(void)
 {
-    uint64_t number = 0;
-    while (getrandom(&number, sizeof number, 0) != sizeof number || !(number >> 1))
-        ;
-    return (int64_t)(number >> 1);
+    int64_t number = 0;
+    while (number <= 0)
+        randombytes_buf(&number, sizeof number);
+    return number;
 }
 
 enum err mark_leave(struct http_client *client, const char *url, const char *id, int64_t mark, struct fault *fault)

@@ -107,7 +107,7 @@ static enum err spread_table(struct replicas *replicas, const char *url, const c
     enum err err = blocks_sync_table(replicas->client, replicas->config, url, table, SYNC_MS, fault);
     if (!err)
         return OK;
-    if (blocks_look(replicas->client, replicas->config, url, table, &state, &ignored))
+    if (blocks_look(replicas->client, replicas->config, url, table, LOOK_MS, &state, &ignored))
         return err;
     *ret_waits = age_ms < REPLICAS_LAG_MS;
     return *ret_waits || !state.exists || state.lag >= REPLICAS_LAG_MS / 1000 ? OK : err;
@@ -173,7 +173,7 @@ static void note_missing(struct replicas *replicas, size_t shard, size_t replica
     struct blocks_state state;
     struct fault ignored;
     if (!blocks_look(replicas->client, replicas->config, replicas_url(replicas, shard, replica), CLICKHOUSE_LOGS,
-                     &state, &ignored) &&
+                     LOOK_MS, &state, &ignored) &&
         !state.exists)
         replicas->is_ready[shard][replica] = false;
 }

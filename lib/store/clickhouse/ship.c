@@ -68,6 +68,7 @@ struct shipper {
     pthread_mutex_t lock; /* of all that follows */
     struct shipper_wishes wishes;
     bool is_cut;
+    bool is_behind; /* more was cut than one block has room for: as much may have come by now */
 };
 
 /* ---- with the writer's thread ---- */
@@ -101,10 +102,11 @@ void shipper_collect(struct shipper *shipper, struct shipper_wishes *wishes)
     pthread_mutex_unlock(&shipper->lock);
 }
 
-void shipper_cut(struct shipper *shipper)
+void shipper_cut(struct shipper *shipper, bool was_more)
 {
     pthread_mutex_lock(&shipper->lock);
     shipper->is_cut = true;
+    shipper->is_behind = was_more;
     pthread_mutex_unlock(&shipper->lock);
     stir(shipper);
 }
@@ -181,13 +183,15 @@ static void wish_outcome(struct shipper *shipper, const struct spool_outcome *ou
 }
 
 /* Has what came cut into blocks, and outcomes settled. While a block waits that no server takes, only full ones are
- * cut: else each attempt would make a small one. */
+ * cut: else each attempt would make a small one. So it is while there is no rest between rounds, unless a report asks.
+ */
 static void have_it_cut(struct shipper *shipper)
 {
     pthread_mutex_lock(&shipper->lock);
+    bool only_full = shipper->block_waits || (shipper->is_behind && !shipper->is_asked);
     shipper->wishes.cut = true;
-    shipper->wishes.which = shipper->block_waits ? SPOOL_CUT_FULL : SPOOL_CUT_ALL;
-    shipper->is_cut = false;
+    shipper->wishes.which = only_full ? SPOOL_CUT_FULL : SPOOL_CUT_ALL;
+    shipper->is_cut = shipper->is_asked = false;
     pthread_mutex_unlock(&shipper->lock);
     shipper->wake.wake(shipper->wake.ctx);
     for (bool done = false; !done && !shipper->stopping;) {
@@ -492,12 +496,20 @@ static void rest_between(struct shipper *shipper)
     }
 }
 
-/* One round, and the rest after it, unless small blocks are to be cut now that nothing waits any more. */
+static bool is_behind(struct shipper *shipper)
+{
+    pthread_mutex_lock(&shipper->lock);
+    bool is_behind = shipper->is_behind;
+    pthread_mutex_unlock(&shipper->lock);
+    return is_behind;
+}
+
+/* One round, and the rest after it, unless there may be full blocks already, or small ones are to be cut now that
+ * nothing waits any more. */
 static void work_once(struct shipper *shipper)
 {
     bool waited = shipper->block_waits;
     struct fault fault = {0};
-    shipper->is_asked = false;
     have_it_cut(shipper);
     enum err err = ship_all(shipper, &fault);
     if (shipper->stopping)
@@ -507,7 +519,7 @@ static void work_once(struct shipper *shipper)
         keep_up(shipper);
     if (err)
         rest(shipper, TRY_AGAIN_MS);
-    else if (!waited)
+    else if (!waited && !is_behind(shipper))
         rest_between(shipper);
 }
 

@@ -35,7 +35,8 @@ struct shipper_wishes {
 /* Adds what was wished since to *wishes: what is not granted yet stays there. */
 void shipper_collect(struct shipper *shipper, struct shipper_wishes *wishes);
 
-/* What was to be cut is cut, as far as that goes: an error keeps nothing that was cut before from being shipped. */
-void shipper_cut(struct shipper *shipper);
+/* What was to be cut is cut, as far as that goes: an error keeps nothing that was cut before from being shipped.
+ * `was_more`: than one block has room for. */
+void shipper_cut(struct shipper *shipper, bool was_more);
 
 #endif

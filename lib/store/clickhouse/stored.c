@@ -113,7 +113,8 @@ enum err stored_ask(const struct stored_question *question, struct stored *ret_s
     static const char what[] = ", count(), sum(count), sum(bytes_sent), sum(bytes_received), sum(error_count)"
                                " FROM " CLICKHOUSE_LOGS " WHERE 1";
     struct rows rows;
-    enum err err = blocks_sync(question->client, question->config, question->url, question->config->timeout_ms, fault);
+    int64_t sync_ms = question->sync_ms ? question->sync_ms : question->config->timeout_ms;
+    enum err err = blocks_sync(question->client, question->config, question->url, sync_ms, fault);
     if (!err)
         err = run(question, what, "block", COLUMNS, &rows, fault);
     if (err)

@@ -18,6 +18,7 @@ struct stored_question {
     const char *url;
     const struct spool_block *blocks;
     size_t count;
+    int64_t sync_ms; /* how long it may take until it has caught up; 0: the settings' time-out */
 };
 
 /* What the replica has of each of them, all 0 for nothing. Waits first as blocks_sync does: one that lags has less.
