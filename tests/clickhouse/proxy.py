@@ -7,6 +7,7 @@ SPOIL is one of
   wrong     answers 200 with WORDS
   refuse    answers 500 with WORDS
   hang      closes without an answer, once FILE has something else
+  hold      passes the request on then
   cut       passes the answer on without its last 12 bytes"""
 import os
 import re
@@ -118,9 +119,11 @@ class Spoiling(Handler):
         spoil, what, *words = wanted = self.server.wanted()
         if not head or not spoil or what.encode() not in head + body:
             self.pass_on(head + body)
-        elif spoil == "hang":
+        elif spoil in ("hang", "hold"):
             while self.server.wanted() == wanted:
                 time.sleep(0.1)
+            if spoil == "hold":
+                self.pass_on(head + body)
         elif spoil == "cut":
             self.pass_on(head + body, 12)
         else:

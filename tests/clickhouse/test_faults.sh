@@ -10,6 +10,7 @@
 #   blocks_send that takes any 200 for an acknowledgement -> "FAIL words in place of an answer: the log says why"
 #   health that waits for what is not shipped, like reports -> "FAIL health with a backlog: 503, not 200"
 #   health that does not ask what keeps the shipper -> "FAIL health with a backlog that something keeps"
+#   ship.c that rests although it is_behind -> "FAIL a full block is cut and shipped, though no report asks"
 . "${BASH_SOURCE[0]%/*}/serve.bash"
 
 make_own 1x1
@@ -265,10 +266,13 @@ begin
 echo "refuse $insert $(complaint 243 'not enough space')" >"$spoil"
 python3 -c 'import json; print(json.dumps({"logs": [{"ts": "2026-03-15 10:15:00", "user_id": 1, "order_id": n + 1, "count": 1,
     "domain": "a%d.example" % n, "worker": "w" * 40 + str(n)} for n in range(5000)]}))' >"$tmp/large.json"
+post_large() { # KEY
+    curl -s -o /dev/null -w '%{http_code} %header{retry-after}' -H "x-api-key: $(<"$data/keys/worker.key")" \
+        -H 'content-type: application/json' -H "idempotency-key: $1" --data-binary "@$tmp/large.json" \
+        "http://127.0.0.1:$PORT/analytics/ingest"
+}
 for ((i = 0; i < 40; i++)); do
-    answer=$(curl -s -o /dev/null -w '%{http_code} %header{retry-after}' -H "x-api-key: $(<"$data/keys/worker.key")" \
-        -H 'content-type: application/json' -H "idempotency-key: large-$i" --data-binary "@$tmp/large.json" \
-        "http://127.0.0.1:$PORT/analytics/ingest")
+    answer=$(post_large "large-$i")
     [ "$answer" = '204 ' ] || break
     expected=$((expected + 5000))
 done
@@ -282,5 +286,28 @@ await 'there is room again' has_room
 expected=$((expected + 12))
 await 'all is shipped' metric analytics_spool_logs 0
 is 'all that was taken counts, nothing else' "$(counts "$expected")" "$(count "$data")"
+stop
+
+# ---- more than blocks' worth comes while one is shipped: full ones leave at once, and what is left when it is time
+
+export ANALYTICS_CLICKHOUSE_SHIP_MS=60000
+unset ANALYTICS_CLICKHOUSE_SPOOL_LIMIT_MIB
+spool() { python3 -c 'import sqlite3, sys; print(*sqlite3.connect(sys.argv[1]).execute(sys.argv[2]).fetchone())' "$data/analytics.db" "$1"; }
+waiting_blocks() { [ "$(spool 'SELECT count(*) FROM spool_block WHERE state = 0')" = "$1" ]; }
+uncut() { [ "$(spool 'SELECT ifnull(sum(logs), 0) FROM batch WHERE id > (SELECT cut_until FROM spool)')" = "$1" ]; }
+post_blocks() { # KEY: 55,000 logs, 5,000 more than a block has
+    for ((i = 0; i < 11; i++)); do is "batch $i of $1" '204 ' "$(post_large "$1-$i")"; done
+    expected=$((expected + 55000))
+}
+serve_a
+echo "hold $insert" >"$spoil"
+post_blocks first
+count "$data" >"$tmp/counted" &
+await 'a report has all cut' waiting_blocks 2
+post_blocks second
+: >"$spoil"
+await 'a full block is cut and shipped, though no report asks' uncut 5000
+await 'nothing else' waiting_blocks 0
+is 'all counts' "$(counts "$expected")" "$(count "$data")"
 stop
 finish
