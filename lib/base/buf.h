@@ -23,11 +23,13 @@ void buf_release(struct buf *buf);
 /* Forgets content and failure, keeps the memory. */
 void buf_clear(struct buf *buf);
 
+char *buf_grow(struct buf *buf, size_t n); /* for buf_reserve, where there is no room yet */
+
 /* Makes room for `n` more bytes and returns where they go (commit with buf.len += n), or NULL after a failure. */
-char *buf_grow(struct buf *buf, size_t n);
 static inline char *buf_reserve(struct buf *buf, size_t n)
 {
-    bool fits = !buf->failed && n < buf->cap - buf->len && n <= buf->max - buf->len;
+    bool fits =
+        !buf->failed && n < buf->cap - buf->len && n <= buf->max - buf->len; /* so there is memory, also for 0 */
     return fits ? buf->data + buf->len : buf_grow(buf, n);
 }
 

@@ -9,7 +9,7 @@
 struct log_text {
     const struct log_record *record;
     struct slice name[NAME_FIELDS];
-    uint32_t number[NAME_FIELDS]; /* of its texts: 0, 1, 2, … as they came, each once, where logs come from a file */
+    uint32_t number[NAME_FIELDS]; /* of its texts; set and used only where its reader says so */
 };
 
 #endif

@@ -8,6 +8,7 @@
 #   reader_ask_text that asks for no mark -> "FAIL while nobody looks"
 #   http.c without fallback_to_stale_replicas_for_distributed_queries -> "FAIL no report of a replica that has just come"
 #   replicas.c with an is_away that is false -> "FAIL it is shipped"
+#   replicas_claim_node that asks only the first one -> "FAIL reports of 84 requests"
 #   spread that passes over nobody -> "FAIL reports of 36 requests", in the second part
 . "${BASH_SOURCE[0]%/*}/serve.bash"
 
@@ -157,22 +158,22 @@ zookeeper() { # COMMAND…
         org.apache.zookeeper.ZooKeeperMain -server "127.0.0.1:$(sed -n 's/^clientPort=//p' "$own/zookeeper/zoo.cfg")" "$@" >"$tmp/zookeeper" 2>&1
 }
 has_begun() { query "$1" "SELECT count() FROM system.replicas WHERE table = 'log' AND absolute_delay < 1000000000"; } # N
-# hold_back SHARD: its first replica cannot begin while ZooKeeper takes another for it. Its own old session ends some
-# seconds after its death.
+# hold_back SHARD REPLICA: it cannot begin while ZooKeeper takes another for it. Its own old session ends some seconds
+# after its death.
 hold_back() {
     local table i
     for table in log sums node; do
         for ((i = 0; i < 60; i++)); do
-            ! zookeeper create "/clickhouse/tables/$1/analytics/$table/replicas/1/is_active" another || break
+            ! zookeeper create "/clickhouse/tables/$1/analytics/$table/replicas/$2/is_active" another || break
             sleep 0.5
         done
     done
 }
-let_begin() { # SHARD
+let_begin() { # SHARD REPLICA
     local table
-    for table in log sums node; do zookeeper delete "/clickhouse/tables/$1/analytics/$table/replicas/1/is_active"; done
+    for table in log sums node; do zookeeper delete "/clickhouse/tables/$1/analytics/$table/replicas/$2/is_active"; done
 }
-hold_back 2
+hold_back 2 1
 tools/clickhouse.sh start "$own" 3
 is 'the one that comes back has not begun' 0 "$(has_begun 3)"
 tools/clickhouse.sh kill "$own" 4
@@ -185,7 +186,7 @@ for _ in {1..20}; do
 done
 is 'it lacks logs all the while' $((due / 2)) "$(rows_of 3)"
 verdict 'no report of a replica that has just come back' "$short"
-let_begin 2
+let_begin 2 1
 tools/clickhouse.sh start "$own" 4 1
 await 24
 comes 'it has them now' $due rows_of 3
@@ -193,13 +194,13 @@ comes 'it has them now' $due rows_of 3
 # It cannot begin, and nothing else is wrong.
 is 'it has begun' 1 "$(has_begun 3)"
 tools/clickhouse.sh stop "$own" 3
-hold_back 2
+hold_back 2 1
 tools/clickhouse.sh start "$own" 3
 is 'a batch beside it' 204 "$(post "$data" k2)"
 await 36
 is 'it has not begun' 0 "$(has_begun 3)"
 is 'it has fetched nothing' $due "$(rows_of 3)"
-let_begin 2
+let_begin 2 1
 comes 'it begins' 1 has_begun 3
 is 'a batch, now that it has begun' 204 "$(post "$data" k3)"
 await 48
@@ -233,12 +234,13 @@ await 84
 is 'one statement of ours at most waits there for each table' 1 "$(query 3 "SELECT count() < 3 FROM system.processes WHERE query LIKE 'SYSTEM SYNC%'")"
 stop
 
-# The first server cannot begin when the service starts.
-tools/clickhouse.sh stop "$own" 1
-hold_back 1
-tools/clickhouse.sh start "$own" 1
+# The one that reports were asked of cannot begin when the service starts.
+find_current
+tools/clickhouse.sh stop "$own" "$current"
+hold_back 1 "$current"
+tools/clickhouse.sh start "$own" "$current"
 start --engine clickhouse --clickhouse-url "$ANALYTICS_CLICKHOUSE_URLS" --data "$data"
 await 84
-is 'it has not begun' 0 "$(has_begun 1)"
+is 'it has not begun' 0 "$(has_begun "$current")"
 stop
 finish

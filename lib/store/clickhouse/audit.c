@@ -14,7 +14,7 @@
 #include "base/banned.h"
 
 #define WORDS_BYTES 512
-#define SYNC_MS 3000 /* blocks wait meanwhile: one that lags is compared later */
+#define SYNC_MS 3000 /* of each table, while blocks wait; all is compared again later then */
 
 /* The blocks of one round, ascending. */
 struct comparison {

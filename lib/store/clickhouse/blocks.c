@@ -17,6 +17,8 @@
 #define SQL_BYTES 1024
 #define THERE_MS 2000
 #define LOOK_AGAIN_NS 20000000L
+#define LOOK_LEAST_MS 500             /* a look that begins just before the deadline may end after it */
+#define KEPT_BYTES ((size_t)32 << 20) /* a body of 50,000 usual logs has 8 MB */
 
 uint64_t blocks_wide_number(int64_t node, int64_t number)
 {
@@ -34,6 +36,8 @@ void blocks_release(struct blocks *blocks)
 
 static void begin_load(struct blocks *blocks)
 {
+    if (blocks->body[BLOCKS_LOGS].cap > KEPT_BYTES)
+        blocks_release(blocks);
     blocks->number = 0;
     log_block_begin(&blocks->logs);
     sum_block_begin(&blocks->sums);
@@ -195,23 +199,22 @@ enum err blocks_sync_table(struct http_client *client, const struct clickhouse_c
 {
     const int64_t deadline_ms = mono_ms() + timeout_ms;
     bool has_pulled = false;
-    for (;;) {
+    for (int64_t left_ms = timeout_ms; left_ms > 0; left_ms = deadline_ms - mono_ms()) {
         struct blocks_state state;
-        const int64_t left_ms = max64(deadline_ms - mono_ms(), 1);
-        enum err err = blocks_look(client, config, url, table, left_ms, &state, fault);
+        const int64_t look_ms = max64(left_ms, LOOK_LEAST_MS);
+        enum err err = blocks_look(client, config, url, table, look_ms, &state, fault);
         if (!err)
             err = require_following(url, table, &state, fault);
         if (!err && state.is_new)
-            return sync_new(client, url, table, left_ms, fault);
+            return sync_new(client, url, table, look_ms, fault);
         if (err || (has_pulled && state.waiting == 0))
             return err;
-        if (mono_ms() >= deadline_ms)
-            return fault_set(fault, ERR_UNAVAILABLE, "the table %s at %s has not fetched yet what other replicas took",
-                             table, url);
         if (has_pulled || !state.has_pulled)
             nanosleep(&(struct timespec){.tv_nsec = LOOK_AGAIN_NS}, NULL);
         has_pulled |= state.has_pulled;
     }
+    return fault_set(fault, ERR_UNAVAILABLE, "the table %s at %s has not fetched yet what other replicas took", table,
+                     url);
 }
 
 enum err blocks_sync(struct http_client *client, const struct clickhouse_config *config, const char *url,

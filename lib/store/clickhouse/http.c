@@ -245,12 +245,12 @@ static enum err run(struct http_client *client, const struct http_statement *sta
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS,
                      (long)(statement->timeout_ms ? statement->timeout_ms : client->config->timeout_ms));
     CURLcode code = curl_easy_perform(curl);
+    long status = 0;
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    ret_reply->answered = status != 0;
     const char *body = code == CURLE_OK ? buf_cstr(&client->answer) : NULL;
     if (!body)
         return away(client, statement, code, ret_reply, fault);
-    long status = 0;
-    ret_reply->answered = true;
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     if (status != 200)
         return refused(statement, body, status, ret_reply, fault);
     *ret_reply =

@@ -40,7 +40,7 @@ enum http_outcome {
 
 struct http_reply {
     enum http_outcome outcome;
-    bool answered;    /* somebody at the address did, if only to refuse */
+    bool answered;    /* an answer began, if only to another question before it */
     int code;         /* of HTTP_REFUSED: ClickHouse's number of the error; 0: it gave none */
     const char *body; /* of HTTP_DONE; NUL-terminated; valid until the client's next statement */
     size_t body_bytes;

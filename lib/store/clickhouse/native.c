@@ -44,7 +44,8 @@ void native_put_text(struct buf *column, struct slice text)
     if (!at)
         return;
     char *end = write_length(at, text.len);
-    memcpy(end, text.data, text.len);
+    if (text.len > 0)
+        memcpy(end, text.data, text.len);
     column->len += (size_t)(end - at) + text.len;
 }
 

@@ -39,7 +39,8 @@ struct native_block {
 void native_begin(struct native_block *block, const struct native_column *table, size_t column_count);
 void native_release(struct native_block *block);
 
-/* A value of a column, least byte first, as the format has it. A row is one of each, and native_block.rows one more. */
+/* A value of a column of 1 … 8 bytes, least byte first, as the format has it. A row is one of each, and
+ * native_block.rows one more. */
 static inline void native_put_uint(struct buf *column, uint64_t value, size_t bytes)
 {
     uint64_t least_first = htole64(value);

@@ -49,7 +49,8 @@ struct shipper {
     struct blocks blocks;
     struct ahead ahead;     /* has the next one */
     bool is_known;          /* the node's number is this spool's, and each shard has a replica that is ready */
-    bool is_asked;          /* a report waits since the round began */
+    bool is_asked;          /* a report waits since all was cut */
+    bool is_behind;         /* more was cut than one block has room for: as much may have come by now */
     bool block_waits;       /* after the last round */
     int64_t doubtful_until; /* blocks up to this one may have been sent long ago */
     int64_t tried_block;    /* a later one, which was tried first then, and has no answer yet; 0: none */
@@ -67,8 +68,7 @@ struct shipper {
 
     pthread_mutex_t lock; /* of all that follows */
     struct shipper_wishes wishes;
-    bool is_cut;
-    bool is_behind; /* more was cut than one block has room for: as much may have come by now */
+    bool is_cut, was_more; /* shipper_cut */
 };
 
 /* ---- with the writer's thread ---- */
@@ -106,7 +106,7 @@ void shipper_cut(struct shipper *shipper, bool was_more)
 {
     pthread_mutex_lock(&shipper->lock);
     shipper->is_cut = true;
-    shipper->is_behind = was_more;
+    shipper->was_more = was_more;
     pthread_mutex_unlock(&shipper->lock);
     stir(shipper);
 }
@@ -183,20 +183,23 @@ static void wish_outcome(struct shipper *shipper, const struct spool_outcome *ou
 }
 
 /* Has what came cut into blocks, and outcomes settled. While a block waits that no server takes, only full ones are
- * cut: else each attempt would make a small one. So it is while there is no rest between rounds, unless a report asks.
- */
+ * cut: else each attempt would make a small one. So it is while full ones come, unless a report asks. */
 static void have_it_cut(struct shipper *shipper)
 {
-    pthread_mutex_lock(&shipper->lock);
+    rest(shipper, 0); /* a report may have asked during the last round */
     bool only_full = shipper->block_waits || (shipper->is_behind && !shipper->is_asked);
+    if (!only_full)
+        shipper->is_asked = false;
+    pthread_mutex_lock(&shipper->lock);
     shipper->wishes.cut = true;
     shipper->wishes.which = only_full ? SPOOL_CUT_FULL : SPOOL_CUT_ALL;
-    shipper->is_cut = shipper->is_asked = false;
+    shipper->is_cut = false;
     pthread_mutex_unlock(&shipper->lock);
     shipper->wake.wake(shipper->wake.ctx);
     for (bool done = false; !done && !shipper->stopping;) {
         pthread_mutex_lock(&shipper->lock);
         done = shipper->is_cut;
+        shipper->is_behind = done && shipper->was_more;
         pthread_mutex_unlock(&shipper->lock);
         if (!done)
             rest(shipper, TRY_AGAIN_MS);
@@ -496,14 +499,6 @@ static void rest_between(struct shipper *shipper)
     }
 }
 
-static bool is_behind(struct shipper *shipper)
-{
-    pthread_mutex_lock(&shipper->lock);
-    bool is_behind = shipper->is_behind;
-    pthread_mutex_unlock(&shipper->lock);
-    return is_behind;
-}
-
 /* One round, and the rest after it, unless there may be full blocks already, or small ones are to be cut now that
  * nothing waits any more. */
 static void work_once(struct shipper *shipper)
@@ -519,7 +514,7 @@ static void work_once(struct shipper *shipper)
         keep_up(shipper);
     if (err)
         rest(shipper, TRY_AGAIN_MS);
-    else if (!waited && !is_behind(shipper))
+    else if (!waited && !shipper->is_behind)
         rest_between(shipper);
 }
 

@@ -31,7 +31,7 @@ struct clickhouse_writer {
     bool is_full;
     int64_t looked_at;            /* for what may go; Unix seconds */
     struct shipper_wishes wishes; /* that are not granted yet */
-    bool was_more;                /* than one block has room for, since something is cut */
+    bool was_more;                /* than one block has room for: some were cut, even if an error came then */
 };
 
 static struct clickhouse_writer *writer_of(struct store_writer *writer)
@@ -148,10 +148,11 @@ static enum err cut(struct clickhouse_writer *writer, struct fault *fault)
     bool more = false;
     enum err err = spool_cut(writer->spool, writer->wishes.which, writer->shards, &more, fault);
     writer->was_more |= more;
-    if (!more)
-        shipper_cut(writer->shipper, writer->was_more);
     writer->wishes.cut = more;
-    writer->was_more &= more;
+    if (more)
+        return err;
+    shipper_cut(writer->shipper, writer->was_more);
+    writer->was_more = false;
     return err;
 }
 

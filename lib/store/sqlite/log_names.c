@@ -73,7 +73,7 @@ static enum err look_up(struct log_names *names, struct db *db, sqlite3_stmt *lo
 }
 
 /* The number of the entry. */
-static enum err find(struct log_names *names, struct db *db, sqlite3_stmt *lookup, int64_t id, uint32_t *ret_entry,
+static enum err find(struct log_names *names, struct db *db, sqlite3_stmt *lookup, int64_t id, uint32_t *ret_number,
                      struct fault *fault)
 {
     if (index_is_full(&names->index, names->count) && grow(names, fault))
@@ -83,7 +83,7 @@ static enum err find(struct log_names *names, struct db *db, sqlite3_stmt *looku
         return fault->err;
     if (!*slot)
         *slot = (uint32_t)names->count;
-    *ret_entry = *slot - 1;
+    *ret_number = *slot - 1;
     return OK;
 }
 

@@ -27,12 +27,12 @@ void log_names_release(struct log_names *names);
 /* Forgets all: another transaction may have given an id to another text. */
 void log_names_begin(struct log_names *names);
 
-/* The text with a log's number for it. Borrowed until the next one is read. */
+/* The text by its number, which stands for it until log_names_begin. Borrowed until another log is read. */
 struct slice log_names_text(const struct log_names *names, uint32_t number);
 
-/* A log's texts, and their numbers. Its columns from `first` on are their ids, in the order of enum name_field;
- * `lookup` is LOG_NAMES_SQL, in the same transaction. Borrowed until the next call. ERR_UNAVAILABLE, also where there
- * is no such name, which only a damaged file has. */
+/* A log's texts, and their numbers: 0, 1, 2, … in the order in which they first came. Its columns from `first` on are
+ * their ids, in the order of enum name_field; `lookup` is LOG_NAMES_SQL, in the same transaction. Borrowed until the
+ * next call. ERR_UNAVAILABLE, also where there is no such name, which only a damaged file has. */
 enum err log_names_read(struct log_names *names, struct db *db, sqlite3_stmt *lookup, sqlite3_stmt *row, int first,
                         struct log_text *ret_log, struct fault *fault);
 

@@ -125,12 +125,13 @@ enum err spool_next_taken(struct spool_reader *reader, int64_t after, bool *ret_
 enum err spool_next_aside(struct spool_reader *reader, int64_t after, bool *ret_found, struct spool_block *ret_block,
                           struct fault *fault);
 
-/* The text of a log of the block that was read last, by its number there. Borrowed until the next block is read. */
-struct slice spool_text(const struct spool_reader *reader, uint32_t number);
-
-/* Gives its logs to the sink, always in the same order: that of batches, and in each that of its lines. */
+/* Gives its logs to the sink, always in the same order: that of batches, and in each that of its lines. They have the
+ * numbers of their texts. */
 typedef void (*spool_sink)(void *ctx, const struct log_text *log);
 enum err spool_read(struct spool_reader *reader, const struct spool_block *block, spool_sink sink, void *ctx,
                     struct fault *fault);
+
+/* A text of the block that was read last, by its number in the logs. Borrowed until the next block is read. */
+struct slice spool_text(const struct spool_reader *reader, uint32_t number);
 
 #endif
