@@ -10,7 +10,7 @@
 #   blocks_send that takes any 200 for an acknowledgement -> "FAIL words in place of an answer: the log says why"
 #   health that waits for what is not shipped, like reports -> "FAIL health with a backlog: 503, not 200"
 #   health that does not ask what keeps the shipper -> "FAIL health with a backlog that something keeps"
-#   ship.c that rests although it is_behind -> "FAIL a full block is cut and shipped, though no report asks"
+#   writer.c that tells of no full block -> "FAIL a full block is cut and shipped, though no report asks"
 . "${BASH_SOURCE[0]%/*}/serve.bash"
 
 make_own 1x1
@@ -288,7 +288,7 @@ await 'all is shipped' metric analytics_spool_logs 0
 is 'all that was taken counts, nothing else' "$(counts "$expected")" "$(count "$data")"
 stop
 
-# ---- more than blocks' worth comes while one is shipped: full ones leave at once, and what is left when it is time
+# ---- more comes than a block has room for, while one is shipped and then while nothing is: full ones leave at once
 
 export ANALYTICS_CLICKHOUSE_SHIP_MS=60000
 unset ANALYTICS_CLICKHOUSE_SPOOL_LIMIT_MIB
@@ -308,6 +308,8 @@ post_blocks second
 : >"$spoil"
 seconds=40 await 'a full block is cut and shipped, though no report asks and the next round is due after a minute' uncut 5000
 await 'nothing else' waiting_blocks 0
+post_blocks third
+seconds=40 await 'and one while it rests' uncut 10000
 is 'all counts' "$(counts "$expected")" "$(count "$data")"
 stop
 finish

@@ -50,7 +50,6 @@ struct shipper {
     struct ahead ahead;     /* has the next one */
     bool is_known;          /* the node's number is this spool's, and each shard has a replica that is ready */
     bool is_asked;          /* a report waits since all was cut */
-    bool is_behind;         /* more was cut than one block has room for: as much may have come by now */
     bool block_waits;       /* after the last round */
     int64_t doubtful_until; /* blocks up to this one may have been sent long ago */
     int64_t tried_block;    /* a later one, which was tried first then, and has no answer yet; 0: none */
@@ -68,7 +67,8 @@ struct shipper {
 
     pthread_mutex_t lock; /* of all that follows */
     struct shipper_wishes wishes;
-    bool is_cut, was_more; /* shipper_cut */
+    bool is_cut;
+    bool has_full; /* a block's worth of logs or more is not cut yet */
 };
 
 /* ---- with the writer's thread ---- */
@@ -102,13 +102,29 @@ void shipper_collect(struct shipper *shipper, struct shipper_wishes *wishes)
     pthread_mutex_unlock(&shipper->lock);
 }
 
-void shipper_cut(struct shipper *shipper, bool was_more)
+void shipper_cut(struct shipper *shipper)
 {
     pthread_mutex_lock(&shipper->lock);
     shipper->is_cut = true;
-    shipper->was_more = was_more;
+    shipper->has_full = false;
     pthread_mutex_unlock(&shipper->lock);
     stir(shipper);
+}
+
+void shipper_fill(struct shipper *shipper)
+{
+    pthread_mutex_lock(&shipper->lock);
+    shipper->has_full = true;
+    pthread_mutex_unlock(&shipper->lock);
+    stir(shipper);
+}
+
+static bool has_full(struct shipper *shipper)
+{
+    pthread_mutex_lock(&shipper->lock);
+    bool has = shipper->has_full;
+    pthread_mutex_unlock(&shipper->lock);
+    return has;
 }
 
 /* No longer than until it is woken. */
@@ -187,7 +203,7 @@ static void wish_outcome(struct shipper *shipper, const struct spool_outcome *ou
 static void have_it_cut(struct shipper *shipper)
 {
     rest(shipper, 0); /* a report may have asked during the last round */
-    bool only_full = shipper->block_waits || (shipper->is_behind && !shipper->is_asked);
+    bool only_full = shipper->block_waits || (!shipper->is_asked && has_full(shipper));
     if (!only_full)
         shipper->is_asked = false;
     pthread_mutex_lock(&shipper->lock);
@@ -199,7 +215,6 @@ static void have_it_cut(struct shipper *shipper)
     for (bool done = false; !done && !shipper->stopping;) {
         pthread_mutex_lock(&shipper->lock);
         done = shipper->is_cut;
-        shipper->is_behind = done && shipper->was_more;
         pthread_mutex_unlock(&shipper->lock);
         if (!done)
             rest(shipper, TRY_AGAIN_MS);
@@ -487,20 +502,19 @@ static void keep_up(struct shipper *shipper)
     wish_audit(shipper);
 }
 
-/* Until the next block is due, or a report asks, or something is wrong. */
+/* Until the next block is due, or full, or a report asks, or something is wrong. */
 static void rest_between(struct shipper *shipper)
 {
     int64_t until = mono_ms() + shipper->config->ship_interval_ms, left = shipper->config->ship_interval_ms;
     struct fault ignored; /* the next round tells it */
-    for (; left > 0 && !shipper->is_asked && !shipper->stopping; left = until - mono_ms()) {
+    for (; left > 0 && !shipper->is_asked && !has_full(shipper) && !shipper->stopping; left = until - mono_ms()) {
         rest(shipper, min64(left, REPLICAS_LOOK_MS));
         if (look_after(shipper, &ignored))
             return;
     }
 }
 
-/* One round, and the rest after it, unless there may be full blocks already, or small ones are to be cut now that
- * nothing waits any more. */
+/* One round, and the rest after it, unless small blocks are to be cut now that nothing waits any more. */
 static void work_once(struct shipper *shipper)
 {
     bool waited = shipper->block_waits;
@@ -514,7 +528,7 @@ static void work_once(struct shipper *shipper)
         keep_up(shipper);
     if (err)
         rest(shipper, TRY_AGAIN_MS);
-    else if (!waited && !shipper->is_behind)
+    else if (!waited)
         rest_between(shipper);
 }
 

@@ -31,7 +31,7 @@ struct clickhouse_writer {
     bool is_full;
     int64_t looked_at;            /* for what may go; Unix seconds */
     struct shipper_wishes wishes; /* that are not granted yet */
-    bool was_more;                /* than one block has room for: some were cut, even if an error came then */
+    int64_t uncut;                /* logs that came since something was cut, or since the shipper was told of them */
 };
 
 static struct clickhouse_writer *writer_of(struct store_writer *writer)
@@ -105,6 +105,17 @@ static enum err check_room(struct clickhouse_writer *writer, struct fault *fault
     return err;
 }
 
+static void count_uncut(struct clickhouse_writer *writer, const struct store_item *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!items[i].result && !items[i].replayed)
+            writer->uncut += (int64_t)(items[i].batch->log_count - items[i].already);
+    if (writer->uncut < SPOOL_BLOCK_LOGS || !writer->shipper)
+        return;
+    writer->uncut = 0;
+    shipper_fill(writer->shipper);
+}
+
 static void write_items(struct store_writer *base, struct store_item *items, size_t count, int64_t now,
                         struct store_times *ret_times)
 {
@@ -112,6 +123,7 @@ static void write_items(struct store_writer *base, struct store_item *items, siz
     struct fault fault = {0};
     if (!check_room(writer, &fault)) {
         sqlite_write(writer->spool, items, count, now, ret_times);
+        count_uncut(writer, items, count);
         return;
     }
     *ret_times = (struct store_times){0};
@@ -145,14 +157,11 @@ static enum err cut(struct clickhouse_writer *writer, struct fault *fault)
 {
     if (!writer->wishes.cut)
         return OK;
-    bool more = false;
-    enum err err = spool_cut(writer->spool, writer->wishes.which, writer->shards, &more, fault);
-    writer->was_more |= more;
-    writer->wishes.cut = more;
-    if (more)
+    enum err err = spool_cut(writer->spool, writer->wishes.which, writer->shards, &writer->wishes.cut, fault);
+    if (writer->wishes.cut)
         return err;
-    shipper_cut(writer->shipper, writer->was_more);
-    writer->was_more = false;
+    writer->uncut = 0;
+    shipper_cut(writer->shipper);
     return err;
 }
 
