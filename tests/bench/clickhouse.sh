@@ -3,7 +3,7 @@
 # machine (docs/performance.md). MILLIONS of logs for the reports (default 10). Needs ten minutes on an idle machine.
 set -euo pipefail
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
-BUILD=$(realpath "$1") MILLIONS=${2:-10} PAIRS=3 SECONDS_EACH=8
+BUILD=$(realpath "$1") MILLIONS=${2:-10} PAIRS=3 SECONDS_EACH=8 LONGER=20
 OUT=$(mktemp -d /tmp/analytics-bench.XXXXXX)
 chmod 755 "$OUT"
 die() { echo "clickhouse.sh: $*" >&2 && exit 1; }
@@ -33,12 +33,12 @@ post() { # SECONDS [OPTION]…: logs a second that were acknowledged
 for ((pair = 1; pair <= PAIRS; pair++)); do
     without
     start_service "$OUT/sqlite.$pair"
-    plain=$(post $SECONDS_EACH)
+    plain=$(post $LONGER)
     stop_service
     with_engine "pair$pair"
     start_service "$OUT/spool.$pair"
-    measure lag "http://127.0.0.1:$PORT" "$OUT/spool.$pair/keys/admin.key" $SECONDS_EACH >"$OUT/lag" &
-    ours=$(post $SECONDS_EACH)
+    measure lag "http://127.0.0.1:$PORT" "$OUT/spool.$pair/keys/admin.key" $LONGER >"$OUT/lag" &
+    ours=$(post $LONGER)
     wait $! && cat "$OUT/lag"
     stop_service
     awk -v plain="$plain" -v ours="$ours" -v pair="$pair" \
@@ -48,16 +48,18 @@ done
 # ---- shipping what waits, and the same blocks bare, in turns; each begins on servers that have nothing else to do
 
 calm() { measure calm "$URLS" analytics "$OUT/own/password"; }
-ship_waiting() { # DATABASE: RATE, of what came while nothing was due
+ship_waiting() { # DATABASE: RATE, of what came while the service had a server that was not there
     local following
     with_engine "$1"
-    export ANALYTICS_CLICKHOUSE_SHIP_MS=60000
-    start_service "$OUT/$1"
-    calm
+    export ANALYTICS_CLICKHOUSE_URLS=http://127.0.0.1:1
+    start_service "$OUT/$1" 503
     post $SECONDS_EACH >/dev/null
+    stop_service
+    calm
     measure follow "$OUT/$1/analytics.db" >"$OUT/rate" &
     following=$!
-    curl -s -o /dev/null -H "x-api-key: $ADMIN_KEY" "http://127.0.0.1:$PORT/analytics/summary?from=2026-01-01&to=2026-01-01"
+    export ANALYTICS_CLICKHOUSE_URLS=$URLS
+    start_service "$OUT/$1"
     wait $following
     RATE=$(<"$OUT/rate")
     stop_service
@@ -99,8 +101,8 @@ echo "shipping from servers' start on: $stays logs/s; after a restart of the ser
 
 with_engine steady
 start_service "$OUT/steady"
-measure lag "http://127.0.0.1:$PORT" "$OUT/steady/keys/admin.key" 20 >"$OUT/lag" &
-ours=$(post 20 --rate $((stays / 200)))
+measure lag "http://127.0.0.1:$PORT" "$OUT/steady/keys/admin.key" $LONGER >"$OUT/lag" &
+ours=$(post $LONGER --rate $((stays / 200)))
 wait $! && echo "at $ours logs/s, $(<"$OUT/lag")"
 stop_service
 

@@ -16,13 +16,13 @@ free_port() { # below those that the kernel gives to clients
 # give DIR: to the user that ./serve runs the service as.
 give() { [ "$EUID" -ne 0 ] || chown -R www-data: "$1"; }
 
-start_service() { # DATA
+start_service() { # DATA [STATUS]: until health has that status (200)
     PORT=$(free_port)
     "$REPO/serve" --no-setup --build-dir "$BUILD" --port "$PORT" --data "$1" --rate-ingest 100000 --rate-reads 100000 \
         >"$OUT/serve.log" 2>&1 </dev/null &
     SERVICE=$!
     for _ in {1..300}; do
-        curl -fs -o /dev/null -m 5 "http://127.0.0.1:$PORT/analytics/health" && break
+        [ "$(curl -s -o /dev/null -m 5 -w '%{http_code}' "http://127.0.0.1:$PORT/analytics/health")" != "${2:-200}" ] || break
         kill -0 "$SERVICE" 2>/dev/null || die "the service ended while starting: $(tail -n 5 "$OUT/serve.log")"
         sleep 0.1
     done
