@@ -68,7 +68,7 @@ struct shipper {
     pthread_mutex_t lock; /* of all that follows */
     struct shipper_wishes wishes;
     bool is_cut;
-    bool has_full; /* a block's worth of logs or more is not cut yet */
+    bool has_full; /* more is not cut yet than a block has room for */
 };
 
 /* ---- with the writer's thread ---- */

@@ -38,7 +38,7 @@ void shipper_collect(struct shipper *shipper, struct shipper_wishes *wishes);
 /* What was to be cut is cut, as far as that goes: an error keeps nothing that was cut before from being shipped. */
 void shipper_cut(struct shipper *shipper);
 
-/* As many logs came since then as a block has room for: they need not wait until the next round is due. */
+/* More logs came since then than a block has room for: they need not wait until the next round is due. */
 void shipper_fill(struct shipper *shipper);
 
 #endif

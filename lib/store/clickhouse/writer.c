@@ -110,7 +110,7 @@ static void count_uncut(struct clickhouse_writer *writer, const struct store_ite
     for (size_t i = 0; i < count; i++)
         if (!items[i].result && !items[i].replayed)
             writer->uncut += (int64_t)(items[i].batch->log_count - items[i].already);
-    if (writer->uncut < SPOOL_BLOCK_LOGS || !writer->shipper)
+    if (writer->uncut <= SPOOL_BLOCK_LOGS || !writer->shipper)
         return;
     writer->uncut = 0;
     shipper_fill(writer->shipper);
