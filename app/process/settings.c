@@ -135,7 +135,8 @@ static const struct setting_row rows[SETTING_COUNT] = {
                                  .fallback = "0"},
     [SETTING_CLICKHOUSE_SHIP_MS] = {.name = "clickhouse_ship_ms",
                                     INTEGER(10, 60000),
-                                    .about = "what comes in is shipped so late, unless a report asks or 50,000 logs came",
+                                    .about =
+                                        "what comes in is shipped so late, unless a report asks or 50,000 logs came",
                                     .readers = SETTINGS_INGEST,
                                     .fallback = "1000"},
     [SETTING_CLICKHOUSE_SPOOL_LIMIT_MIB] = {.name = "clickhouse_spool_limit_mib",

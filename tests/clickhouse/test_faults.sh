@@ -10,7 +10,7 @@
 #   blocks_send that takes any 200 for an acknowledgement -> "FAIL words in place of an answer: the log says why"
 #   health that waits for what is not shipped, like reports -> "FAIL health with a backlog: 503, not 200"
 #   health that does not ask what keeps the shipper -> "FAIL health with a backlog that something keeps"
-#   writer.c that tells of no full block -> "FAIL a full block is cut and shipped, though no report asks"
+#   writer.c that tells of no full block -> "FAIL a full block leaves"
 . "${BASH_SOURCE[0]%/*}/serve.bash"
 
 make_own 1x1
@@ -302,14 +302,13 @@ post_blocks() { # KEY: 55,000 logs, 5,000 more than a block has
 serve_a
 echo "hold $insert" >"$spoil"
 post_blocks first
-count "$data" >"$tmp/counted" &
-await 'a report has all cut' waiting_blocks 2
+seconds=40 await 'a full block leaves, though no report asks and the next round is due after a minute' waiting_blocks 1
 post_blocks second
 : >"$spoil"
-seconds=40 await 'a full block is cut and shipped, though no report asks and the next round is due after a minute' uncut 5000
+seconds=40 await 'so does one that came while it was shipped' uncut 10000
 await 'nothing else' waiting_blocks 0
 post_blocks third
-seconds=40 await 'and one while it rests' uncut 10000
+seconds=40 await 'so does one more' uncut 15000
 is 'all counts' "$(counts "$expected")" "$(count "$data")"
 stop
 finish
