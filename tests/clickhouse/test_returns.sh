@@ -7,7 +7,7 @@
 #   a look that asks for no mark -> "FAIL reports of 36 requests: … analytics.unavailable"
 #   reader_ask_text that asks for no mark -> "FAIL while nobody looks"
 #   http.c without fallback_to_stale_replicas_for_distributed_queries -> "FAIL no report of a replica that has just come"
-#   replicas.c with an is_away that is false -> "FAIL it is shipped"
+#   replicas.c with an is_away that is false -> "FAIL reports of 12 requests", in the second part
 #   replicas_claim_node that asks only the first one -> "FAIL reports of 84 requests"
 #   spread that passes over nobody -> "FAIL reports of 36 requests", in the second part
 . "${BASH_SOURCE[0]%/*}/serve.bash"
